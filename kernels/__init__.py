@@ -1,0 +1,1 @@
+"""All compiled code of numbragg: the physics, and the drivers that run it."""

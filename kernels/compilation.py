@@ -1,0 +1,122 @@
+"""How kernels are compiled: the one `jit` decorator, and a disk cache that notices every edit.
+
+Numba's own cache looks only at the file of the function it compiles, so an edit in a module that
+is called from there would be answered with stale machine code.  Here the cache lives in a folder
+named after a hash of every source file of this package; an edit anywhere opens a new folder.
+Where the folder cannot be written, kernels are compiled anew in each process.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+import sys
+
+import numba
+from numba.core import caching
+
+__all__ = ["jit", "inlined", "cache_folder", "source_hash"]
+
+
+def source_hash(folder=None):
+    """Hash of all Python sources of the kernels package and of the numba version (16 hex digits)."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent if folder is None else Path(folder)
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(f"numba {numba.__version__} python {sys.version_info[:3]}".encode())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder():
+    """Folder of the compiled kernels: NUMBRAGG_CACHE_DIR, else the user's cache folder."""
+    base = os.environ.get("NUMBRAGG_CACHE_DIR")
+    if not base:
+        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numbragg")
+    return os.path.join(base, source_hash())
+
+
+class _Locator(caching._CacheLocator):
+    """Puts the compiled code of every kernel into `cache_folder`."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def get_cache_path(self):
+        return self._folder
+
+    def get_source_stamp(self):
+        # the folder's name already stands for the sources
+        return 0
+
+    def get_disambiguator(self):
+        return None
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        folder = _folder_once()
+        if folder is None:
+            return None
+        locator = cls(folder)
+        try:
+            locator.ensure_cache_path()
+        except OSError:
+            return None
+        return locator
+
+
+_folder = []
+
+
+def _folder_once():
+    if not _folder:
+        try:
+            _folder.append(cache_folder())
+        except OSError:
+            _folder.append(None)
+    return _folder[0]
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]
+
+
+class _Cache(caching.FunctionCache):
+    _impl_class = _CacheImpl
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            # a full disk costs a compilation next time, never the image
+            pass
+
+
+def jit(function=None, **options):
+    """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
+
+    `fastmath` is refused: every floating-point operation is the one that is written.
+    """
+    if function is None:
+        return lambda f: jit(f, **options)
+    if "fastmath" in options:
+        raise TypeError("kernels are never compiled with fastmath")
+    options.setdefault("nogil", True)
+    options.setdefault("error_model", "numpy")
+    # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
+    options.setdefault("_nrt", False)
+    dispatcher = numba.njit(**options)(function)
+    if not numba.config.DISABLE_JIT and not options.get("forceinline"):
+        try:
+            dispatcher._cache = _Cache(dispatcher.py_func)
+        except RuntimeError:
+            # no folder can be written
+            pass
+    return dispatcher
+
+
+def inlined(function):
+    """Compile a kernel that is part of every kernel calling it; never called from Python in earnest.
+
+    Scenes are records of a hundred fields: a call that is not inlined copies them all.
+    """
+    return jit(function, forceinline=True)

@@ -1,0 +1,330 @@
+"""Runs the evaluators over an image with Python threads; owns the order of pixels and no physics.
+
+Kernels hold no global lock, so plain threads, made for one image and joined at its end, use all
+cores.  Nothing outlives the call: a forked child, or a second Python thread that simulates at the
+same time, finds no thread pool of ours to trip over.
+
+The bits never depend on the number of threads or on the chunks.  Where the C program depends on
+the order of pixels, one-thread order is reproduced: what it carries along is settled first, in
+that order, and only then are pixels shared out.
+"""
+
+from dataclasses import dataclass, field
+import os
+import threading
+
+import numpy as np
+
+from .compilation import jit
+from .layout import AXIS, FRESH, INTERPOLATING, initial_state
+from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
+
+__all__ = ["available_threads", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+
+#: Steps (about 0.1 microsecond each) that make a chunk: some milliseconds.
+CHUNK_STEPS = 100_000
+
+
+@dataclass
+class Outcome:
+    """What a driver did."""
+
+    pixels: int = 0
+    masked: int = 0
+    threads: int = 1
+    first_out_of_range: tuple | None = None  # (fast, slow) where interpolation switched itself off
+    lane_pixels: int = 0
+    strict_pixels: int = 0
+    reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator
+
+
+def available_threads():
+    """Number of processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+_NO_RECORD = np.empty((0, len(RECORD_FIELDS)))
+
+
+@jit
+def strict_pixels(scene, window, mask, image, start, stop, state, until_settled, settled_axis, until_trip, record):
+    """Strict evaluation of pixels start..stop-1 of a window, in the C program's order.
+
+    Parameters
+    ----------
+    window : (first fast, first slow, fast size) int
+        The pixels are numbered row by row inside it.
+    mask : (slow, fast) uint8
+        Zero: left alone.  No rows: nothing is masked.
+    image : (slow, fast) float32
+        Written; no rows: nothing is.
+    until_settled : bool
+        Stop after the pixel that leaves nothing fresh and the polarisation axis at row
+        `settled_axis` or later.
+    until_trip : bool
+        Stop after the pixel in which interpolation switched itself off.
+
+    Returns
+    -------
+    int
+        Number of the pixel to go on with.
+    """
+    first_fast, first_slow, width = window
+    for index in range(start, stop):
+        slow = first_slow + index // width
+        fast = first_fast + index % width
+        if mask.shape[0] > 0 and mask[slow, fast] == 0:
+            continue
+        total, capture, polar, omega, _ = pixel_sum(scene, fast, slow, state, record)
+        if image.shape[0] > 0:
+            image[slow, fast] = np.float32(0.0 + photons(scene.sampling, total, capture, polar, omega))
+        if until_settled and state[FRESH] == 0 and state[AXIS] >= settled_axis:
+            return index + 1
+        if until_trip and state[INTERPOLATING] == 0:
+            return index + 1
+    return stop
+
+
+@jit
+def trace_pixel(scene, fast, slow, state, record):
+    """Strict evaluation of one pixel with a record of its steps; see `pixel.pixel_sum`."""
+    total, capture, polar, omega, recorded = pixel_sum(scene, fast, slow, state, record)
+    return photons(scene.sampling, total, capture, polar, omega), total, capture, polar, omega, recorded
+
+
+@jit
+def _rotated_cells(crystal, out):
+    for row in range(out.shape[0]):
+        for domain in range(out.shape[1]):
+            cell = rotated_cell(crystal, row, domain)
+            for i in range(9):
+                out[row, domain, i] = cell[i]
+
+
+def rotated_cells(crystal):
+    """Cells after both rotations, for every spindle angle and domain: (rows, domains, 9)."""
+    out = np.empty((len(crystal.phi_cells), crystal.domains, 9))
+    _rotated_cells(crystal, out)
+    return out
+
+
+class _Crew:
+    """Threads that take chunks in turn until none is left, one fails or the user interrupts."""
+
+    def __init__(self, threads, progress=None):
+        self.threads = threads
+        self.progress = progress
+
+    def run(self, work, chunks):
+        """Call work(chunk) for all chunks, starting them in order."""
+        if self.threads == 1 or len(chunks) == 1:
+            for chunk in chunks:
+                work(chunk)
+                self._report(chunk)
+            return
+        source = iter(chunks)
+        lock = threading.Lock()
+        failures = []
+        stopping = threading.Event()
+
+        def labour():
+            while not stopping.is_set():
+                with lock:
+                    chunk = next(source, None)
+                if chunk is None:
+                    return
+                try:
+                    work(chunk)
+                    with lock:
+                        self._report(chunk)
+                except BaseException as failure:  # handed on by the caller's thread
+                    failures.append(failure)
+                    stopping.set()
+
+        crew = [threading.Thread(target=labour, daemon=True) for _ in range(min(self.threads, len(chunks)))]
+        for thread in crew:
+            thread.start()
+        try:
+            for thread in crew:
+                thread.join()
+        except BaseException:
+            stopping.set()
+            for thread in crew:
+                thread.join()
+            raise
+        if failures:
+            raise failures[0]
+
+    def _report(self, chunk):
+        if self.progress is not None:
+            self.progress(chunk.stop - chunk.start)
+
+
+@dataclass
+class _Chunk:
+    start: int
+    stop: int
+    axis: int
+
+
+def steps_per_pixel(scene):
+    """Number of steps that a pixel sums, layers included."""
+    geometry, beam, crystal = scene.geometry, scene.beam, scene.crystal
+    return (geometry.layers * geometry.oversample ** 2 * len(beam.wavelengths)
+            * max(1, len(crystal.phi_rows)) * crystal.domains)
+
+
+def _chunks(scene, start, stop, axis, threads):
+    size = max(1, CHUNK_STEPS // steps_per_pixel(scene))
+    size = max(1, min(size, -(-(stop - start) // (4 * threads))))
+    if size > 64:
+        size -= size % 64
+    return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
+
+
+def _cycle_start(next_axis):
+    """First row of the polarisation axes that comes back after a while."""
+    return int(next_axis[-1])
+
+
+def render(scene, window, mask, image, *, interpolating, threads=None, progress=None):
+    """Fill a window of an image with the strict evaluator.
+
+    Parameters
+    ----------
+    scene : layout.Scene
+    window : (fast min, fast max, slow min, slow max) int
+        Pixels to compute, both ends included, inside the image.
+    mask : (slow, fast) uint8 array or None
+    image : (slow, fast) float32 array
+        Only pixels of the window that are not masked are written.
+    interpolating : bool
+        Start with interpolated structure factors.
+    threads : int or None
+        None: all processors.
+    progress : callable or None
+        Called with the number of pixels just finished.
+
+    Returns
+    -------
+    Outcome
+    """
+    threads = threads or available_threads()
+    if mask is None:
+        mask = np.empty((0, 0), dtype=np.uint8)
+    fast_min, fast_max, slow_min, slow_max = window
+    width, height = fast_max - fast_min + 1, slow_max - slow_min + 1
+    count = max(width, 0) * max(height, 0)
+    outcome = Outcome(pixels=count, threads=threads)
+    if count == 0:
+        return outcome
+    place = (fast_min, slow_min, width)
+    if mask.shape[0]:
+        outcome.masked = int(np.count_nonzero(mask[slow_min:slow_max + 1, fast_min:fast_max + 1] == 0))
+    state = initial_state(interpolating)
+
+    def strict(chunk, state, scene=scene, image=image, until_settled=False, until_trip=False):
+        return strict_pixels(scene, place, mask, image, chunk.start, chunk.stop, state, until_settled,
+                             settled_axis, until_trip, _NO_RECORD)
+
+    # -- what depends on the first pixels, in their order
+    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
+    settled_axis = _cycle_start(scene.beam.next_axis) if polarised else 0
+    start = 0
+    same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
+    if not same_rows or settled_axis > 0:
+        start = strict(_Chunk(0, count, 0), state, until_settled=True)
+        if progress is not None:
+            progress(start)
+    state[FRESH] = 0
+
+    # -- the rest, in any order
+    crew = _Crew(threads, progress)
+    chunks = _chunks(scene, start, count, int(state[AXIS]), threads)
+    if polarised and len(scene.beam.next_axis) - settled_axis > 1:
+        _settle_axes(scene, chunks, strict, threads, settled_axis)
+    if state[INTERPOLATING]:
+        tripped = _render_interpolating(crew, chunks, state, strict, outcome, place)
+        if tripped is None:
+            return _finish(outcome)
+        # the pixels after the one that switched interpolation off
+        chunks = tripped
+    elif interpolating and start:
+        outcome.first_out_of_range = _find_place(start - 1, place)
+
+    def work(chunk):
+        own = state.copy()
+        own[AXIS] = chunk.axis
+        own[INTERPOLATING] = 0
+        strict(chunk, own)
+
+    crew.run(work, chunks)
+    return _finish(outcome)
+
+
+def _finish(outcome):
+    outcome.strict_pixels = outcome.pixels - outcome.masked
+    return outcome
+
+
+def _find_place(index, place):
+    return (place[0] + index % place[2], place[1] + index // place[2])
+
+
+def _render_interpolating(crew, chunks, state, strict, outcome, place):
+    """Interpolate up to the first pixel that cannot; None, or the chunks that follow it."""
+    lock = threading.Lock()
+    first = [None, 0, 0]  # next pixel, axis after it, chunk
+
+    def work(item):
+        number, chunk = item.number, item
+        if first[0] is not None and first[0] <= chunk.start:
+            return
+        own = state.copy()
+        own[AXIS] = chunk.axis
+        following = strict(chunk, own, until_trip=True)
+        if own[INTERPOLATING] == 0:
+            with lock:
+                if first[0] is None or following < first[0]:
+                    first[:] = [following, int(own[AXIS]), number]
+
+    for number, chunk in enumerate(chunks):
+        chunk.number = number
+    crew.run(work, chunks)
+    if first[0] is None:
+        return None
+    following, axis, number = first
+    outcome.first_out_of_range = _find_place(following - 1, place)
+    rest = [_Chunk(following, chunks[number].stop, axis)] if following < chunks[number].stop else []
+    rest += chunks[number + 1:]
+    crew.progress = None
+    return rest
+
+
+def _settle_axes(scene, chunks, strict, threads, settled_axis):
+    """Give each chunk the polarisation axis that one-thread order would bring to it.
+
+    Normalising some axes again and again alternates for ever, so the axis of a chunk depends on
+    how often the chunks before it used it.  A run without phi steps counts that.
+    """
+    nothing = np.empty((0, 0), dtype=np.float32)
+    no_rows = np.empty(0, dtype=np.int64)
+    counting = scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
+    axes = range(settled_axis, len(scene.beam.next_axis))
+    ends = {}
+
+    def work(chunk):
+        for axis in axes:
+            own = initial_state(False)
+            own[AXIS] = axis
+            strict(chunk, own, scene=counting, image=nothing)
+            ends[chunk.start, axis] = int(own[AXIS])
+
+    _Crew(threads).run(work, chunks)
+    axis = chunks[0].axis
+    for chunk in chunks:
+        chunk.axis = axis
+        axis = ends[chunk.start, axis]

@@ -1,0 +1,49 @@
+"""From a place on the detector to a direction, a solid angle and the fraction absorbed."""
+
+from .compilation import inlined
+from .primitives import c_exp
+from .vectors import dot, rotate_axis
+
+__all__ = ["sub_pixel_centre", "position", "solid_angle", "capture_fraction"]
+
+
+@inlined
+def sub_pixel_centre(geometry, pixel, sub):
+    """Distance from the edge of the detector to the middle of a sub-pixel, along one axis [m]."""
+    return geometry.sub_pixel_size * (pixel * geometry.oversample + sub) + geometry.sub_pixel_size / 2.0
+
+
+@inlined
+def position(geometry, f, s, depth):
+    """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor.
+
+    On a curved detector every pixel is at the distance of the beam spot, and the second and third
+    laboratory components of the flat position, over that distance, are the angles about the slow
+    and the fast axis: as the C program has it, whatever the frame.
+    """
+    fast, slow, normal, origin = geometry.fast_axis, geometry.slow_axis, geometry.normal, geometry.origin
+    x = f * fast[0] + s * slow[0] + depth * normal[0] + origin[0]
+    y = f * fast[1] + s * slow[1] + depth * normal[1] + origin[1]
+    z = f * fast[2] + s * slow[2] + depth * normal[2] + origin[2]
+    if not geometry.curved:
+        return (x, y, z)
+    distance = geometry.distance
+    beam = geometry.beam
+    spot = (distance * beam[0], distance * beam[1], distance * beam[2])
+    return rotate_axis(rotate_axis(spot, slow, y / distance), fast, z / distance)
+
+
+@inlined
+def solid_angle(geometry, airpath):
+    """Solid angle of a pixel [sr], obliquity included; 1/airpath**2 [1/m^2] for point pixels."""
+    if geometry.point_pixel:
+        return 1.0 / airpath / airpath
+    return geometry.pixel_size * geometry.pixel_size / airpath / airpath * geometry.close_distance / airpath
+
+
+@inlined
+def capture_fraction(geometry, layer, s1):
+    """Fraction of the photons along s1 that are absorbed in one layer of the sensor."""
+    parallax = dot(s1, geometry.normal)
+    step, mu = geometry.layer_step, geometry.attenuation
+    return c_exp(float(-layer) * step * mu / parallax) - c_exp(float(-(layer + 1)) * step * mu / parallax)

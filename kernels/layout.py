@@ -1,0 +1,113 @@
+"""The records that cross from the Python side into kernels: every field, its unit and its shape.
+
+Kernels read nothing else: no globals that can change, no configuration objects.  Lengths are in
+metres, angles in radians, vectors in the laboratory frame, all floats double precision, all
+arrays C-contiguous.  Vectors are tuples of three floats, which a compiler keeps in registers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Geometry", "Beam", "Crystal", "Lookup", "Sampling", "Scene",
+           "SQUARE", "ROUND", "GAUSS", "TOPHAT", "SHAPES",
+           "AXIS", "INTERPOLATING", "FRESH", "STATE_SIZE", "initial_state"]
+
+# -- crystal shapes, as Crystal.shape holds them
+SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
+SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
+
+# -- what the C program carries from pixel to pixel, as an int64 array
+AXIS = 0  # row of Beam.polarisation_axes now in use
+INTERPOLATING = 1  # 1 until an index first leaves the range of the table
+FRESH = 2  # 1 until a sweep of phi has been evaluated
+STATE_SIZE = 3
+
+
+def initial_state(interpolating):
+    """The state before the first pixel."""
+    state = np.zeros(STATE_SIZE, dtype=np.int64)
+    state[INTERPOLATING] = int(interpolating)
+    state[FRESH] = 1
+    return state
+
+
+class Geometry(NamedTuple):
+    """Where the pixels are and how they absorb."""
+
+    fast_axis: tuple  # unit vectors
+    slow_axis: tuple
+    normal: tuple
+    origin: tuple  # corner of the first pixel [m]
+    beam: tuple  # direction of travel, unit vector
+    distance: float  # sample to beam spot, as the curved detector uses it [m]
+    close_distance: float  # sample to detector plane [m]
+    pixel_size: float  # [m]
+    sub_pixel_size: float  # [m]
+    oversample: int  # sub-pixels per edge
+    curved: bool
+    point_pixel: bool
+    thickness: float  # of the sensor [m]
+    layers: int
+    layer_step: float  # [m]
+    attenuation: float  # [1/m]
+
+
+class Beam(NamedTuple):
+    """Where the photons come from."""
+
+    directions: np.ndarray  # (sources, 3) unit vectors from the sample to the source
+    wavelengths: np.ndarray  # (sources,) [m]
+    d_min: float  # [m]; 0: no limit
+    polarisation_fraction: float  # Kahn factor
+    unpolarised_factor: bool  # the factor is 1 unless it is asked for per step
+    polarisation_axes: np.ndarray  # (m, 3): the axis and what repeated normalising makes of it
+    next_axis: np.ndarray  # (m,) int64: the row that follows a row
+
+
+class Crystal(NamedTuple):
+    """How large the crystal is, and its orientations."""
+
+    n_cells: tuple  # Na, Nb, Nc as floats
+    shape: int
+    fudge: float
+    reciprocal: tuple  # a*, b*, c* of the unrotated crystal, 9 numbers [1/Angstrom]
+    phi_cells: np.ndarray  # (rows, 9): a, b, c [m] after the spindle rotation
+    phi_rows: np.ndarray  # (phi steps,) int64: row of each step
+    first_phi_rows: np.ndarray  # the same for the first sweep of all (revision main)
+    mosaic: np.ndarray  # (domains, 9) rotation matrices by rows; empty: no mosaic rotation
+    domains: int
+    cells: np.ndarray  # (rows, domains, 9): both rotations applied; empty: apply them per step
+
+
+class Lookup(NamedTuple):
+    """Structure factors on a grid of Miller indices."""
+
+    table: np.ndarray  # (h, k, l), with one plane of padding at the end of each axis
+    minimum: tuple  # smallest h, k, l
+    maximum: tuple  # largest h, k, l
+    filled: bool  # False: nothing was read, every lookup gives the default
+    default: float
+
+
+class Sampling(NamedTuple):
+    """What is summed and how the sum becomes photons."""
+
+    background: float  # start of the sum
+    scale: float  # squared classical electron radius times fluence
+    steps: int  # the C program's divisor (without layers)
+    oversample_thick: bool
+    oversample_polar: bool
+    oversample_omega: bool
+    running_product: bool  # revision main: the flags multiply the running sum
+    skip_zero: bool  # a step whose lattice factor is 0 is skipped
+
+
+class Scene(NamedTuple):
+    """Everything that a driver needs."""
+
+    geometry: Geometry
+    beam: Beam
+    crystal: Crystal
+    lookup: Lookup
+    sampling: Sampling
