@@ -15,11 +15,11 @@ import threading
 
 import numpy as np
 
-from .compilation import jit
+from .compilation import cache_folder, jit
 from .layout import AXIS, FRESH, INTERPOLATING, initial_state
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 
-__all__ = ["available_threads", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "listed_pixels", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
 
 #: Steps (about 0.1 microsecond each) that make a chunk: some milliseconds.
 CHUNK_STEPS = 100_000
@@ -109,6 +109,57 @@ def rotated_cells(crystal):
     out = np.empty((len(crystal.phi_cells), crystal.domains, 9))
     _rotated_cells(crystal, out)
     return out
+
+
+def compiled():
+    """Whether the kernels of this version have been compiled before and are kept on disk."""
+    try:
+        return any(name.startswith("driver_cpu.strict_pixels") for name in os.listdir(cache_folder()))
+    except OSError:
+        return False
+
+
+def listed_pixels(scene, window, mask, interpolating, only=None):
+    """Trace pixels one by one in the C program's order, with what it carries along.
+
+    Parameters
+    ----------
+    scene, window, mask, interpolating
+        As in `render`.
+    only : (fast, slow) or None
+        The one pixel to trace; None: all of the window that are not masked.
+
+    Yields
+    ------
+    fast, slow : int
+    row : (len(RECORD_FIELDS),) float64
+        Record of the pixel's last step.
+    value : float
+        Photons, before the rounding to float32.
+    """
+    if mask is None:
+        mask = np.empty((0, 0), dtype=np.uint8)
+    fast_min, fast_max, slow_min, slow_max = window
+    width = fast_max - fast_min + 1
+    state = initial_state(interpolating)
+    record = np.zeros((1, len(RECORD_FIELDS)))
+    if only is not None:
+        fast, slow = only
+        if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
+            return
+        # everything before it, for the state that it leaves
+        nothing = np.empty((0, 0), dtype=np.float32)
+        strict_pixels(scene, (fast_min, slow_min, width), mask, nothing, 0,
+                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_RECORD)
+        fast_range, slow_range = (fast, fast), (slow, slow)
+    else:
+        fast_range, slow_range = (fast_min, fast_max), (slow_min, slow_max)
+    for slow in range(slow_range[0], slow_range[1] + 1):
+        for fast in range(fast_range[0], fast_range[1] + 1):
+            if mask.shape[0] and not mask[slow, fast]:
+                continue
+            value = trace_pixel(scene, fast, slow, state, record)[0]
+            yield fast, slow, record[0], value
 
 
 class _Crew:

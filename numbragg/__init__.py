@@ -1,0 +1,33 @@
+"""numbragg: X-ray diffraction images of nanocrystals, with the bits of the C program nanoBragg.
+
+    >>> import numbragg as nb
+    >>> image = nb.simulate(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8), nb.Beam(),
+    ...                     nb.Detector(pixels=(64, 48)), 100.0)
+    >>> image.shape
+    (48, 64)
+
+Names are loaded when they are first used, so importing the package costs little.
+"""
+
+from ._version import __version__
+
+__all__ = ["Beam", "Crystal", "Detector", "Sampling", "Simulator", "StructureFactors", "add_noise",
+           "integer_image", "simulate", "__version__"]
+
+_HOMES = {"Beam": "beam", "Crystal": "crystal", "Detector": "detector", "Sampling": "sampling",
+          "Simulator": "simulate", "StructureFactors": "structure_factors", "add_noise": "noise",
+          "integer_image": "noise", "simulate": "simulate"}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'numbragg' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

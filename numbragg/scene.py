@@ -12,7 +12,7 @@ from .kernels import layout
 from .kernels.vectors import rotate_axis
 from .orientation import orient
 from .placement import place_detector
-from . import sampling
+from . import steps
 
 __all__ = ["Prepared", "prepare", "window_of"]
 
@@ -28,7 +28,7 @@ class Prepared:
     parameters: object
     placement: object
     orientation: object
-    counts: sampling.StepCounts
+    counts: steps.StepCounts
     n_cells: tuple
     crystal_size: tuple  # [m]
     oversample: int
@@ -88,8 +88,8 @@ def _rotated(vectors, spindle, angle):
 
 
 def _crystal(p, counts, orientation, placement, n_cells, matrices):
-    angles = sampling.phi_angles(p, counts)
-    rows, first_rows = sampling.phi_rows(angles, p.revision)
+    angles = steps.phi_angles(p, counts)
+    rows, first_rows = steps.phi_rows(angles, p.revision)
     cells = [_rotated(orientation.direct, placement.spindle, angle) for angle in angles]
     cells.append(list(orientation.direct))
     cells = np.array(cells, dtype=np.float64)
@@ -158,16 +158,16 @@ def prepare(p, structure_factors):
         raise ValueError(f"detector: {placement.fpixels} x {placement.spixels} pixels; must be below 2^31 in all")
     warnings = []
     generator = Generator()
-    counts = sampling.step_counts(p)
+    counts = steps.step_counts(p)
     orientation = orient(p, _misset(p, generator))
     interpolating = _interpolating(p, structure_factors)
-    n_cells = sampling.crystal_cells(p, orientation.lengths)
-    oversample, recommended = sampling.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
+    n_cells = steps.crystal_cells(p, orientation.lengths)
+    oversample, recommended = steps.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
     matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, p.mosaic_seed)
-    directions, wavelengths = sampling.source_list(p, counts, placement)
-    steps = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
-    photons_per_area = sampling.fluence(p)
-    axes, next_axis = sampling.polarisation_axes(placement.polarisation)
+    directions, wavelengths = steps.source_list(p, counts, placement)
+    divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
+    photons_per_area = steps.fluence(p)
+    axes, next_axis = steps.polarisation_axes(placement.polarisation)
     if counts.thickness == 0.0 and p.oversample_thick:
         warnings.append("-oversample_thick without a sensor thickness captures nothing: the image is "
                         "zero (but for background), as in nanoBragg")
@@ -185,8 +185,8 @@ def prepare(p, structure_factors):
         table=structure_factors.table, minimum=structure_factors.minimum, maximum=structure_factors.maximum,
         filled=structure_factors.filled, default=structure_factors.default)
     sums = layout.Sampling(
-        background=sampling.background_level(p, photons_per_area), scale=sampling.R_E_SQR * photons_per_area,
-        steps=steps, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
+        background=steps.background_level(p, photons_per_area), scale=steps.R_E_SQR * photons_per_area,
+        steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
         skip_zero=p.water_size == 0.0)
     crystal = _crystal(p, counts, orientation, placement, n_cells, matrices)

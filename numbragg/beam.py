@@ -1,0 +1,153 @@
+"""The beam: wavelength, flux, polarisation, divergence and dispersion, or a list of sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .parameters import HC_EV_ANGSTROM, Parameters
+from .validation import finite, not_negative, optional, positive, vector, whole
+
+__all__ = ["Beam"]
+
+#: Photons per square metre that make the squared classical electron radius times fluence 1.
+UNIT_FLUENCE = 125932015286227086360700780544.0
+
+
+def _sources(value):
+    table = np.array(value, dtype=np.float64, ndmin=2)
+    if table.ndim != 2 or table.shape[1] != 5 or len(table) == 0:
+        raise ValueError(f"sources: shape {table.shape}; must be (n, 5): x, y, z, intensity, wavelength [m]")
+    if np.isinf(table).any():
+        raise ValueError("sources: a number is infinite")
+    with np.errstate(invalid="ignore"):
+        if (table[:, 4] <= 0.0).any():
+            raise ValueError("sources: a wavelength [m] is not positive")
+    if (table[:, :3] == 0.0).all(axis=1).any():
+        raise ValueError("sources: a direction is zero")
+    table.setflags(write=False)
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Beam:
+    """What hits the crystal.
+
+    Parameters
+    ----------
+    wavelength_angstrom : float
+        See `from_energy` for photon energies.
+    fluence_photons_per_m2 : float
+        Photons per square metre over the exposure.
+    flux_photons_per_s, exposure_s, size_mm : float
+        Flux [photons/s], exposure [s] and edge of the square beam [mm].  With a flux, the fluence
+        is flux * exposure / size**2.  The beam clips the crystal's y and z size (`Crystal.size_mm`).
+    polarisation_fraction : float or None
+        Kahn factor [-1..1]: 0 unpolarised, 1 along `polarisation_axis`; None: the polarisation
+        factor is 1 everywhere.
+    polarisation_axis, direction : three floats, optional
+        Electric field and direction of travel; only with `Detector.convention` "custom".
+    divergence_h_mrad, divergence_v_mrad : float, optional
+        Full range of directions, horizontal and vertical [mrad].
+    divergence_h_step_mrad, divergence_v_step_mrad : float, optional
+    divergence_h_steps, divergence_v_steps : int, optional
+    round_divergence : bool
+        Clip the grid of directions to an ellipse.
+    dispersion_percent : float
+        Full spread of the wavelength [%].
+    dispersion_steps : int, optional
+    sources : (n, 5) array, optional
+        x, y, z (a direction to the source), intensity (never used, as in nanoBragg) and wavelength
+        **in metres**; NaN stands for the default.  Replaces divergence and dispersion.
+    d_min_angstrom : float
+        Sources and pixels beyond this resolution are skipped; 0: none [Angstrom].
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> round(nb.Beam.from_energy(12000.0).wavelength_angstrom, 4)
+    1.0332
+    """
+
+    wavelength_angstrom: float = 1.0
+    fluence_photons_per_m2: float = UNIT_FLUENCE
+    flux_photons_per_s: float = 0.0
+    exposure_s: float = 1.0
+    size_mm: float = 0.1
+    polarisation_fraction: float | None = 0.0
+    polarisation_axis: tuple | None = None
+    direction: tuple | None = None
+    divergence_h_mrad: float | None = None
+    divergence_v_mrad: float | None = None
+    divergence_h_step_mrad: float | None = None
+    divergence_v_step_mrad: float | None = None
+    divergence_h_steps: int | None = None
+    divergence_v_steps: int | None = None
+    round_divergence: bool = True
+    dispersion_percent: float = 0.0
+    dispersion_steps: int | None = None
+    sources: object = None
+    d_min_angstrom: float = 0.0
+
+    def __post_init__(self):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        put("wavelength_angstrom", positive("wavelength_angstrom", self.wavelength_angstrom, "Angstrom"))
+        put("fluence_photons_per_m2", not_negative("fluence_photons_per_m2", self.fluence_photons_per_m2,
+                                                   "photons/m^2"))
+        put("flux_photons_per_s", not_negative("flux_photons_per_s", self.flux_photons_per_s, "photons/s"))
+        put("exposure_s", positive("exposure_s", self.exposure_s, "s"))
+        put("size_mm", positive("size_mm", self.size_mm, "mm"))
+        put("polarisation_fraction", optional(self.polarisation_fraction, finite, "polarisation_fraction"))
+        if self.polarisation_fraction is not None and abs(self.polarisation_fraction) > 1.0:
+            raise ValueError(f"polarisation_fraction: {self.polarisation_fraction!r} must be from -1 to 1, or None")
+        put("polarisation_axis", optional(self.polarisation_axis, vector, "polarisation_axis"))
+        put("direction", optional(self.direction, vector, "direction"))
+        for name in ("divergence_h_mrad", "divergence_v_mrad", "divergence_h_step_mrad", "divergence_v_step_mrad"):
+            put(name, optional(getattr(self, name), not_negative, name, "mrad"))
+        for name in ("divergence_h_steps", "divergence_v_steps", "dispersion_steps"):
+            put(name, optional(getattr(self, name), whole, name))
+        put("dispersion_percent", not_negative("dispersion_percent", self.dispersion_percent, "%"))
+        put("d_min_angstrom", not_negative("d_min_angstrom", self.d_min_angstrom, "Angstrom"))
+        put("sources", None if self.sources is None else _sources(self.sources))
+
+    @classmethod
+    def from_energy(cls, energy_ev, **fields):
+        """A beam of photons of `energy_ev` electronvolt."""
+        return cls(wavelength_angstrom=HC_EV_ANGSTROM / positive("energy_ev", energy_ev, "eV"), **fields)
+
+    def pack(self, parameters: Parameters):
+        """Write this beam into `parameters`, in SI units and radians."""
+        p = parameters
+        p.wavelength = self.wavelength_angstrom / 1.0e10
+        p.fluence = self.fluence_photons_per_m2
+        p.flux, p.exposure, p.beam_size = self.flux_photons_per_s, self.exposure_s, self.size_mm / 1000
+        p.unpolarised_factor = self.polarisation_fraction is None
+        p.polarisation_fraction = self.polarisation_fraction or 0.0
+        if self.polarisation_axis is not None:
+            p.polarisation_axis = self.polarisation_axis
+        if self.direction is not None:
+            p.beam_vector = self.direction
+        p.divergence_h, p.divergence_v = _mrad(self.divergence_h_mrad), _mrad(self.divergence_v_mrad)
+        p.divergence_h_step, p.divergence_v_step = _mrad(self.divergence_h_step_mrad), _mrad(self.divergence_v_step_mrad)
+        p.divergence_h_steps, p.divergence_v_steps = _count(self.divergence_h_steps), _count(self.divergence_v_steps)
+        p.round_divergence = bool(self.round_divergence)
+        p.dispersion = self.dispersion_percent / 100.0
+        p.dispersion_steps = _count(self.dispersion_steps)
+        p.sources = self.sources
+        p.d_min = self.d_min_angstrom * 1e-10
+
+
+def _mrad(value):
+    return -1.0 if value is None else value / 1000.0
+
+
+def _count(value):
+    return -1 if value is None else value

@@ -1,0 +1,84 @@
+"""The command `numbragg`: nanoBragg's own arguments, or a subcommand; exit codes."""
+
+import os
+import sys
+
+__all__ = ["main"]
+
+#: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
+COMMANDS = {"demo": "demo"}
+
+#: Subcommands that are planned and not there.
+PLANNED = ("compare", "trace", "plateau", "view", "selftest", "campaign")
+
+USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.hkl -matrix A.mat -lambda 1 -N 10, "
+         "or try: numbragg --help, numbragg demo")
+
+
+def _command(argv):
+    from importlib import import_module
+
+    if argv[0].startswith("-"):
+        return import_module("numbragg.commands.image").run(argv)
+    name, arguments = argv[0], argv[1:]
+    if name in COMMANDS:
+        return import_module(f"numbragg.commands.{COMMANDS[name]}").run(arguments)
+    if name in PLANNED:
+        return _fail(f"{name}: not available in this version")
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(COMMANDS)}; options begin with a dash"
+    return _fail(f"{name}: no such command; {hint}")
+
+
+def _fail(message):
+    print(f"numbragg: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _os_error(error):
+    name = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+    return f"{name}{error.strerror or error}"
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Words after the program's name; by default the process's own.
+
+    Returns
+    -------
+    int
+        0, or 2 after one line on stderr that says what was wrong, or 130 when interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        code = _command(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("numbragg: interrupted; no file was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has gone; the files are in place
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError as error:
+        return _fail(str(error) or "not enough memory")
+    except OSError as error:
+        return _fail(_os_error(error))
+    except (ValueError, ImportError) as error:
+        if os.environ.get("NUMBRAGG_TRACEBACK"):
+            raise
+        return _fail(" ".join(str(error).split()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

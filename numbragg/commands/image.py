@@ -1,0 +1,224 @@
+"""nanoBragg's own command line: read, simulate, write the C program's files and ours."""
+
+import os
+import sys
+import time
+
+from .. import options
+
+__all__ = ["run"]
+
+
+class _Clock:
+    """Seconds spent, by name."""
+
+    def __init__(self):
+        self.seconds = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name):
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def run(argv):
+    """Run one command line; returns the exit code."""
+    line = options.parse(argv)
+    if line.help:
+        from ..option_help import help_text
+
+        print(help_text())
+        return 0
+    if line.version:
+        from .._version import __version__
+
+        print(f"numbragg {__version__}")
+        return 0
+    options.check(line)
+    clock = _Clock()
+    factors = _read_inputs(line)
+    clock.lap("read")
+
+    from ..io.output import OutputSet
+    from ..scene import prepare
+
+    if line.seed is None:
+        line.seed = int(time.time())
+        line.notices.append(f"noise seed {line.seed} taken from the clock (-seed {line.seed} repeats it)")
+    p = line.parameters
+    if p.misset == "random" and p.misset_seed is None:
+        p.misset_seed = line.seed if "-seed" not in argv else int(time.time())
+        line.notices.append(f"orientation seed {p.misset_seed} taken from the clock "
+                            f"(-misset_seed {p.misset_seed} repeats it)")
+    prepared = prepare(p, factors)
+    with OutputSet() as outputs:
+        dump = _reserve(outputs, line)
+        clock.lap("prepare")
+        image, outcome = _render(line, prepared)
+        clock.lap("render")
+        facts = _write(outputs, line, prepared, image, outcome, dump, clock, argv)
+        outputs.commit()
+    if line.printout:
+        _print_pixels(line, prepared)
+    if not line.quiet:
+        from ..report import report_lines
+
+        print("\n".join(report_lines(facts, line.notices)))
+        print("  wrote " + ", ".join(facts["files"]))
+    return 0
+
+
+def _read_inputs(line):
+    """Read what the options name; the structure factors."""
+    from ..structure_factors import StructureFactors
+
+    files, p = line.files, line.parameters
+    if files.matrix is not None:
+        from ..io.matrix import read_matrix
+
+        p.matrix = tuple(read_matrix(files.matrix))
+    if files.sources is not None:
+        from ..io.tables import read_sources
+
+        p.sources = read_sources(files.sources)
+    if files.stol is not None:
+        from ..io.tables import read_stol
+
+        read_stol(files.stol)
+    if files.hkl is not None:
+        return StructureFactors.from_file(files.hkl, line.default_f)
+    if os.path.exists(files.dump):
+        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
+        if not line.quiet:
+            print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
+        from ..io.dump import read_dump
+
+        dump = read_dump(files.dump)
+        if dump.warning:
+            line.notices.append(dump.warning)
+        return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
+    if line.default_f == 0.0:
+        raise options.CommandLineError(f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
+    return StructureFactors.constant(line.default_f)
+
+
+def _reserve(outputs, line):
+    """Claim all output files; whether the dump can be written."""
+    names = line.outputs
+    outputs.reserve(names.floatfile, "float image")
+    outputs.reserve(names.intfile, "integer image")
+    if names.write_pgm:
+        outputs.reserve(names.pgmfile, "grey image")
+    if names.calculate_noise:
+        outputs.reserve(names.noisefile, "noise image")
+    for name, kind in ((names.npy, "npy image"), (names.tiff, "TIFF image"), (names.png, "picture"),
+                       (names.stats_json, "statistics")):
+        if name is not None:
+            outputs.reserve(name, kind)
+    if line.files.hkl is None:
+        return False
+    if not outputs.reserve(line.files.dump, "dump", optional=True):
+        line.notices.append(f"{line.files.dump}: the dump of the structure factors cannot be written")
+        return False
+    return True
+
+
+def _render(line, prepared):
+    from ..kernels.driver_cpu import compiled
+    from ..progress import Progress
+    from ..simulate import render_prepared
+
+    if not line.quiet and not compiled():
+        print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
+    fast_min, fast_max, slow_min, slow_max = prepared.window
+    total = max(fast_max - fast_min + 1, 0) * max(slow_max - slow_min + 1, 0)
+    wanted = line.progress is not False and not line.quiet and not line.printout
+    with Progress(total, wanted) as progress:
+        return render_prepared(prepared, line.threads, progress)
+
+
+def _write(outputs, line, prepared, image, outcome, dump, clock, argv):
+    """Write all files to their temporary places; the account of the run."""
+    from .. import report
+    from ..io.pgm import write_pgm
+    from ..io.raw import write_raw
+    from ..io.smv import header_text, write_smv
+    from ..products import draw_noise, header_values, make_products
+
+    names = line.outputs
+    products = make_products(image, prepared, scale=line.scale, grey_scale=line.pgm_scale,
+                             adc_offset=line.adc_offset, grey=names.write_pgm)
+    values = header_values(prepared)
+    header = header_text(values)
+    if len(header) > 512:
+        prepared.warnings.append(f"the SMV header takes {len(header)} bytes but says 512, as in nanoBragg: "
+                                 "readers will find the pixels shifted")
+    with outputs.open(names.floatfile) as file:
+        write_raw(file, image)
+    with outputs.open(names.intfile) as file:
+        write_smv(file, header, products.integers)
+    written = [names.floatfile, names.intfile]
+    if names.write_pgm:
+        with outputs.open(names.pgmfile) as file:
+            write_pgm(file, products.greys, products.grey_scale)
+        written.append(names.pgmfile)
+        products.greys = None
+    if names.calculate_noise:
+        draw_noise(image, prepared, products, line.seed, line.adc_offset)
+        with outputs.open(names.noisefile) as file:
+            write_smv(file, header_text(values, noise=True), products.integers)
+        written.append(names.noisefile)
+    if dump:
+        with outputs.open(line.files.dump) as file:
+            prepared.structure_factors.write_dump(file)
+        written.append(line.files.dump)
+    facts = report.account(prepared, outcome, products, clock.seconds, argv)
+    facts["notices"] = list(line.notices)
+    written += _write_ours(outputs, names, image, facts)
+    facts["files"] = written
+    clock.lap("write")
+    facts["seconds"] = dict(clock.seconds)
+    if names.stats_json is not None:
+        import json
+
+        written.append(names.stats_json)
+        with outputs.open(names.stats_json) as file:
+            file.write((json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
+    return facts
+
+
+def _write_ours(outputs, names, image, facts):
+    """The formats that the C program does not write; their names."""
+    written = []
+    if names.npy is not None:
+        import numpy as np
+
+        with outputs.open(names.npy) as file:
+            np.save(file, image)
+        written.append(names.npy)
+    if names.tiff is not None:
+        from ..io.tiff import write_tiff
+
+        with outputs.open(names.tiff) as file:
+            write_tiff(file, image, facts)
+        written.append(names.tiff)
+    if names.png is not None:
+        from ..io.png import write_png
+
+        with outputs.open(names.png) as file:
+            write_png(file, image, title="numbragg " + " ".join(facts["arguments"] or [])[:80])
+        written.append(names.png)
+    return written
+
+
+def _print_pixels(line, prepared):
+    """The listing of -printout, in the order of pixels."""
+    from ..kernels.driver_cpu import listed_pixels
+    from ..kernels.pixel import RECORD_FIELDS
+    from ..report import listing
+
+    only = line.printout_pixel
+    for fast, slow, row, value in listed_pixels(prepared.scene, prepared.window, prepared.mask,
+                                                prepared.interpolating, only):
+        print(listing(fast, slow, RECORD_FIELDS, row, value, prepared.scene))

@@ -1,0 +1,174 @@
+"""The crystal: cell, orientation, size and shape, mosaicity, rotation during the exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .parameters import DEGREES_PER_RADIAN, Parameters
+from .validation import choice, finite, not_negative, optional, positive, triple, vector, whole
+
+__all__ = ["Crystal"]
+
+SHAPES = ("square", "round", "gauss", "tophat")
+
+
+def _cell(value):
+    values = tuple(value)
+    if len(values) != 6:
+        raise ValueError(f"cell: {value!r} must be six numbers, a b c [Angstrom] and alpha beta gamma [deg]")
+    lengths = tuple(positive("cell", v, "Angstrom") for v in values[:3])
+    angles = tuple(positive("cell", v, "deg") for v in values[3:])
+    if max(angles) >= 180.0:
+        raise ValueError(f"cell: {value!r}, an angle of {max(angles)!r} deg must be below 180")
+    return lengths + angles
+
+
+def _matrix(field, value):
+    rows = [tuple(finite(field, v) for v in row) for row in value]
+    if len(rows) != 3 or any(len(row) != 3 for row in rows):
+        raise ValueError(f"{field}: must be three rows of three numbers")
+    a, b, c = rows
+    if (a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
+            + a[2] * (b[0] * c[1] - b[1] * c[0])) == 0.0:
+        raise ValueError(f"{field}: {rows!r} is singular")
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crystal:
+    """A small crystal and its orientation.
+
+    Parameters
+    ----------
+    cell : six floats, optional
+        a, b, c [Angstrom], alpha, beta, gamma [deg].
+    matrix : three rows of three floats, optional
+        MOSFLM's A: columns a*, b*, c* times the wavelength.  Replaces the orientation of `cell`;
+        with both, the lengths of the direct axes are those of `cell`.  One of the two is needed.
+    u_matrix : three rows of three floats, optional
+        Rotation applied to a*, b*, c* of the default orientation, or of `matrix` (A = U B).
+    misset_deg : three floats, optional
+        Rotations about the laboratory x, y, z axes, in this order [deg].
+    random_misset_seed : int, optional
+        Draw a random orientation from this seed instead.
+    n_cells : float or three floats
+        Unit cells along a, b, c (whole numbers).
+    size_mm : float or three floats, optional
+        Size along a, b, c [mm]; replaces `n_cells` where it is above 0.
+    shape : {"square", "round", "gauss", "tophat"}
+        Parallelepiped, sphere, Gaussian or top-hat spots.
+    fudge : float
+        Scales the squared radius of the spots (not of "square").
+    mosaic_spread_deg : float, optional
+        Largest rotation of a mosaic domain [deg].
+    mosaic_domains : int, optional
+        Number of domains; 10 where only a spread is given, 1 without spread.
+    mosaic_seed : int
+        Seed of the domains.
+    phi_start_deg, oscillation_deg, phi_step_deg : float
+        Spindle angle at the start, range and step [deg].
+    phi_steps : int, optional
+        Number of spindle angles; they start at `phi_start_deg` and leave out the end of the range.
+    spindle_axis : three floats, optional
+        Only with `Detector.convention` "custom".
+    water_size_um : float
+        Thickness of the cube of water whose scattering is added [micrometre].
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=10, misset_deg=(10, 20, 30)).n_cells
+    (10, 10, 10)
+    """
+
+    cell: tuple | None = None
+    matrix: tuple | None = None
+    u_matrix: tuple | None = None
+    misset_deg: tuple | None = None
+    random_misset_seed: int | None = None
+    n_cells: tuple = (1, 1, 1)
+    size_mm: tuple = (0.0, 0.0, 0.0)
+    shape: str = "square"
+    fudge: float = 1.0
+    mosaic_spread_deg: float | None = None
+    mosaic_domains: int | None = None
+    mosaic_seed: int = 12345678
+    phi_start_deg: float = 0.0
+    oscillation_deg: float | None = None
+    phi_step_deg: float | None = None
+    phi_steps: int | None = None
+    spindle_axis: tuple | None = None
+    water_size_um: float = 0.0
+
+    def __post_init__(self):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        if self.cell is None and self.matrix is None:
+            raise ValueError("cell: a cell or a matrix is needed")
+        if self.misset_deg is not None and self.random_misset_seed is not None:
+            raise ValueError("misset_deg: give angles or random_misset_seed, not both")
+        put("cell", None if self.cell is None else _cell(self.cell))
+        put("matrix", None if self.matrix is None else _matrix("matrix", self.matrix))
+        put("u_matrix", None if self.u_matrix is None else _matrix("u_matrix", self.u_matrix))
+        put("misset_deg", None if self.misset_deg is None else triple("misset_deg", self.misset_deg, finite, "deg"))
+        put("n_cells", triple("n_cells", self.n_cells, whole))
+        put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
+        choice("shape", self.shape, SHAPES)
+        put("fudge", finite("fudge", self.fudge))
+        put("mosaic_spread_deg", optional(self.mosaic_spread_deg, not_negative, "mosaic_spread_deg", "deg"))
+        put("mosaic_domains", optional(self.mosaic_domains, whole, "mosaic_domains"))
+        put("mosaic_seed", whole("mosaic_seed", self.mosaic_seed, 0))
+        put("random_misset_seed", optional(self.random_misset_seed, whole, "random_misset_seed", 0))
+        put("phi_start_deg", finite("phi_start_deg", self.phi_start_deg, "deg"))
+        put("oscillation_deg", optional(self.oscillation_deg, not_negative, "oscillation_deg", "deg"))
+        put("phi_step_deg", optional(self.phi_step_deg, not_negative, "phi_step_deg", "deg"))
+        put("phi_steps", optional(self.phi_steps, whole, "phi_steps"))
+        put("spindle_axis", optional(self.spindle_axis, vector, "spindle_axis"))
+        put("water_size_um", not_negative("water_size_um", self.water_size_um, "micrometre"))
+
+    @classmethod
+    def from_matrix_file(cls, path, **fields):
+        """A crystal oriented by a MOSFLM matrix file (a*, b*, c* times the wavelength by columns)."""
+        from .io.matrix import read_matrix
+
+        m = read_matrix(path)
+        return cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
+
+    def pack(self, parameters: Parameters):
+        """Write this crystal into `parameters`, in SI units and radians."""
+        p = parameters
+        if self.cell is not None:
+            p.cell_given = True
+            p.cell_lengths = list(self.cell[:3])
+            p.cell_angles = [angle / DEGREES_PER_RADIAN for angle in self.cell[3:]]
+        p.matrix = None if self.matrix is None else tuple(v for row in self.matrix for v in row)
+        p.u_matrix = None if self.u_matrix is None else tuple(v for row in self.u_matrix for v in row)
+        if self.misset_deg is not None:
+            p.misset = "angles"
+            p.misset_angles = [angle / DEGREES_PER_RADIAN for angle in self.misset_deg]
+        elif self.random_misset_seed is not None:
+            p.misset = "random"
+            p.misset_seed = self.random_misset_seed
+        p.n_cells = [float(n) for n in self.n_cells]
+        p.sample_size = [size / 1000.0 for size in self.size_mm]
+        p.shape, p.fudge = self.shape, self.fudge
+        p.mosaic_spread = _radians(self.mosaic_spread_deg)
+        p.mosaic_domains = -1 if self.mosaic_domains is None else self.mosaic_domains
+        p.mosaic_seed = self.mosaic_seed
+        p.phi_start = self.phi_start_deg / DEGREES_PER_RADIAN
+        p.oscillation = _radians(self.oscillation_deg)
+        p.phi_step = _radians(self.phi_step_deg)
+        p.phi_steps = -1 if self.phi_steps is None else self.phi_steps
+        if self.spindle_axis is not None:
+            p.spindle_axis = self.spindle_axis
+        p.water_size = self.water_size_um / 1e6
+
+
+def _radians(angle_deg):
+    return -1.0 if angle_deg is None else angle_deg / DEGREES_PER_RADIAN

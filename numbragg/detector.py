@@ -1,0 +1,177 @@
+"""The detector: pixels, distance, beam centre, frame, tilt, sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+import numpy as np
+
+from .parameters import DEGREES_PER_RADIAN, Parameters
+from .validation import choice, finite, not_negative, optional, positive, triple, vector, whole
+
+__all__ = ["Detector"]
+
+CONVENTIONS = ("mosflm", "adxv", "denzo", "xds", "dials", "custom")
+
+
+def _pair(field, value, check, *arguments):
+    values = tuple(value)
+    if len(values) != 2:
+        raise ValueError(f"{field}: {value!r} must be two numbers")
+    return tuple(None if v is None else check(field, v, *arguments) for v in values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detector:
+    """A flat (or curved) detector.
+
+    Parameters
+    ----------
+    pixels : (int, int)
+        Fast and slow.
+    size_mm : (float, float), optional
+        Fast and slow [mm]; instead of `pixels`.
+    pixel_mm : float
+        Edge of a pixel [mm].
+    distance_mm : float
+        Sample to the beam spot [mm].
+    close_distance_mm : float, optional
+        Sample to the nearest point of the detector's plane [mm]; replaces `distance_mm`.
+    convention : {"mosflm", "adxv", "denzo", "xds", "dials", "custom"}
+        Laboratory frame, meaning of the beam centre and pivot; docs/conventions has the table.
+    beam_centre_mm : (float, float), optional
+        Xbeam, Ybeam in the convention [mm].  In "mosflm" and "denzo" X runs along the slow axis.
+    close_point_mm : (float, float), optional
+        Xclose, Yclose: default of the beam centre in "xds", "dials" and "custom" [mm].
+    close_point_pixels : (float, float), optional
+        ORGX, ORGY: point of closest approach, XDS style [pixels].
+    rotation_deg : three floats
+        Rotations about laboratory x, y, z, in this order [deg].
+    twotheta_deg : float
+        Swing about the two-theta axis [deg].
+    fast_axis, slow_axis, normal, twotheta_axis : three floats, optional
+        Only with `convention` "custom"; defaults are those of "mosflm" but for two-theta: (0, 1, 0).
+    pivot : {"beam", "sample"}
+        What stays in place when the detector is rotated; only "custom" obeys it.
+    sensor_thickness_um, attenuation_depth_um : float, optional
+        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
+    sensor_layers : int, optional
+        Layers the sensor is divided into.
+    curved : bool
+        All pixels at the same distance from the sample.
+    point_pixel : bool
+        No solid angle of a pixel, only 1/distance^2.
+    mask : (slow, fast) array, optional
+        Zero or False: the pixel is skipped and stays 0.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> nb.Detector(pixels=(512, 400), pixel_mm=0.172, distance_mm=200.0).shape
+    (400, 512)
+    """
+
+    pixels: tuple | None = None
+    size_mm: tuple | None = None
+    pixel_mm: float = 0.1
+    distance_mm: float = 100.0
+    close_distance_mm: float | None = None
+    convention: str = "mosflm"
+    beam_centre_mm: tuple | None = None
+    close_point_mm: tuple | None = None
+    close_point_pixels: tuple | None = None
+    rotation_deg: tuple = (0.0, 0.0, 0.0)
+    twotheta_deg: float = 0.0
+    fast_axis: tuple | None = None
+    slow_axis: tuple | None = None
+    normal: tuple | None = None
+    twotheta_axis: tuple | None = None
+    pivot: str = "beam"
+    sensor_thickness_um: float = 0.0
+    attenuation_depth_um: float | None = None
+    sensor_layers: int | None = None
+    curved: bool = False
+    point_pixel: bool = False
+    mask: object = None
+
+    def __post_init__(self):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        if self.pixels is not None and self.size_mm is not None:
+            raise ValueError("pixels: give pixels or size_mm, not both")
+        put("pixels", None if self.pixels is None else _pair("pixels", self.pixels, whole))
+        put("size_mm", None if self.size_mm is None else _pair("size_mm", self.size_mm, positive, "mm"))
+        put("pixel_mm", positive("pixel_mm", self.pixel_mm, "mm"))
+        put("distance_mm", positive("distance_mm", self.distance_mm, "mm"))
+        put("close_distance_mm", optional(self.close_distance_mm, positive, "close_distance_mm", "mm"))
+        choice("convention", self.convention, CONVENTIONS)
+        choice("pivot", self.pivot, ("beam", "sample"))
+        for name, unit in (("beam_centre_mm", "mm"), ("close_point_mm", "mm"), ("close_point_pixels", "pixels")):
+            value = getattr(self, name)
+            put(name, None if value is None else _pair(name, value, finite, unit))
+        put("rotation_deg", triple("rotation_deg", self.rotation_deg, finite, "deg"))
+        put("twotheta_deg", finite("twotheta_deg", self.twotheta_deg, "deg"))
+        for name in ("fast_axis", "slow_axis", "normal", "twotheta_axis"):
+            value = getattr(self, name)
+            put(name, optional(value, vector, name))
+            if value is not None and self.convention != "custom":
+                raise ValueError(f"{name}: {value!r} needs convention='custom', not {self.convention!r}")
+        put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
+        put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
+        put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
+        if self.mask is not None:
+            mask = np.asarray(self.mask) != 0
+            if mask.shape != self.shape:
+                raise ValueError(f"mask: shape {mask.shape} must be {self.shape} (slow, fast)")
+            mask.setflags(write=False)
+            put("mask", mask)
+
+    @property
+    def shape(self):
+        """(slow, fast) pixels."""
+        if self.pixels is not None:
+            return (self.pixels[1], self.pixels[0])
+        size = self.size_mm or (102.4, 102.4)
+        fast, slow = (math.ceil(s / 1000.0 / (self.pixel_mm / 1000.0) - 0.5) for s in size)
+        return (slow, fast)
+
+    def pack(self, parameters: Parameters):
+        """Write this detector into `parameters`, in SI units and radians."""
+        p = parameters
+        p.pixel_size = self.pixel_mm / 1000.0
+        if self.pixels is not None:
+            p.pixels_f, p.pixels_s = self.pixels
+        if self.size_mm is not None:
+            p.detector_size_f, p.detector_size_s = (s / 1000.0 for s in self.size_mm)
+        p.distance = self.distance_mm / 1000.0
+        if self.close_distance_mm is not None:
+            p.close_distance = self.close_distance_mm / 1000.0
+        p.convention, p.pivot = self.convention, self.pivot
+        p.beam_x, p.beam_y = _millimetres(self.beam_centre_mm)
+        p.close_x, p.close_y = _millimetres(self.close_point_mm)
+        if self.close_point_pixels is not None:
+            p.origin_x, p.origin_y = self.close_point_pixels
+        p.rotation_x, p.rotation_y, p.rotation_z = (angle / DEGREES_PER_RADIAN for angle in self.rotation_deg)
+        p.twotheta = self.twotheta_deg / DEGREES_PER_RADIAN
+        for name in ("fast_axis", "slow_axis", "normal", "twotheta_axis"):
+            if getattr(self, name) is not None:
+                setattr(p, name, getattr(self, name))
+        p.sensor_thickness = self.sensor_thickness_um * 1e-6
+        if self.attenuation_depth_um is not None:
+            p.attenuation = 1.0 / (self.attenuation_depth_um * 1e-6)
+        p.sensor_layers = -1 if self.sensor_layers is None else self.sensor_layers
+        p.curved, p.point_pixel = bool(self.curved), bool(self.point_pixel)
+        p.mask = self.mask
+
+
+def _millimetres(pair):
+    if pair is None:
+        return math.nan, math.nan
+    return tuple(math.nan if v is None else v / 1000.0 for v in pair)

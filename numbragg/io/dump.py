@@ -1,0 +1,140 @@
+"""Binary tables of amplitudes (``Fdump.bin``), written after a reflection list was read.
+
+A line of six decimal numbers ``h_min h_max k_min k_max l_min l_max``, a newline, a form feed, then
+native doubles with l fastest, one plane of padding at the end of each axis included.
+"""
+
+import math
+import os
+import re
+import stat
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import format_error
+
+__all__ = ["Dump", "read_dump", "write_dump"]
+
+# six 32-bit numbers with signs and blanks, newline and form feed are at most 73 bytes
+_HEADER = re.compile(rb"(-?[0-9]{1,10}) " * 5 + rb"(-?[0-9]{1,10})\n\f")
+_LONGEST_HEADER = 80
+_WHITE_SPACE = b" \t\n\v\f\r"
+
+
+class Dump(NamedTuple):
+    """Content of a dump file."""
+
+    #: (nh + 1, nk + 1, nl + 1) float64, padding included
+    table: np.ndarray
+    #: smallest h, k, l
+    minimum: tuple
+    #: largest h, k, l, inclusive
+    maximum: tuple
+    #: what is odd about the file, in one line, or None
+    warning: str | None
+
+
+def read_dump(path):
+    """Table of amplitudes from a dump file, as the C program would have read it.
+
+    The C program skips white space after the header, and in doing so eats the first bytes of the
+    table if they happen to be white space; everything behind them then moves forward.  The file is
+    all right, the reading is not; since images depend on it, it is done the same way here and said
+    in `Dump.warning`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    Dump
+        The table, its ranges of indices and perhaps a warning.
+
+    Raises
+    ------
+    FileFormatError
+        The header is not one of a dump, or the size of the file is not what its header says, or
+        the table holds values that are not finite, or `path` is not a regular file.
+    OSError
+        The file cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise format_error(path, "is not a regular file; a dump of structure factors must be one")
+    with open(path, "rb") as file:
+        match = _HEADER.match(file.read(_LONGEST_HEADER))
+        if match is None:
+            raise format_error(path, "is not a dump of structure factors; one starts with a line of six "
+                                     "whole numbers and a form feed")
+        limits = [int(number) for number in match.groups()]
+        minimum, maximum = tuple(limits[0::2]), tuple(limits[1::2])
+        for name, low, high in zip("hkl", minimum, maximum):
+            if not -2**31 <= low <= high < 2**31:
+                raise format_error(path, f"the header gives {name} from {low} to {high}; these must be "
+                                         "32-bit numbers, the smaller one first")
+        shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))
+        expected = match.end() + 8 * math.prod(shape)
+        size = os.fstat(file.fileno()).st_size
+        if size != expected:
+            raise format_error(path, f"has {size} bytes; by its header a dump of "
+                                     f"{' x '.join(map(str, shape))} doubles has {expected}")
+        try:
+            table = np.empty(shape)
+        except MemoryError:
+            raise format_error(path, f"the table of {size / 1e9:.4g} GB does not fit the memory") from None
+        # a flat view of the bytes; the file need not be held twice
+        raw = table.reshape(-1).view(np.uint8)
+        file.seek(match.end())
+        if file.readinto(memoryview(raw)) != raw.size:
+            raise format_error(path, "changed while it was read")
+    eaten = _leading_white_space(raw)
+    if eaten == 0:
+        if not np.isfinite(table).all():
+            raise format_error(path, "holds values that are not finite numbers")
+        return Dump(table, minimum, maximum, None)
+    raw[:raw.size - eaten] = raw[eaten:].copy()
+    raw[raw.size - eaten:] = 0
+    warning = (f"{os.fsdecode(path)}: the first value starts with {eaten} bytes that look like white space; "
+               "as in nanoBragg they are skipped and all structure factors are shifted (read the hkl file "
+               "instead)")
+    return Dump(table, minimum, maximum, warning)
+
+
+def _leading_white_space(raw):
+    """How many of the first bytes are white space."""
+    block = 4096
+    for start in range(0, raw.size, block):
+        piece = raw[start:start + block].tobytes()
+        left = len(piece.lstrip(_WHITE_SPACE))
+        if left:
+            return start + len(piece) - left
+    return raw.size
+
+
+def write_dump(file, table, minimum, maximum):
+    """Write a table of amplitudes byte for byte as the C program does.
+
+    Parameters
+    ----------
+    file : binary file object
+        Where to write.
+    table : (nh + 1, nk + 1, nl + 1) float64
+        Amplitudes, with the padding.
+    minimum, maximum : sequence of three int
+        Ranges of the indices, inclusive; nh = h_max - h_min + 1 and so on.
+
+    Raises
+    ------
+    ValueError
+        The shape of the table does not follow from the ranges.
+    """
+    table = np.ascontiguousarray(table, np.float64)
+    shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))
+    if table.shape != shape:
+        raise ValueError(f"table: shape {table.shape}; the ranges {tuple(minimum)} to {tuple(maximum)} "
+                         f"with one plane of padding per axis need {shape}")
+    limits = " ".join(f"{low} {high}" for low, high in zip(minimum, maximum))
+    file.write(f"{limits}\n\f".encode("ascii"))
+    file.write(memoryview(table.reshape(-1).view(np.uint8)))

@@ -1,0 +1,172 @@
+"""Reflection lists: text with rows ``h k l F``, and the table of amplitudes made from one.
+
+Only rows of exactly four columns are read: three whole numbers and one plain decimal number.  The
+C program reads tokens without regard to lines, so a comment, a fifth column or an index with a
+point silently shifts or ends its list; here each is an error that names the line.
+"""
+
+import math
+
+import numpy as np
+
+from .errors import format_error, shown
+
+__all__ = ["read_hkl", "index_ranges", "table_from_reflections"]
+
+_RULE = "a row is three whole numbers h k l and one number F"
+_LARGEST_TABLE = 2**31 - 1
+
+
+def read_hkl(path):
+    """Miller indices and structure factor amplitudes of a reflection list.
+
+    Blank lines, trailing blanks, CRLF line ends and a last line without its end are fine.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    indices : (n, 3) int32
+        h, k, l of every row in the order of the file, duplicates included.
+    f : (n,) float64
+        Amplitudes; each is the double nearest to the decimal number in the file.
+
+    Raises
+    ------
+    FileFormatError
+        A row that is anything but ``int int int number``, an index beyond 32 bits, an amplitude
+        that is not finite, or no row at all.
+    OSError
+        The file cannot be read.
+    """
+    # compiled code is loaded only when a list is read
+    from ..kernels import text
+
+    with open(path, "rb") as file:
+        content = file.read()
+    # pages that are never written to cost nothing
+    capacity = text.largest_row_count(len(content))
+    indices = np.empty((capacity, 3), np.int32)
+    f = np.empty(capacity)
+    inexact = np.empty((capacity, 4), np.int64)
+    rows, marked, status, line, line_start, token_start = text.parse_reflections(
+        np.frombuffer(content, np.uint8), indices, f, inexact)
+    indices, f = indices[:rows], f[:rows]
+    for row, number_line, start, stop in inexact[:marked].tolist():
+        f[row] = float(content[start:stop])
+        if not math.isfinite(f[row]):
+            problem = f"found {shown(content[start:stop])} where F should be; a double cannot hold it"
+            raise format_error(path, problem, number_line)
+    if status != text.FINE:
+        raise format_error(path, _problem(text, content, status, line_start, token_start), line)
+    if f.size == 0:
+        raise format_error(path, f"has no reflections; {_RULE}")
+    return indices, f
+
+
+def _problem(text, content, status, line_start, token_start):
+    """What a bad row holds and which rule it breaks, in words."""
+    end = content.find(b"\n", line_start)
+    row = content[line_start:end if end >= 0 else len(content)]
+    if status == text.MISSING:
+        return f"found {len(row.split())} columns, {shown(row.strip())}; {_RULE}"
+    before = len(content[line_start:token_start].split())
+    token = row[token_start - line_start:].split(None, 1)[0]
+    if status == text.EXTRA_COLUMN:
+        return f"found {shown(token)} after F; {_RULE}, and nothing else"
+    if status == text.INDEX_RANGE:
+        return f"found {shown(token)} for the index {'hkl'[before]}, which must fit 32 bits"
+    if status == text.BAD_INDEX:
+        return f"found {shown(token)} where the index {'hkl'[before]} should be; {_RULE}"
+    return f"found {shown(token)} where F should be; {_RULE}"
+
+
+def index_ranges(indices):
+    """Smallest and largest Miller indices of a list.
+
+    Parameters
+    ----------
+    indices : (n, 3) int array
+        h, k, l; at least one row.
+
+    Returns
+    -------
+    minimum, maximum : tuple of three int
+        Both inclusive.
+    """
+    return tuple(indices.min(axis=0).tolist()), tuple(indices.max(axis=0).tolist())
+
+
+def table_from_reflections(indices, f, default_f=0.0):
+    """Table of amplitudes over the box of indices of a list, one plane of padding per axis.
+
+    Parameters
+    ----------
+    indices : (n, 3) int32
+        h, k, l; at least one row.
+    f : (n,) float64
+        Amplitudes.  Where an index occurs more than once, the last one counts.
+    default_f : float, optional
+        Amplitude of the indices inside the box that the list lacks.  The padding stays zero.
+
+    Returns
+    -------
+    table : (nh + 1, nk + 1, nl + 1) float64
+        Entry [h - h_min, k - k_min, l - l_min] with nh = h_max - h_min + 1 and so on.
+    minimum, maximum : tuple of three int
+        Ranges of the indices, inclusive.
+
+    Raises
+    ------
+    ValueError
+        The table would have more than 2**31 - 1 entries or not fit the memory available.
+    """
+    from ..kernels import text
+
+    indices = np.ascontiguousarray(indices, np.int32)
+    f = np.ascontiguousarray(f, np.float64)
+    if indices.ndim != 2 or indices.shape[1] != 3 or f.shape != indices.shape[:1] or f.size == 0:
+        raise ValueError(f"reflections: indices of shape {indices.shape} and f of shape {f.shape}; "
+                         "they must be (n, 3) and (n,) with n at least 1")
+    minimum, maximum = index_ranges(indices)
+    shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))
+    entries = math.prod(shape)
+    size = entries * 8
+    ranges = ", ".join(f"{name} {low} to {high}" for name, low, high in zip("hkl", minimum, maximum))
+    table_needed = f"structure factors: indices {ranges} need a table of {size / 1e9:.4g} GB"
+    if entries > _LARGEST_TABLE:
+        raise ValueError(f"{table_needed}; it has {entries} entries, the limit is {_LARGEST_TABLE}")
+    available = _memory_available()
+    if size > available:
+        raise ValueError(f"{table_needed}; {available / 1e9:.4g} GB of memory are available")
+    try:
+        table = np.zeros(shape)
+    except MemoryError:
+        raise ValueError(f"{table_needed}; this much memory is not available") from None
+    if default_f != 0.0:
+        table[:-1, :-1, :-1] = default_f
+    text.fill_table(table, indices, f, *minimum)
+    return table, minimum, maximum
+
+
+def _memory_available():
+    """Bytes that can still be allocated; infinite where the system does not tell."""
+    available = math.inf
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    available = int(line.split()[1]) * 1024
+        # a container may hold less than the machine
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            limit = file.read().strip()
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
+            used = int(file.read())
+        if limit != "max":
+            available = min(available, max(int(limit) - used, 0))
+    except (OSError, ValueError, IndexError):
+        pass
+    return available

@@ -1,0 +1,97 @@
+"""PNG pictures of an image, for looking at: grey scale, axes and a scale bar.  Written only."""
+
+import numpy as np
+
+__all__ = ["write_png"]
+
+_DOTS_PER_INCH = 100
+# pixels of the picture around the image: left, right, bottom, top
+_MARGINS = 80, 130, 60, 50
+_LARGEST_SIDE = 2048
+_SMALLEST_SIDE = 600
+# the brightest part of a pixel in a thousand may be black
+_BLACK_PERCENTILE = 99.9
+
+
+def write_png(file, image, title=None):
+    """Write a picture of an image: dark spots on white, square root of the intensity.
+
+    Every pixel of the image is a whole number of dots wide.  Images over 2048 pixels wide or high
+    are reduced by the maximum over squares, so that no spot is lost.  Pixels that are not
+    finite are red.
+
+    Parameters
+    ----------
+    file : binary file object
+        Where to write.
+    image : (slow, fast) array
+        The image; zeros, NaN and infinities may be in it.
+    title : str, optional
+        Text above the picture.
+
+    Raises
+    ------
+    ImportError
+        Matplotlib is not installed.
+    ValueError
+        The image is not two-dimensional or is empty.
+    """
+    # never pyplot: it would look for a display
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.colors import PowerNorm
+        from matplotlib import colormaps
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
+
+    image = np.asarray(image)
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
+    slow, fast = image.shape
+    factor = -(-max(slow, fast) // _LARGEST_SIDE)
+    reduced = _reduced(image.astype(np.float64), factor)
+    dots = max(1, _SMALLEST_SIDE // max(reduced.shape))
+    height, width = (side * dots for side in reduced.shape)
+    left, right, bottom, top = _MARGINS
+    total_width = left + width + right
+    total_height = bottom + max(height, 200) + top
+
+    figure = Figure(figsize=(total_width / _DOTS_PER_INCH, total_height / _DOTS_PER_INCH),
+                    dpi=_DOTS_PER_INCH)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((left / total_width, bottom / total_height, width / total_width,
+                            height / total_height))
+    colours = colormaps["gray_r"].with_extremes(bad="red")
+    shown = axes.imshow(
+        np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, _black_level(image), clip=True),
+        # pixel i spans i to i + 1, row 0 is at the top
+        extent=(0, reduced.shape[1] * factor, reduced.shape[0] * factor, 0), aspect="auto",
+        interpolation="nearest")
+    axes.set_xlabel("fast axis [pixel]")
+    axes.set_ylabel("slow axis [pixel]")
+    if title:
+        axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    bar = figure.add_axes(((left + width + 20) / total_width, bottom / total_height, 18 / total_width,
+                           max(height, 200) / total_height))
+    figure.colorbar(shown, cax=bar, extend="max", label="intensity, square-root scale")
+    figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+
+
+def _reduced(values, factor):
+    """Maxima of an image over squares of so many pixels a side."""
+    if factor == 1:
+        return values
+    slow, fast = (-(-side // factor) for side in values.shape)
+    padded = np.full((slow * factor, fast * factor), -np.inf)
+    padded[:values.shape[0], :values.shape[1]] = values
+    # a NaN wins over every number
+    return padded.reshape(slow, factor, fast, factor).max(axis=(1, 3))
+
+
+def _black_level(image):
+    """Intensity shown black: high among the positive ones, 1 if there are none."""
+    bright = image[np.isfinite(image) & (image > 0)]
+    if bright.size == 0:
+        return 1.0
+    return float(np.percentile(bright.astype(np.float64), _BLACK_PERCENTILE))

@@ -1,0 +1,65 @@
+"""Raw float images: native 32-bit floats row after row, no header (``floatimage.bin``)."""
+
+import math
+
+import numpy as np
+
+from .errors import format_error
+
+__all__ = ["read_raw", "write_raw"]
+
+
+def read_raw(path, shape):
+    """Image from a raw file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    shape : tuple of two int
+        Pixels along the slow and the fast axis; the file does not tell.
+
+    Returns
+    -------
+    (slow, fast) float32
+        The image.
+
+    Raises
+    ------
+    FileFormatError
+        The size of the file is not that of an image of this shape.
+    OSError
+        The file cannot be read.
+    """
+    with open(path, "rb") as file:
+        expected = 4 * math.prod(shape)
+        # one byte more than wanted shows that a file is too long
+        content = file.read(expected + 1)
+        if len(content) < expected:
+            raise format_error(path, f"has {len(content)} bytes; an image of {shape[1]} x {shape[0]} pixels "
+                                     f"has {expected}")
+        if len(content) > expected:
+            raise format_error(path, f"has more than the {expected} bytes of an image of {shape[1]} x "
+                                     f"{shape[0]} pixels")
+    return np.frombuffer(bytearray(content), np.float32).reshape(shape)
+
+
+def write_raw(file, image):
+    """Write a float image.
+
+    Parameters
+    ----------
+    file : binary file object
+        Where to write.
+    image : (slow, fast) float32
+        The image.
+
+    Raises
+    ------
+    ValueError
+        The image is not a two-dimensional array of 32-bit floats.
+    """
+    if image.ndim != 2 or image.dtype != np.float32:
+        raise ValueError(f"image: {image.ndim}-dimensional {image.dtype}; a raw image is 2-dimensional "
+                         "float32")
+    file.write(memoryview(np.ascontiguousarray(image).reshape(-1).view(np.uint8)))

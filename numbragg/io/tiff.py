@@ -1,0 +1,107 @@
+"""TIFF images: 32-bit floats, not compressed, with the settings as JSON in ImageDescription."""
+
+import io
+import json
+import math
+
+import numpy as np
+
+from .errors import format_error
+
+__all__ = ["read_tiff", "write_tiff"]
+
+
+def write_tiff(file, image, metadata):
+    """Write a float image with its settings.
+
+    Parameters
+    ----------
+    file : binary file object
+        Where to write.
+    image : (slow, fast) float32
+        The image; all bits are kept, those of NaN too.
+    metadata : dict
+        Names and values: strings, numbers, booleans, None, arrays, and lists, tuples and
+        dictionaries of these.  Numbers that are not finite are written as null, for JSON has none.
+
+    Raises
+    ------
+    ValueError
+        The image is not a two-dimensional array of 32-bit floats, or is empty.
+    TypeError
+        The metadata hold something else.
+    """
+    # slow to import, so only when needed
+    import tifffile
+
+    if image.ndim != 2 or image.dtype != np.float32 or image.size == 0:
+        raise ValueError(f"image: shape {image.shape}, {image.dtype}; TIFF needs 2-dimensional float32, not "
+                         "empty")
+    description = json.dumps(_plain(metadata), allow_nan=False)
+    # written in memory first: TIFF needs seeking, which a pipe cannot
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.ascontiguousarray(image), photometric="minisblack",
+                     description=description, metadata=None)
+    file.write(buffer.getbuffer())
+
+
+def _plain(value):
+    """A value made of what JSON knows."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def read_tiff(path):
+    """Float image and its settings.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    image : (slow, fast) float32
+        The image.
+    metadata : dict
+        What `write_tiff` was given; for a file of another program, its description under
+        ``"description"``.
+
+    Raises
+    ------
+    FileFormatError
+        Not a TIFF file, or not one uncompressed two-dimensional image of 32-bit floats.
+    OSError
+        The file cannot be read.
+    """
+    import tifffile
+
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+            page = tiff.pages[0]
+            # looked at before anything of the announced size is allocated
+            plain = page.compression == 1 and page.dtype == np.float32 and len(page.shape) == 2
+            complete = plain and 0 < 4 * math.prod(page.shape) <= len(content)
+            image = page.asarray() if complete else None
+            description = page.description
+    except Exception as error:
+        raise format_error(path, f"is not a readable TIFF file ({' '.join(str(error).split())})") from error
+    if image is None:
+        raise format_error(path, "is not one complete, uncompressed, two-dimensional TIFF image of 32-bit "
+                                 "floats")
+    try:
+        metadata = json.loads(description)
+    except ValueError:
+        metadata = description
+    if not isinstance(metadata, dict):
+        metadata = {"description": description} if description else {}
+    return np.ascontiguousarray(image, np.float32), metadata

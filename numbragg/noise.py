@@ -1,0 +1,248 @@
+"""From the image of mean photons to what a detector would store: photon noise, 16-bit and grey images.
+
+The results are the C program's, byte for byte: `add_noise` makes its noise image, `integer_image`
+its integer image and `grey_image` its grey image, each without the file's header.
+"""
+
+import math
+
+import numpy as np
+
+from .kernels import image as kernels
+from .kernels.random import noise_image, photon_image
+from .random import Generator, checked_seed
+
+__all__ = ["add_noise", "photon_counts", "integer_image", "grey_image"]
+
+
+def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
+    """Draw photon counts and digitise them: the C program's noise image.
+
+    Counts are Poisson deviates of the pixels (above one million photons Gaussian deviates, which
+    are not whole numbers; negative pixels count as 0). The offset is added, what exceeds 65535 is
+    cut there, and the rest is truncated. There is no lower limit: with a negative offset, a
+    negative number wraps around (-5 is stored as 65531). NaN is stored as 0.
+
+    Parameters
+    ----------
+    image : (slow, fast) array_like of float
+        Mean photons per pixel. Used as float32.
+    seed : int
+        Seed of the noise. Seeds 0 and 1 are the same. A negative seed continues the random numbers
+        of the simulation before it and so needs `generator`.
+    adc_offset : float, optional
+        Added to every pixel of the region of interest.
+    roi : sequence of 4 int, optional
+        Region of interest: first and last fast, first and last slow pixel, both ends included. The
+        other pixels become 0 and draw no random numbers. Default: the whole image.
+    generator : numbragg.random.Generator, optional
+        The generator from which orientation and mosaic domains were drawn. Makes a difference for
+        negative seeds only. Its table is changed.
+
+    Returns
+    -------
+    (slow, fast) uint16 array
+
+    Raises
+    ------
+    ValueError
+        If `image` is not a two-dimensional array of real numbers, `seed` is not a whole number of at
+        most 2**63 - 1 in size, or negative without `generator`, `adc_offset` is not finite, or `roi`
+        is not four whole numbers in the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbragg.noise import add_noise
+    >>> add_noise(np.full((2, 4), 20.0), seed=1)
+    array([[0]], dtype=uint16)
+    """
+    image = _float32_image(image)
+    roi = _region(roi, image.shape)
+    adc_offset = _finite("adc_offset", adc_offset)
+    stream = _stream(seed, generator)
+    out = np.zeros(image.shape, dtype=np.uint16)
+    noise_image(image, roi, adc_offset, stream, out)
+    return out
+
+
+def photon_counts(image, *, seed, roi=None, generator=None):
+    """The photon counts behind `add_noise`, before offset, limit and truncation.
+
+    Parameters
+    ----------
+    image, seed, roi, generator
+        As for `add_noise`.
+
+    Returns
+    -------
+    (slow, fast) float32 array
+        Whole numbers up to a mean of one million photons; NaN where the image is NaN.
+
+    Raises
+    ------
+    ValueError
+        As `add_noise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbragg.noise import photon_counts
+    >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
+    array([[0.]], dtype=float32)
+    """
+    image = _float32_image(image)
+    roi = _region(roi, image.shape)
+    stream = _stream(seed, generator)
+    out = np.zeros(image.shape, dtype=np.float32)
+    photon_image(image, roi, stream, out)
+    return out
+
+
+def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
+    """Scale an image to 16 bits without noise: the C program's integer image.
+
+    pixel * scale + adc_offset, limited to 0..65535 and rounded to the nearest whole number (in
+    float32, so that x.498 and more may round up above 32768). NaN is stored as 0.
+
+    Parameters
+    ----------
+    image : (slow, fast) array_like of float
+        Used as float32.
+    scale : float, optional
+        Default, and if not positive: 55000 divided by the largest pixel; 1 if no pixel is above 0.
+    adc_offset, roi
+        As for `add_noise`. Pixels outside the region of interest become 0.
+
+    Returns
+    -------
+    (slow, fast) uint16 array
+
+    Raises
+    ------
+    ValueError
+        If `image` is not a two-dimensional array of real numbers, `scale` or `adc_offset` is not
+        finite, or `roi` is not four whole numbers in the image.
+
+    Examples
+    --------
+    >>> from numbragg.noise import integer_image
+    >>> integer_image([[0.0, 1.0, 4.0]])
+    array([[   40, 13790, 55040]], dtype=uint16)
+    """
+    image = _float32_image(image)
+    roi = _region(roi, image.shape)
+    scale = 0.0 if scale is None else _finite("scale", scale)
+    adc_offset = _finite("adc_offset", adc_offset)
+    if scale <= 0.0:
+        scale = _integer_scale(kernels.image_summary(image, roi, kernels.NO_MASK))
+    out = np.zeros(image.shape, dtype=np.uint16)
+    kernels.integer_image(image, roi, scale, adc_offset, out)
+    return out
+
+
+def grey_image(image, *, scale=None, roi=None, mask=None):
+    """Scale an image to 8 bits for display: the C program's grey image.
+
+    pixel * scale, limited to 255 and truncated. There is no lower limit: a negative number wraps
+    around. NaN is stored as 0.
+
+    Parameters
+    ----------
+    image : (slow, fast) array_like of float
+        Used as float32.
+    scale : float, optional
+        Default, and if not positive: 250 divided by five times the root mean square deviation from
+        the mean; where that deviation is 0, the default scale of `integer_image`.
+    roi : sequence of 4 int, optional
+        As for `add_noise`. Pixels outside become 0.
+    mask : (slow, fast) array_like, optional
+        Pixels where it is zero do not enter the mean that gives the default scale; they do enter
+        the deviation.
+
+    Returns
+    -------
+    (slow, fast) uint8 array
+
+    Raises
+    ------
+    ValueError
+        If `image` is not a two-dimensional array of real numbers, `mask` has another shape, `scale`
+        is not finite, or `roi` is not four whole numbers in the image.
+
+    Examples
+    --------
+    >>> from numbragg.noise import grey_image
+    >>> grey_image([[0.0, 1.0, 400.0]], scale=2.5)
+    array([[  0,   2, 255]], dtype=uint8)
+    """
+    image = _float32_image(image)
+    roi = _region(roi, image.shape)
+    scale = 0.0 if scale is None else _finite("scale", scale)
+    if mask is None:
+        mask = kernels.NO_MASK
+    else:
+        mask = np.ascontiguousarray(np.asarray(mask) != 0)
+        if mask.shape != image.shape:
+            raise ValueError(f"mask has shape {mask.shape}: it must be that of the image, {image.shape}")
+    if scale <= 0.0:
+        summary = kernels.image_summary(image, roi, mask)
+        scale = grey_scale(summary, _integer_scale(summary))
+    out = np.zeros(image.shape, dtype=np.uint8)
+    kernels.grey_image(image, roi, scale, out)
+    return out
+
+
+def _integer_scale(summary):
+    return 55000.0 / summary.maximum if summary.maximum > 0.0 else 1.0
+
+
+def grey_scale(summary, otherwise):
+    """Default scale of the grey image; `otherwise` where the image has no spread."""
+    return 250.0 / (5.0 * summary.rms_deviation) if summary.rms_deviation > 0.0 else otherwise
+
+
+def _stream(seed, generator):
+    seed = checked_seed(seed)
+    if generator is None:
+        if seed < 0:
+            raise ValueError(f"seed is {seed}: a negative seed continues the generator of a simulation, "
+                             "so it needs generator=")
+        generator = Generator()
+    return generator.stream(seed)
+
+
+def _float32_image(image):
+    array = np.asarray(image)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        raise ValueError(f"image has shape {array.shape} and type {array.dtype}: "
+                         "it must be a two-dimensional array of real numbers")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _finite(name, value):
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}: it must be a number") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {number}: it must be finite")
+    return number
+
+
+def _region(roi, shape):
+    if roi is None:
+        return 0, shape[1] - 1, 0, shape[0] - 1
+    try:
+        numbers = tuple(int(v) for v in roi)
+        if len(numbers) != 4 or any(a != b for a, b in zip(numbers, roi)):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(f"roi is {roi!r}: it must be four whole numbers (first and last fast, "
+                         "first and last slow pixel)") from None
+    fast_first, fast_last, slow_first, slow_last = numbers
+    if not (0 <= fast_first <= fast_last < shape[1] and 0 <= slow_first <= slow_last < shape[0]):
+        raise ValueError(f"roi is {numbers}: it must be first and last fast, first and last slow pixel of "
+                         f"an image of {shape[1]} by {shape[0]} pixels (fast by slow)")
+    return numbers

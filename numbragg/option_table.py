@@ -1,0 +1,329 @@
+"""The table of options: spellings, values, units, defaults, and what each one sets.
+
+One row is one setting of nanoBragg's command line or one of numbragg's own.  `numbragg.options`
+walks a command line with it and `numbragg.option_help` prints it.  Spellings are listed one by one:
+the C program takes any word that contains a keyword, which lets misprints through.
+"""
+
+from dataclasses import dataclass
+from typing import Callable
+
+from .option_effects import (
+    angstrom, convention, degrees, elements, energy, nothing, percent, put, set_cell, set_detector_abs,
+    set_misset, set_misset_seed, set_pix0_vector, set_printout_pixel, set_roi, set_stol,
+    set_twotheta_axis, store, thousandths, vector)
+from .option_values import Rule
+
+__all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
+
+#: Spellings that the C program compares whole or by length: a second dash makes them unknown to it.
+EXACT = frozenset(
+    "-N -MW -detector_thick -detsize -detpixels -polar -mosaic -hdivstep -vdivstep -phi -phistep"
+    " -stol -4stol -Q".split())
+
+POSITIVE = Rule("be greater than zero", lambda value: value > 0.0)
+NOT_NEGATIVE = Rule("not be negative", lambda value: value >= 0.0)
+NOT_ZERO = Rule("not be zero", lambda value: value != 0.0)
+AT_LEAST_ONE = Rule("be at least 1", lambda value: value >= 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One row of the table.
+
+    Attributes
+    ----------
+    spellings : tuple of str
+        Accepted words; the first is the option's name.
+    values : tuple of str
+        Names of its values, for messages and the help text.
+    group : str
+        Heading of the help text under which it stands.
+    text : str
+        What it sets, with the unit in brackets.
+    default : str
+        What holds without it; empty where nothing needs saying.
+    kind : str
+        How its words are read: "real", "whole" or "file" for each of them; "vector": three reals,
+        not all zero; "cell", "misset" and "depth": as these options need; else the words allowed,
+        joined by "|".
+    rule : Rule or None
+        Condition on each value.
+    apply : callable
+        ``apply(line, use)`` enters a `Use` of it into a `numbragg.options.CommandLine`.
+    own : bool
+        Whether it is numbragg's and unknown to nanoBragg.
+    """
+
+    spellings: tuple
+    values: tuple
+    group: str
+    text: str
+    default: str
+    kind: str
+    rule: Rule | None
+    apply: Callable
+    own: bool
+
+    @property
+    def name(self):
+        """The first spelling."""
+        return self.spellings[0]
+
+
+def _row(spellings, values, text, apply, *, default="", kind="real", rule=None):
+    return dict(spellings=tuple(spellings.split()), values=tuple(values.split()), text=text, apply=apply,
+                default=default, kind=kind, rule=rule)
+
+
+def _axis(spelling, name, text, default):
+    return _row(spelling, "x y z", text + "; chooses the custom convention", vector(name), default=default,
+                kind="vector")
+
+
+_CRYSTAL = (
+    _row("-cell", "a b c alpha beta gamma",
+         "unit cell [Angstrom, degrees]; from one to six values; lengths left out (or 0) are a, angles 90",
+         set_cell, kind="cell"),
+    _row("-mat -matrix -matfile", "FILE",
+         "reciprocal cell and orientation: nine numbers, times the wavelength, as MOSFLM writes them",
+         store("files.matrix"), kind="file"),
+    _row("-misset", "x y z", "rotations of the crystal about x, y, z [degrees]; or: -misset random",
+         set_misset, default="none", kind="misset"),
+    _row("-misset_seed", "S", "seed of -misset random; unless at most two words follow, it also sets the "
+         "angles of -misset, as in nanoBragg: give it before -misset, or last",
+         set_misset_seed, default="from the clock", kind="whole"),
+    _row("-N", "n", "number of unit cells along a, b and c", elements("n_cells", (0, 1, 2), float),
+         default="1", kind="whole"),
+    _row("-Na", "n", "number of unit cells along a", elements("n_cells", (0,), float), kind="whole"),
+    _row("-Nb", "n", "number of unit cells along b", elements("n_cells", (1,), float), kind="whole"),
+    _row("-Nc", "n", "number of unit cells along c", elements("n_cells", (2,), float), kind="whole"),
+    _row("-xtalsize -xtal_size -samplesize -sample_size", "L", "edge of the crystal, replaces -N [mm]",
+         elements("sample_size", (0, 1, 2), thousandths), rule=NOT_NEGATIVE),
+    _row("-sample_x -sample_thick -xtal_x -xtal_thick", "L", "size of the crystal along a [mm]",
+         elements("sample_size", (0,), thousandths), rule=NOT_NEGATIVE),
+    _row("-sample_y -sample_width -xtal_y -xtal_width -width", "L", "size of the crystal along b [mm]",
+         elements("sample_size", (1,), thousandths), rule=NOT_NEGATIVE),
+    _row("-sample_z -sample_height -sample_heigh -xtal_z -xtal_height -xtal_heigh -height -heigh", "L",
+         "size of the crystal along c [mm]", elements("sample_size", (2,), thousandths), rule=NOT_NEGATIVE),
+    _row("-square_xtal", "", "parallelepiped crystal", put("shape", "square"), default="this shape"),
+    _row("-round_xtal", "", "ellipsoidal crystal", put("shape", "round")),
+    _row("-gauss_xtal", "", "Gaussian spots without fringes", put("shape", "gauss")),
+    _row("-tophat_spots -binary_spots", "", "spots of one height, without fringes", put("shape", "tophat")),
+    _row("-fudge", "x", "widens (below 1) or narrows the spots of all but the parallelepiped",
+         store("fudge"), default="1", rule=NOT_NEGATIVE),
+    _row("-mosaic -mosaicity -mosaic_spread", "angle",
+         "mosaic spread; 90 for a powder; negative: not given [degrees]",
+         store("mosaic_spread", convert=degrees), default="0"),
+    _row("-mosaic_dom -mosaic_domain -mosaic_domains", "n", "number of mosaic domains",
+         store("mosaic_domains"), default="10 with a spread, else 1", kind="whole"),
+    _row("-mosaic_seed", "S", "seed of the mosaic domains", store("mosaic_seed"), default="12345678",
+         kind="whole"),
+    _row("-phi", "angle", "spindle angle at the start [degrees]", store("phi_start", convert=degrees),
+         default="0"),
+    _row("-osc -oscillation", "angle", "oscillation range [degrees]", store("oscillation", convert=degrees),
+         default="0"),
+    _row("-phistep", "angle", "spindle step [degrees]", store("phi_step", convert=degrees)),
+    _row("-phisteps", "n", "number of spindle steps", store("phi_steps"), kind="whole",
+         default="2 with a range, else 1"),
+    _row("-water", "L", "edge of the water around the crystal, for the background [micrometres]",
+         store("water_size", convert=lambda value: value / 1e6), default="0", rule=NOT_NEGATIVE),
+    _row("-density -sample_den -sample_density", "D", "density [g/cm^3]; has no effect", nothing),
+    _row("-MW -molec -molecular_weight", "W", "molecular weight [g/mol]; has no effect", nothing),
+)
+
+_STRUCTURE_FACTORS = (
+    _row("-hkl -hklfile", "FILE", "text file of h, k, l and F", store("files.hkl"), kind="file"),
+    _row("-default_F", "F", "structure factor of everything that is not in the file",
+         store("line.default_f"), default="0"),
+    _row("-dump -dumpfile", "FILE", "binary copy of the table: written with -hkl, read without",
+         store("files.dump"), default="Fdump.bin", kind="file"),
+    _row("-interpolate", "", "interpolate F between the reflections", put("interpolation", True),
+         default="if N is 2 or less in any direction"),
+    _row("-nointerpolate", "", "take F of the nearest reflection", put("interpolation", False)),
+    _row("-stol", "FILE", "table of a background profile; read, and has no effect", set_stol, kind="file"),
+    _row("-4stol", "FILE", "the same, against 4 sin(theta)/lambda", set_stol, kind="file"),
+    _row("-Q", "FILE", "the same, against Q", set_stol, kind="file"),
+    _row("-stolout", "FILE", "has no effect", nothing, kind="file"),
+)
+
+_BEAM = (
+    _row("-lambda -wave -wavelength", "L", "wavelength [Angstrom]", store("wavelength", convert=angstrom),
+         default="1", rule=POSITIVE),
+    _row("-energy", "E", "photon energy, instead of the wavelength [eV]", store("wavelength", convert=energy),
+         rule=POSITIVE),
+    _row("-fluence", "x", "photons per area [photons/m^2]", store("fluence"), default="1.25932e29",
+         rule=NOT_NEGATIVE),
+    _row("-flux", "x", "with -exposure and -beamsize, replaces -fluence [photons/s]", store("flux"),
+         rule=NOT_NEGATIVE),
+    _row("-exposure", "t", "exposure time [s]", store("exposure"), default="1"),
+    _row("-beamsize", "L", "edge of the beam; clips larger crystals; negative: not used [mm]",
+         store("beam_size", convert=thousandths), default="0.1"),
+    _row("-polar", "x", "Kahn polarisation factor, -1 to 1", store("polarisation_fraction",
+         also=[("unpolarised_factor", False)]), default="0"),
+    _row("-nopolar", "", "no polarisation factor at all", put("unpolarised_factor", True)),
+    _row("-dispersion", "x", "full spread of the wavelength [percent]", store("dispersion", convert=percent),
+         default="0"),
+    _row("-dispsteps", "n", "number of wavelengths", store("dispersion_steps"), kind="whole"),
+    _row("-divergence", "x", "full divergence, both directions [mrad]",
+         store("divergence_h", "divergence_v", convert=thousandths), default="0"),
+    _row("-hdivrange", "x", "full horizontal divergence [mrad]", store("divergence_h", convert=thousandths)),
+    _row("-vdivrange", "x", "full vertical divergence [mrad]", store("divergence_v", convert=thousandths)),
+    _row("-hdivstep", "x", "horizontal step [mrad]", store("divergence_h_step", convert=thousandths)),
+    _row("-vdivstep", "x", "vertical step [mrad]", store("divergence_v_step", convert=thousandths)),
+    _row("-divsteps", "n", "number of directions each way", store("divergence_h_steps", "divergence_v_steps"),
+         kind="whole"),
+    _row("-hdivsteps", "n", "number of horizontal directions", store("divergence_h_steps"), kind="whole"),
+    _row("-vdivsteps", "n", "number of vertical directions", store("divergence_v_steps"), kind="whole"),
+    _row("-round_div", "", "cut the corners of the divergence", put("round_divergence", True), default="so"),
+    _row("-square_div", "", "keep the corners of the divergence", put("round_divergence", False)),
+    _row("-sourcefile", "FILE",
+         "text file of sources: X Y Z weight (unused) wavelength [m]; replaces divergence and dispersion",
+         store("files.sources"), kind="file"),
+    _row("-dmin", "d", "leave out what is beyond this resolution [Angstrom]",
+         store("d_min", convert=lambda value: value * 1e-10), default="no limit"),
+    _row("-coherent", "", "has no effect", nothing),
+)
+
+_DETECTOR = (
+    _row("-distance", "L", "distance along the beam; -close_distance wins over it [mm]",
+         store("distance", convert=thousandths, also=[("pivot", "beam")]), default="100", rule=NOT_ZERO),
+    _row("-close_distance", "L", "distance from the sample to the detector plane [mm]",
+         store("close_distance", convert=thousandths, also=[("pivot", "sample")]), rule=NOT_ZERO),
+    _row("-pixel -pixel_size -pixelsize", "L", "edge of a pixel [mm]",
+         store("pixel_size", convert=thousandths), default="0.1", rule=POSITIVE),
+    _row("-detpixels", "n", "number of pixels in both directions; 0: from -detsize",
+         store("pixels_f", "pixels_s"), kind="whole", rule=NOT_NEGATIVE, default="0"),
+    _row("-detpixels_f -detpixels_x", "n", "number of pixels, fast direction", store("pixels_f"),
+         kind="whole", rule=NOT_NEGATIVE),
+    _row("-detpixels_s -detpixels_y", "n", "number of pixels, slow direction", store("pixels_s"),
+         kind="whole", rule=NOT_NEGATIVE),
+    _row("-detsize", "L", "edge of the detector [mm]",
+         store("detector_size_f", "detector_size_s", convert=thousandths), default="102.4", rule=POSITIVE),
+    _row("-detsize_f", "L", "edge of the detector, fast direction [mm]",
+         store("detector_size_f", convert=thousandths), rule=POSITIVE),
+    _row("-detsize_s", "L", "edge of the detector, slow direction [mm]",
+         store("detector_size_s", convert=thousandths), rule=POSITIVE),
+    _row("-img", "FILE", "SMV image whose header gives size, distance, wavelength, centre and spindle",
+         store("files.image"), kind="file"),
+    _row("-mask -maskfile", "FILE", "SMV image; zero: leave the pixel out; its header acts like that of -img",
+         store("files.mask"), kind="file"),
+    _row("-Xbeam", "x", "beam centre, first number of the convention [mm]",
+         store("beam_x", convert=thousandths, also=[("pivot", "beam")]), default="the middle"),
+    _row("-Ybeam", "y", "beam centre, second number of the convention [mm]",
+         store("beam_y", convert=thousandths, also=[("pivot", "beam")]), default="the middle"),
+    _row("-Xclose", "x", "point nearest to the sample, fast direction [mm]",
+         store("close_x", convert=thousandths, also=[("pivot", "sample")])),
+    _row("-Yclose", "y", "point nearest to the sample, slow direction [mm]",
+         store("close_y", convert=thousandths, also=[("pivot", "sample")])),
+    _row("-ORGX", "x", "point nearest to the sample, as in XDS, fast direction [pixels]",
+         store("origin_x", also=[("pivot", "sample")])),
+    _row("-ORGY", "y", "point nearest to the sample, as in XDS, slow direction [pixels]",
+         store("origin_y", also=[("pivot", "sample")])),
+    _row("-detector_rotx", "angle", "rotation of the detector about x [degrees]",
+         store("rotation_x", convert=degrees), default="0"),
+    _row("-detector_roty", "angle", "rotation of the detector about y [degrees]",
+         store("rotation_y", convert=degrees), default="0"),
+    _row("-detector_rotz", "angle", "rotation of the detector about z [degrees]",
+         store("rotation_z", convert=degrees), default="0"),
+    _row("-twotheta", "angle", "rotation of the detector about the two-theta axis [degrees]",
+         store("twotheta", convert=degrees, also=[("pivot", "sample")]), default="0"),
+    _row("-curved_det -curved_detector", "", "all pixels at one distance from the sample",
+         put("curved", True)),
+    _row("-point_pixel", "", "inverse square law instead of the solid angle", put("point_pixel", True)),
+    _row("-detector_abs -detector_absorb -detector_absorption", "L",
+         "attenuation depth of the sensor; inf or 0: no sensor [micrometres]", set_detector_abs, kind="depth",
+         default="the thickness"),
+    _row("-detector_thick", "L", "thickness of the sensor [micrometres]",
+         store("sensor_thickness", convert=lambda value: value * 1e-6), default="0", rule=NOT_NEGATIVE),
+    _row("-detector_thicksteps -thicksteps", "n", "number of sensor layers", store("sensor_layers"),
+         default="2 with a thickness, else 1", kind="whole"),
+)
+
+_AXES = (
+    _row("-mosflm", "", "MOSFLM's axes and beam centre", convention("mosflm", "beam"), default="this one"),
+    _row("-denzo", "", "DENZO's axes and beam centre", convention("denzo", "beam")),
+    _row("-adxv", "", "adxv's axes and beam centre", convention("adxv", "beam")),
+    _row("-xds", "", "XDS's axes and beam centre", convention("xds", "sample")),
+    _row("-dials", "", "DIALS's axes and beam centre", convention("dials", "beam")),
+    _axis("-beam_vector", "beam_vector", "direction of the beam", "1 0 0"),
+    _axis("-fdet_vector", "fast_axis", "fast direction of the detector", "0 0 1"),
+    _axis("-sdet_vector", "slow_axis", "slow direction of the detector", "0 -1 0"),
+    _axis("-odet_vector", "normal", "normal of the detector, away from the sample", "1 0 0"),
+    _axis("-polar_vector", "polarisation_axis", "electric field of the beam", "0 0 1"),
+    _axis("-spindle_axis", "spindle_axis", "axis of -phi", "0 0 1"),
+    _row("-twotheta_axis", "x y z", "axis of -twotheta; chooses the custom convention; also sets -twotheta "
+         "to x, as in nanoBragg: give -twotheta after it", set_twotheta_axis, default="0 1 0", kind="vector"),
+    _row("-pix0_vector", "x y z", "chooses the custom convention; the vector itself is not used",
+         set_pix0_vector),
+    _row("-pivot", "WORD", "what stays in place when the detector rotates, in the custom convention: "
+         "beam or sample", store("pivot"), default="set by the last option of distance or centre",
+         kind="beam|sample"),
+)
+
+_SAMPLING = (
+    _row("-oversample", "n", "sub-pixels along each edge of a pixel; 0 or less: automatic",
+         store("oversample"), default="automatic", kind="whole"),
+    _row("-oversample_thick", "", "sensor absorption for every sub-pixel", put("oversample_thick", True)),
+    _row("-oversample_polar", "", "polarisation for every step", put("oversample_polar", True)),
+    _row("-oversample_omega", "", "solid angle for every sub-pixel", put("oversample_omega", True)),
+    _row("-roi", "fmin fmax smin smax",
+         "only these pixels, ends included; fast, then slow; negative: that end of the detector",
+         set_roi, kind="whole", default="all"),
+)
+
+_OUTPUT = (
+    _row("-floatfile -floatimage", "FILE", "photons per pixel, 4-byte floats without header",
+         store("outputs.floatfile"), default="floatimage.bin", kind="file"),
+    _row("-intfile -intimage", "FILE", "scaled image without noise, SMV", store("outputs.intfile"),
+         default="intimage.img", kind="file"),
+    _row("-scale", "x", "scale of -intfile; 0 or less: automatic", store("line.scale"), default="0"),
+    _row("-adc", "x", "offset of -intfile and -noisefile", store("line.adc_offset"), default="40"),
+    _row("-noisefile -noiseimage", "FILE", "photons with Poisson noise, SMV; turns the noise on",
+         store("outputs.noisefile", also=[("outputs.calculate_noise", True)]), default="noiseimage.img",
+         kind="file"),
+    _row("-nonoise", "", "no noise image", put("outputs.calculate_noise", False)),
+    _row("-seed", "S", "seed of the noise", store("line.seed"), default="from the clock", kind="whole"),
+    _row("-pgmfile -pgmimage", "FILE", "grey picture, PGM; turns it on",
+         store("outputs.pgmfile", also=[("outputs.write_pgm", True)]), default="image.pgm", kind="file"),
+    _row("-pgmscale", "x", "scale of the picture, turns it on; 0 or less: automatic",
+         store("line.pgm_scale", also=[("outputs.write_pgm", True)]), default="0"),
+    _row("-nopgm", "", "no picture", put("outputs.write_pgm", False)),
+    _row("-printout", "", "print the pixels", put("line.printout", True)),
+    _row("-printout_pixel", "f s", "print this pixel only (fast, slow)", set_printout_pixel, kind="whole"),
+    _row("-progress", "", "show the progress", put("line.progress", True)),
+    _row("-noprogress", "", "do not show the progress", put("line.progress", False)),
+)
+
+_OWN = (
+    _row("--revision", "WORD", "nanoBragg as it stands (main) or with its three open repairs (fixed)",
+         store("revision"), default="fixed", kind="main|fixed"),
+    _row("--threads", "N", "number of threads", store("line.threads"), default="all processors", kind="whole",
+         rule=AT_LEAST_ONE),
+    _row("--tiff", "FILE", "also write the float image as TIFF", store("outputs.tiff"), kind="file"),
+    _row("--npy", "FILE", "also write the float image as a numpy array", store("outputs.npy"), kind="file"),
+    _row("--png", "FILE", "also write a picture (needs matplotlib)", store("outputs.png"), kind="file"),
+    _row("--stats-json", "FILE", "also write counts and timings of the run", store("outputs.stats_json"),
+         kind="file"),
+    _row("--quiet", "", "print nothing but errors", put("line.quiet", True)),
+    _row("--help -h -help", "", "print this text", put("line.help", True)),
+    _row("--version", "", "print the version", put("line.version", True)),
+)
+
+_GROUPED = {
+    "crystal": _CRYSTAL,
+    "structure factors": _STRUCTURE_FACTORS,
+    "beam": _BEAM,
+    "detector": _DETECTOR,
+    "detector axes": _AXES,
+    "sampling": _SAMPLING,
+    "output": _OUTPUT,
+    "numbragg's own": _OWN,
+}
+
+#: Every option, in the order of the help text.
+TABLE = tuple(Option(group=group, own=rows is _OWN, **row)
+              for group, rows in _GROUPED.items() for row in rows)
+
+#: Headings of the help text.
+GROUPS = tuple(_GROUPED)

@@ -1,0 +1,170 @@
+"""A list of words split into options and their values, or refused with one line that says why.
+
+Every word must be an option of the table or one of the values of the option before it.  Words that
+the C program would ignore, or would take for a longer form of an option, are errors here.
+"""
+
+import difflib
+import math
+
+from .option_effects import Use
+from .option_table import EXACT, TABLE
+from .option_values import CommandLineError, file_name, is_number, quoted, real, whole
+
+__all__ = ["EARLY", "option_uses"]
+
+
+def _accepted():
+    words = {}
+    for option in TABLE:
+        for spelling in option.spellings:
+            words[spelling] = option
+            if not option.own and spelling not in EXACT:
+                words["-" + spelling] = option  # the C program finds the keyword in it
+    return words
+
+
+_ACCEPTED = _accepted()
+#: Words that end the reading of a command line at once, and the option they stand for.
+EARLY = {word: option.name for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
+
+
+def _suggestion(word):
+    """ "; did you mean ...?" for an unknown word, or nothing."""
+    plain = word.partition("=")[0]
+    known = [spelling for option in TABLE for spelling in option.spellings]
+    if plain.startswith("--") and plain[1:] in known:
+        return f"; did you mean {plain[1:]}?"
+    near = [max((k for k in known if len(k) > 3 and plain.startswith(k)), key=len, default=None)]
+    near += difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
+    near = [quoted(k) for k in dict.fromkeys(near) if k]
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _no_option(word, previous):
+    """The error for a word that stands where an option should."""
+    after = f" after {' '.join([previous.word, *map(quoted, previous.words)])}" if previous else ""
+    if not word.startswith("-") or is_number(word):
+        return CommandLineError(f"stray word {quoted(word)}{after}: it belongs to no option")
+    return CommandLineError(f"unknown option {quoted(word)}{after}{_suggestion(word)}")
+
+
+def _missing(option, word, given, stop):
+    """The error for an option that has only the values `given`, before the word `stop`."""
+    count = len(option.values)
+    what = f"{count} values" if count > 1 else "a value"
+    if option.kind == "misset":
+        what += " or the word random"
+    elif option.kind == "cell":
+        what = "1 to 6 values"
+    end = "the command line ends" if stop is None else f"{quoted(stop)} follows"
+    after = f" after {' '.join(map(quoted, given))}" if given else ""
+    return CommandLineError(f"{word}: needs {what} ({' '.join(option.values)}), but {end}{after}")
+
+
+def _values_of(option, word, words):
+    """The words among `words` that are the values of an option, by the rules for its kind."""
+    taken = []
+    count = len(option.values)
+    if option.kind == "misset" and words and words[0].startswith("rand"):
+        count = 1
+    for candidate in words[:count]:
+        if candidate.startswith("-") and (option.kind == "cell" or not is_number(candidate)):
+            break
+        taken.append(candidate)
+    stop = words[len(taken)] if len(taken) < len(words) else None
+    if option.kind == "cell" and taken:
+        if len(taken) < count and stop is not None and is_number(stop):
+            raise CommandLineError(f"{word} {quoted(stop)}: a cell has no negative length or angle")
+    elif len(taken) < count:
+        raise _missing(option, word, taken, stop)
+    return taken
+
+
+def _read_cell(word, words):
+    values = [real(word, text) for text in words]
+    for index, (text, value) in enumerate(zip(words, values)):
+        if index == 0 and not value > 0.0:
+            raise CommandLineError(f"{word} {quoted(text)}: the length a must be greater than zero")
+        if value < 0.0 or (index > 2 and value >= 180.0):
+            what = "a length must not be negative" if index < 3 else "an angle must be from 0 to below 180"
+            raise CommandLineError(f"{word} {quoted(text)}: {what}")
+    return values
+
+
+def _read_depth(word, text):
+    if text in ("inf", "infinity"):
+        return math.inf
+    value = real(word, text)
+    if value != 0.0 and not abs(value) > 1e-290:
+        raise CommandLineError(f"{word} {quoted(text)}: too small for an attenuation depth")
+    return value
+
+
+def _read(option, word, words):
+    """Values of the words of one option.  Raises `CommandLineError`."""
+    kind = option.kind
+    if kind == "cell":
+        return _read_cell(word, words)
+    if kind == "depth":
+        return [_read_depth(word, words[0])]
+    if kind == "misset" and len(words) == 1:
+        return ["random"]
+    if kind == "file":
+        return [file_name(word, words[0])]
+    if "|" in kind:
+        if words[0] not in kind.split("|"):
+            raise CommandLineError(f"{word} {quoted(words[0])}: must be {kind.replace('|', ' or ')}")
+        return [words[0]]
+    values = [whole(word, text) if kind == "whole" else real(word, text) for text in words]
+    if kind == "vector" and not any(values):
+        raise CommandLineError(f"{word} {' '.join(words)}: a vector must not be zero")
+    if option.rule is not None:
+        for text, value in zip(words, values):
+            option.rule.check(word, text, value)
+    return values
+
+
+def option_uses(words):
+    """The options of a command line with their values, in order.
+
+    Parameters
+    ----------
+    words : list of str
+        The command line.
+
+    Returns
+    -------
+    list of numbragg.option_effects.Use
+        What was given; numbragg's own options are left out of each `following`, because the C
+        program does not know them.
+
+    Raises
+    ------
+    CommandLineError
+        If a word is unknown or stray, a value missing or not allowed.
+    """
+    uses, seen_by_c, starts = [], [], []
+    position = 0
+    while position < len(words):
+        word, value_words = words[position], words[position + 1:]
+        position += 1
+        option = _ACCEPTED.get(word)
+        head, equals, inline = word.partition("=")
+        if option is None and equals and head in _ACCEPTED and _ACCEPTED[head].own:
+            option, word = _ACCEPTED[head], head
+            if not option.values:
+                raise CommandLineError(f"{quoted(words[position - 1])}: {head} takes no value")
+            taken = [inline]
+        elif option is None:
+            raise _no_option(word, uses[-1] if uses else None)
+        else:
+            taken = _values_of(option, word, value_words)
+            position += len(taken)
+        uses.append(Use(option, word, taken, _read(option, word, taken)))
+        if not option.own:
+            seen_by_c += [word, *taken]
+        starts.append(len(seen_by_c) - len(taken))
+    for use, start in zip(uses, starts):
+        use.following = seen_by_c[start:start + 3]
+    return uses

@@ -1,0 +1,197 @@
+"""What a run says: the decisions taken, the numbers found, as text and as a dictionary."""
+
+import math
+
+from ._version import __version__
+from .parameters import DEGREES_PER_RADIAN
+
+__all__ = ["account", "listing", "report_lines"]
+
+
+def _cell(prepared):
+    from .kernels.vectors import dot
+
+    orientation = prepared.orientation
+    vectors = [orientation.direct[i:i + 3] for i in (0, 3, 6)]
+    lengths = orientation.lengths
+    angles = [math.acos(max(-1.0, min(1.0, dot(vectors[i], vectors[j]) / lengths[i] / lengths[j])))
+              for i, j in ((1, 2), (2, 0), (0, 1))]
+    return [length * 1e10 for length in lengths] + [angle * DEGREES_PER_RADIAN for angle in angles]
+
+
+def _beam_centres(prepared):
+    place = prepared.placement
+    half = 0.5 * place.pixel_size
+    return {
+        "as given (Xbeam, Ybeam) [mm]": (place.beam_x * 1e3, place.beam_y * 1e3),
+        "fast, slow [mm]": (place.fast_beam * 1e3, place.slow_beam * 1e3),
+        "mosflm [mm]": ((place.slow_beam - half) * 1e3, (place.fast_beam - half) * 1e3),
+        "denzo [mm]": (place.slow_beam * 1e3, place.fast_beam * 1e3),
+        "adxv [mm]": (place.fast_beam * 1e3, (place.detsize_s - place.slow_beam) * 1e3),
+        "xds ORGX, ORGY [pixels]": (place.origin_x, place.origin_y),
+        "dials origin [mm]": place.dials_origin,
+    }
+
+
+def account(prepared, outcome, products, timings, arguments=None):
+    """Everything worth knowing about a run, as a dictionary that JSON can hold.
+
+    Parameters
+    ----------
+    prepared : scene.Prepared
+    outcome : kernels.driver_cpu.Outcome
+    products : products.Products
+    timings : dict
+        Seconds by name.
+    arguments : list of str, optional
+
+    Returns
+    -------
+    dict
+    """
+    p, place, counts, summary = prepared.parameters, prepared.placement, prepared.counts, products.summary
+    factors = prepared.structure_factors
+    steps = prepared.steps * (outcome.pixels - outcome.masked)
+    return {
+        "program": "numbragg", "version": __version__, "revision": p.revision,
+        "arguments": arguments,
+        "detector": {
+            "pixels_fast_slow": [place.fpixels, place.spixels], "pixel_mm": p.pixel_size * 1e3,
+            "distance_mm": place.distance * 1e3, "close_distance_mm": place.close_distance * 1e3,
+            "convention": place.convention, "pivot": place.pivot,
+            "beam_centre": {name: list(values) for name, values in _beam_centres(prepared).items()},
+            "fast_axis": list(place.fast), "slow_axis": list(place.slow), "normal": list(place.normal),
+            "origin_mm": [v * 1e3 for v in place.origin], "layers": counts.layers,
+            "sensor_thickness_um": counts.thickness * 1e6, "window_fast_slow": list(prepared.window),
+        },
+        "beam": {
+            "wavelength_angstrom": p.wavelength * 1e10, "fluence_photons_per_m2": prepared.fluence,
+            "sources": prepared.sources, "polarisation_fraction": None if p.unpolarised_factor else p.polarisation_fraction,
+            "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
+            "divergence_v_rad": list(counts.divergence_v),
+        },
+        "crystal": {
+            "cell_angstrom_deg": _cell(prepared), "volume_angstrom3": prepared.orientation.volume,
+            "misset_deg": [v * DEGREES_PER_RADIAN for v in prepared.orientation.misset],
+            "n_cells": [int(n) for n in prepared.n_cells], "size_um": [s * 1e6 for s in prepared.crystal_size],
+            "shape": p.shape, "mosaic_domains": counts.mosaic_domains,
+            "mosaic_spread_deg": counts.mosaic_spread * DEGREES_PER_RADIAN,
+            "phi_start_deg": p.phi_start * DEGREES_PER_RADIAN, "phi_steps": counts.phi_steps,
+            "phi_step_deg": counts.phi_step * DEGREES_PER_RADIAN,
+            "oscillation_deg": counts.oscillation * DEGREES_PER_RADIAN,
+        },
+        "structure_factors": {
+            "source": factors.source, "reflections": factors.reflections, "default": factors.default,
+            "minimum_hkl": list(factors.minimum) if factors.filled else None,
+            "maximum_hkl": list(factors.maximum) if factors.filled else None,
+            "interpolated": prepared.interpolating, "interpolation_given_up_at_fast_slow": outcome.first_out_of_range,
+        },
+        "sampling": {
+            "oversample": prepared.oversample, "recommended_oversample": prepared.recommended_oversample,
+            "steps_per_pixel": prepared.steps,
+        },
+        "pixels": {
+            "computed": outcome.pixels - outcome.masked, "masked": outcome.masked, "lane": outcome.lane_pixels,
+            "strict": outcome.strict_pixels, "strict_reasons": dict(outcome.reasons),
+        },
+        "image": {
+            "maximum": summary.maximum,
+            "maximum_at_fast_slow": [int(summary.maximum_fast), int(summary.maximum_slow)],
+            "sum": _number(summary.total), "mean": _number(summary.mean), "rms": _number(summary.rms),
+            "rms_deviation": _number(summary.rms_deviation), "integer_scale": products.scale,
+            "grey_scale": products.grey_scale, "photons": _number(products.photons), "overloads": products.overloads,
+        },
+        "threads": outcome.threads,
+        "seconds": dict(timings),
+        "steps": steps,
+        "steps_per_second": steps / timings["render"] if timings.get("render") else None,
+        "warnings": list(prepared.warnings),
+    }
+
+
+def _number(value):
+    """A number that JSON can hold."""
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _line(name, text):
+    return f"  {name:<24}{text}"
+
+
+def _floats(values, form="{:.6g}"):
+    return "  ".join(form.format(v) for v in values)
+
+
+def report_lines(facts, notices=()):
+    """The account as text for people, one string per line."""
+    d, b, c, f = facts["detector"], facts["beam"], facts["crystal"], facts["structure_factors"]
+    s, i = facts["sampling"], facts["image"]
+    lines = [f"numbragg {facts['version']}, after nanoBragg (revision {facts['revision']}) by James Holton and Ken Frankel",
+             "", "crystal"]
+    lines += [
+        _line("cell", _floats(c["cell_angstrom_deg"]) + "   Angstrom, deg"),
+        _line("volume", f"{c['volume_angstrom3']:.6g} Angstrom^3"),
+        _line("cells along a, b, c", f"{c['n_cells'][0]} x {c['n_cells'][1]} x {c['n_cells'][2]} "
+                                     f"({_floats(c['size_um'], '{:.4g}')} um), {c['shape']}"),
+        _line("misset", _floats(c["misset_deg"]) + "   deg about x, y, z"),
+        _line("mosaic domains", f"{c['mosaic_domains']}, spread {c['mosaic_spread_deg']:g} deg"),
+        _line("phi", f"{c['phi_start_deg']:g} deg, {c['phi_steps']} step(s) of {c['phi_step_deg']:g} deg"),
+    ]
+    if f["minimum_hkl"] is None:
+        lines.append(_line("structure factors", f"{f['default']:g} everywhere"))
+    else:
+        low, high = f["minimum_hkl"], f["maximum_hkl"]
+        count = "" if f["reflections"] is None else f"{f['reflections']} reflections, "
+        lines.append(_line("structure factors", f"{f['source']}: {count}h {low[0]}..{high[0]}, k {low[1]}..{high[1]}, "
+                                                f"l {low[2]}..{high[2]}, else {f['default']:g}"))
+    how = "tricubic interpolation" if f["interpolated"] else "nearest"
+    if f["interpolation_given_up_at_fast_slow"]:
+        x, y = f["interpolation_given_up_at_fast_slow"]
+        how += f" up to pixel {x} {y} (fast slow), the first one out of range; nearest from there on"
+    lines.append(_line("look-up", how))
+    lines += ["", "beam",
+              _line("wavelength", f"{b['wavelength_angstrom']:.6g} Angstrom"),
+              _line("sources", f"{b['sources']} ({b['dispersion'][0]} wavelength(s), {b['divergence_h_rad'][0]} x "
+                               f"{b['divergence_v_rad'][0]} directions asked for)"),
+              _line("fluence", f"{b['fluence_photons_per_m2']:.6g} photons/m^2"),
+              "", "detector",
+              _line("pixels (fast x slow)", f"{d['pixels_fast_slow'][0]} x {d['pixels_fast_slow'][1]} of {d['pixel_mm']:g} mm"),
+              _line("distance", f"{d['distance_mm']:.6g} mm along the beam, {d['close_distance_mm']:.6g} mm closest"),
+              _line("convention", f"{d['convention']}, pivot {d['pivot']}")]
+    for name, values in d["beam_centre"].items():
+        lines.append(_line("beam centre", f"{name:<30}{_floats(values)}"))
+    lines += ["", "sampling",
+              _line("sub-pixels per edge", f"{s['oversample']} (recommended {s['recommended_oversample']})"),
+              _line("steps per pixel", f"{s['steps_per_pixel']}"),
+              "", "image",
+              _line("maximum", f"{i['maximum']:.9g} at pixel {i['maximum_at_fast_slow'][0]} {i['maximum_at_fast_slow'][1]} (fast slow)"),
+              _line("mean, rms, rmsd", f"{_text(i['mean'])}, {_text(i['rms'])}, {_text(i['rms_deviation'])}"),
+              _line("scales", f"integer {i['integer_scale']:g}, grey {i['grey_scale']:g}")]
+    if i["photons"] is not None:
+        lines.append(_line("noise", f"{_text(i['photons'])} photons, {i['overloads']} overloads"))
+    rate = f", {facts['steps_per_second']:.3g} steps/s" if facts["steps_per_second"] else ""
+    lines += ["", _line("time", "  ".join(f"{name} {value:.2f} s" for name, value in facts["seconds"].items())
+                        + f"   ({facts['threads']} thread(s){rate})")]
+    for text in [*notices, *facts["warnings"]]:
+        lines.append(f"  note: {text}")
+    return lines
+
+
+def _text(value):
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def listing(fast, slow, fields, row, value, scene):
+    """The -printout block of one pixel: the last step's intermediates and the final factors."""
+    r = dict(zip(fields, row))
+    steps = scene.sampling.steps
+    vectors = [[r[f"{v}_{x}"] * 1e10 for x in "xyz"] for v in "abc"]
+    lines = [f"pixel {fast} {slow} (fast slow)",
+             f"  position [m]   {r['x']:.10g} {r['y']:.10g} {r['z']:.10g}   stol [1/m] {r['stol']:.10g}",
+             f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   nearest {r['h0']:.0f} {r['k0']:.0f} {r['l0']:.0f}",
+             f"  F_cell {r['f_cell']:.10g}   F_latt {r['f_latt']:.10g}   I {r['sum']:.10g}   I/steps {r['sum'] / steps:.10g}",
+             f"  polar {r['polarisation_factor']:.10g}   omega {r['solid_angle']:.10g}   capture {r['capture_fraction']:.10g}   "
+             f"photons {value:.10g}"]
+    for name, vector in zip("abc", vectors):
+        lines.append(f"  {name} [Angstrom]   " + " ".join(f"{v:.8f}" for v in vector))
+    return "\n".join(lines)

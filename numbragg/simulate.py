@@ -1,0 +1,191 @@
+"""From configurations to an image: the Python front end of the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .parameters import Parameters
+from .sampling import Sampling
+from .structure_factors import StructureFactors
+from .validation import choice, optional, whole
+
+__all__ = ["Result", "Simulator", "render_prepared", "simulate"]
+
+REVISIONS = ("fixed", "main")
+_VECTORS = (("crystal", "spindle_axis"), ("beam", "direction"), ("beam", "polarisation_axis"))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An image and how it came about.
+
+    Attributes
+    ----------
+    image : (slow, fast) float32 array
+        Photons per pixel.
+    prepared : scene.Prepared
+        Everything that was derived: geometry, cell, sampling, scene.
+    outcome : kernels.driver_cpu.Outcome
+        What the driver did: pixels, threads, where interpolation was given up.
+    """
+
+    image: np.ndarray
+    prepared: object
+    outcome: object
+
+
+def render_prepared(prepared, threads=None, progress=None):
+    """Render a prepared scene.
+
+    Parameters
+    ----------
+    prepared : scene.Prepared
+    threads : int, optional
+        By default one per processor.
+    progress : callable, optional
+        Called with the number of pixels just finished.
+
+    Returns
+    -------
+    image : (slow, fast) float32 array
+    outcome : kernels.driver_cpu.Outcome
+    """
+    from .kernels import driver_cpu
+
+    image = np.zeros(prepared.shape, dtype=np.float32)
+    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
+                                interpolating=prepared.interpolating, threads=threads, progress=progress)
+    return image, outcome
+
+
+def _structure_factors(value):
+    if isinstance(value, StructureFactors):
+        return value
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return StructureFactors.constant(float(value))
+    raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")
+
+
+def _roi(roi, shape):
+    if roi is None:
+        return [-1, -1, -1, -1]
+    values = [whole("roi", v, 0) for v in roi]
+    if len(values) != 4:
+        raise ValueError(f"roi: {roi!r} must be four pixel numbers: fast min, fast max, slow min, slow max")
+    for low, high, size, axis in ((*values[:2], shape[1], "fast"), (*values[2:], shape[0], "slow")):
+        if not low <= high < size:
+            raise ValueError(f"roi: {axis} pixels {low} to {high} (ends included) must lie in 0 to {size - 1}")
+    return values
+
+
+class Simulator:
+    """A detector, a beam and structure factors, ready for many crystals.
+
+    Parameters
+    ----------
+    detector : Detector
+    beam : Beam
+    structure_factors : StructureFactors or float
+        A number stands for the same amplitude [electrons] everywhere.
+    sampling : Sampling, optional
+    roi : four int, optional
+        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
+    threads : int, optional
+        By default one per processor.  The image does not depend on it.
+    revision : {"fixed", "main"}
+        Which revision of the C program to reproduce; docs/quirks lists the differences.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> still = nb.Simulator(nb.Detector(pixels=(32, 32)), nb.Beam(), 100.0, threads=1)
+    >>> crystals = [nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5, misset_deg=(a, 0, 0)) for a in (0, 10)]
+    >>> [image.shape for image in still.images(crystals)]
+    [(32, 32), (32, 32)]
+    """
+
+    def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
+                 revision="fixed"):
+        self.detector, self.beam = detector, beam
+        self.structure_factors = _structure_factors(structure_factors)
+        self.sampling = Sampling() if sampling is None else sampling
+        self.roi = _roi(roi, detector.shape)
+        self.threads = optional(threads, whole, "threads")
+        self.revision = choice("revision", revision, REVISIONS)
+
+    def prepare(self, crystal):
+        """Derive everything for one crystal, without rendering."""
+        from .scene import prepare
+
+        for owner, name in _VECTORS:
+            config = {"crystal": crystal, "beam": self.beam}[owner]
+            if getattr(config, name) is not None and self.detector.convention != "custom":
+                raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
+                                 f"not {self.detector.convention!r}")
+        p = Parameters(roi=list(self.roi), revision=self.revision)
+        for config in (crystal, self.beam, self.detector, self.sampling):
+            config.pack(p)
+        return prepare(p, self.structure_factors)
+
+    def run(self, crystal, progress=None):
+        """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
+        prepared = self.prepare(crystal)
+        image, outcome = render_prepared(prepared, self.threads, progress)
+        return Result(image, prepared, outcome)
+
+    def image(self, crystal):
+        """Photons per pixel for one crystal: (slow, fast) float32 array."""
+        return self.run(crystal).image
+
+    def images(self, crystals):
+        """Images of several crystals, one after the other, as a generator."""
+        for crystal in crystals:
+            yield self.image(crystal)
+
+
+def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed"):
+    """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    beam : Beam
+    detector : Detector
+    structure_factors : StructureFactors or float
+        A number stands for the same amplitude [electrons] everywhere.
+    sampling : Sampling, optional
+    roi : four int, optional
+        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
+    threads : int, optional
+        By default one per processor.  The image does not depend on it.
+    revision : {"fixed", "main"}
+        Which revision of the C program to reproduce; docs/quirks lists the differences.
+
+    Returns
+    -------
+    (slow, fast) float32 array
+        Photons per pixel.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> image = nb.simulate(nb.Crystal(cell=(100, 100, 100, 90, 90, 90), n_cells=5),
+    ...                     nb.Beam(wavelength_angstrom=6.2),
+    ...                     nb.Detector(pixels=(64, 64), pixel_mm=0.1, distance_mm=100.0), 100.0)
+    >>> image.shape, image.dtype
+    ((64, 64), dtype('float32'))
+    """
+    return Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
+                     revision=revision).image(crystal)

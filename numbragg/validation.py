@@ -1,0 +1,91 @@
+"""Checks of configuration fields: each returns the canonical value or raises one clear line."""
+
+import math
+import numbers
+import operator
+
+__all__ = ["finite", "positive", "not_negative", "whole", "choice", "vector", "optional", "triple"]
+
+
+def _number(field, value, unit):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{field}: {value!r} is not a number{_in(unit)}")
+    return float(value)
+
+
+def _in(unit):
+    return f" in {unit}" if unit else ""
+
+
+def finite(field, value, unit=""):
+    """A finite float."""
+    number = _number(field, value, unit)
+    if not math.isfinite(number):
+        raise ValueError(f"{field}: {value!r} must be a finite number{_in(unit)}")
+    return number
+
+
+def positive(field, value, unit=""):
+    """A finite float above zero."""
+    number = finite(field, value, unit)
+    if number <= 0.0:
+        raise ValueError(f"{field}: {value!r} must be above 0{_in(unit)}")
+    return number
+
+
+def not_negative(field, value, unit=""):
+    """A finite float, zero or above."""
+    number = finite(field, value, unit)
+    if number < 0.0:
+        raise ValueError(f"{field}: {value!r} must not be negative{_in(unit)}")
+    return number
+
+
+def whole(field, value, minimum=1):
+    """An integer of at least `minimum`, below 2^31."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{field}: {value!r} is not a whole number") from None
+    if number < minimum or number >= 2 ** 31:
+        raise ValueError(f"{field}: {value!r} must be a whole number from {minimum} to 2147483647")
+    return number
+
+
+def choice(field, value, allowed):
+    """One of a few words."""
+    if value not in allowed:
+        raise ValueError(f"{field}: {value!r} must be one of {', '.join(map(repr, allowed))}")
+    return value
+
+
+def triple(field, value, check, *arguments):
+    """Three numbers, each passing `check`; one number stands for three equal ones."""
+    if isinstance(value, numbers.Real):
+        value = (value,) * 3
+    try:
+        values = tuple(value)
+    except TypeError:
+        values = ()
+    if len(values) != 3:
+        raise ValueError(f"{field}: {value!r} must be one number or three")
+    return tuple(check(field, v, *arguments) for v in values)
+
+
+def vector(field, value):
+    """Three finite numbers that are not all zero."""
+    try:
+        values = tuple(value)
+    except TypeError:
+        values = ()
+    if len(values) != 3:
+        raise ValueError(f"{field}: {value!r} must have three components")
+    values = tuple(finite(field, v) for v in values)
+    if values == (0.0, 0.0, 0.0):
+        raise ValueError(f"{field}: {value!r} has no direction")
+    return values
+
+
+def optional(value, check, field, *arguments):
+    """None, or what passes `check`."""
+    return None if value is None else check(field, value, *arguments)

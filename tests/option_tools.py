@@ -1,0 +1,24 @@
+"""Functions shared by the tests of the command line."""
+
+import dataclasses
+
+from numbragg.option_table import EXACT
+
+
+def flat(line):
+    """All settings of a command line in one dictionary, by the names of `naive_options`."""
+    found = {}
+    for part in (line, line.parameters, line.files, line.outputs):
+        found |= {item.name: getattr(part, item.name) for item in dataclasses.fields(part)}
+    return found
+
+
+def differences(found, wanted):
+    """Names whose values differ; NaN equals NaN, and 0.0 differs from -0.0 and from 0."""
+    return [name for name, value in wanted.items() if repr(found[name]) != repr(value)]
+
+
+def spellings(option):
+    """Every word that stands for an option, those with a second dash included."""
+    doubled = [] if option.own else ["-" + text for text in option.spellings if text not in EXACT]
+    return [*option.spellings, *doubled]
