@@ -194,7 +194,8 @@ def parse_reflections(data, indices, f, inexact):
     rows, marked : int
         How many entries of `indices` and `f`, and of `inexact`, were filled.
     status : int
-        `FINE`, or the rule that the first bad row breaks; the rows before it are filled.
+        `FINE`, or the rule that the first bad row breaks; the rows before it are filled (and the bad
+        one may be the last of `inexact`).
     line : int
         Line of that row, from one.
     line_start, token_start : int

@@ -55,7 +55,8 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     >>> import numpy as np
     >>> from numbragg.noise import add_noise
     >>> add_noise(np.full((2, 4), 20.0), seed=1)
-    array([[0]], dtype=uint16)
+    array([[58, 57, 61, 57],
+           [56, 59, 54, 58]], dtype=uint16)
     """
     image = _float32_image(image)
     roi = _region(roi, image.shape)
@@ -89,7 +90,7 @@ def photon_counts(image, *, seed, roi=None, generator=None):
     >>> import numpy as np
     >>> from numbragg.noise import photon_counts
     >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
-    array([[0.]], dtype=float32)
+    array([[  0.,   6., 488.]], dtype=float32)
     """
     image = _float32_image(image)
     roi = _region(roi, image.shape)
@@ -213,18 +214,23 @@ def _stream(seed, generator):
 
 
 def _float32_image(image):
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        raise ValueError("image has rows of different lengths: it must be a two-dimensional array of "
+                         "real numbers") from None
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise ValueError(f"image has shape {array.shape} and type {array.dtype}: "
                          "it must be a two-dimensional array of real numbers")
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, dtype=np.float32)
+        # writeable, although nothing is written: a kernel would be compiled anew for read-only arrays
+        return np.require(array, dtype=np.float32, requirements="CAW")
 
 
 def _finite(name, value):
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} is {value!r}: it must be a number") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} is {number}: it must be finite")
@@ -238,7 +244,7 @@ def _region(roi, shape):
         numbers = tuple(int(v) for v in roi)
         if len(numbers) != 4 or any(a != b for a, b in zip(numbers, roi)):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"roi is {roi!r}: it must be four whole numbers (first and last fast, "
                          "first and last slow pixel)") from None
     fast_first, fast_last, slow_first, slow_last = numbers

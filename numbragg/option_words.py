@@ -36,7 +36,7 @@ def _suggestion(word):
     if plain.startswith("--") and plain[1:] in known:
         return f"; did you mean {plain[1:]}?"
     near = [max((k for k in known if len(k) > 3 and plain.startswith(k)), key=len, default=None)]
-    near += difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
+    near += difflib.get_close_matches(plain, known, n=1, cutoff=0.75)
     near = [quoted(k) for k in dict.fromkeys(near) if k]
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
@@ -59,6 +59,8 @@ def _missing(option, word, given, stop):
         what = "1 to 6 values"
     end = "the command line ends" if stop is None else f"{quoted(stop)} follows"
     after = f" after {' '.join(map(quoted, given))}" if given else ""
+    if option.kind == "file" and stop is not None and stop not in _ACCEPTED:
+        end += f" (if that is the file, write ./{quoted(stop)})"
     return CommandLineError(f"{word}: needs {what} ({' '.join(option.values)}), but {end}{after}")
 
 
@@ -118,7 +120,7 @@ def _read(option, word, words):
         return [words[0]]
     values = [whole(word, text) if kind == "whole" else real(word, text) for text in words]
     if kind == "vector" and not any(values):
-        raise CommandLineError(f"{word} {' '.join(words)}: a vector must not be zero")
+        raise CommandLineError(f"{word} {' '.join(map(quoted, words))}: a vector must not be zero")
     if option.rule is not None:
         for text, value in zip(words, values):
             option.rule.check(word, text, value)

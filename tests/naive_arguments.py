@@ -3,20 +3,19 @@
 Covers what well-formed command lines need; imports nothing of the program under test.
 """
 
-import ctypes
-import ctypes.util
 import math
 from pathlib import Path
 import re
-import struct
 from types import SimpleNamespace
 
 import numpy as np
 
+from naive import mosaic_counts
 from naive_geometry import RTD, detector_size
+from naive_random import NaiveStream, NaiveTable
 
 NAN = math.nan
-NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf(?:inity)?|nan))", re.I)
+NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf(?:inity)?|nan))", re.I)
 
 
 def atof(text):
@@ -31,69 +30,12 @@ def atoi(text):
     return int(found.group(1)) if found else 0
 
 
-# -- random numbers (7.1, 7.3, 7.4)
-
-
-class Ran1:
-    """The shuffled generator; its table is shared by every seed that uses one instance."""
-
-    def __init__(self):
-        self.last, self.table = 0, [0] * 32
-
-    def draw(self, idum):
-        """(float32 in (0, 1), next idum)."""
-        if idum <= 0 or self.last == 0:
-            idum = max(-idum, 1)
-            for j in range(39, -1, -1):
-                idum = self.step(idum)
-                if j < 32:
-                    self.table[j] = idum
-            self.last = self.table[0]
-        idum = self.step(idum)
-        j = self.last // 67108864
-        self.last, self.table[j] = self.table[j], idum
-        value = np.float32((1.0 / 2147483647) * self.last)
-        return (np.float32(1.0 - 1.2e-7) if float(value) > 1.0 - 1.2e-7 else value), idum
-
-    @staticmethod
-    def step(idum):
-        """One step of the multiplicative generator, by Schrage's division."""
-        k = idum // 127773
-        idum = 16807 * (idum - k * 127773) - 2836 * k
-        return idum + 2147483647 if idum < 0 else idum
-
-
-_LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
-_LIBM.powf.restype = ctypes.c_float
-_LIBM.powf.argtypes = (ctypes.c_float, ctypes.c_float)
-
-
-def cap_matrix(r1, r2, r3, mosaicity):
-    """Rotation by mosaicity*cbrt(1 - r3*r3) about the axis given by r1, r2; mosaicity is a float32."""
-    xy = math.sqrt(1.0 - r2 * r2)
-    cube_root = np.float32(_LIBM.powf(np.float32(1.0 - r3 * r3), np.float32(1.0 / 3.0)))
-    angle = float(np.float32(mosaicity) * cube_root)
-    v1, v2, v3 = xy * math.sin(math.pi * r1), xy * math.cos(math.pi * r1), r2
-    c, s = math.cos(angle), math.sin(angle)
-    t = 1.0 - c
-    m12, m13, m23 = t * v1 * v2, t * v1 * v3, t * v2 * v3
-    return [c + t * (v1 * v1), m12 - s * v3, m13 + s * v2,
-            m12 + s * v3, c + t * (v2 * v2), m23 - s * v1,
-            m13 - s * v2, m23 + s * v1, c + t * (v3 * v3)]
-
-
-def random_matrix(generator, idum, mosaicity):
-    """(matrix, next idum): three numbers drawn for `cap_matrix`."""
-    numbers = []
-    for _ in range(3):
-        value, idum = generator.draw(idum)
-        numbers.append(2.0 * float(value) - 1.0)
-    return cap_matrix(*numbers, mosaicity), idum
+# -- random orientations (7.2, 7.4)
 
 
 def matrix_angles(u):
     """Misset angles of a rotation matrix whose rows are made unit twice (7.4)."""
-    rows = [u[0:3], u[3:6], u[6:9]]
+    rows = u
     for _ in range(2):
         lengths = [math.sqrt(x * x + y * y + z * z) for x, y, z in rows]
         rows = [[x / length for x in row] for row, length in zip(rows, lengths)]
@@ -105,17 +47,13 @@ def matrix_angles(u):
 
 def orientations(p):
     """(mosaic matrices, misset angles or None) in the order of drawing: misset first, then mosaic."""
-    from naive import mosaic_counts
-    generator = Ran1()
-    angles = None
+    table, angles = NaiveTable(), None
     if p.misset == "random":
-        angles = matrix_angles(random_matrix(generator, -p.misset_seed, 90.0)[0])
+        angles = matrix_angles(NaiveStream(p.misset_seed, table).rotation(90.0))
     domains, spread = mosaic_counts(p.mosaic_domains, p.mosaic_spread)
-    idum, matrices = -p.mosaic_seed, []
-    for _ in range(domains):
-        matrix, idum = random_matrix(generator, idum, spread)
-        matrices.append(matrix)
-    matrices[0] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    stream = NaiveStream(p.mosaic_seed, table)
+    matrices = [stream.rotation(spread) for _ in range(domains)]
+    matrices[0] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     return matrices, angles
 
 
@@ -234,9 +172,10 @@ def radians(v):
     return atof(v) / RTD
 
 
-#: (keywords, length of the whole argument or 0, settings, how their common value is made, more settings)
+#: keywords, length of the whole argument or 0, settings, how their value is made, more settings
 ONE_VALUE = [
-    ("-samplesize -sample_size -xtalsize -xtal_size", 0, "sample_size.0 sample_size.1 sample_size.2", milli, {}),
+    ("-samplesize -sample_size -xtalsize -xtal_size", 0,
+     "sample_size.0 sample_size.1 sample_size.2", milli, {}),
     ("-sample_thick -sample_x -xtal_thick -xtal_x", 0, "sample_size.0", milli, {}),
     ("-sample_width -sample_y -xtal_width -xtal_y -width", 0, "sample_size.1", milli, {}),
     ("-sample_heigh -sample_z -xtal_heigh -xtal_z -heigh", 0, "sample_size.2", milli, {}),
@@ -256,9 +195,10 @@ ONE_VALUE = [
     ("-detpixels", 10, "pixels_f pixels_s", atoi, {}), ("-detpixels_f -detpixels_x", 0, "pixels_f", atoi, {}),
     ("-detpixels_s -detpixels_y", 0, "pixels_s", atoi, {}), ("-pixel", 0, "pixel_size", milli, {}),
     ("-polar", 6, "polarisation_fraction", atof, {"unpolarised_factor": False}),
-    ("-oversample", 0, "oversample", atoi, {}), ("-lambda -wave", 0, "wavelength", lambda v: atof(v) / 1.0e10, {}),
+    ("-oversample", 0, "oversample", atoi, {}), ("-exposure", 0, "exposure", atof, {}),
+    ("-lambda -wave", 0, "wavelength", lambda v: atof(v) / 1.0e10, {}),
     ("-energy", 0, "wavelength", lambda v: (12398.42 / atof(v)) / 1.0e10, {}),
-    ("-fluence", 0, "fluence", atof, {}), ("-flux", 0, "flux", atof, {}), ("-exposure", 0, "exposure", atof, {}),
+    ("-fluence", 0, "fluence", atof, {}), ("-flux", 0, "flux", atof, {}),
     ("-beamsize", 0, "beam_size", milli, {}), ("-mosaic", 7, "mosaic_spread", radians, {}),
     ("-mosaici -mosaic_spr", 0, "mosaic_spread", radians, {}), ("-mosaic_dom", 0, "mosaic_domains", atoi, {}),
     ("-dispersion", 0, "dispersion", lambda v: atof(v) / 100.0, {}),
@@ -273,11 +213,12 @@ ONE_VALUE = [
     ("-dmin", 0, "d_min", lambda v: atof(v) * 1e-10, {}), ("-fudge", 0, "fudge", atof, {}),
     ("-mosaic_seed", 0, "mosaic_seed", atoi, {}), ("-misset_seed", 0, "misset_seed", atoi, {}),
     ("-water", 0, "water_size", lambda v: atof(v) / 1e6, {}),
-    ("-mat", 0, "matrix_file", str, {}), ("-hkl", 0, "hkl_file", str, {}), ("-default_F", 0, "default_f", atof, {}),
-    ("-sourcefile", 0, "source_file", str, {}),
+    ("-mat", 0, "matrix_file", str, {}), ("-hkl", 0, "hkl_file", str, {}),
+    ("-sourcefile", 0, "source_file", str, {}), ("-default_F", 0, "default_f", atof, {}),
 ]
 FLAGS = [
-    ("-mosflm", {"convention": "mosflm", "pivot": "beam"}), ("-adxv", {"convention": "adxv", "pivot": "beam"}),
+    ("-mosflm", {"convention": "mosflm", "pivot": "beam"}),
+    ("-adxv", {"convention": "adxv", "pivot": "beam"}),
     ("-denzo", {"convention": "denzo", "pivot": "beam"}), ("-xds", {"convention": "xds", "pivot": "sample"}),
     ("-dials", {"convention": "dials", "pivot": "beam"}), ("-curved_det", {"curved": True}),
     ("-point_pixel", {"point_pixel": True}), ("-nopolar", {"unpolarised_factor": True}),
@@ -289,8 +230,8 @@ FLAGS = [
 ]
 VECTOR = [
     ("-fdet_vector", "fast_axis"), ("-sdet_vector", "slow_axis"), ("-odet_vector", "normal"),
-    ("-beam_vector", "beam_vector"), ("-polar_vector", "polarisation_axis"), ("-spindle_axis", "spindle_axis"),
-    ("-twotheta_axis", "twotheta_axis"), ("-pix0_vector", "unused_vector"),
+    ("-beam_vector", "beam_vector"), ("-polar_vector", "polarisation_axis"),
+    ("-spindle_axis", "spindle_axis"), ("-twotheta_axis", "twotheta_axis"), ("-pix0_vector", "unused_vector"),
 ]
 
 

@@ -32,9 +32,9 @@ def reciprocal_cell(lengths, angles):
     star = [b * c * sine(alpha) * v_star, c * a * sine(beta) * v_star, a * b * sine(gamma) * v_star]
     a_star, b_star, c_star = (abs(v) if abs(v) > 0.0 else DBL_MIN for v in star)
     sin_gamma_star = clamped(c * v_star / a_star / b_star)
-    cos_alpha_star = cosine_or_one((cosine(beta) * cosine(gamma) - cosine(alpha)) / (sine(beta) * sine(gamma)))
-    cos_beta_star = cosine_or_one((cosine(gamma) * cosine(alpha) - cosine(beta)) / (sine(gamma) * sine(alpha)))
-    cos_gamma_star = cosine_or_one((cosine(alpha) * cosine(beta) - cosine(gamma)) / (sine(alpha) * sine(beta)))
+    cos_alpha_star = reciprocal_cosine(beta, gamma, alpha)
+    cos_beta_star = reciprocal_cosine(gamma, alpha, beta)
+    cos_gamma_star = reciprocal_cosine(alpha, beta, gamma)
     return {
         "lengths": (a, b, c), "angles": (alpha, beta, gamma), "volume": volume,
         "a_star": (a_star, 0.0, 0.0),
@@ -50,8 +50,9 @@ def clamped(x):
     return 1.0 if x > 1.0 else -1.0 if x < -1.0 else x
 
 
-def cosine_or_one(x):
-    """x, but +1 where it cannot be a cosine (x*x > 1)."""
+def reciprocal_cosine(first, second, own):
+    """(cos(first)*cos(second) - cos(own))/(sin(first)*sin(second)), +1 where that is no cosine."""
+    x = (cosine(first) * cosine(second) - cosine(own)) / (sine(first) * sine(second))
     return 1.0 if x * x > 1.0 else x
 
 
@@ -102,7 +103,8 @@ def clipped_sample(sample_size, beam_size):
 def crystal_size(n_cells, sample, a, b, c):
     """(Na, Nb, Nc, longest edge [m]): from the sample size where that is positive (4.10)."""
     edges = [magnitude(v) for v in (a, b, c)]
-    cells = [ceiling(size / edge) if size > 0.0 else float(n) for n, size, edge in zip(n_cells, sample, edges)]
+    cells = [ceiling(size / edge) if size > 0.0 else float(n)
+             for n, size, edge in zip(n_cells, sample, edges)]
     cells = [1.0 if n <= 1.0 else n for n in cells]
     return (*cells, max(edge * n for edge, n in zip(edges, cells)))
 
@@ -162,7 +164,7 @@ def tophat_factor(distance_squared, n_cells, fudge):
 
 
 def lattice_factor(shape, h, k, l, h0, k0, l0, n_cells, fudge, stars):
-    """The lattice factor of one shape at h, k, l with nearest indices h0, k0, l0; stars = (a*, b*, c*)."""
+    """The lattice factor of one shape at h, k, l; h0, k0, l0 are nearest, stars = (a*, b*, c*)."""
     if shape == "square":
         return square_factor(h, k, l, n_cells)
     dh, dk, dl = h - h0, k - k0, l - l0

@@ -1,5 +1,6 @@
 """The oracle proves itself: against images of the C program, against true values, against known numbers."""
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -14,6 +15,8 @@ import pytest
 import naive
 import naive_arguments
 import naive_geometry
+from naive_random import NaiveStream
+from numbragg.parameters import Parameters
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 IMAGES = Path(__file__).resolve().parents[2] / "shared" / "golden"
@@ -24,21 +27,21 @@ U = 2.0 ** -53
 QUICK = """
 detector-one-row detsize-not-multiple geom-very-long geom-rot-all-negative geom-distance-negative
 interp-off-for-N2-order interp-sparse-negative-amplitude interp-runs-out-first-pixel interp-roi-crosses-edge
-interp-runs-out-late-default-F interp-round-shape noise-all-above-1e6 noise-bright-triclinic-water size-N1
-size-N1000-triclinic size-N2-hkl-auto-interpolate size-clipped-by-beamsize oversample-1 oversample-polar-mosaic
-oversample-thick-one-subpixel oversample-omega oversample-omega-tophat oversample-omega-tophat-water
-oversample-all-three oversample-thick shape-gauss-big-underflow shape-gauss-water shape-round-N1
-shape-gauss-fudge shape-round-xtal-triclinic-hkl mat-identity-tiny-cell mat-lambda-scaled mat-and-misset
-hkl-one hkl-trace-default hkl-duplicates-last-wins energy-soft lambda-0p1-triclinic-N40
-parity-001-detpixels-64 parity-016-extreme-tiny out-printout edge-repeated-options edge-mask-org
-fdump-other-geometry fdump-whitespace-byte-shifts mask-roi mask-big-endian mask-phi-zero mask-plain img-header
-img-overrides-mask-header misset-seed-clobbers-random misset-random-triclinic-hkl point-pixel
-conv-xbeam-only conv-denzo-xbeam-ybeam conv-xds-orgx-orgy conv-adxv-xbeam-ybeam beamsize-negative
-flux-beats-fluence water-huge div-zero-range div-h-step-only roi-one-pixel roi-outside cell-impossible-angles
-cell-two-lengths cell-triclinic-hkl mosaic-one-domain mosaic-seed-zero phi-starts-at-zero-roi
-phi-starts-at-zero-oversample-sources phi-ends-at-zero phi-phisteps-zero phi-only custom-pivot-reset-by-distance
-custom-twotheta-axis-alone-quirk custom-odet custom-pivot-beam-rot sensor-tilted source-no-final-newline-missing
-source-two-columns dispersion-steps-only
+interp-runs-out-late-default-F noise-all-above-1e6 noise-bright-triclinic-water size-N1
+size-N1000-triclinic size-N2-hkl-auto-interpolate size-clipped-by-beamsize oversample-1
+oversample-polar-mosaic oversample-thick-one-subpixel oversample-omega oversample-omega-tophat
+oversample-omega-tophat-water oversample-all-three oversample-thick shape-gauss-big-underflow
+shape-gauss-water shape-round-N1 shape-gauss-fudge mat-identity-tiny-cell
+mat-lambda-scaled hkl-one hkl-trace-default hkl-duplicates-last-wins energy-soft
+lambda-0p1-triclinic-N40 parity-001-detpixels-64 parity-016-extreme-tiny out-printout edge-repeated-options
+edge-mask-org fdump-other-geometry fdump-whitespace-byte-shifts mask-roi mask-big-endian mask-phi-zero
+mask-plain img-header img-overrides-mask-header misset-seed-clobbers-random misset-random-triclinic-hkl
+point-pixel conv-xbeam-only conv-denzo-xbeam-ybeam conv-xds-orgx-orgy conv-adxv-xbeam-ybeam
+beamsize-negative flux-beats-fluence water-huge div-zero-range div-h-step-only roi-one-pixel roi-outside
+cell-impossible-angles cell-two-lengths cell-triclinic-hkl mosaic-one-domain mosaic-seed-zero
+phi-starts-at-zero-roi phi-starts-at-zero-oversample-sources phi-ends-at-zero phi-phisteps-zero phi-only
+custom-pivot-reset-by-distance custom-twotheta-axis-alone-quirk custom-odet custom-pivot-beam-rot
+sensor-tilted source-no-final-newline-missing source-two-columns dispersion-steps-only
 """.split()
 
 #: Images of more steps than this are compared on a sample of their pixels.
@@ -71,7 +74,8 @@ def sha256(image):
 
 def both(names):
     """Parameters (name, revision)."""
-    return [pytest.param(name, revision, id=f"{name}-{revision}") for name in names for revision in revisions(name)]
+    pairs = [(name, revision) for name in names for revision in revisions(name)]
+    return [pytest.param(*pair, id="-".join(pair)) for pair in pairs]
 
 
 @pytest.mark.parametrize("name, revision", both(QUICK))
@@ -92,8 +96,9 @@ def test_sampled_pixels_of_large_images(name):
 
 
 def remaining():
-    """Every case that the two tests above leave out, but for one that needs an image from an earlier run."""
-    return [name for name in CASES if name not in QUICK and "samples" not in CASES[name] and name != "img-own-output"]
+    """Every case that the two tests above leave out, but for one that needs an earlier run's image."""
+    left_out = set(QUICK) | {"img-own-output"}
+    return [name for name in CASES if name not in left_out and "samples" not in CASES[name]]
 
 
 @pytest.mark.slow
@@ -112,7 +117,8 @@ def test_all_other_images(name, revision):
     draw = random.Random(name)
     chosen = [divmod(draw.randrange(1, s.pixels_s * s.pixels_f), s.pixels_f) for _ in range(SAMPLE)]
     # the pixel before each leaves behind the crystal vectors that quirk Q1 needs
-    pixels = [at for slow, fast in chosen for at in (divmod(slow * s.pixels_f + fast - 1, s.pixels_f), (slow, fast))]
+    before = [divmod(slow * s.pixels_f + fast - 1, s.pixels_f) for slow, fast in chosen]
+    pixels = [at for pair in zip(before, chosen) for at in pair]
     image = naive.image(p, pixels=pixels, **keywords)
     for at in chosen:
         assert image[at].tobytes() == reference[at].tobytes(), at
@@ -229,9 +235,9 @@ def test_rotations():
     for i, angles in enumerate(((0.7, 0.0, 0.0), (0.0, 0.7, 0.0), (0.0, 0.0, 0.7))):
         unit = tuple(float(i == j) for j in range(3))
         assert naive.rotate(v, *angles) == pytest.approx(naive.rotate_axis(v, unit, 0.7), rel=0, abs=4 * U)
-    matrix = naive_arguments.cap_matrix(0.2, -0.3, 0.4, 0.5)
+    matrix = NaiveStream(5).rotation(1.0)
     angles = naive_arguments.matrix_angles(matrix)
-    assert naive.rotate(v, *angles) == pytest.approx(naive.rotate_umat(v, matrix), rel=0, abs=20 * U)
+    assert naive.rotate(v, *angles) == pytest.approx(naive.rotate_umat(v, sum(matrix, [])), rel=0, abs=20 * U)
 
 
 # -- known numbers
@@ -242,7 +248,8 @@ def test_rotations():
     ((40, 50, 60), (80, 95, 100), (79.9796, 95.0104, 100.003)),
     ((40, 55, 62), (90, 107.3, 90), (90, 107.3, 90)), ((60, 60, 90), (90, 90, 120), (90, 90, 120))])
 def test_oriented_cell(cell, angles, printed):
-    crystal = naive.orient(naive.reciprocal_cell(cell, [math.radians(x) for x in angles]), None, 1e-10, (0.1, 0.2, 0.3))
+    reciprocal = naive.reciprocal_cell(cell, [math.radians(x) for x in angles])
+    crystal = naive.orient(reciprocal, misset_angles=(0.1, 0.2, 0.3))
     vectors = [crystal[name] for name in "abc"]
     for v, length in zip(vectors, cell):
         assert naive.magnitude(v) == pytest.approx(length * 1e-10, rel=8 * U)
@@ -255,8 +262,9 @@ def test_oriented_cell(cell, angles, printed):
 def test_matrix_and_u_matrix():
     matrix = (0.01, 0.0, 0.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.04)
     crystal = naive.orient(None, matrix, 1e-10)
-    assert [naive.magnitude(crystal[name]) for name in "abc"] == pytest.approx([100e-10, 50e-10, 25e-10], rel=8 * U)
-    turn = naive_arguments.cap_matrix(0.2, -0.3, 0.4, 0.5)
+    lengths = [naive.magnitude(crystal[name]) for name in "abc"]
+    assert lengths == pytest.approx([100e-10, 50e-10, 25e-10], rel=8 * U)
+    turn = sum(NaiveStream(5).rotation(1.0), [])
     turned = naive.orient(None, matrix, 1e-10, None, turn)
     assert turned["c"] == pytest.approx(naive.rotate_umat(crystal["c"], turn), rel=0, abs=1e-8 * 20 * U)
 
@@ -316,17 +324,21 @@ def test_arithmetic_goes_on_as_the_processor_does():
     assert naive.wrapped(2 ** 31) == -2 ** 31 and naive_geometry.wrapped(-5) == -5
 
 
+def test_settings_are_those_of_the_program():
+    """The oracle reads the program's own record of settings: same names, same start values."""
+    ours = naive_arguments.defaults()
+    theirs = Parameters()
+    assert sorted(vars(ours)) == sorted(field.name for field in dataclasses.fields(theirs))
+    for name, value in vars(ours).items():
+        other = getattr(theirs, name)
+        assert value == other or (math.isnan(value) and math.isnan(other)), name
+    theirs.cell_given, theirs.cell_lengths, theirs.pixels_f, theirs.pixels_s = True, [50.0, 60.0, 70.0], 3, 2
+    assert naive.image(theirs, default_f=10.0).shape == (2, 3)
+
+
 def test_arguments_that_fire_twice():
     read = naive_arguments.read_arguments
     p = read(["-misset", "random", "-misset_seed", "10", "20", "30"])[0]
     assert (p.misset, p.misset_seed, p.misset_angles[0]) == ("angles", 10, 10.0 / naive.RTD)
     p = read(["-twotheta_axis", "3", "1", "0"])[0]
     assert (p.twotheta, p.convention, p.pivot) == (3.0 / naive.RTD, "custom", "sample")
-
-
-def test_first_random_numbers():
-    """The generator of the textbook, seed -1, and a second use of its table by a positive seed."""
-    generator = naive_arguments.Ran1()
-    value, idum = generator.draw(-1)
-    assert f"{value:.6f}" == "0.415999"
-    assert generator.draw(idum)[0] != generator.draw(5)[0]

@@ -113,7 +113,7 @@ BAD = {
     "-N 5.0": "no decimal point or exponent",
     "-N 2147483648": "must lie within",
     "-seed " + "9" * 5000: "must lie within",
-    "-hkl -x.hkl": "-x.hkl follows",
+    "-hkl -x.hkl": "-x.hkl follows (if that is the file, write ./-x.hkl)",
     "-hkl -5": "must not begin with '-'",
     "-pivot middle": "-pivot middle: must be beam or sample",
     "-pixel 0": "-pixel 0: must be greater than zero",

@@ -91,7 +91,7 @@ def test_unseeded_random_orientation_is_remarked():
 
 # -- every spelling and random command lines, against the transcription
 
-NUMBERS = st.one_of(st.floats(-400, 400, allow_nan=False).map(repr), st.sampled_from(
+NUMBERS = st.one_of(st.floats(-400, 400).map(lambda v: repr(round(v, 9))), st.sampled_from(
     ["0", "-0", "1e-3", ".5", "5.", "-7", "+2", " 3", "0x1p-2", "1E2", "12398.42", "6.2", "90"]))
 COUNTS = st.one_of(st.integers(-9, 40).map(str), st.sampled_from(["+3", " 4", "007", "-0", "2147483647"]))
 NAMES = st.sampled_from(["a.hkl", "dir/b.img", "./-c", "1e3.mat", "nano.txt", "0x1f", "rand", "beam", "5"])

@@ -54,14 +54,17 @@ def read_hkl(path):
     inexact = np.empty((capacity, 4), np.int64)
     rows, marked, status, line, line_start, token_start = text.parse_reflections(
         np.frombuffer(content, np.uint8), indices, f, inexact)
-    indices, f = indices[:rows], f[:rows]
-    for row, number_line, start, stop in inexact[:marked].tolist():
-        f[row] = float(content[start:stop])
-        if not math.isfinite(f[row]):
+    if marked:
+        inexact = inexact[:marked]
+        values = np.array([float(content[start:stop]) for start, stop in inexact[:, 2:].tolist()])
+        for row in np.flatnonzero(~np.isfinite(values)):
+            _, number_line, start, stop = inexact[row].tolist()
             problem = f"found {shown(content[start:stop])} where F should be; a double cannot hold it"
             raise format_error(path, problem, number_line)
+        f[inexact[:, 0]] = values
     if status != text.FINE:
         raise format_error(path, _problem(text, content, status, line_start, token_start), line)
+    indices, f = indices[:rows], f[:rows]
     if f.size == 0:
         raise format_error(path, f"has no reflections; {_RULE}")
     return indices, f

@@ -1,6 +1,5 @@
 """Orientation matrices: nine numbers of text, and numbers as the C library reads them."""
 
-from fractions import Fraction
 import math
 import re
 import sys
@@ -104,6 +103,9 @@ def _too_few(path, content, position, count):
 
 def _is_singular(numbers):
     """Whether the columns of a 3 x 3 matrix lie in one plane to within rounding."""
+    # slow to import, so only when needed
+    from fractions import Fraction
+
     a, b, c = ([Fraction(number) for number in numbers[column::3]] for column in range(3))
     triple = (a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2])
               + a[2] * (b[0] * c[1] - b[1] * c[0]))

@@ -4,10 +4,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 import errno
 import os
-import secrets
-import shutil
 import stat
-import tempfile
 
 __all__ = ["OutputSet"]
 
@@ -134,7 +131,7 @@ class OutputSet:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             if not stat.S_ISREG(mode):
                 return _Output(path, kind, target, None)
-        name = f".numbragg-{secrets.token_hex(8)}.tmp"
+        name = f".numbragg-{os.urandom(8).hex()}.tmp"
         return _Output(path, kind, target, os.path.join(os.path.dirname(target), name))
 
     @contextmanager
@@ -171,6 +168,9 @@ class OutputSet:
             output.written = False
             if output.temporary is None:
                 if output.buffer is None:
+                    # slow to import and rarely needed
+                    import tempfile
+
                     output.buffer = tempfile.TemporaryFile()
                 output.buffer.seek(0)
                 output.buffer.truncate()
@@ -268,7 +268,8 @@ def _is_descriptor(path):
 def _copy_to_device(output):
     output.buffer.seek(0)
     with open(output.path, "wb") as file:
-        shutil.copyfileobj(output.buffer, file, 2**20)
+        while piece := output.buffer.read(2**20):
+            file.write(piece)
 
 
 def _put_in_place(output):

@@ -6,6 +6,7 @@ made from such headers depend on it.  Writing reproduces its header byte for byt
 
 from dataclasses import dataclass, field
 import math
+import os
 import sys
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ __all__ = ["SmvHeader", "HeaderValues", "general", "read_header", "read_mask", "
 
 _SIGNATURE = b"{\nHEADER_BYT"
 _SMALLEST_HEADER = 512
+_HEADER_END = b"}\f"
 _BYTE_ORDER_KEY = b"BYTE_ORDER="
 _LARGEST_IMAGE = 2**31 - 1
 _DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
@@ -146,11 +148,19 @@ def _data_start(header_bytes):
     return header_bytes // 2 * 2
 
 
-def _pixels(path, dtype):
+def _pixels(path, find_end=False):
+    """Header and raw pixels; optionally the true end of a header longer than it says is looked for."""
     with open(path, "rb") as file:
         header = _header(path, file)
-        file.seek(_data_start(header.header_bytes))
-        pixels = np.empty((header.height, header.width), dtype)
+        start = _data_start(header.header_bytes)
+        pixels = np.empty((header.height, header.width), np.uint16)
+        if find_end and b"}" not in header.text:
+            file.seek(0)
+            end = file.read(2 * header.header_bytes).find(_HEADER_END) + len(_HEADER_END)
+            # only if that accounts for every byte of the file
+            if end + pixels.nbytes == os.fstat(file.fileno()).st_size:
+                start = end
+        file.seek(start)
         if file.readinto(memoryview(pixels.reshape(-1).view(np.uint8))) != pixels.nbytes:
             raise format_error(path, "changed while it was read")
     return header, pixels
@@ -176,12 +186,15 @@ def read_mask(path):
     FileFormatError, OSError
         As `read_header`.
     """
-    header, pixels = _pixels(path, np.uint16)
+    header, pixels = _pixels(path)
     return header, pixels != 0
 
 
 def read_image(path):
     """Header and pixel values of an SMV image, bytes swapped as its header says.
+
+    Of an image whose header is longer than it says (see `header_text`) the pixels are found all the
+    same; `read_mask` takes them where the C program does.
 
     Parameters
     ----------
@@ -200,7 +213,7 @@ def read_image(path):
     FileFormatError, OSError
         As `read_header`; also for a byte order other than little_endian and big_endian.
     """
-    header, pixels = _pixels(path, np.uint16)
+    header, pixels = _pixels(path, find_end=True)
     if header.byte_order not in ("little_endian", "big_endian"):
         raise format_error(path, f"BYTE_ORDER is {header.byte_order!r}; it must be little_endian or "
                                  "big_endian")

@@ -1,0 +1,121 @@
+"""`numbragg demo`: a synthetic protein crystal, from a list of structure factors to a noisy frame.
+
+It writes its own input files and runs nanoBragg's own command line on them, so the frame can be
+repeated, with numbragg or with the C program.
+"""
+
+import math
+import os
+
+__all__ = ["run", "synthetic_amplitudes", "ARGUMENTS"]
+
+CELL = (79.1, 79.1, 37.9)
+RESOLUTION = 1.8  # [Angstrom]
+WILSON_B = 20.0  # [Angstrom^2]
+
+ARGUMENTS = ("-hkl demo.hkl -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 18 -Nb 18 -Nc 36 "
+             "-lambda 1.0 -dispersion 0.4 -dispsteps 5 -mosaic 0.25 -mosaic_dom 12 -phi 0.1 -osc 0.1 -phisteps 2 "
+             "-distance 200 -detpixels 1024 -pixel 0.172 -oversample 1 -polar 0.95 -fluence 1.2e25 -beamsize 0.01 "
+             "-seed 1").split()
+
+USAGE = """usage: numbragg demo [--folder FOLDER] [--threads N]
+
+Simulate one frame of a synthetic protein crystal: a cell like lysozyme's, Wilson-distributed
+amplitudes that fall off with resolution, mosaic domains, a bandwidth and photon noise.
+
+  --folder FOLDER   where the files go; made if it is not there (default: numbragg-demo)
+  --threads N       number of threads (default: one per processor)"""
+
+
+def synthetic_amplitudes(cell=CELL, resolution=RESOLUTION, b_factor=WILSON_B, seed=20):
+    """Structure factors of a crystal that does not exist.
+
+    Intensities are exponentially distributed (Wilson statistics of acentric reflections) about a
+    mean that falls off as exp(-B / (2 d^2)); equivalent reflections of Laue group 4/mmm are equal.
+
+    Parameters
+    ----------
+    cell : three floats
+        a, b (equal to a), c [Angstrom], all angles 90 degrees.
+    resolution : float
+        Smallest d [Angstrom].
+    b_factor : float
+        Overall B [Angstrom^2].
+    seed : int
+
+    Returns
+    -------
+    indices : (n, 3) int32 array
+    amplitudes : (n,) float64 array
+        In electrons, rounded to 0.01.
+
+    References
+    ----------
+    Wilson (1949). Acta Cryst. 2, 318-321.
+    """
+    import numpy as np
+
+    limits = [int(math.floor(length / resolution)) for length in cell]
+    axes = [np.arange(-n, n + 1) for n in limits]
+    h, k, l = (x.ravel() for x in np.meshgrid(*axes, indexing="ij"))
+    s_sqr = (h / cell[0]) ** 2 + (k / cell[1]) ** 2 + (l / cell[2]) ** 2
+    keep = (s_sqr <= 1.0 / resolution ** 2) & (s_sqr > 0.0)
+    h, k, l, s_sqr = h[keep], k[keep], l[keep], s_sqr[keep]
+    # one deviate for each set of equivalent reflections
+    largest = np.maximum(abs(h), abs(k))
+    smallest = np.minimum(abs(h), abs(k))
+    key = (largest * 1000 + smallest) * 1000 + abs(l)
+    unique, place = np.unique(key, return_inverse=True)
+    deviates = -np.log1p(-np.random.RandomState(seed).random_sample(len(unique)))
+    atoms = 0.01 * cell[0] * cell[1] * cell[2]
+    mean = 49.0 * atoms * np.exp(-b_factor * s_sqr / 2.0)
+    amplitudes = np.round(np.sqrt(mean * deviates[place]), 2)
+    return np.column_stack([h, k, l]).astype(np.int32), amplitudes
+
+
+def _options(arguments):
+    folder, extra = "numbragg-demo", []
+    words = iter(arguments)
+    for word in words:
+        if word in ("-h", "--help"):
+            return None, None
+        if word not in ("--folder", "--threads"):
+            raise ValueError(f"demo: {word!r} is not known; there are --folder FOLDER and --threads N")
+        value = next(words, None)
+        if value is None:
+            raise ValueError(f"demo: {word} needs a value")
+        if word == "--folder":
+            folder = value
+        else:
+            extra = ["--threads", value]
+    return folder, extra
+
+
+def run(arguments):
+    """Run the demonstration; returns the exit code."""
+    folder, extra = _options(arguments)
+    if folder is None:
+        print(USAGE)
+        return 0
+    from .image import run as simulate
+
+    try:
+        import matplotlib  # noqa: F401
+        picture = ["--png", "demo.png"]
+    except ImportError:
+        picture = []
+        print("no picture is drawn, for matplotlib is not installed (pip install 'numbragg[demo]')")
+    os.makedirs(folder, exist_ok=True)
+    here = os.getcwd()
+    os.chdir(folder)
+    try:
+        indices, amplitudes = synthetic_amplitudes()
+        with open("demo.hkl", "w", encoding="ascii") as file:
+            file.writelines(f"{h} {k} {l} {f:.2f}\n" for (h, k, l), f in zip(indices.tolist(), amplitudes.tolist()))
+        print(f"wrote {len(indices)} structure factors to {os.path.join(folder, 'demo.hkl')}; running")
+        print("  numbragg " + " ".join(ARGUMENTS + extra + picture), flush=True)
+        code = simulate(ARGUMENTS + extra + picture)
+        print(f"the files are in {folder}")
+        return code
+    finally:
+        os.chdir(here)

@@ -1,0 +1,87 @@
+"""Every reader on arbitrary bytes: it returns, or raises the one error that names the file."""
+
+import io
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+import numpy as np
+import pytest
+
+from numbragg.io import dump, hkl, matrix, raw, smv, tables, tiff
+from numbragg.io.errors import FileFormatError, format_error, shown
+
+RELAXED = settings(deadline=None, max_examples=100,
+                   suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+def tiff_bytes():
+    buffer = io.BytesIO()
+    tiff.write_tiff(buffer, np.ones((3, 4), np.float32), {"wavelength": 1.0})
+    return buffer.getvalue()
+
+
+def smv_bytes():
+    header = b"{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nSIZE1=3;\nSIZE2=2;\nPHI=1;\n}\n"
+    return header.ljust(512) + bytes(12)
+
+
+READERS = {
+    "hkl": (hkl.read_hkl, b"0 0 0 100\n-1 2 3 4.5e1\n"),
+    "dump": (dump.read_dump, b"0 0 0 0 0 0\n\f" + np.full(8, 32.0).tobytes()),
+    "matrix": (matrix.read_matrix, b"0.1 0 0\n0 0.1 0\n0 0 0.1\n"),
+    "sources": (tables.read_sources, b"-10 0.1 0.2 1 1e-10\n-10, 0; 0\n"),
+    "stol": (tables.read_stol, b"0 2.57\n0.1 2.6\n"),
+    "header": (smv.read_header, smv_bytes()),
+    "mask": (smv.read_mask, smv_bytes()),
+    "image": (smv.read_image, smv_bytes()),
+    "raw": (lambda path: raw.read_raw(path, (2, 2)), bytes(16)),
+    "tiff": (tiff.read_tiff, tiff_bytes()),
+}
+
+# a change: where, how many bytes go, what comes instead
+PIECES = st.sampled_from([b"\n", b" ", b"-", b"9" * 12, b"e", b"\0", b"nan", b"=", b"1e9"])
+CHANGE = st.tuples(st.floats(0, 1), st.integers(0, 6), st.one_of(st.binary(max_size=6), PIECES))
+CHANGES = st.lists(CHANGE, min_size=1, max_size=5)
+NUMBER_LIKE = st.text("0123456789 +-.eE\n\r\tnaifx,;#=", max_size=80).map(str.encode)
+
+
+def attempt(reader, path, content):
+    path.write_bytes(content)
+    try:
+        reader(path)
+    except FileFormatError as error:
+        message = str(error)
+        assert message.startswith(str(path))
+        assert "\n" not in message and message.isascii() and len(message) < len(str(path)) + 400
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_unchanged_is_read(tmp_path, name):
+    reader, content = READERS[name]
+    (tmp_path / "file").write_bytes(content)
+    reader(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", READERS)
+@RELAXED
+@given(content=st.one_of(st.binary(max_size=700), NUMBER_LIKE))
+def test_random_bytes(tmp_path, name, content):
+    attempt(READERS[name][0], tmp_path / "file", content)
+
+
+@pytest.mark.parametrize("name", READERS)
+@RELAXED
+@given(changes=CHANGES)
+def test_changed_files(tmp_path, name, changes):
+    reader, content = READERS[name]
+    for place, removed, added in changes:
+        start = int(place * len(content))
+        content = content[:start] + added + content[start + removed:]
+    attempt(reader, tmp_path / "file", content)
+
+
+def test_messages():
+    assert str(format_error("a.hkl", "is odd")) == "a.hkl: is odd"
+    assert str(format_error("a.hkl", "is odd", 3)) == "a.hkl, line 3: is odd"
+    assert isinstance(format_error("a", "b"), ValueError)
+    assert shown(b"a'b\n\xff\\") == "\"a'b\\n\\xff\\\""
+    assert shown(b"x" * 100) == repr("x" * 40) + "..."

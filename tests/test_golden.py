@@ -1,0 +1,103 @@
+"""Every reference run of the C program: all files, both revisions; and all that must be refused.
+
+The manifest holds command lines and SHA-256 hashes of what the C program wrote, so a fresh clone
+proves the bits with nothing else at hand.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from golden_cases import CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints, sha256
+from numbragg.cli import main
+
+#: Run as separate processes too, the way a user does: one or more of nearly every group.
+THROUGH_THE_SHELL = (
+    "cell-triclinic-hkl", "misset-random-triclinic-hkl", "matrix-option-name-extra-lines", "hkl-sparse",
+    "fdump-reread", "fdump-unwritable", "size-N2-hkl-auto-interpolate", "shape-round-mosaic-phi",
+    "interp-phi-mosaic-runs-out", "oversample-all-three", "sensor-tilted", "curved-rotated",
+    "polar-first-source-cached", "phi-starts-at-zero-oversample-sources", "mosaic-phi-triclinic",
+    "dispersion-range-and-steps", "div-polar-dispersion", "source-full", "conv-denzo-rotated", "geom-twotheta-xds",
+    "custom-twotheta-phi-curved", "detpixels-x-y", "roi-centre", "mask-phi-zero", "img-own-output", "energy",
+    "flux-default-beamsize", "dmin-water", "out-image-names", "out-printout", "noise-bright-triclinic-water",
+    "at012-triclinic-p1", "parity-022-multi-step-phi",
+)
+
+
+def arguments(case, revision):
+    """The command lines of a case, in the order in which they are run in one folder."""
+    return [args + ["--revision", revision]
+            for args in ([case["prior_args"]] if "prior_args" in case else []) + [case["args"]]]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_manifest_is_whole():
+    assert len(CASES) == len(MANIFEST["cases"]) == 334
+    assert len(REFUSED) == 53
+    assert {name: sha256(INPUTS / name) for name in MANIFEST["inputs"]} == {
+        name: about["sha256"] for name, about in MANIFEST["inputs"].items()}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("name", CASES)
+def test_same_files_as_c(name, revision, folder):
+    case = CASES[name]
+    bring_inputs(case, folder)
+    for argv in arguments(case, revision):
+        assert main(argv) == 0
+    assert complaints(case, revision, folder) == []
+
+
+def test_comparison_can_fail(folder):
+    """A changed byte, a file too few and one too many are seen."""
+    case = CASES["cell-cubic-one-length"]
+    assert main(case["args"]) == 0
+    assert complaints(case, "fixed", folder) == []
+    image = folder / "floatimage.bin"
+    content = bytearray(image.read_bytes())
+    content[1000] ^= 1
+    image.write_bytes(content)
+    (folder / "image.pgm").unlink()
+    (folder / "extra").write_bytes(b"")
+    assert complaints(case, "fixed", folder) == ["extra: unexpected", "floatimage.bin: other content",
+                                                 "image.pgm: missing"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, folder, capfd):
+    """One clear line, exit status 2, no file."""
+    case = REFUSED[name]
+    bring_inputs(case, folder)
+    before = {path.name: sha256(path) for path in folder.iterdir()}
+    assert main(case["args"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("numbragg: ") and said.endswith("\n") and said.count("\n") == 1
+    assert {path.name: sha256(path) for path in folder.iterdir()} == before
+
+
+def test_clock_seeded_orientation(folder, capfd):
+    """What the C program seeds from the clock is simulated, and the seed is told."""
+    case = next(entry for entry in MANIFEST["unstable"] if entry["id"] == CLOCK_SEEDED)
+    bring_inputs(case, folder)
+    assert main(case["args"]) == 0
+    assert "orientation seed" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", THROUGH_THE_SHELL)
+def test_same_files_as_c_through_the_command_line(name, tmp_path):
+    case = CASES[name]
+    revision = REVISIONS[THROUGH_THE_SHELL.index(name) % 2]
+    bring_inputs(case, tmp_path)
+    for argv in arguments(case, revision):
+        done = subprocess.run([sys.executable, "-m", "numbragg", *argv], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=300)
+        assert done.returncode == 0, done.stderr.decode()
+        assert b"Traceback" not in done.stderr
+    assert complaints(case, revision, tmp_path) == []
