@@ -15,14 +15,18 @@ import threading
 
 import numpy as np
 
+from .certificate import plan
 from .compilation import cache_folder, jit
-from .layout import AXIS, FRESH, INTERPOLATING, initial_state
+from .lanes import ONE_CELL, REASONS, SCRATCH_SIZE, lane_kernel
+from .layout import AXIS, FRESH, INTERPOLATING, SQUARE, initial_state
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
+from .structure_factor import squared_grid
 
 __all__ = ["available_threads", "compiled", "listed_pixels", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
 
-#: Steps (about 0.1 microsecond each) that make a chunk: some milliseconds.
+#: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
+LANE_CHUNK_STEPS = 1_000_000
 
 
 @dataclass
@@ -35,7 +39,7 @@ class Outcome:
     first_out_of_range: tuple | None = None  # (fast, slow) where interpolation switched itself off
     lane_pixels: int = 0
     strict_pixels: int = 0
-    reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator
+    reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator, and how many
 
 
 def available_threads():
@@ -47,10 +51,14 @@ def available_threads():
 
 
 _NO_RECORD = np.empty((0, len(RECORD_FIELDS)))
+_NO_IMAGE = np.empty((0, 0), dtype=np.float32)
+_NO_LIST = np.empty(0, dtype=np.int64)
+_NO_DOUBLES = np.empty((0, 2))
 
 
 @jit
-def strict_pixels(scene, window, mask, image, start, stop, state, until_settled, settled_axis, until_trip, record):
+def strict_pixels(scene, window, mask, image, listed, start, stop, state, until_settled, settled_axis, until_trip,
+                  doubles, record):
     """Strict evaluation of pixels start..stop-1 of a window, in the C program's order.
 
     Parameters
@@ -61,30 +69,38 @@ def strict_pixels(scene, window, mask, image, start, stop, state, until_settled,
         Zero: left alone.  No rows: nothing is masked.
     image : (slow, fast) float32
         Written; no rows: nothing is.
+    listed : (n,) int64
+        Pixels to take instead: listed[start] to listed[stop - 1]; empty: all.
     until_settled : bool
         Stop after the pixel that leaves nothing fresh and the polarisation axis at row
         `settled_axis` or later.
     until_trip : bool
         Stop after the pixel in which interpolation switched itself off.
+    doubles : (pixels, 2) float64
+        Where it has rows, doubles[n, 0] becomes the value of pixel n before rounding.
 
     Returns
     -------
     int
-        Number of the pixel to go on with.
+        Number (in the list, if there is one) of the pixel to go on with.
     """
     first_fast, first_slow, width = window
-    for index in range(start, stop):
+    for number in range(start, stop):
+        index = listed[number] if listed.shape[0] > 0 else number
         slow = first_slow + index // width
         fast = first_fast + index % width
         if mask.shape[0] > 0 and mask[slow, fast] == 0:
             continue
         total, capture, polar, omega, _ = pixel_sum(scene, fast, slow, state, record)
+        value = photons(scene.sampling, total, capture, polar, omega)
         if image.shape[0] > 0:
-            image[slow, fast] = np.float32(0.0 + photons(scene.sampling, total, capture, polar, omega))
+            image[slow, fast] = np.float32(0.0 + value)
+        if doubles.shape[0] > 0:
+            doubles[index, 0] = value
         if until_settled and state[FRESH] == 0 and state[AXIS] >= settled_axis:
-            return index + 1
+            return number + 1
         if until_trip and state[INTERPOLATING] == 0:
-            return index + 1
+            return number + 1
     return stop
 
 
@@ -148,9 +164,8 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
             return
         # everything before it, for the state that it leaves
-        nothing = np.empty((0, 0), dtype=np.float32)
-        strict_pixels(scene, (fast_min, slow_min, width), mask, nothing, 0,
-                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_RECORD)
+        strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, _NO_LIST, 0,
+                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_DOUBLES, _NO_RECORD)
         fast_range, slow_range = (fast, fast), (slow, slow)
     else:
         fast_range, slow_range = (fast_min, fast_max), (slow_min, slow_max)
@@ -228,21 +243,71 @@ def steps_per_pixel(scene):
             * max(1, len(crystal.phi_rows)) * crystal.domains)
 
 
-def _chunks(scene, start, stop, axis, threads):
-    size = max(1, CHUNK_STEPS // steps_per_pixel(scene))
+def _chunks(scene, start, stop, axis, threads, chunk_steps):
+    size = max(1, chunk_steps // steps_per_pixel(scene))
     size = max(1, min(size, -(-(stop - start) // (4 * threads))))
-    if size > 64:
-        size -= size % 64
+    if size > 128:
+        size -= size % 128
     return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
 
 
-def _cycle_start(next_axis):
-    """First row of the polarisation axes that comes back after a while."""
-    return int(next_axis[-1])
+class _Evaluator:
+    """The evaluators applied to one window of one image."""
+
+    def __init__(self, scene, place, mask, image, settled_axis, plan, doubles):
+        self.scene, self.place, self.mask, self.image = scene, place, mask, image
+        self.settled_axis = settled_axis
+        self.plan = plan
+        self.doubles = doubles
+        self._grid = None
+        self._lock = threading.Lock()
+        self.strict_pixels = 0
+        self.reasons = {}
+
+    @property
+    def lanes(self):
+        """Whether pixels go through the lanes."""
+        return self.plan.reason is None
+
+    def ready(self):
+        """Make what the lanes need, before threads start."""
+        if self.lanes and self._grid is None:
+            self._grid = squared_grid(self.scene.lookup)
+
+    def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=_NO_LIST):
+        """Evaluate a chunk (or the pixels listed) strictly; the pixel to go on with."""
+        start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
+        following = strict_pixels(self.scene, self.place, self.mask, self.image, listed, start, stop, state,
+                                  until_settled, self.settled_axis, until_trip, self.doubles, _NO_RECORD)
+        return following
+
+    def evaluate(self, chunk, state, until_trip=False):
+        """Evaluate a chunk, in lanes where that is possible; the pixel to go on with."""
+        if not self.lanes:
+            return self.strict(chunk, state, until_trip=until_trip)
+        crystal = self.scene.crystal
+        shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
+        kernel = lane_kernel(shape, bool(state[INTERPOLATING]), self.plan.about and shape == SQUARE)
+        flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
+        doubles = self.doubles[chunk.start:chunk.stop]
+        kernel(self.scene, self._grid, self.plan.bound, self.place, self.mask, self.image, chunk.start, chunk.stop,
+               len(self.scene.beam.next_axis) - 1, np.empty(SCRATCH_SIZE), doubles, flags)
+        listed = np.flatnonzero(flags)
+        following = chunk.stop
+        if len(listed):
+            end = self.strict(chunk, state, until_trip=until_trip, listed=listed + chunk.start)
+            listed = listed[:end]
+            if until_trip and state[INTERPOLATING] == 0:
+                following = chunk.start + int(listed[-1]) + 1
+            with self._lock:
+                self.strict_pixels += len(listed)
+                for flag in flags[listed].tolist():
+                    self.reasons[REASONS[flag]] = self.reasons.get(REASONS[flag], 0) + 1
+        return following
 
 
-def render(scene, window, mask, image, *, interpolating, threads=None, progress=None):
-    """Fill a window of an image with the strict evaluator.
+def render(scene, window, mask, image, *, interpolating, threads=None, progress=None, lanes=True, doubles=None):
+    """Fill a window of an image with the C program's bits.
 
     Parameters
     ----------
@@ -258,6 +323,10 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
         None: all processors.
     progress : callable or None
         Called with the number of pixels just finished.
+    lanes : bool
+        False: the strict evaluator alone.
+    doubles : (pixels of the window, 2) float64 array or None
+        Gets the values before rounding, and the lanes' half-widths.
 
     Returns
     -------
@@ -276,48 +345,48 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     if mask.shape[0]:
         outcome.masked = int(np.count_nonzero(mask[slow_min:slow_max + 1, fast_min:fast_max + 1] == 0))
     state = initial_state(interpolating)
-
-    def strict(chunk, state, scene=scene, image=image, until_settled=False, until_trip=False):
-        return strict_pixels(scene, place, mask, image, chunk.start, chunk.stop, state, until_settled,
-                             settled_axis, until_trip, _NO_RECORD)
+    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
+    settled_axis = int(scene.beam.next_axis[-1]) if polarised else 0
+    how = plan(scene)
+    if not lanes:
+        how = how._replace(reason="strict evaluation asked for")
+    evaluator = _Evaluator(scene, place, mask, image, settled_axis, how, _NO_DOUBLES if doubles is None else doubles)
+    evaluator.ready()
 
     # -- what depends on the first pixels, in their order
-    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
-    settled_axis = _cycle_start(scene.beam.next_axis) if polarised else 0
     start = 0
     same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
     if not same_rows or settled_axis > 0:
-        start = strict(_Chunk(0, count, 0), state, until_settled=True)
+        start = evaluator.strict(_Chunk(0, count, 0), state, until_settled=True)
+        if evaluator.lanes:
+            evaluator.strict_pixels += start
+            evaluator.reasons["state of the first pixels"] = start
         if progress is not None:
             progress(start)
     state[FRESH] = 0
 
     # -- the rest, in any order
     crew = _Crew(threads, progress)
-    chunks = _chunks(scene, start, count, int(state[AXIS]), threads)
+    chunks = _chunks(scene, start, count, int(state[AXIS]), threads,
+                     LANE_CHUNK_STEPS if evaluator.lanes else CHUNK_STEPS)
     if polarised and len(scene.beam.next_axis) - settled_axis > 1:
-        _settle_axes(scene, chunks, strict, threads, settled_axis)
+        _settle_axes(scene, chunks, place, mask, threads, settled_axis)
     if state[INTERPOLATING]:
-        tripped = _render_interpolating(crew, chunks, state, strict, outcome, place)
-        if tripped is None:
-            return _finish(outcome)
-        # the pixels after the one that switched interpolation off
-        chunks = tripped
+        chunks = _render_interpolating(crew, chunks, state, evaluator, outcome)
     elif interpolating and start:
         outcome.first_out_of_range = _find_place(start - 1, place)
+    if chunks:
+        def work(chunk):
+            own = state.copy()
+            own[AXIS] = chunk.axis
+            own[INTERPOLATING] = 0
+            evaluator.evaluate(chunk, own)
 
-    def work(chunk):
-        own = state.copy()
-        own[AXIS] = chunk.axis
-        own[INTERPOLATING] = 0
-        strict(chunk, own)
-
-    crew.run(work, chunks)
-    return _finish(outcome)
-
-
-def _finish(outcome):
-    outcome.strict_pixels = outcome.pixels - outcome.masked
+        crew.run(work, chunks)
+    evaluated = outcome.pixels - outcome.masked
+    outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
+    outcome.lane_pixels = evaluated - outcome.strict_pixels
+    outcome.reasons = evaluator.reasons if evaluator.lanes else {how.reason: evaluated}
     return outcome
 
 
@@ -325,43 +394,39 @@ def _find_place(index, place):
     return (place[0] + index % place[2], place[1] + index // place[2])
 
 
-def _render_interpolating(crew, chunks, state, strict, outcome, place):
-    """Interpolate up to the first pixel that cannot; None, or the chunks that follow it."""
+def _render_interpolating(crew, chunks, state, evaluator, outcome):
+    """Interpolate up to the first pixel that cannot; the chunks that follow it, not yet rendered."""
     lock = threading.Lock()
-    first = [None, 0, 0]  # next pixel, axis after it, chunk
+    numbers = {chunk.start: number for number, chunk in enumerate(chunks)}
+    first = []  # pixel to go on with, axis there, number of the chunk
 
-    def work(item):
-        number, chunk = item.number, item
-        if first[0] is not None and first[0] <= chunk.start:
+    def work(chunk):
+        if first and first[0] <= chunk.start:
             return
         own = state.copy()
         own[AXIS] = chunk.axis
-        following = strict(chunk, own, until_trip=True)
+        following = evaluator.evaluate(chunk, own, until_trip=True)
         if own[INTERPOLATING] == 0:
             with lock:
-                if first[0] is None or following < first[0]:
-                    first[:] = [following, int(own[AXIS]), number]
+                if not first or following < first[0]:
+                    first[:] = [following, int(own[AXIS]), numbers[chunk.start]]
 
-    for number, chunk in enumerate(chunks):
-        chunk.number = number
     crew.run(work, chunks)
-    if first[0] is None:
-        return None
+    if not first:
+        return []
     following, axis, number = first
-    outcome.first_out_of_range = _find_place(following - 1, place)
-    rest = [_Chunk(following, chunks[number].stop, axis)] if following < chunks[number].stop else []
-    rest += chunks[number + 1:]
+    outcome.first_out_of_range = _find_place(following - 1, evaluator.place)
+    last = chunks[number].stop
     crew.progress = None
-    return rest
+    return ([_Chunk(following, last, axis)] if following < last else []) + chunks[number + 1:]
 
 
-def _settle_axes(scene, chunks, strict, threads, settled_axis):
+def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
     """Give each chunk the polarisation axis that one-thread order would bring to it.
 
     Normalising some axes again and again alternates for ever, so the axis of a chunk depends on
     how often the chunks before it used it.  A run without phi steps counts that.
     """
-    nothing = np.empty((0, 0), dtype=np.float32)
     no_rows = np.empty(0, dtype=np.int64)
     counting = scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
     axes = range(settled_axis, len(scene.beam.next_axis))
@@ -371,7 +436,8 @@ def _settle_axes(scene, chunks, strict, threads, settled_axis):
         for axis in axes:
             own = initial_state(False)
             own[AXIS] = axis
-            strict(chunk, own, scene=counting, image=nothing)
+            strict_pixels(counting, place, mask, _NO_IMAGE, _NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
+                          _NO_DOUBLES, _NO_RECORD)
             ends[chunk.start, axis] = int(own[AXIS])
 
     _Crew(threads).run(work, chunks)

@@ -1,8 +1,9 @@
 """Miller indices of a scattering vector, and the lattice factor of four crystal shapes.
 
 The lattice factor (lattice transform, interference function) is the sum of the phase factors of
-all unit cells, as an amplitude; q = (s1 - s0) / wavelength, without 2 pi.  Strict forms: every
-operation of the C program, in its order, with the C library's functions.
+all unit cells, as an amplitude; q = (s1 - s0) / wavelength, without 2 pi.  Each shape has a strict
+form, every operation of the C program in its order with the C library's functions, and a lane
+form: the square of the same with our own elementary functions, branch-free, of bounded error.
 """
 
 import math
@@ -10,10 +11,14 @@ import math
 import numpy as np
 
 from .compilation import inlined
+from .elementary import (SPHERE_DIFFERENCE_BOUND, SPHERE_SMALLEST, exp_squared_coarse, nearest_multiple_of_pi,
+                         sine_about_coarse, sine_mod_pi_coarse, sphere_difference)
 from .layout import GAUSS, ROUND, SQUARE
-from .primitives import c_exp, c_sin, sincos
+from .primitives import c_exp, c_sin, divided, sincos
 
-__all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "SPHERE_VOLUME_ROOT",
+__all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down", "squared_distance",
+           "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane", "gauss_exponent",
+           "HOPELESS", "SPHERE_VOLUME_ROOT",
            "GAUSS_WIDTH", "TOPHAT_LIMIT", "OUT_OF_RANGE"]
 
 #: What a C program on x86-64 gets when it converts NaN or a number beyond int to int.
@@ -36,9 +41,15 @@ def miller_indices(cell, q):
 
 
 @inlined
+def round_half_down(x):
+    """Nearest whole number, halves going down."""
+    return np.ceil(x - 0.5)
+
+
+@inlined
 def nearest_index(x):
     """Nearest integer as a float, halves going down; -2**31 where an int cannot hold it."""
-    n = np.ceil(x - 0.5)
+    n = round_half_down(x)
     if not (n < 2147483648.0 and n > -2147483649.0):
         return -2147483648.0
     return n
@@ -65,7 +76,14 @@ def sphere_transform(x):
 
 
 @inlined
-def _squared_distance(crystal, dh, dk, dl):
+def squared_radius(crystal, dh, dk, dl):
+    """Squared distance from the nearest lattice point, each index in units of 1/N."""
+    na, nb, nc = crystal.n_cells
+    return dh * dh * na * na + dk * dk * nb * nb + dl * dl * nc * nc
+
+
+@inlined
+def squared_distance(crystal, dh, dk, dl):
     """Squared distance from the nearest lattice point, times the squared number of cells."""
     r = crystal.reciprocal
     na, nb, nc = crystal.n_cells
@@ -99,9 +117,94 @@ def lattice_factor(crystal, hkl, nearest):
     dk = hkl[1] - nearest[1]
     dl = hkl[2] - nearest[2]
     if crystal.shape == ROUND:
-        r = dh * dh * na * na + dk * dk * nb * nb + dl * dl * nc * nc
+        r = squared_radius(crystal, dh, dk, dl)
         return na * nb * nc * SPHERE_VOLUME_ROOT * sphere_transform(math.pi * math.sqrt(r * crystal.fudge))
-    r = _squared_distance(crystal, dh, dk, dl)
+    r = squared_distance(crystal, dh, dk, dl)
     if crystal.shape == GAUSS:
         return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
     return na * nb * nc * (1.0 if r * crystal.fudge < TOPHAT_LIMIT else 0.0)
+
+
+# -- lane forms: the squared lattice factor
+
+#: A spread that leaves no pixel certain.
+HOPELESS = 1e280
+
+#: Denominators below this are not used (the result is not a number).
+_SMALLEST_DENOMINATOR = 1e-280
+
+
+@inlined
+def _sine_of_many(x, about):
+    return sine_about_coarse(x, nearest_multiple_of_pi(x)) if about else sine_mod_pi_coarse(x)
+
+
+@inlined
+def _sine_near(x, n, about):
+    return sine_about_coarse(x, n) if about else sine_mod_pi_coarse(x)
+
+
+@inlined
+def grating_lane(crystal, hkl, nearest, about):
+    """Squared lattice factor of the parallelepiped: three gratings over one division.
+
+    Not a number where an index is exactly 0 (the limit N is the strict form's).  An edge of one
+    cell needs no case of its own: its two sines cancel within the bound.
+
+    Parameters
+    ----------
+    crystal : layout.Crystal
+    hkl, nearest : tuples of 3 float64
+    about : bool
+        Use the shorter reduction, for N |index| up to elementary.SINE_ABOUT_LARGEST.
+    """
+    na, nb, nc = crystal.n_cells
+    x = math.pi * hkl[0]
+    y = math.pi * hkl[1]
+    z = math.pi * hkl[2]
+    many = _sine_of_many(x * na, about) * _sine_of_many(y * nb, about) * _sine_of_many(z * nc, about)
+    one = _sine_near(x, nearest[0], about) * _sine_near(y, nearest[1], about) * _sine_near(z, nearest[2], about)
+    factor = many / one if abs(one) > _SMALLEST_DENOMINATOR else np.nan
+    return factor * factor
+
+
+@inlined
+def sphere_lane(crystal, hkl, nearest):
+    """Squared lattice factor of the sphere, and the factor of its absolute error.
+
+    The difference of sin(x)/x and cos(x) has zeros, so its error is absolute: the square is wrong
+    by at most SPHERE_DIFFERENCE_BOUND u times the second result.
+    """
+    na, nb, nc = crystal.n_cells
+    r = squared_radius(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    x = math.pi * math.sqrt(r * crystal.fudge)
+    inverse = 1.0 / x
+    difference = sphere_difference(x, inverse)
+    scale = na * nb * nc * SPHERE_VOLUME_ROOT * 3.0 * inverse * inverse
+    scale = scale * scale
+    spread = scale * (2.0 * abs(difference) + SPHERE_DIFFERENCE_BOUND * 2.0 ** -53)
+    return scale * difference * difference, (spread if x >= SPHERE_SMALLEST else HOPELESS)
+
+
+@inlined
+def gauss_exponent(crystal, hkl, nearest):
+    """Exponent of the Gaussian, with the strict form's bits."""
+    r = squared_distance(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    return -(divided(r, GAUSS_WIDTH, 1.0 / GAUSS_WIDTH) * crystal.fudge)
+
+
+@inlined
+def gauss_lane(crystal, exponent):
+    """Squared lattice factor of the Gaussian, 0 where it is below about 1e-307."""
+    na, nb, nc = crystal.n_cells
+    many = na * nb * nc
+    return many * many * exp_squared_coarse(exponent)
+
+
+@inlined
+def tophat_lane(crystal, hkl, nearest):
+    """Squared lattice factor of the top-hat."""
+    na, nb, nc = crystal.n_cells
+    many = na * nb * nc
+    r = squared_distance(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    return many * many if r * crystal.fudge < TOPHAT_LIMIT else 0.0

@@ -15,10 +15,10 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
-__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma"]
+__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided"]
 
 
 def _library():
@@ -184,3 +184,14 @@ def fma(a, b, c):
 @overload(fma)
 def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
+
+
+@register_jitable(error_model="numpy")
+def divided(x, divisor, reciprocal):
+    """x / divisor, correctly rounded, by multiplication with the rounded reciprocal and a correction.
+
+    Markstein's theorem: one step with the exact remainder leaves the rounded quotient.  Not so
+    where the quotient or the remainder is denormal, and NaN for infinite x.
+    """
+    quotient = x * reciprocal
+    return fma(fma(-divisor, quotient, x), reciprocal, quotient)

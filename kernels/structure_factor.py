@@ -4,11 +4,15 @@ Outside the table: the default.  Interpolation needs a margin of two entries on 
 a point has it is `within_margin`, and what happens where it has not is the caller's business.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .compilation import inlined
+from .primitives import divided
 
-__all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic"]
+__all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "cubic", "cubic_lane", "Grid",
+           "squared_grid"]
 
 
 @inlined
@@ -36,20 +40,27 @@ def within_margin(lookup, hkl):
 
 
 @inlined
-def cubic(x, n0, y0, y1, y2, y3):
-    """Third-order polynomial through y at n0, n0+1, n0+2, n0+3, in Lagrange's form, at x."""
-    n1 = n0 + 1.0
-    n2 = n0 + 2.0
-    n3 = n0 + 3.0
-    d0 = x - n0
+def cubic_weights(x):
+    """Products of the distances from x to the four whole numbers about it, leaving out one each."""
+    n1 = np.floor(x)
+    d0 = x - (n1 - 1.0)
     d1 = x - n1
-    d2 = x - n2
-    d3 = x - n3
-    p0 = d1 * d2 * d3 * y0 / -6.0
-    p1 = d0 * d2 * d3 * y1 / 2.0
-    p2 = d0 * d1 * d3 * y2 / -2.0
-    p3 = d0 * d1 * d2 * y3 / 6.0
-    return p0 + p1 + p2 + p3
+    d2 = x - (n1 + 1.0)
+    d3 = x - (n1 + 2.0)
+    return (d1 * d2 * d3, d0 * d2 * d3, d0 * d1 * d3, d0 * d1 * d2)
+
+
+@inlined
+def cubic(w, y0, y1, y2, y3):
+    """Third-order polynomial through four equidistant points, in Lagrange's form, of given weights."""
+    return w[0] * y0 / -6.0 + w[1] * y1 / 2.0 + w[2] * y2 / -2.0 + w[3] * y3 / 6.0
+
+
+@inlined
+def cubic_lane(w, y0, y1, y2, y3):
+    """`cubic`, with the same bits for finite values that are not denormal, without divisions."""
+    return (-divided(w[0] * y0, 6.0, 1.0 / 6.0) + w[1] * y1 * 0.5 - w[2] * y2 * 0.5
+            + divided(w[3] * y3, 6.0, 1.0 / 6.0))
 
 
 @inlined
@@ -71,18 +82,55 @@ def interpolated_f(lookup, hkl):
     i = np.int64(h0) - low[0]
     j = np.int64(k0) - low[1]
     m = np.int64(l0) - low[2]
-    planes = (_plane(table, i, j, m, k0, l0, hkl), _plane(table, i + 1, j, m, k0, l0, hkl),
-              _plane(table, i + 2, j, m, k0, l0, hkl), _plane(table, i + 3, j, m, k0, l0, hkl))
-    return cubic(hkl[0], h0, planes[0], planes[1], planes[2], planes[3])
+    wh, wk, wl = cubic_weights(hkl[0]), cubic_weights(hkl[1]), cubic_weights(hkl[2])
+    return cubic(wh, _plane(table, i, j, m, wk, wl), _plane(table, i + 1, j, m, wk, wl),
+                 _plane(table, i + 2, j, m, wk, wl), _plane(table, i + 3, j, m, wk, wl))
 
 
 @inlined
-def _row(table, i, j, m, l0, x):
-    row = table[np.uint64(i), np.uint64(j)]
-    return cubic(x, l0, row[np.uint64(m)], row[np.uint64(m + 1)], row[np.uint64(m + 2)], row[np.uint64(m + 3)])
+def _row(table, i, j, m, wl):
+    i, j = np.uint64(i), np.uint64(j)
+    return cubic(wl, table[i, j, np.uint64(m)], table[i, j, np.uint64(m + 1)], table[i, j, np.uint64(m + 2)],
+                 table[i, j, np.uint64(m + 3)])
 
 
 @inlined
-def _plane(table, i, j, m, k0, l0, hkl):
-    return cubic(hkl[1], k0, _row(table, i, j, m, l0, hkl[2]), _row(table, i, j + 1, m, l0, hkl[2]),
-                 _row(table, i, j + 2, m, l0, hkl[2]), _row(table, i, j + 3, m, l0, hkl[2]))
+def _plane(table, i, j, m, wk, wl):
+    return cubic(wk, _row(table, i, j, m, wl), _row(table, i, j + 1, m, wl), _row(table, i, j + 2, m, wl),
+                 _row(table, i, j + 3, m, wl))
+
+
+class Grid(NamedTuple):
+    """Squared structure factors for the lanes: a flat table with a border of squared defaults."""
+
+    squares: np.ndarray  # flat, (h, k, l) by rows
+    low: tuple  # indices of the border, as floats
+    high: tuple
+    stride_h: float
+    stride_k: float
+    amplitudes: np.ndarray  # the amplitudes themselves, flat, without border
+    row_h: int  # k per h, and l per k, of the amplitudes
+    row_k: int
+
+
+def squared_grid(lookup):
+    """Make the table of squared structure factors.
+
+    Parameters
+    ----------
+    lookup : layout.Lookup
+
+    Returns
+    -------
+    Grid
+    """
+    if not lookup.filled:
+        return Grid(np.array([lookup.default * lookup.default]), (0.0,) * 3, (0.0,) * 3, 0.0, 0.0,
+                    lookup.table.reshape(-1), 1, 1)
+    extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
+    squares = np.full(extents, lookup.default * lookup.default)
+    inner = lookup.table[:-1, :-1, :-1]
+    np.multiply(inner, inner, out=squares[1:-1, 1:-1, 1:-1])
+    return Grid(squares.reshape(-1), tuple(float(low - 1) for low in lookup.minimum),
+                tuple(float(high + 1) for high in lookup.maximum), float(extents[1] * extents[2]), float(extents[2]),
+                lookup.table.reshape(-1), lookup.table.shape[1], lookup.table.shape[2])

@@ -2,8 +2,8 @@
 
 Run as a script it prints the tuples as they stand in that module.  Each fit minimises the largest
 weighted error over the interval of reduced arguments (Remez exchange, 50 digits).  The coefficient
-of the lowest power is then rounded to double and the others fitted anew to what is left, and so on:
-the last coefficients absorb the rounding of the first ones.
+of the lowest power is then rounded to double and the others are moved, again with the smallest
+largest error, to make up for it, and so on: later coefficients absorb the rounding of earlier ones.
 """
 
 import mpmath
@@ -11,9 +11,8 @@ import mpmath
 DIGITS = 50
 # reduced arguments overshoot pi/2 and log(2)/2 a little; docs/accuracy/elementary.md derives how little
 SLACK = mpmath.mpf(2) ** -24
-SINE_LIMIT = mpmath.mpf(2) ** -24
-GRID_PER_COEFFICIENT = 60
-EXCHANGES = 12
+GRID_PER_COEFFICIENT = 40
+EXCHANGES = 40
 
 
 def sinc(z):
@@ -32,41 +31,54 @@ def sine_tail(z):
 
 
 def remez(target, weight, powers, low, high):
-    """Coefficients of the given powers that minimise the largest |weight * (polynomial - target)|."""
+    """Coefficients of consecutive powers that minimise the largest |weight * (polynomial - target)|.
+
+    Where the lowest power is p, errors alternate after division by x**p; so the errors at negative
+    x are counted with the sign of x**p.
+    """
     n = len(powers)
 
-    def points(count):
-        return [(low + high) / 2 - (high - low) / 2 * mpmath.cos(mpmath.pi * i / count)
-                for i in range(count + 1)]
+    def sample(x):
+        w = -weight(x) if x < 0 and powers[0] % 2 else weight(x)
+        return [w * x ** power for power in powers], w * target(x)
 
-    grid = points(GRID_PER_COEFFICIENT * n)
-    samples = [(x, weight(x), target(x)) for x in grid]
-    nodes = [(x, weight(x), target(x)) for x in points(n)]
+    # an odd number of steps has no point in the middle, where x = 0 would have the sign of noise
+    count = GRID_PER_COEFFICIENT * n + 1
+    samples = [sample((low + high) / 2 - (high - low) / 2 * mpmath.cos(mpmath.pi * i / count))
+               for i in range(count + 1)]
+    # the first nodes keep away from the ends, where a weight may vanish
+    nodes = [samples[(2 * i + 1) * count // (2 * n + 2)] for i in range(n + 1)]
     for _ in range(EXCHANGES):
         matrix = mpmath.matrix(n + 1, n + 1)
         right = mpmath.matrix(n + 1, 1)
-        for i, (x, w, f) in enumerate(nodes):
-            for j, power in enumerate(powers):
-                matrix[i, j] = w * x ** power
+        for i, (terms, value) in enumerate(nodes):
+            for j, term in enumerate(terms):
+                matrix[i, j] = term
             matrix[i, n] = (-1) ** i
-            right[i] = w * f
+            right[i] = value
         solution = mpmath.lu_solve(matrix, right)
         coefficients = [solution[j] for j in range(n)]
-        errors = [w * (mpmath.fsum(c * x ** p for c, p in zip(coefficients, powers)) - f)
-                  for x, w, f in samples]
+        errors = [mpmath.fdot(coefficients, terms) - value for terms, value in samples]
         largest = max(abs(e) for e in errors)
         peaks = _alternating_peaks(errors)
         while len(peaks) > n + 1:
             peaks.pop(0 if abs(errors[peaks[0]]) < abs(errors[peaks[-1]]) else -1)
-        if len(peaks) < n + 1 or largest - abs(solution[n]) < largest / 1000:
+        # on the grid the exchange ends exactly: at the one best fit, whatever way led there
+        if largest - abs(solution[n]) < largest * mpmath.mpf(10) ** -20:
+            return coefficients, largest
+        if len(peaks) < n + 1:
             break
         nodes = [samples[i] for i in peaks]
-    return coefficients, largest
+    raise ArithmeticError(f"no best fit with powers {powers} after {EXCHANGES} exchanges")
 
 
 def _alternating_peaks(errors):
-    peaks, group = [], [0]
-    for i in range(1, len(errors)):
+    """Index of the largest error in each run of one sign."""
+    # an error of 0 plus noise has no sign: a fit that is exact at 0 would depend on the last digit
+    nothing = max(abs(e) for e in errors) * mpmath.mpf(10) ** -15
+    signed = [i for i, e in enumerate(errors) if abs(e) > nothing]
+    peaks, group = [], signed[:1]
+    for i in signed[1:]:
         if mpmath.sign(errors[i]) == mpmath.sign(errors[group[-1]]):
             group.append(i)
         else:
@@ -78,16 +90,19 @@ def _alternating_peaks(errors):
 
 def rounded_fit(target, weight, count, low, high):
     """Minimax coefficients as doubles, ascending powers, rounded one by one."""
+    wanted, _ = remez(target, weight, list(range(count)), low, high)
     rounded = []
-    while len(rounded) < count:
-        fixed = list(rounded)
+    while wanted:
+        power = len(rounded)
+        rounded.append(float(wanted[0]))
+        left = [wanted[0] - rounded[-1]] + wanted[1:]
+        if not wanted[1:]:
+            break
 
         def remainder(x):
-            return target(x) - mpmath.fsum(c * x ** p for p, c in enumerate(fixed))
+            return mpmath.fsum(c * x ** (power + p) for p, c in enumerate(left))
 
-        powers = list(range(len(fixed), count))
-        coefficients, _ = remez(remainder, weight, powers, low, high)
-        rounded.append(float(coefficients[0]))
+        wanted, _ = remez(remainder, weight, list(range(power + 1, count)), low, high)
     return tuple(rounded)
 
 
@@ -103,7 +118,7 @@ def fits():
 
     def cosine(count):
         # cos(r) = polynomial(r**2), absolute error
-        return lambda z: mpmath.cos(mpmath.sqrt(z)), lambda z: mpmath.mpf(1), count, zero, square
+        return lambda z: mpmath.cos(mpmath.sqrt(z)), lambda _: mpmath.mpf(1), count, zero, square
 
     def exponential(count):
         # exp(r) = polynomial(r), error relative to exp(r)
@@ -118,7 +133,6 @@ def fits():
         "SINE": sine(8),
         "SINE_COARSE": sine(6),
         "COSINE": cosine(9),
-        "COSINE_COARSE": cosine(8),
         "EXP": exponential(12),
         "EXP_SQUARED_COARSE": squared_exponential(9),
     }

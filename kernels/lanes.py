@@ -1,0 +1,325 @@
+"""The lane evaluator: many pixels side by side, in loops that a compiler turns into vector code.
+
+A block of pixels goes through the same loop nest as one pixel of the strict evaluator, with the
+same functions and in the same order, but for the lattice factor: there the sines, cosines and
+exponentials are our own, of known relative error, and products and quotients are regrouped.  All
+else (h, k, l, the structure factor, every factor per pixel) has the strict evaluator's bits.
+`certificate` says what that does to the sum, and which pixels must be evaluated strictly.
+
+The lanes live in one flat scratch array, one row of BLOCK numbers per quantity, at offsets that
+the compiler knows: so it sees that rows do not overlap, and needs no tests at run time.  Table
+look-ups have a loop of their own, for they cannot be vector code and would keep the rest from it.
+"""
+
+import functools
+
+import numpy as np
+
+from .certificate import float32_is_certain
+from .compilation import inlined, jit
+from .elementary import C_EXP_ZERO_BELOW
+from .geometry import capture_fraction, position, solid_angle, sub_pixel_centre
+from .lattice import (gauss_exponent, gauss_lane, grating_lane, miller_indices, round_half_down, sphere_lane,
+                      tophat_lane)
+from .layout import AXIS, GAUSS, ROUND, SQUARE, TOPHAT
+from .pixel import beyond_limit, photons, rotated_cell, scattering_vector
+from .polarisation import polarisation_factor
+from .simd import tricubic
+from .structure_factor import cubic_weights, within_margin
+from .vectors import magnitude, unit
+
+__all__ = ["BLOCK", "ONE_CELL", "SCRATCH_SIZE", "REASONS", "lane_kernel"]
+
+#: Stands for the shape of a parallelepiped of one unit cell.
+ONE_CELL = -1
+
+#: Pixels side by side.
+BLOCK = 128
+
+# -- rows of the scratch array
+(FAST, SLOW, SUM, BUDGET, POLAR, OMEGA, CAPTURE, WEIGHT, BAD, S1X, S1Y, S1Z, QX, QY, QZ, SQUARED, SPREAD,
+ INDEX) = [row * BLOCK for row in range(18)]
+_WEIGHTS = 18 * BLOCK  # of the interpolation: four rows for each index
+SCRATCH_SIZE = 30 * BLOCK
+
+# -- why a pixel is handed to the strict evaluator (values of a flag; 0: its bits are certain)
+_DOUBTFUL, _OUT_OF_MARGIN, _NEGATIVE = 1, 2, 3
+REASONS = {_DOUBTFUL: "rounding in doubt", _OUT_OF_MARGIN: "interpolation out of range",
+           _NEGATIVE: "negative factor"}
+
+
+@inlined
+def _gather(place, mask, start, stop, scratch):
+    """Enter the pixels start..stop-1 that are not masked; how many there are."""
+    first_fast, first_slow, width = place
+    n = 0
+    for index in range(start, stop):
+        slow = first_slow + index // width
+        fast = first_fast + index % width
+        if mask.shape[0] > 0 and mask[slow, fast] == 0:
+            continue
+        scratch[FAST + n] = fast
+        scratch[SLOW + n] = slow
+        n += 1
+    return n
+
+
+@inlined
+def _enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
+    """Directions, solid angles and captured fractions of one sub-pixel."""
+    geometry, sampling = scene.geometry, scene.sampling
+    for i in range(n):
+        place = position(geometry, sub_pixel_centre(geometry, scratch[FAST + i], sub_fast),
+                         sub_pixel_centre(geometry, scratch[SLOW + i], sub_slow), layer * geometry.layer_step)
+        s1, airpath = unit(place)
+        scratch[S1X + i] = s1[0]
+        scratch[S1Y + i] = s1[1]
+        scratch[S1Z + i] = s1[2]
+        omega = scratch[OMEGA + i]
+        again = solid_angle(geometry, airpath)
+        scratch[OMEGA + i] = again if omega == 0.0 or sampling.oversample_omega else omega
+    if geometry.thickness != 0.0 or sampling.oversample_thick:
+        for i in range(n):
+            if scratch[CAPTURE + i] == 0.0 or sampling.oversample_thick:
+                s1 = (scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i])
+                scratch[CAPTURE + i] = capture_fraction(geometry, layer, s1)
+
+
+@inlined
+def _enter_source(scene, source, axis, n, scratch):
+    """Scattering vectors and polarisation factors of one source; whether any lane sees it."""
+    beam, sampling = scene.beam, scene.sampling
+    s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
+    wavelength = beam.wavelengths[source]
+    for i in range(n):
+        q = scattering_vector((scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i]), s0, wavelength)
+        scratch[QX + i] = q[0]
+        scratch[QY + i] = q[1]
+        scratch[QZ + i] = q[2]
+        scratch[WEIGHT + i] = 1.0
+    seen = n
+    if beam.d_min > 0.0:
+        for i in range(n):
+            stol = 0.5 * magnitude((scratch[QX + i], scratch[QY + i], scratch[QZ + i]))
+            if beyond_limit(beam.d_min, stol):
+                scratch[WEIGHT + i] = 0.0
+                seen -= 1
+    s0, _ = unit(s0)
+    if not beam.unpolarised_factor or sampling.oversample_polar:
+        for i in range(n):
+            if scratch[WEIGHT + i] != 0.0 and (scratch[POLAR + i] == 0.0 or sampling.oversample_polar):
+                s1, _ = unit((scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i]))
+                scratch[S1X + i] = s1[0]
+                scratch[S1Y + i] = s1[1]
+                scratch[S1Z + i] = s1[2]
+                scratch[POLAR + i] = polarisation_factor(beam.polarisation_fraction, s0, s1, axis)
+    return seen
+
+
+@inlined
+def _enter_weights(sampling, n, scratch):
+    """Factors that are multiplied at every step; a negative one spoils the lane."""
+    for i in range(n):
+        weight = scratch[WEIGHT + i]
+        if sampling.oversample_thick:
+            weight = weight * scratch[CAPTURE + i]
+        if sampling.oversample_polar:
+            weight = weight * scratch[POLAR + i]
+        if sampling.oversample_omega:
+            weight = weight * scratch[OMEGA + i]
+        if weight < 0.0:
+            scratch[BAD + i] = _NEGATIVE
+        scratch[WEIGHT + i] = weight
+
+
+@inlined
+def _within(x, low, high):
+    """x limited to low..high; low if x is not a number."""
+    x = x if x > low else low
+    return x if x < high else high
+
+
+@inlined
+def _weights(scratch, row, i):
+    at = _WEIGHTS + row * BLOCK + i
+    return (scratch[at], scratch[at + BLOCK], scratch[at + 2 * BLOCK], scratch[at + 3 * BLOCK])
+
+
+@inlined
+def _enter_weights_of(x, row, i, scratch):
+    at = _WEIGHTS + row * BLOCK + i
+    w = cubic_weights(x)
+    scratch[at] = w[0]
+    scratch[at + BLOCK] = w[1]
+    scratch[at + 2 * BLOCK] = w[2]
+    scratch[at + 3 * BLOCK] = w[3]
+
+
+@inlined
+def _enter_cubic(shape, lookup, grid, skip_zero, hkl, i, scratch):
+    """Where the sixty-four neighbours are, their weights, and whether all are there."""
+    low, high = lookup.minimum, lookup.maximum
+    # the C program tests this where its lattice factor is not 0
+    tested = scratch[SQUARED + i] != 0.0
+    if shape == GAUSS:
+        tested = not scratch[SPREAD + i] < C_EXP_ZERO_BELOW
+    out = (tested or not skip_zero) and not within_margin(lookup, hkl)
+    scratch[BAD + i] = _OUT_OF_MARGIN if out else scratch[BAD + i]
+    # limited so that every look-up is inside, whatever becomes of the pixel
+    h = _within(np.floor(hkl[0]) - 1.0 - low[0], 0.0, high[0] - low[0] - 2.0)
+    k = _within(np.floor(hkl[1]) - 1.0 - low[1], 0.0, high[1] - low[1] - 2.0)
+    l = _within(np.floor(hkl[2]) - 1.0 - low[2], 0.0, high[2] - low[2] - 2.0)
+    scratch[INDEX + i] = (h * grid.row_h + k) * grid.row_k + l
+    _enter_weights_of(hkl[0], 0, i, scratch)
+    _enter_weights_of(hkl[1], 4, i, scratch)
+    _enter_weights_of(hkl[2], 8, i, scratch)
+
+
+def _make_factors(shape, cubic, about):
+    """Loop over lanes: squared lattice factors, and where the structure factor is."""
+
+    @inlined
+    def factors(crystal, lookup, grid, skip_zero, cell, n, scratch):
+        for i in range(n):
+            hkl = miller_indices(cell, (scratch[QX + i], scratch[QY + i], scratch[QZ + i]))
+            nearest = (round_half_down(hkl[0]), round_half_down(hkl[1]), round_half_down(hkl[2]))
+            if shape == SQUARE:
+                scratch[SQUARED + i] = grating_lane(crystal, hkl, nearest, about)
+            elif shape == ROUND:
+                square, spread = sphere_lane(crystal, hkl, nearest)
+                scratch[SQUARED + i] = square
+                scratch[SPREAD + i] = spread
+            elif shape == GAUSS:
+                exponent = gauss_exponent(crystal, hkl, nearest)
+                scratch[SQUARED + i] = gauss_lane(crystal, exponent)
+                scratch[SPREAD + i] = exponent
+            elif shape == TOPHAT:
+                scratch[SQUARED + i] = tophat_lane(crystal, hkl, nearest)
+            elif shape == ONE_CELL:
+                scratch[SQUARED + i] = 1.0
+            if cubic:
+                _enter_cubic(shape, lookup, grid, skip_zero, hkl, i, scratch)
+            else:
+                low, high = grid.low, grid.high
+                h = _within(nearest[0], low[0], high[0]) - low[0]
+                k = _within(nearest[1], low[1], high[1]) - low[1]
+                l = _within(nearest[2], low[2], high[2]) - low[2]
+                # whole numbers below 2^53: exact
+                scratch[INDEX + i] = h * grid.stride_h + k * grid.stride_k + l
+
+    return factors
+
+
+def _make_add_nearest(shape):
+    """Loop over lanes: look up the squared structure factor and add the term."""
+
+    @inlined
+    def add_nearest(grid, weighted, n, scratch):
+        for i in range(n):
+            square = grid.squares[np.uint64(np.int64(scratch[INDEX + i]))]
+            if weighted:
+                square = square * scratch[WEIGHT + i]
+            scratch[SUM + i] += square * scratch[SQUARED + i]
+            if shape == ROUND:
+                scratch[BUDGET + i] += square * scratch[SPREAD + i]
+
+    return add_nearest
+
+
+def _make_add_cubic(shape):
+    """Loop over lanes: interpolate in three dimensions and add the term."""
+
+    @inlined
+    def add_cubic(grid, weighted, n, scratch):
+        row_h, row_k = np.uint64(grid.row_h), np.uint64(grid.row_k)
+        for i in range(n):
+            f = tricubic(grid.amplitudes, np.uint64(np.int64(scratch[INDEX + i])), row_h, row_k,
+                         _weights(scratch, 0, i), _weights(scratch, 4, i), _weights(scratch, 8, i))
+            square = f * f
+            if weighted:
+                square = square * scratch[WEIGHT + i]
+            scratch[SUM + i] += square * scratch[SQUARED + i]
+            if shape == ROUND:
+                scratch[BUDGET + i] += square * scratch[SPREAD + i]
+
+    return add_cubic
+
+
+@functools.cache
+def lane_kernel(shape, cubic, about):
+    """Make the kernel for one crystal shape, with interpolated structure factors or nearest ones.
+
+    Parameters
+    ----------
+    shape : int
+        layout.SQUARE, ROUND, GAUSS or TOPHAT; ONE_CELL: the lattice factor is 1.
+    cubic : bool
+    about : bool
+        Parallelepiped only: use the shorter reduction of the sines' arguments.
+
+    Returns
+    -------
+    function
+        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, scratch, doubles, flags)
+        renders pixels start..stop-1 of a window (see `driver_cpu.strict_pixels`), with the
+        polarisation axis in row `axis`.  flags[index - start] becomes 0 where the pixel of the
+        image is right, a key of REASONS where it must be evaluated strictly.  Where `doubles` has
+        rows, doubles[index - start] becomes the value before rounding and its half-width.
+    """
+    factors = _make_factors(shape, cubic, about)
+    add_nearest, add_cubic = _make_add_nearest(shape), _make_add_cubic(shape)
+
+    @jit
+    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, scratch, doubles, flags):
+        geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
+        axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
+                beam.polarisation_axes[axis_row, 2])
+        per_step = sampling.oversample_thick or sampling.oversample_polar or sampling.oversample_omega
+        weighted = per_step or beam.d_min > 0.0
+        for first in range(start, stop, BLOCK):
+            n = _gather(place, mask, first, min(first + BLOCK, stop), scratch)
+            for i in range(n):
+                scratch[SUM + i] = sampling.background
+                scratch[BUDGET + i] = 0.0
+                scratch[POLAR + i] = 1.0 if beam.unpolarised_factor else 0.0
+                scratch[OMEGA + i] = 0.0
+                scratch[BAD + i] = 0.0
+            for layer in range(geometry.layers):
+                for i in range(n):
+                    scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0
+                for sub_slow in range(geometry.oversample):
+                    for sub_fast in range(geometry.oversample):
+                        _enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
+                        for source in range(beam.wavelengths.shape[0]):
+                            if _enter_source(scene, source, axis, n, scratch) == 0:
+                                continue
+                            if per_step:
+                                _enter_weights(sampling, n, scratch)
+                            for phi_step in range(crystal.phi_rows.shape[0]):
+                                for domain in range(crystal.domains):
+                                    cell = rotated_cell(crystal, crystal.phi_rows[phi_step], domain)
+                                    factors(crystal, scene.lookup, grid, sampling.skip_zero, cell, n, scratch)
+                                    if cubic:
+                                        add_cubic(grid, weighted, n, scratch)
+                                    else:
+                                        add_nearest(grid, weighted, n, scratch)
+            for i in range(n):
+                capture, polar, omega = scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]
+                value = photons(sampling, scratch[SUM + i], capture, polar, omega)
+                spread = photons(sampling, bound.spread * scratch[BUDGET + i] + bound.smallest, capture, polar, omega)
+                half_width = abs(value) * bound.relative + abs(spread)
+                slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
+                index = (slow - place[1]) * place[2] + fast - place[0] - start
+                if scratch[BAD + i] != 0.0:
+                    flags[index] = np.uint8(scratch[BAD + i])
+                elif float32_is_certain(value, half_width):
+                    flags[index] = 0
+                    if image.shape[0] > 0:
+                        image[slow, fast] = np.float32(0.0 + value)
+                else:
+                    flags[index] = _DOUBTFUL
+                if doubles.shape[0] > 0:
+                    doubles[index, 0] = value
+                    doubles[index, 1] = half_width
+
+    return lane_pixels

@@ -1,0 +1,120 @@
+"""Vector code written out, for the one place where a compiler does not find it: tricubic interpolation.
+
+Four neighbours along l lie side by side in memory, so the sixty-four values about a point are
+sixteen vectors; each level of the interpolation weighs four vectors and adds them up across, with
+the operations and the order of `structure_factor.cubic_lane`.  In the interpreter the scalar form
+runs instead.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from .structure_factor import cubic_lane
+
+__all__ = ["tricubic"]
+
+
+def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
+    """Interpolated structure factor.
+
+    Parameters
+    ----------
+    amplitudes : (n,) float64
+        Flat table, rows of l.
+    at : int
+        Place of the first of the 4 x 4 x 4 values.
+    row_h, row_k : int
+        Values of k per h, and of l per k.
+    wh, wk, wl : tuples of 4 float64
+        Weights of `structure_factor.cubic_weights`.
+    """
+    def row(plane, n):
+        start = at + (plane * row_h + n) * row_k
+        return cubic_lane(wl, *amplitudes[start:start + 4])
+
+    return cubic_lane(wh, *(cubic_lane(wk, *(row(plane, n) for n in range(4))) for plane in range(4)))
+
+
+_DOUBLE = ir.DoubleType()
+_FOUR = ir.VectorType(_DOUBLE, 4)
+_INT = ir.IntType(32)
+_DIVISORS = (-6.0, 2.0, -2.0, 6.0)
+
+
+def _constant(values):
+    return ir.Constant(_FOUR, [ir.Constant(_DOUBLE, v) for v in values])
+
+
+def _fma(builder, a, b, c):
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_FOUR, [_FOUR] * 3), "llvm.fma.v4f64")
+    return builder.call(function, [a, b, c])
+
+
+def _weighed(builder, weights, values):
+    """weights * values / (-6, 2, -2, 6), as `primitives.divided` divides."""
+    product = builder.fmul(weights, values)
+    reciprocals = _constant([1.0 / d for d in _DIVISORS])
+    quotient = builder.fmul(product, reciprocals)
+    remainder = _fma(builder, _constant([-d for d in _DIVISORS]), quotient, product)
+    return _fma(builder, remainder, reciprocals, quotient)
+
+
+def _shuffle(builder, a, b, places):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, 4), [ir.Constant(_INT, p) for p in places]))
+
+
+def _sums(builder, rows):
+    """Sum of each of four vectors, from its first element on, as one vector."""
+    a = _shuffle(builder, rows[0], rows[1], (0, 4, 2, 6))
+    b = _shuffle(builder, rows[0], rows[1], (1, 5, 3, 7))
+    c = _shuffle(builder, rows[2], rows[3], (0, 4, 2, 6))
+    d = _shuffle(builder, rows[2], rows[3], (1, 5, 3, 7))
+    columns = (_shuffle(builder, a, c, (0, 1, 4, 5)), _shuffle(builder, b, d, (0, 1, 4, 5)),
+               _shuffle(builder, a, c, (2, 3, 6, 7)), _shuffle(builder, b, d, (2, 3, 6, 7)))
+    total = columns[0]
+    for column in columns[1:]:
+        total = builder.fadd(total, column)
+    return total
+
+
+def _vector(builder, values):
+    vector = ir.Constant(_FOUR, ir.Undefined)
+    for n, value in enumerate(values):
+        vector = builder.insert_element(vector, value, ir.Constant(_INT, n))
+    return vector
+
+
+@intrinsic
+def _tricubic(typingctx, amplitudes, at, row_h, row_k, wh, wk, wl):
+    four = types.UniTuple(types.float64, 4)
+    signature = types.float64(amplitudes, types.uint64, types.uint64, types.uint64, four, four, four)
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        weights = [_vector(builder, cgutils.unpack_tuple(builder, w, 4)) for w in args[4:]]
+        planes = []
+        for plane in range(4):
+            rows = []
+            for n in range(4):
+                skipped = builder.add(builder.mul(ir.Constant(ir.IntType(64), plane), args[2]),
+                                      ir.Constant(ir.IntType(64), n))
+                place = builder.add(args[1], builder.mul(skipped, args[3]))
+                pointer = builder.bitcast(builder.gep(array.data, [place]), _FOUR.as_pointer())
+                loaded = builder.load(pointer)
+                loaded.align = 8
+                rows.append(_weighed(builder, weights[2], loaded))
+            planes.append(_weighed(builder, weights[1], _sums(builder, rows)))
+        last = _weighed(builder, weights[0], _sums(builder, planes))
+        total = builder.extract_element(last, ir.Constant(_INT, 0))
+        for n in range(1, 4):
+            total = builder.fadd(total, builder.extract_element(last, ir.Constant(_INT, n)))
+        return total
+
+    return signature, codegen
+
+
+@overload(tricubic)
+def _jit_tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
+    return lambda amplitudes, at, row_h, row_k, wh, wk, wl: _tricubic(amplitudes, at, row_h, row_k, wh, wk, wl)

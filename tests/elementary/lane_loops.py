@@ -1,0 +1,87 @@
+"""The lane functions over arrays, and their errors against exact values in units of 2**-53."""
+
+import mpmath
+import numba
+import numpy as np
+
+from numbragg.kernels import elementary
+
+U = 2.0**-53
+INTERPRETED = bool(numba.config.DISABLE_JIT)
+#: Long doubles of 64 bits: without them there is no cheap reference.
+LONG_DOUBLE = np.finfo(np.longdouble).nmant == 63
+#: Points of a sweep that compares with long doubles: compiled, or interpreted (a thousand times slower).
+MANY = 4000 if INTERPRETED else 1_000_000
+
+_compile = numba.njit(nogil=True, error_model="numpy")
+_kept = {}
+
+
+def loop(function):
+    """A compiled loop `loop(x, result)` over contiguous arrays, as the lanes have it."""
+    if function not in _kept:
+        @_compile
+        def apply(x, result):
+            for i in range(x.size):
+                result[i] = function(x[i])
+
+        _kept[function] = apply
+    return _kept[function]
+
+
+def values(function, x):
+    """A lane function of one argument at every x."""
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    result = np.empty_like(x)
+    loop(function)(x, result)
+    return result
+
+
+@_compile
+def _about(x, k, result):
+    for i in range(x.size):
+        result[i] = elementary.sine_about_coarse(x[i], k[i])
+
+
+def sine_about(x, k):
+    """sine_about_coarse at every pair of x and k."""
+    x, k = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(k, dtype=np.float64)
+    result = np.empty_like(x)
+    _about(x, k, result)
+    return result
+
+
+@_compile
+def cosine_of_pair(x):
+    """The cosine of sine_and_cosine_mod_pi, with the sign of the true one where the sine's is right."""
+    return elementary.sine_and_cosine_mod_pi(x)[1]
+
+
+@_compile
+def sine_of_pair(x):
+    """The sine of sine_and_cosine_mod_pi."""
+    return elementary.sine_and_cosine_mod_pi(x)[0]
+
+
+@_compile
+def difference(x):
+    """sphere_difference with the inverse that goes with it."""
+    return elementary.sphere_difference(x, 1.0 / x)
+
+
+def relative_error(result, exact):
+    """Largest relative error up to sign of results against long doubles, in u."""
+    result, exact = abs(result.astype(np.longdouble)), abs(exact)
+    zero = exact == 0
+    assert not result[zero].any()
+    return float((abs(result[~zero] - exact[~zero]) / exact[~zero]).max()) / U
+
+
+def exact_error(result, x, function):
+    """Largest relative error up to sign against mpmath, in u."""
+    worst = mpmath.mpf(0)
+    with mpmath.workdps(60):
+        for value, argument in zip(result.tolist(), x.tolist()):
+            exact = abs(function(mpmath.mpf(argument)))
+            worst = max(worst, abs(abs(mpmath.mpf(value)) / exact - 1))
+    return float(worst) / U

@@ -1,0 +1,655 @@
+"""The command line: what it says, what it writes, and that a run that fails leaves nothing behind."""
+
+import errno
+import hashlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from golden_cases import CASES, INPUTS, REFUSED, bring_inputs
+import numbragg
+from numbragg.cli import COMMANDS, PLANNED, main
+from numbragg.option_table import TABLE
+
+#: A scene that takes a few milliseconds.
+SMALL = ("-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels_f 24 -detpixels_s 20 "
+         "-seed 1").split()
+#: One that takes many minutes on any machine.
+LONG = ("-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels 1000 -seed 1 -mosaic 1 "
+        "-mosaic_dom 500 -phi 1 -osc 1 -phisteps 50").split()
+C_FILES = {"floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def content(folder):
+    """Hash of every file of a folder, by name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+
+
+def command(*words):
+    return [sys.executable, "-m", "numbragg", *words]
+
+
+def error_line(capfd):
+    """The one line on stderr."""
+    said = capfd.readouterr()
+    assert said.err.startswith("numbragg: error: ") and said.err.count("\n") == 1, said.err
+    return said.err
+
+
+# -- help, version, nothing, mistakes
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "-help"])
+def test_help(word, capfd, folder):
+    assert main([word]) == 0
+    said = capfd.readouterr()
+    assert said.err == "" and said.out.startswith("usage: numbragg")
+    for option in TABLE:
+        assert option.name in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
+    assert content(folder) == {}
+
+
+def test_help_is_quick_and_needs_nothing():
+    """Neither numpy nor numba is loaded to print a text."""
+    code = "import sys; from numbragg.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'numba'" not in done.stderr and "'numpy'" not in done.stderr
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+@pytest.mark.parametrize("before", [["-cell"], ["nonsense"], SMALL])
+def test_help_wins_over_everything_behind_an_option(word, before, capfd, folder):
+    code = main([*before, word])
+    assert code == (2 if before == ["nonsense"] else 0)
+    assert content(folder) == {}
+
+
+def test_version(capfd):
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out == f"numbragg {numbragg.__version__}\n"
+
+
+def test_no_arguments(capfd, folder):
+    assert main([]) == 2
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and "--help" in said.err and "-hkl" in said.err
+    assert content(folder) == {}
+
+
+@pytest.mark.parametrize("word, hint", [("dem", "demo"), ("nonsense", "demo"), ("demoo", "demo"), ("P1.hkl", "dash"),
+                                        ("", ""), ("42", "")])
+def test_unknown_command(word, hint, capfd):
+    assert main([word]) == 2
+    line = error_line(capfd)
+    assert word in line and hint in line
+
+
+@pytest.mark.parametrize("word", [word for word in PLANNED if word not in COMMANDS])
+def test_planned_command(word, capfd):
+    assert main([word, "--anything"]) == 2
+    assert "not available" in error_line(capfd)
+
+
+@pytest.mark.parametrize("words, hint", [
+    ("-celll 80", "did you mean -cell?"), ("-lamda 1", "did you mean -lambda?"), ("--thread 2", "--threads"),
+    ("-mosiac 1", "-mosaic"), ("--noprogess", "-noprogress"), ("-detpixel 5", "-detpixels"),
+])
+def test_suggestion(words, hint, capfd, folder):
+    assert main([*SMALL, *words.split()]) == 2
+    assert hint in error_line(capfd)
+    assert content(folder) == {}
+
+
+def test_error_of_a_line_with_control_characters(capfd, folder):
+    """One line stays one line."""
+    assert main([*SMALL, "-hkl", "no\nsuch\rfile\x1b[31m"]) == 2
+    assert error_line(capfd).isprintable() or "\n" not in error_line(capfd).strip()
+
+
+# -- what is printed
+
+
+def test_report_has_what_people_look_for(capfd, folder):
+    assert main([*SMALL, "-mosaic", "1", "-mosaic_dom", "3"]) == 0
+    said = capfd.readouterr()
+    for words in ("mosflm", "denzo", "adxv", "xds", "dials", "sub-pixels per edge", "maximum", "mean", "volume", "steps",
+                  "photons", "floatimage.bin", "revision fixed", "3, spread 1 deg"):
+        assert words in said.out
+    assert f"numbragg {numbragg.__version__}" in said.out
+    assert not [line for line in said.err.splitlines() if "compiling" not in line]
+
+
+def test_quiet(capfd, folder):
+    assert main([*SMALL, "--quiet"]) == 0
+    said = capfd.readouterr()
+    assert said.out == "" and said.err == ""
+    assert set(content(folder)) == C_FILES
+
+
+def test_quiet_errors_are_still_told(capfd, folder):
+    assert main([*SMALL, "--quiet", "-hkl", "missing.hkl"]) == 2
+    assert "missing.hkl" in error_line(capfd)
+
+
+def test_stale_dump_is_announced(capfd, folder):
+    """Structure factors from an earlier run are used, as the C program does, but not in silence."""
+    case = CASES["fdump-reread"]
+    bring_inputs(case, folder)
+    assert main([*case["prior_args"]]) == 0
+    assert "no -hkl was given" not in capfd.readouterr().err
+    assert main([*SMALL, "--stats-json", "stats.json"]) == 0
+    said = capfd.readouterr()
+    assert "Fdump.bin" in said.err and "no -hkl was given" in said.err and "Fdump.bin" in said.out
+    stats = json.loads((folder / "stats.json").read_text())
+    assert stats["structure_factors"]["source"] == "Fdump.bin"
+    assert any("Fdump.bin" in notice for notice in stats["notices"])
+
+
+def test_header_longer_than_it_says(capfd, folder):
+    """Such a header is written as the C program does it, and the user is told."""
+    words = [*SMALL, "-pixel", "0.123456", "-distance", "123.456", "-lambda", "1.23456", "-phi", "12.3456", "-osc",
+             "1.23456", "-detector_rotx", "1.23", "-detector_roty", "2.34", "-detector_rotz", "3.45", "-twotheta",
+             "12.3456", "-Xbeam", "1.23456", "-Ybeam", "1.23457"]
+    assert main(words) == 0
+    said = capfd.readouterr().out
+    header = (folder / "intimage.img").read_bytes().index(b"}\f") + 2
+    assert header > 512
+    assert f"header takes {header} bytes" in said
+    assert main(SMALL) == 0
+    assert "header takes" not in capfd.readouterr().out
+
+
+def test_clock_seeds_are_told_and_repeat(capfd, folder):
+    words = [word for word in SMALL if word not in ("-seed", "1")]
+    assert main([*words, "-misset", "random"]) == 0
+    said = capfd.readouterr().out
+    noise = re.search(r"\(-seed (\d+) repeats it\)", said)[1]
+    orientation = re.search(r"\(-misset_seed (\d+) repeats it\)", said)[1]
+    first = content(folder)
+    assert main([*words, "-seed", noise, "-misset_seed", orientation, "-misset", "random"]) == 0
+    assert content(folder) == first
+
+
+# -- files of ours
+
+
+def read_float_image(folder, shape):
+    return np.fromfile(folder / "floatimage.bin", np.float32).reshape(shape)
+
+
+def test_extra_images(folder):
+    assert main([*SMALL, "--npy", "a.npy", "--tiff", "a.tiff", "--png", "a.png", "--stats-json", "a.json"]) == 0
+    assert set(content(folder)) == C_FILES | {"a.npy", "a.tiff", "a.png", "a.json"}
+    image = read_float_image(folder, (20, 24))
+    for found in (np.load(folder / "a.npy"), numbragg_tiff(folder / "a.tiff")[0]):
+        assert found.dtype == np.float32
+        assert found.tobytes() == image.tobytes()
+    metadata = numbragg_tiff(folder / "a.tiff")[1]
+    assert metadata["beam"]["wavelength_angstrom"] == pytest.approx(1.2, rel=1e-15)  # 1.2 / 1e10 * 1e10
+    assert metadata["arguments"][:2] == SMALL[:2]
+    assert (folder / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert json.loads((folder / "a.json").read_text())["files"][-1] == "a.json"
+
+
+def numbragg_tiff(path):
+    from numbragg.io.tiff import read_tiff
+
+    return read_tiff(path)
+
+
+SCHEMA = {
+    "program": str, "version": str, "revision": str, "arguments": list, "threads": int, "seconds": dict, "steps": int,
+    "steps_per_second": float, "warnings": list, "notices": list, "files": list,
+    "detector": {"pixels_fast_slow": list, "pixel_mm": float, "distance_mm": float, "close_distance_mm": float,
+                 "convention": str, "pivot": str, "beam_centre": dict, "fast_axis": list, "slow_axis": list,
+                 "normal": list, "origin_mm": list, "layers": int, "sensor_thickness_um": float,
+                 "window_fast_slow": list},
+    "beam": {"wavelength_angstrom": float, "fluence_photons_per_m2": float, "sources": int,
+             "polarisation_fraction": float, "dispersion": list, "divergence_h_rad": list, "divergence_v_rad": list},
+    "crystal": {"cell_angstrom_deg": list, "volume_angstrom3": float, "misset_deg": list, "n_cells": list,
+                "size_um": list, "shape": str, "mosaic_domains": int, "mosaic_spread_deg": float,
+                "phi_start_deg": float, "phi_steps": int, "phi_step_deg": float, "oscillation_deg": float},
+    "structure_factors": {"source": str, "default": float, "interpolated": bool},
+    "sampling": {"oversample": int, "recommended_oversample": int, "steps_per_pixel": int},
+    "pixels": {"computed": int, "masked": int, "lane": int, "strict": int, "strict_reasons": dict},
+    "image": {"maximum": float, "maximum_at_fast_slow": list, "sum": float, "mean": float, "rms": float,
+              "rms_deviation": float, "integer_scale": float, "grey_scale": float, "photons": float, "overloads": int},
+}
+
+
+def assert_schema(found, wanted, place=""):
+    for name, kind in wanted.items():
+        assert name in found, f"{place}{name} is missing"
+        if isinstance(kind, dict):
+            assert_schema(found[name], kind, f"{place}{name}.")
+        else:
+            assert isinstance(found[name], kind if kind is not float else (float, int)), f"{place}{name}"
+
+
+def test_statistics(folder):
+    """Sums and counts agree with the files."""
+    bring_inputs(CASES["mask-plain"], folder)
+    words = [*CASES["mask-plain"]["args"], "-roi", "3", "40", "5", "44", "--stats-json", "stats.json", "--threads", "2"]
+    assert main(words) == 0
+    stats = json.loads((folder / "stats.json").read_text())
+    assert_schema(stats, SCHEMA)
+    assert stats["arguments"] == words and stats["threads"] == 2 and stats["revision"] == "fixed"
+    fast, slow = stats["detector"]["pixels_fast_slow"]
+    image = read_float_image(folder, (slow, fast)).astype(np.float64)
+    f0, f1, s0, s1 = stats["detector"]["window_fast_slow"]
+    assert (f0, f1, s0, s1) == (3, 40, 5, 44)
+    mask = np.frombuffer((folder / "mask_plain.img").read_bytes()[512:], np.uint16).reshape(slow, fast)[s0:s1 + 1, f0:f1 + 1]
+    window = image[s0:s1 + 1, f0:f1 + 1]
+    pixels = stats["pixels"]
+    assert pixels["computed"] == np.count_nonzero(mask) and pixels["masked"] == np.count_nonzero(mask == 0)
+    assert pixels["lane"] + pixels["strict"] == pixels["computed"]
+    assert image.sum() == window.sum() == window[mask != 0].sum()
+    found = stats["image"]
+    total = 0.0
+    for value in window[mask != 0].tolist():
+        total += value
+    assert found["sum"] == total and found["maximum"] == window.max()
+    assert found["mean"] == total / pixels["computed"]
+    x, y = found["maximum_at_fast_slow"]
+    assert image[y, x] == found["maximum"]
+    integers = np.frombuffer((folder / "intimage.img").read_bytes()[512:], np.uint16).reshape(slow, fast)
+    assert integers[y, x] == min(np.floor(found["maximum"] * found["integer_scale"] + 40.5), 65535)
+    noise = np.frombuffer((folder / "noiseimage.img").read_bytes()[512:], np.uint16).reshape(slow, fast)
+    # the noise image holds every photon, on an offset of 40 in the region
+    assert found["overloads"] == np.count_nonzero(noise == 65535)
+    if not found["overloads"]:
+        assert noise[s0:s1 + 1, f0:f1 + 1].sum(dtype=np.int64) - 40 * window.size == found["photons"]
+    assert stats["steps"] == stats["sampling"]["steps_per_pixel"] * pixels["computed"]
+    assert set(stats["files"]) == set(content(folder)) - {"mask_plain.img"}
+    assert all(seconds >= 0.0 for seconds in stats["seconds"].values())
+
+
+NOT_FINITE = [name for name, case in CASES.items() if {"nan", "inf"} & set(case["float_stats"])]
+
+
+@pytest.mark.parametrize("name", NOT_FINITE)
+def test_statistics_of_images_that_are_not_finite(name, folder, capfd):
+    """JSON has no infinities; statistics and TIFF are written all the same."""
+    bring_inputs(CASES[name], folder)
+    assert main([*CASES[name]["args"], "--stats-json", "stats.json", "--tiff", "a.tiff", "--revision", "main"]) == 0
+    json.loads((folder / "stats.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+
+
+@pytest.mark.parametrize("words", ["-fluence 1e300", "-fluence 1e200 -N 1000", "-default_F 1e200", "-default_F 1e-200"])
+def test_statistics_of_overflowing_images(words, folder, capfd):
+    assert main([*SMALL, *words.split(), "--stats-json", "stats.json"]) == 0
+    json.loads((folder / "stats.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+
+
+def test_there_are_images_that_are_not_finite():
+    assert NOT_FINITE
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5", "64"])
+def test_threads(threads, folder, capfd):
+    assert main([*SMALL, "--threads", threads, "--stats-json", "stats.json"]) == 0
+    assert json.loads((folder / "stats.json").read_text())["threads"] == int(threads)
+    (folder / "stats.json").unlink()
+    one = content(folder)
+    assert main([*SMALL, "--threads", "1"]) == 0
+    assert content(folder) == one
+
+
+def test_absurd_number_of_threads(folder, capfd):
+    """More threads than pixels: done, or refused in one line, but soon and without a traceback."""
+    start = time.monotonic()
+    code = main([*SMALL, "--threads", "2000000000"])
+    assert time.monotonic() - start < 20
+    assert code in (0, 2)
+    if code:
+        error_line(capfd)
+        assert content(folder) == {}
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", ""])
+def test_bad_threads(value, folder, capfd):
+    assert main([*SMALL, "--threads", value]) == 2
+    assert "--threads" in error_line(capfd)
+    assert content(folder) == {}
+
+
+# -- listings
+
+
+def blocks(text):
+    """The listing of -printout as (fast, slow, photons) and the numbers of each line."""
+    found = []
+    for block in re.split(r"(?m)^pixel ", text)[1:]:
+        fast, slow = map(int, block.split()[:2])
+        numbers = dict(re.findall(r"(F_cell|F_latt|I|I/steps|polar|omega|capture|photons) (-?[\d.]+(?:e[-+]?\d+)?)", block))
+        found.append((fast, slow, {name: float(value) for name, value in numbers.items()}))
+    return found
+
+
+def test_printout(folder, capfd):
+    assert main([*SMALL, "-printout", "-detpixels_f", "6", "-detpixels_s", "5"]) == 0
+    said = capfd.readouterr().out
+    image = read_float_image(folder, (5, 6))
+    listed = blocks(said)
+    assert [(fast, slow) for fast, slow, _ in listed] == [(f, s) for s in range(5) for f in range(6)]
+    for fast, slow, numbers in listed:
+        assert numbers["photons"] == pytest.approx(float(image[slow, fast]), rel=1e-7)  # float32 rounds by 6e-8
+        assert numbers["F_cell"] == 100.0 and numbers["capture"] == 1.0
+        # 7.94079248018965e-30 m^2 times the fluence is 1
+        photons = numbers["I/steps"] * numbers["polar"] * numbers["omega"] * numbers["capture"]
+        assert photons == pytest.approx(numbers["photons"], rel=1e-8)  # ten digits each are printed
+
+
+def test_printout_respects_region_and_mask(folder, capfd):
+    bring_inputs(CASES["mask-plain"], folder)
+    assert main([*CASES["mask-plain"]["args"], "-printout", "-roi", "10", "13", "20", "22"]) == 0
+    listed = {(fast, slow) for fast, slow, _ in blocks(capfd.readouterr().out)}
+    fast, slow = CASES["mask-plain"]["shape"][::-1]
+    mask = np.frombuffer((folder / "mask_plain.img").read_bytes()[512:], np.uint16).reshape(slow, fast)
+    assert listed == {(f, s) for s in range(20, 23) for f in range(10, 14) if mask[s, f]}
+
+
+@pytest.mark.parametrize("pixel", [(0, 0), (23, 19), (7, 3)])
+@pytest.mark.parametrize("words", ["", "-roi 5 9 2 8", "-phi 0 -osc 2 -phisteps 2 --revision main"])
+def test_printout_of_one_pixel(pixel, words, folder, capfd):
+    """The pixel is listed as it is in the image, with all that came before it, if the region holds it."""
+    assert main([*SMALL, "-printout_pixel", *map(str, pixel), *words.split()]) == 0
+    listed = blocks(capfd.readouterr().out)
+    image = read_float_image(folder, (20, 24))
+    if "-roi" in words and pixel != (7, 3):
+        assert listed == []
+    else:
+        (fast, slow, numbers), = listed
+        assert (fast, slow) == pixel
+        assert numbers["photons"] == pytest.approx(float(image[slow, fast]), rel=1e-7)  # float32 rounds by 6e-8
+
+
+def test_printout_pixel_outside(folder, capfd):
+    """Outside the detector nothing is listed, or it is refused; never a traceback."""
+    code = main([*SMALL, "-printout_pixel", "100", "3"])
+    assert code in (0, 2)
+    assert blocks(capfd.readouterr().out) == []
+
+
+def test_printout_to_a_closed_pipe(folder):
+    """`numbragg -printout ... | head -1`: no traceback, and the files are there."""
+    process = subprocess.Popen(command(*SMALL, "-printout", "-detpixels_f", "200"), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    process.wait(timeout=120)
+    assert "Traceback" not in said and "Exception" not in said
+    assert set(content(folder)) == C_FILES
+
+
+# -- progress
+
+
+def on_a_terminal(words, folder):
+    """What a command says on a terminal of its own, and its exit code."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(command(*words), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=follower)
+    os.close(follower)
+    said = b""
+    while True:
+        try:
+            ready = select.select([leader], [], [], 120)[0]
+            piece = os.read(leader, 4096) if ready else b""
+        except OSError:  # the other end was closed
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(leader)
+    return said.decode(), process.wait(timeout=120)
+
+
+MIDDLING = [*SMALL, "-detpixels_f", "300", "-detpixels_s", "300", "-mosaic", "1", "-mosaic_dom", "20"]
+
+
+def test_progress_on_a_terminal(folder):
+    pytest.importorskip("tqdm", reason="the progress bar needs tqdm")
+    said, code = on_a_terminal(MIDDLING, folder)
+    assert code == 0 and "pixel" in said and "%" in said
+
+
+@pytest.mark.parametrize("word", ["-noprogress", "--quiet"])
+def test_no_progress_when_not_wanted(word, folder):
+    said, code = on_a_terminal([*MIDDLING, word], folder)
+    assert code == 0
+    assert "%" not in said and "pixel/s" not in said
+
+
+@pytest.mark.parametrize("words", [[], ["-progress"]])
+def test_no_progress_without_a_terminal(words, folder):
+    done = subprocess.run(command(*MIDDLING, *words), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert "%" not in done.stderr and "\r" not in done.stderr
+
+
+# -- failures leave nothing behind
+
+
+def old_files(folder):
+    """Files of an earlier run, which must survive."""
+    for name in sorted(C_FILES):
+        (folder / name).write_bytes(b"old " + name.encode())
+    return content(folder)
+
+
+@pytest.mark.parametrize("option", ["-floatfile", "-intfile", "-pgmfile", "-noisefile", "--npy", "--tiff", "--png",
+                                    "--stats-json"])
+@pytest.mark.parametrize("name", ["missing/file", "folder", "folder/", "plain/file", ""])
+def test_output_that_cannot_be_written(option, name, folder, capfd):
+    (folder / "folder").mkdir()
+    (folder / "plain").write_bytes(b"plain")
+    before = old_files(folder)
+    assert main([*SMALL, option, name]) == 2
+    assert name.rstrip("/") in error_line(capfd)
+    assert content(folder) == before
+    assert list((folder / "folder").iterdir()) == []
+
+
+def test_same_destination_twice(folder, capfd):
+    before = old_files(folder)
+    assert main([*SMALL, "-floatfile", "a", "-intfile", "./a"]) == 2
+    assert "float image" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_output_over_an_input(folder, capfd):
+    """An input that is also an output is read first and then replaced, or refused; never half read."""
+    bring_inputs(CASES["hkl-sparse"], folder)
+    case = CASES["hkl-sparse"]
+    assert main([*case["args"], "-floatfile", "ref.bin"]) == 0
+    name = case["inputs"][0]
+    code = main([*case["args"], "-floatfile", name])
+    if code == 0:
+        assert (folder / name).read_bytes() == (folder / "ref.bin").read_bytes()
+    else:
+        assert (folder / name).read_bytes() == (INPUTS / name).read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full on this system")
+@pytest.mark.parametrize("option", ["-floatfile", "-noisefile", "--npy", "--stats-json"])
+def test_full_device(option, folder, capfd):
+    before = old_files(folder)
+    assert main([*SMALL, option, "/dev/full"]) == 2
+    assert "/dev/full: No space left" in error_line(capfd)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_full_disk(failing, folder, capfd, monkeypatch):
+    """The disk fills up while the n-th file is written."""
+    import numbragg.io.output as output
+
+    before = old_files(folder)
+    written = 0
+    real = output.OutputSet.open
+
+    class Full:
+        def __init__(self, file):
+            self._file = file
+
+        def write(self, data):
+            self._file.write(bytes(data)[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+    from contextlib import contextmanager
+
+    @contextmanager
+    def opened(self, path):
+        nonlocal written
+        with real(self, path) as file:
+            yield Full(file) if written == failing else file
+        written += 1
+
+    monkeypatch.setattr(output.OutputSet, "open", opened)
+    assert main([*SMALL, "--npy", "a.npy", "--stats-json", "a.json"]) == 2
+    assert "No space left on device" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_rename_that_fails(folder, capfd, monkeypatch):
+    """Even at the very end nothing is left beside the old files."""
+    before = old_files(folder)
+
+    def replace(source, target):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert main(SMALL) == 2
+    assert "Permission denied" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_memory_error_has_one_line(folder, capfd, monkeypatch):
+    """A table that does not fit is refused before it is made; numpy's own error gives one line too."""
+    case = REFUSED["bad-hkl-huge-range"]
+    bring_inputs(case, folder)
+    before = content(folder)
+    assert main(case["args"]) == 2
+    line = error_line(capfd)
+    assert "GB" in line and re.search(r"h \S+ to \S+, k \S+ to \S+, l \S+ to \S+", line)
+    import numbragg.commands.image as image
+
+    def render(*_):
+        raise MemoryError("Unable to allocate 7.45 GiB for an array")
+
+    monkeypatch.setattr(image, "_render", render)
+    assert main(SMALL) == 2
+    assert "Unable to allocate" in error_line(capfd)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("words", ["-detpixels 46340 -pixel 0.001", "-detpixels_f 2000000000 -detpixels_s 1"])
+def test_huge_detector(words, folder):
+    """An image of gigabytes is refused in one line where there is not the memory for it.
+
+    The limit is set for the child process only.
+    """
+    resource = pytest.importorskip("resource", reason="memory is limited through the resource module")
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 2 ** 30, 3 * 2 ** 30))
+
+    done = subprocess.run(command(*SMALL, *words.split(), "-roi", "0", "3", "0", "0"), cwd=folder, capture_output=True,
+                          text=True, preexec_fn=limited, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("numbragg: error: ")
+    assert content(folder) == {}
+
+
+def wait_for(condition, seconds):
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("scene", ["many pixels", "interpolating", "wandering axis"])
+def test_interrupt(threads, scene, folder):
+    """Ctrl-C in the middle: within two seconds, one line, exit code 130, no file, old ones untouched."""
+    before = old_files(folder)
+    words = list(LONG)
+    if scene == "interpolating":
+        (folder / "f.hkl").write_text("".join(f"{h} {k} {l} 10\n" for h in range(-40, 41, 80)
+                                              for k in range(-40, 41, 80) for l in range(-40, 41, 80)))
+        before = content(folder)
+        words += ["-hkl", "f.hkl", "-interpolate"]
+    if scene == "wandering axis":
+        words += ["-polar_vector", "-0.55", "0.88", "-0.01", "-polar", "0.9"]
+    process = subprocess.Popen(command(*words, "--threads", threads), cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        # its temporary files show that it has begun
+        assert wait_for(lambda: any(path.name.startswith(".numbragg-") for path in folder.iterdir()), 60)
+        time.sleep(1.0)
+        assert process.poll() is None
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+        seconds = time.monotonic() - start
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    said = "".join(line for line in said.splitlines(True) if "compiling" not in line)
+    assert said == "numbragg: interrupted; no file was written\n"
+    assert out == ""
+    assert content(folder) == before
+    assert seconds < 2.0
+
+
+def test_interrupt_while_reading(folder):
+    """Before anything is reserved: the same line."""
+    os.mkfifo(folder / "slow.hkl")
+    process = subprocess.Popen(command(*SMALL, "-hkl", "slow.hkl"), cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(1.0)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (2, 130)
+    assert "Traceback" not in said and said.startswith("numbragg: ")
+    assert [path.name for path in folder.iterdir()] == ["slow.hkl"]
+
+
+def test_demo_options(capfd, folder):
+    assert main(["demo", "--help"]) == 0
+    assert "--folder" in capfd.readouterr().out
+    for words in (["--nonsense"], ["--folder"], ["--threads", "x", "--folder", "f"]):
+        before = content(folder)
+        assert main(["demo", *words]) == 2
+        error_line(capfd)
+        assert content(folder) == before

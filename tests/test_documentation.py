@@ -1,0 +1,278 @@
+"""Documentation that cannot go stale: its code runs, its links resolve, its generated parts are fresh."""
+
+import ast
+import doctest
+import importlib
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_FUNCTION = re.compile(r"`((?:kernels|numbragg)(?:\.\w+)+)`")
+
+
+# -- what a page holds
+
+
+def blocks(page, *languages):
+    """Fenced blocks of a page in these languages: (language, text) pairs."""
+    return [(language, text) for language, text in _FENCE.findall(page.read_text(encoding="utf-8"))
+            if language in languages]
+
+
+def prose(page):
+    """A page without its fenced blocks."""
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page):
+    """Anchors of the headings of a page, as web hosts make them."""
+    heads = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+# -- running it
+
+
+def transcript(text):
+    """Commands of a console block with the output that is shown: (command, output) pairs."""
+    steps = []
+    for line in text.splitlines(keepends=True):
+        if line.startswith("$ "):
+            steps.append([line[2:].rstrip("\n"), ""])
+        else:
+            steps[-1][1] += line
+    return steps
+
+
+def shows(expected, output):
+    """Whether a shown output fits; a line of three dots stands for any lines, or none."""
+    parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", expected, flags=re.MULTILINE)]
+    return re.fullmatch("(?:.*\n)*".join(parts), output) is not None
+
+
+def path_with_command(folder):
+    """A PATH on which `numbragg` is this package."""
+    folder.mkdir()
+    command = folder / "numbragg"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m numbragg "$@"\n')
+    command.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def run_console(text, folder, path):
+    """Run the commands of a console block; each must show what the page shows."""
+    environment = dict(os.environ, PATH=path, LC_ALL="C", PYTHONWARNINGS="default")
+    for command, expected in transcript(text):
+        done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+        assert shows(expected, done.stdout), f"$ {command}\n{done.stdout}\ninstead of\n{expected}"
+        refused = "numbragg: error:" in expected
+        assert done.returncode == (2 if refused else 0), command
+
+
+def run_page(page, folder, monkeypatch, path):
+    """Run all Python and console blocks of a page, in their order, in one folder; the names they leave."""
+    monkeypatch.chdir(folder)
+    namespace = {"__name__": "__main__"}
+    for language, text in blocks(page, "python", "console"):
+        if language == "python":
+            exec(compile(text, str(page), "exec"), namespace)
+        else:
+            run_console(text, folder, path)
+    return namespace
+
+
+@pytest.fixture
+def command_path(tmp_path):
+    if shutil.which("sh") is None:
+        pytest.skip("console blocks need a POSIX shell")
+    return path_with_command(tmp_path / "bin")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder, with the tests of the clone within reach."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES)
+                                  if blocks(page, "python", "console")])
+def test_code_of_page_runs(name, folder, monkeypatch, command_path):
+    if "tests/golden" in (ROOT / name).read_text(encoding="utf-8") and name != "README.md":
+        (folder / "tests").symlink_to(ROOT / "tests")
+    run_page(ROOT / name, folder, monkeypatch, command_path)
+
+
+def test_readme_examples_are_one_scene(folder, monkeypatch, command_path):
+    """The README says that its Python example and its command line give the same bits."""
+    namespace = run_page(ROOT / "README.md", folder, monkeypatch, command_path)
+    image = namespace["image"]
+    assert image.shape == (96, 128) and image.dtype == np.float32
+    assert (folder / "floatimage.bin").read_bytes() == image.tobytes()
+    assert namespace["counts"].dtype == np.uint16
+
+
+def test_readme_has_both_setup_commands():
+    commands = [text.strip() for _, text in blocks(ROOT / "README.md", "sh")]
+    assert 'python -m venv .venv && .venv/bin/pip install ".[demo]" && .venv/bin/numbragg demo' in commands
+    assert '.venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest' in commands
+
+
+def test_a_wrong_transcript_is_seen(folder, command_path):
+    run_console("$ echo one; echo two; echo three\none\n...\nthree\n", folder, command_path)
+    for text in ("$ echo one\ntwo\n", "$ echo one; echo two\none\n", "$ false\n"):
+        with pytest.raises(AssertionError):
+            run_console(text, folder, command_path)
+
+
+# -- links and names
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_resolve(name):
+    page = ROOT / name
+    broken = []
+    for link in _LINK.findall(prose(page)):
+        if re.match(r"[a-z]+://", link):
+            continue
+        target, _, anchor = link.partition("#")
+        path = (page.parent / target) if target else page
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(link)
+    assert broken == []
+
+
+def top_level_names(path):
+    """Names that a source file defines or assigns at its top level."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            names |= {f"{node.name}.{n.name}" for n in node.body if isinstance(n, ast.FunctionDef)}
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def is_defined(qualified):
+    """Whether a dotted name is a module of the project or something that one defines."""
+    words = qualified.split(".")
+    for count in range(len(words), 0, -1):
+        path = ROOT.joinpath(*words[:count])
+        rest = ".".join(words[count:])
+        if path.is_dir():
+            return not rest or rest in ("__all__",) or rest in package_names()
+        if path.with_suffix(".py").is_file():
+            return not rest or rest in top_level_names(path.with_suffix(".py"))
+    return False
+
+
+def package_names():
+    """Names that the package itself offers."""
+    import numbragg
+
+    return {*numbragg.__all__, "kernels"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_named_code_exists(name):
+    """`kernels.module.function` and `numbragg.module.function` in the prose are there."""
+    assert [word for word in _FUNCTION.findall(prose(ROOT / name)) if not is_defined(word)] == []
+
+
+def test_a_missing_name_is_seen():
+    assert is_defined("kernels.lattice.lattice_factor")
+    assert is_defined("numbragg.io.output.OutputSet")
+    assert not is_defined("kernels.lattice.no_such_function")
+    assert not is_defined("numbragg.no_such_module")
+
+
+def test_every_quirk_that_is_cited_has_a_row():
+    page = (ROOT / "docs" / "quirks.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| (Q\d+) \|", page, re.MULTILINE))
+    assert rows == {f"Q{number}" for number in range(1, 58)}
+    for page in PAGES:
+        cited = set(re.findall(r"\bQ\d+\b", prose(page)))
+        assert cited <= rows, page.name
+
+
+def test_public_names_do_not_depend_on_the_order_of_imports():
+    """A submodule must not hide the public function of its name."""
+    program = ("import numbragg as nb; nb.Simulator; import numbragg.commands.image; "
+               "assert callable(nb.simulate), nb.simulate")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+# -- generated parts
+
+
+def make_docs(*arguments, root=ROOT):
+    return subprocess.run([sys.executable, str(root / "docs" / "make_docs.py"), *arguments],
+                          capture_output=True, text=True, timeout=120)
+
+
+def test_generated_parts_are_fresh():
+    done = make_docs("--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_stale_part_is_seen_and_repaired(tmp_path):
+    copy = tmp_path / "clone"
+    for folder in ("docs", "kernels", "numbragg"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    make_docs(root=copy)
+    assert make_docs("--check", root=copy).returncode == 0
+    source = copy / "kernels" / "vectors.py"
+    source.write_text(source.read_text().replace('"""Vectors', '"""Other vectors', 1))
+    stale = make_docs("--check", root=copy)
+    assert stale.returncode == 1 and stale.stdout.startswith("docs/architecture.md: stale")
+    assert make_docs(root=copy).returncode == 0
+    assert make_docs("--check", root=copy).returncode == 0
+
+
+# -- examples in docstrings
+
+
+def modules_with_examples():
+    """Import names of the package's modules whose docstrings hold examples."""
+    names = []
+    for path in sorted((ROOT / "numbragg").rglob("*.py")):
+        if ">>> " in path.read_text(encoding="utf-8"):
+            relative = path.relative_to(ROOT).with_suffix("")
+            names.append(".".join(part for part in relative.parts if part != "__init__"))
+    return names
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_docstring_examples(name, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0 and result.failed == 0
+
+
+# -- style of the pages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_say_nothing_they_must_not(name):
+    """No machine paths, no hosts of package registries, no American spelling of common words."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\w.])/(?:work|tmp|root|home)\b", text) == []
+    assert re.findall(r"pypi\.|files\.pythonhosted", text, re.IGNORECASE) == []
+    american = r"\b(?:color|polarization|normalized|normalize|center|centered|gray)\b"
+    assert re.findall(american, prose(ROOT / name)) == []
