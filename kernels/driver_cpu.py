@@ -50,7 +50,6 @@ def available_threads():
         return os.cpu_count() or 1
 
 
-_NO_RECORD = np.empty((0, len(RECORD_FIELDS)))
 _NO_IMAGE = np.empty((0, 0), dtype=np.float32)
 _NO_LIST = np.empty(0, dtype=np.int64)
 _NO_DOUBLES = np.empty((0, 2))
@@ -58,7 +57,7 @@ _NO_DOUBLES = np.empty((0, 2))
 
 @jit
 def strict_pixels(scene, window, mask, image, listed, start, stop, state, until_settled, settled_axis, until_trip,
-                  doubles, record):
+                  doubles):
     """Strict evaluation of pixels start..stop-1 of a window, in the C program's order.
 
     Parameters
@@ -85,16 +84,24 @@ def strict_pixels(scene, window, mask, image, listed, start, stop, state, until_
         Number (in the list, if there is one) of the pixel to go on with.
     """
     first_fast, first_slow, width = window
+    slow, column = start // width, start % width - 1
     for number in range(start, stop):
-        index = listed[number] if listed.shape[0] > 0 else number
-        slow = first_slow + index // width
-        fast = first_fast + index % width
-        if mask.shape[0] > 0 and mask[slow, fast] == 0:
+        if listed.shape[0] > 0:
+            slow, column = listed[number] // width, listed[number] % width
+        else:
+            # counted along: a division for every pixel would be felt
+            column += 1
+            if column == width:
+                slow, column = slow + 1, 0
+        index = slow * width + column
+        fast = first_fast + column
+        row = first_slow + slow
+        if mask.shape[0] > 0 and mask[row, fast] == 0:
             continue
-        total, capture, polar, omega, _ = pixel_sum(scene, fast, slow, state, record)
+        total, capture, polar, omega, _ = pixel_sum(scene, fast, row, state, None)
         value = photons(scene.sampling, total, capture, polar, omega)
         if image.shape[0] > 0:
-            image[slow, fast] = np.float32(0.0 + value)
+            image[row, fast] = np.float32(0.0 + value)
         if doubles.shape[0] > 0:
             doubles[index, 0] = value
         if until_settled and state[FRESH] == 0 and state[AXIS] >= settled_axis:
@@ -165,7 +172,7 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
             return
         # everything before it, for the state that it leaves
         strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, _NO_LIST, 0,
-                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_DOUBLES, _NO_RECORD)
+                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_DOUBLES)
         fast_range, slow_range = (fast, fast), (slow, slow)
     else:
         fast_range, slow_range = (fast_min, fast_max), (slow_min, slow_max)
@@ -210,10 +217,18 @@ class _Crew:
                     failures.append(failure)
                     stopping.set()
 
-        crew = [threading.Thread(target=labour, daemon=True) for _ in range(min(self.threads, len(chunks)))]
-        for thread in crew:
-            thread.start()
+        crew = []
         try:
+            for _ in range(min(self.threads, len(chunks))):
+                thread = threading.Thread(target=labour, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # the system gives no more: those that there are do the work
+                    break
+                crew.append(thread)
+            if not crew:
+                labour()
             for thread in crew:
                 thread.join()
         except BaseException:
@@ -278,7 +293,7 @@ class _Evaluator:
         """Evaluate a chunk (or the pixels listed) strictly; the pixel to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
         following = strict_pixels(self.scene, self.place, self.mask, self.image, listed, start, stop, state,
-                                  until_settled, self.settled_axis, until_trip, self.doubles, _NO_RECORD)
+                                  until_settled, self.settled_axis, until_trip, self.doubles)
         return following
 
     def evaluate(self, chunk, state, until_trip=False):
@@ -357,7 +372,10 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     start = 0
     same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
     if not same_rows or settled_axis > 0:
-        start = evaluator.strict(_Chunk(0, count, 0), state, until_settled=True)
+        start = evaluator.strict(_Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
+        if interpolating and not state[INTERPOLATING]:
+            outcome.first_out_of_range = _find_place(start - 1, place)
+            start = evaluator.strict(_Chunk(start, count, 0), state, until_settled=True)
         if evaluator.lanes:
             evaluator.strict_pixels += start
             evaluator.reasons["state of the first pixels"] = start
@@ -369,12 +387,10 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     crew = _Crew(threads, progress)
     chunks = _chunks(scene, start, count, int(state[AXIS]), threads,
                      LANE_CHUNK_STEPS if evaluator.lanes else CHUNK_STEPS)
-    if polarised and len(scene.beam.next_axis) - settled_axis > 1:
+    if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
         _settle_axes(scene, chunks, place, mask, threads, settled_axis)
     if state[INTERPOLATING]:
         chunks = _render_interpolating(crew, chunks, state, evaluator, outcome)
-    elif interpolating and start:
-        outcome.first_out_of_range = _find_place(start - 1, place)
     if chunks:
         def work(chunk):
             own = state.copy()
@@ -437,7 +453,7 @@ def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
             own = initial_state(False)
             own[AXIS] = axis
             strict_pixels(counting, place, mask, _NO_IMAGE, _NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
-                          _NO_DOUBLES, _NO_RECORD)
+                          _NO_DOUBLES)
             ends[chunk.start, axis] = int(own[AXIS])
 
     _Crew(threads).run(work, chunks)

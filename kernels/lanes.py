@@ -53,13 +53,16 @@ def _gather(place, mask, start, stop, scratch):
     """Enter the pixels start..stop-1 that are not masked; how many there are."""
     first_fast, first_slow, width = place
     n = 0
-    for index in range(start, stop):
-        slow = first_slow + index // width
-        fast = first_fast + index % width
-        if mask.shape[0] > 0 and mask[slow, fast] == 0:
+    slow, column = start // width, start % width - 1
+    for _ in range(start, stop):
+        # counted along: a division for every pixel would be felt
+        column += 1
+        if column == width:
+            slow, column = slow + 1, 0
+        if mask.shape[0] > 0 and mask[first_slow + slow, first_fast + column] == 0:
             continue
-        scratch[FAST + n] = fast
-        scratch[SLOW + n] = slow
+        scratch[FAST + n] = first_fast + column
+        scratch[SLOW + n] = first_slow + slow
         n += 1
     return n
 

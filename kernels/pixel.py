@@ -155,7 +155,7 @@ def write_record(row, view, phi_step, domain, now, total, cell):
         row[29 + i] = cell[i]
 
 
-@jit
+@inlined
 def sweep(scene, view, total, state, record, recorded):
     """Add all phi steps and mosaic domains of one sub-pixel and source to the sum."""
     crystal = scene.crystal
@@ -168,7 +168,7 @@ def sweep(scene, view, total, state, record, recorded):
             interpolating = now.interpolating
             if not now.skipped:
                 total = accumulate(scene.sampling, view, total, now)
-            if record.shape[0] > 0:
+            if record is not None:
                 write_record(record[min(recorded, record.shape[0] - 1)], view, phi_step, domain, now, total, cell)
                 recorded += 1
     state[INTERPOLATING] = interpolating
@@ -176,7 +176,7 @@ def sweep(scene, view, total, state, record, recorded):
     return total, recorded
 
 
-@jit
+@inlined
 def pixel_sum(scene, fast_pixel, slow_pixel, state, record):
     """The sum over all steps of a pixel, and the factors that scale it.
 
@@ -187,8 +187,8 @@ def pixel_sum(scene, fast_pixel, slow_pixel, state, record):
         Place on the detector, from 0.
     state : (STATE_SIZE,) int64
         What the C program carries from pixel to pixel; updated.
-    record : (n, len(RECORD_FIELDS)) float64
-        Filled with the first n - 1 steps and the last one; no rows: nothing is recorded.
+    record : (n, len(RECORD_FIELDS)) float64, or None
+        Filled with the first n - 1 steps and the last one.
 
     Returns
     -------

@@ -22,7 +22,9 @@ def nearest_f(lookup, nearest):
     low, high = lookup.minimum, lookup.maximum
     if (lookup.filled and h0 <= high[0] and h0 >= low[0] and k0 <= high[1] and k0 >= low[1]
             and l0 <= high[2] and l0 >= low[2]):
-        return lookup.table[np.uint64(h0 - low[0]), np.uint64(k0 - low[1]), np.uint64(l0 - low[2])]
+        # by way of signed integers, which processors convert to in one instruction
+        return lookup.table[np.uint64(np.int64(h0 - low[0])), np.uint64(np.int64(k0 - low[1])),
+                            np.uint64(np.int64(l0 - low[2]))]
     return lookup.default
 
 

@@ -15,8 +15,8 @@ __all__ = ["Beam", "Crystal", "Detector", "Sampling", "Simulator", "StructureFac
            "integer_image", "simulate", "__version__"]
 
 _HOMES = {"Beam": "beam", "Crystal": "crystal", "Detector": "detector", "Sampling": "sampling",
-          "Simulator": "simulate", "StructureFactors": "structure_factors", "add_noise": "noise",
-          "integer_image": "noise", "simulate": "simulate"}
+          "Simulator": "simulation", "StructureFactors": "structure_factors", "add_noise": "noise",
+          "integer_image": "noise", "simulate": "simulation"}
 
 
 def __getattr__(name):

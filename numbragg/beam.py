@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -115,6 +116,11 @@ class Beam:
         for name in ("divergence_h_steps", "divergence_v_steps", "dispersion_steps"):
             put(name, optional(getattr(self, name), whole, name))
         put("dispersion_percent", not_negative("dispersion_percent", self.dispersion_percent, "%"))
+        if self.dispersion_percent >= 200.0:
+            raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, or wavelengths vanish")
+        if self.flux_photons_per_s and not math.isfinite(self.flux_photons_per_s * self.exposure_s
+                                                         / (self.size_mm / 1000) / (self.size_mm / 1000)):
+            raise ValueError(f"size_mm: {self.size_mm!r} mm is too small for a fluence from the flux")
         put("d_min_angstrom", not_negative("d_min_angstrom", self.d_min_angstrom, "Angstrom"))
         put("sources", None if self.sources is None else _sources(self.sources))
 

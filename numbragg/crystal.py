@@ -34,6 +34,22 @@ def _matrix(field, value):
     return tuple(rows)
 
 
+def _rotation(field, value):
+    rows = _matrix(field, value)
+    for i in range(3):
+        for j in range(3):
+            product = sum(x * y for x, y in zip(rows[i], rows[j]))
+            # a matrix written with six decimals passes
+            if abs(product - (i == j)) > 1e-5:
+                raise ValueError(f"{field}: {rows!r} is not a rotation, for rows {i + 1} and {j + 1} have the product "
+                                 f"{product:.6g} and not {int(i == j)}")
+    return rows
+
+
+def _seed(field, value):
+    return whole(field, value, -2 ** 31 + 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crystal:
     """A small crystal and its orientation.
@@ -51,8 +67,8 @@ class Crystal:
         Rotations about the laboratory x, y, z axes, in this order [deg].
     random_misset_seed : int, optional
         Draw a random orientation from this seed instead.
-    n_cells : float or three floats
-        Unit cells along a, b, c (whole numbers).
+    n_cells : int or three ints
+        Unit cells along a, b, c.
     size_mm : float or three floats, optional
         Size along a, b, c [mm]; replaces `n_cells` where it is above 0.
     shape : {"square", "round", "gauss", "tophat"}
@@ -115,7 +131,7 @@ class Crystal:
             raise ValueError("misset_deg: give angles or random_misset_seed, not both")
         put("cell", None if self.cell is None else _cell(self.cell))
         put("matrix", None if self.matrix is None else _matrix("matrix", self.matrix))
-        put("u_matrix", None if self.u_matrix is None else _matrix("u_matrix", self.u_matrix))
+        put("u_matrix", None if self.u_matrix is None else _rotation("u_matrix", self.u_matrix))
         put("misset_deg", None if self.misset_deg is None else triple("misset_deg", self.misset_deg, finite, "deg"))
         put("n_cells", triple("n_cells", self.n_cells, whole))
         put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
@@ -123,8 +139,8 @@ class Crystal:
         put("fudge", finite("fudge", self.fudge))
         put("mosaic_spread_deg", optional(self.mosaic_spread_deg, not_negative, "mosaic_spread_deg", "deg"))
         put("mosaic_domains", optional(self.mosaic_domains, whole, "mosaic_domains"))
-        put("mosaic_seed", whole("mosaic_seed", self.mosaic_seed, 0))
-        put("random_misset_seed", optional(self.random_misset_seed, whole, "random_misset_seed", 0))
+        put("mosaic_seed", _seed("mosaic_seed", self.mosaic_seed))
+        put("random_misset_seed", optional(self.random_misset_seed, _seed, "random_misset_seed"))
         put("phi_start_deg", finite("phi_start_deg", self.phi_start_deg, "deg"))
         put("oscillation_deg", optional(self.oscillation_deg, not_negative, "oscillation_deg", "deg"))
         put("phi_step_deg", optional(self.phi_step_deg, not_negative, "phi_step_deg", "deg"))

@@ -136,7 +136,7 @@ def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
     scale = 0.0 if scale is None else _finite("scale", scale)
     adc_offset = _finite("adc_offset", adc_offset)
     if scale <= 0.0:
-        scale = _integer_scale(kernels.image_summary(image, roi, kernels.NO_MASK))
+        scale = integer_scale(kernels.image_summary(image, roi, kernels.NO_MASK))
     out = np.zeros(image.shape, dtype=np.uint16)
     kernels.integer_image(image, roi, scale, adc_offset, out)
     return out
@@ -188,13 +188,13 @@ def grey_image(image, *, scale=None, roi=None, mask=None):
             raise ValueError(f"mask has shape {mask.shape}: it must be that of the image, {image.shape}")
     if scale <= 0.0:
         summary = kernels.image_summary(image, roi, mask)
-        scale = grey_scale(summary, _integer_scale(summary))
+        scale = grey_scale(summary, integer_scale(summary))
     out = np.zeros(image.shape, dtype=np.uint8)
     kernels.grey_image(image, roi, scale, out)
     return out
 
 
-def _integer_scale(summary):
+def integer_scale(summary):
     return 55000.0 / summary.maximum if summary.maximum > 0.0 else 1.0
 
 

@@ -54,7 +54,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
     Products
     """
     from .kernels import image as kernels
-    from .noise import _integer_scale as integer_scale, grey_scale as automatic_grey_scale
+    from .noise import grey_scale as automatic_grey_scale, integer_scale
 
     window = prepared.window
     mask = kernels.NO_MASK if prepared.mask is None else prepared.mask.view(np.bool_)

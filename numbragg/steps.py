@@ -197,6 +197,9 @@ def _listed_sources(p, placement):
     defaults = (-SOURCE_DISTANCE * b[0], -SOURCE_DISTANCE * b[1], -SOURCE_DISTANCE * b[2], 1.0, p.wavelength)
     rows = np.asarray(p.sources, dtype=np.float64)
     rows = np.where(np.isnan(rows), np.array(defaults), rows)
+    for number, row in enumerate(rows, 1):
+        if not row[:3].any():
+            raise ValueError(f"source {number}: its direction is zero")
     return [tuple(float(x) for x in row[:3]) for row in rows], [float(row[4]) for row in rows]
 
 

@@ -72,7 +72,10 @@ class StructureFactors:
         from .io.hkl import read_hkl
 
         indices, f = read_hkl(path)
-        return cls._from_reflections(indices, f, default, str(path))
+        try:
+            return cls._from_reflections(indices, f, default, str(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     @classmethod
     def from_reflections(cls, indices, amplitudes, default=0.0):

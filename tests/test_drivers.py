@@ -376,6 +376,28 @@ def test_a_failure_reaches_the_caller(threads, monkeypatch):
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("available", [0, 1, 2])
+def test_fewer_threads_than_asked_for(available, monkeypatch):
+    """Where the system gives no more threads, those that there are do the work."""
+    ready = turning("zero first", "nothing", "fixed")
+    wanted = in_c_order(ready)
+    monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", 1)
+    monkeypatch.setattr(driver_cpu, "LANE_CHUNK_STEPS", 1, raising=False)
+    start, started = threading.Thread.start, []
+
+    def scarce(thread):
+        if len(started) == available:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    image = np.zeros(ready.shape, np.float32)
+    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=50)
+    assert len(started) == available
+    assert image.tobytes() == wanted.tobytes()
+
+
 def test_empty_window(monkeypatch):
     """A region outside the detector: nothing is computed."""
     ready = turning("zero first", "nothing", "main")

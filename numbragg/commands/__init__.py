@@ -1,0 +1,1 @@
+"""What the command `numbragg` runs: one module for each command."""

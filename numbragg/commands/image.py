@@ -43,12 +43,13 @@ def run(argv):
     from ..io.output import OutputSet
     from ..scene import prepare
 
+    now = int(time.time())
     if line.seed is None:
-        line.seed = int(time.time())
-        line.notices.append(f"noise seed {line.seed} taken from the clock (-seed {line.seed} repeats it)")
+        line.seed = now
+        line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
     p = line.parameters
     if p.misset == "random" and p.misset_seed is None:
-        p.misset_seed = line.seed if "-seed" not in argv else int(time.time())
+        p.misset_seed = now
         line.notices.append(f"orientation seed {p.misset_seed} taken from the clock "
                             f"(-misset_seed {p.misset_seed} repeats it)")
     prepared = prepare(p, factors)
@@ -90,8 +91,7 @@ def _read_inputs(line):
         return StructureFactors.from_file(files.hkl, line.default_f)
     if os.path.exists(files.dump):
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
-        if not line.quiet:
-            print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
+        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
         from ..io.dump import read_dump
 
         dump = read_dump(files.dump)
@@ -127,7 +127,7 @@ def _reserve(outputs, line):
 def _render(line, prepared):
     from ..kernels.driver_cpu import compiled
     from ..progress import Progress
-    from ..simulate import render_prepared
+    from ..simulation import render_prepared
 
     if not line.quiet and not compiled():
         print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""File formats: one module each, reading into arrays and writing from them."""
