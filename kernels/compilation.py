@@ -38,15 +38,15 @@ def cache_folder():
 class _Locator(caching._CacheLocator):
     """Puts the compiled code of every kernel into `cache_folder`."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, stamp):
         self._folder = folder
+        self._stamp = stamp
 
     def get_cache_path(self):
         return self._folder
 
     def get_source_stamp(self):
-        # the folder's name already stands for the sources
-        return 0
+        return self._stamp
 
     def get_disambiguator(self):
         return None
@@ -56,12 +56,22 @@ class _Locator(caching._CacheLocator):
         folder = _folder_once()
         if folder is None:
             return None
-        locator = cls(folder)
+        # the folder's name already stands for the sources of this package
+        inside = Path(py_file).parent == Path(__file__).parent
+        locator = cls(folder, 0 if inside else _digest(py_file))
         try:
             locator.ensure_cache_path()
         except OSError:
             return None
         return locator
+
+
+def _digest(path):
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        # typed in by hand: never the same twice
+        return str(os.urandom(8))
 
 
 _folder = []
@@ -83,6 +93,15 @@ class _CacheImpl(caching.CompileResultCacheImpl):
 class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
+    def __init__(self, py_func, variant):
+        super().__init__(py_func)
+        self._variant = repr(variant)
+
+    def _index_key(self, sig, codegen):
+        # Numba would add the functions that a closure refers to, which never look the same twice;
+        # their sources are in the folder's name
+        return sig, codegen.magic_tuple(), self._variant
+
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
@@ -91,13 +110,15 @@ class _Cache(caching.FunctionCache):
             pass
 
 
-def jit(function=None, **options):
+def jit(function=None, *, variant=None, **options):
     """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
 
-    `fastmath` is refused: every floating-point operation is the one that is written.
+    `fastmath` is refused: every floating-point operation is the one that is written.  Functions
+    made by one piece of code in several variants must say which they are: `variant` is any value
+    with a repr of its own.
     """
     if function is None:
-        return lambda f: jit(f, **options)
+        return lambda f: jit(f, variant=variant, **options)
     if "fastmath" in options:
         raise TypeError("kernels are never compiled with fastmath")
     options.setdefault("nogil", True)
@@ -107,7 +128,7 @@ def jit(function=None, **options):
     dispatcher = numba.njit(**options)(function)
     if not numba.config.DISABLE_JIT and not options.get("forceinline"):
         try:
-            dispatcher._cache = _Cache(dispatcher.py_func)
+            dispatcher._cache = _Cache(dispatcher.py_func, variant)
         except RuntimeError:
             # no folder can be written
             pass

@@ -135,9 +135,9 @@ def rotated_cells(crystal):
 
 
 def compiled():
-    """Whether the kernels of this version have been compiled before and are kept on disk."""
+    """Whether kernels of this version have been compiled before and are kept on disk."""
     try:
-        return any(name.startswith("driver_cpu.strict_pixels") for name in os.listdir(cache_folder()))
+        return any(name.startswith(("driver_cpu.strict_pixels", "lanes.")) for name in os.listdir(cache_folder()))
     except OSError:
         return False
 

@@ -37,17 +37,17 @@ __all__ = [
 #: Largest |x| of the sines and the cosine.
 SINE_LARGEST = 1e8
 #: `sine_mod_pi`, `sine_mod_pi_coarse`.
-SINE_BOUND = 2.75
-SINE_COARSE_BOUND = 622.0
+SINE_BOUND = 2.4
+SINE_COARSE_BOUND = 620.0
 #: Largest |k| of `sine_about_coarse` and its bound; and the same in a wider domain.
 SINE_ABOUT_LARGEST = 14478.0
 SINE_ABOUT_BOUND = 635.0
 SINE_ABOUT_WIDE_LARGEST = 131071.0
 SINE_ABOUT_WIDE_BOUND = 3480.0
 #: The cosine of `sine_and_cosine_mod_pi`, absolute.
-COSINE_BOUND = 3.1
+COSINE_BOUND = 2.95
 #: `sphere_difference` against the C program's expression, absolute; below the smallest x it is mostly error.
-SPHERE_DIFFERENCE_BOUND = 12.0
+SPHERE_DIFFERENCE_BOUND = 11.5
 SPHERE_SMALLEST = 2.0**-7
 #: `exp_negative`: 0 below the smallest x, meaningless above the largest.
 EXP_SMALLEST = -708.0
@@ -288,7 +288,7 @@ def sphere_difference(x, inverse):
     -------
     float
         Within `SPHERE_DIFFERENCE_BOUND`, absolute, of what the C program computes with the C
-        library's functions. At x = `SPHERE_SMALLEST` that is 6.6e-11 of the difference.
+        library's functions. At x = `SPHERE_SMALLEST` that is 6.3e-11 of the difference.
     """
     s, c = sine_and_cosine_mod_pi(x)
     return fma(s, inverse, -c)

@@ -272,7 +272,7 @@ def lane_kernel(shape, cubic, about):
     factors = _make_factors(shape, cubic, about)
     add_nearest, add_cubic = _make_add_nearest(shape), _make_add_cubic(shape)
 
-    @jit
+    @jit(variant=(shape, cubic, about))
     def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, scratch, doubles, flags):
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
         axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],

@@ -46,8 +46,6 @@ def _inert(line, given):
         without = [name for name in _SPREADS if name in given]
         if without:
             yield f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}"
-    if "-oversample_thick" in given and line.parameters.sensor_thickness == 0.0:
-        yield "-oversample_thick without a sensor thickness (-detector_thick) leaves nothing of the spots"
 
 
 def _orientation(line, uses, given):

@@ -1,6 +1,6 @@
 """The command line: what it says, what it writes, and that a run that fails leaves nothing behind."""
 
-from contextlib import contextmanager
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -523,7 +523,7 @@ def test_full_disk(failing, folder, capfd, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._file, name)
 
-    @contextmanager
+    @contextlib.contextmanager
     def opened(self, path):
         nonlocal written
         with real(self, path) as file:
@@ -609,6 +609,11 @@ def test_interrupt(threads, scene, folder):
         words += ["-hkl", "f.hkl", "-interpolate"]
     if scene == "wandering axis":
         words += ["-polar_vector", "-0.55", "0.88", "-0.01", "-polar", "0.9"]
+    # compiled beforehand: a compilation is not given up halfway
+    (folder / "warm").mkdir()
+    with contextlib.chdir(folder / "warm"):
+        assert main([*words, *(["-hkl", "../f.hkl"] if scene == "interpolating" else []), "-roi", "0", "1", "0", "0",
+                     "-oversample", "1", "-nopgm", "--quiet"]) == 0
     process = subprocess.Popen(command(*words, "--threads", threads), cwd=folder, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

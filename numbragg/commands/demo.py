@@ -15,7 +15,7 @@ WILSON_B = 20.0  # [Angstrom^2]
 
 ARGUMENTS = ("-hkl demo.hkl -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 18 -Nb 18 -Nc 36 "
              "-lambda 1.0 -dispersion 0.4 -dispsteps 5 -mosaic 0.25 -mosaic_dom 12 -phi 0.1 -osc 0.1 -phisteps 2 "
-             "-distance 200 -detpixels 1024 -pixel 0.172 -oversample 1 -polar 0.95 -fluence 1.2e25 -beamsize 0.01 "
+             "-distance 200 -detpixels 1024 -pixel 0.172 -oversample 1 -polar 0.95 -fluence 1.2e26 -water 10 "
              "-seed 1").split()
 
 USAGE = """usage: numbragg demo [--folder FOLDER] [--threads N]

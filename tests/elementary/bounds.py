@@ -12,8 +12,9 @@ All bounds are in units of u = 2**-53.
 """
 
 import contextlib
+from fractions import Fraction
+import math
 
-import mpmath
 import numpy as np
 
 from numbragg.kernels import elementary
@@ -21,11 +22,11 @@ from worst_cases import closest_doubles, smallest_distance
 
 U = 2.0**-53
 PIECES = 20000
-TERMS = 40
+TERMS = 20
 # |r| below which r + r**3 q is rounded to r, for r**2 / 6 < u / 2
 TINY = 2.0**-27
-LARGEST_REMAINDER = float(mpmath.pi / 2) + 2.0**-24
-LARGEST_EXPONENT = float(mpmath.log(2) / 2) + 2.0**-24
+LARGEST_REMAINDER = math.pi / 2 + 2.0**-24
+LARGEST_EXPONENT = math.log(2) / 2 + 2.0**-24
 # the arithmetic of the bounds themselves is in double; each step is widened by more than it can be off
 WIDEN = 2.0**-48
 
@@ -92,9 +93,8 @@ def evaluation_error(polynomial, low, high):
 
 def approximation_error(coefficients, series, low, high):
     """Bound of |polynomial - series| for variables in [low, high], from coefficients of equal powers."""
-    with mpmath.workdps(50):
-        exact = list(coefficients) + [0.0] * (len(series) - len(coefficients))
-        differences = np.array([float(mpmath.mpf(c) - t) for c, t in zip(exact, series)])
+    padded = list(coefficients) + [0.0] * (len(series) - len(coefficients))
+    differences = np.array([float(Fraction(c) - t) for c, t in zip(padded, series)])
     middle, half = (low + high) / 2, (high - low) / 2
     reach = np.maximum(abs(low), abs(high))
     value = slope = curvature = noise = 0.0
@@ -120,7 +120,7 @@ def pieces(low, high):
 
 def third_part():
     """Largest |k| and largest |k| times the third part of pi in the domain of the sines."""
-    k = elementary.SINE_LARGEST / float(mpmath.pi) + 1
+    k = elementary.SINE_LARGEST / math.pi + 1
     return k, k * abs(elementary.PI_PARTS[2])
 
 
@@ -139,7 +139,7 @@ def tiny_sine_bound():
 
 def sine_series():
     """Taylor coefficients of (sin(r) - r)/r**3 in r**2."""
-    return [(-1) ** (j + 1) / mpmath.factorial(2 * j + 3) for j in range(TERMS // 2)]
+    return [Fraction((-1) ** (j + 1), math.factorial(2 * j + 3)) for j in range(TERMS)]
 
 
 def sine_errors(polynomial, coefficients, reduction):
@@ -180,7 +180,7 @@ def sine_about_bound(largest=elementary.SINE_ABOUT_LARGEST):
 def cosine_bound():
     """Absolute."""
     low, high = pieces(TINY, LARGEST_REMAINDER)
-    series = [(-1) ** j / mpmath.factorial(2 * j) for j in range(TERMS // 2)]
+    series = [Fraction((-1) ** j, math.factorial(2 * j)) for j in range(TERMS)]
     error = evaluation_error(elementary.cosine_polynomial, low, high)
     error = error + approximation_error(elementary.COSINE, series, low**2, high**2)
     moved = reduction_error(high)
@@ -206,7 +206,7 @@ def sphere_bound(kernel_sine=None, kernel_cosine=None):
 def exp_errors(polynomial, coefficients, factor):
     """Relative error per piece of exp(factor * r), after the reduction."""
     low, high = pieces(-LARGEST_EXPONENT / factor, LARGEST_EXPONENT / factor)
-    series = [mpmath.mpf(factor) ** j / mpmath.factorial(j) for j in range(TERMS // 2)]
+    series = [Fraction(factor**j, math.factorial(j)) for j in range(TERMS)]
     error = evaluation_error(polynomial, low, high)
     error = error + approximation_error(coefficients, series, low, high)
     # one rounding of r, and |k| <= 1075 times what two parts leave of log(2), for which 2**-106 is ample
