@@ -22,7 +22,7 @@ from .layout import AXIS, FRESH, INTERPOLATING, SQUARE, initial_state
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 
-__all__ = ["available_threads", "compiled", "listed_pixels", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "listed_pixels", "load_kernels", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -274,7 +274,7 @@ class _Evaluator:
         self.settled_axis = settled_axis
         self.plan = plan
         self.doubles = doubles
-        self._grid = None
+        self._grid = squared_grid(scene.lookup) if self.lanes else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
@@ -284,10 +284,15 @@ class _Evaluator:
         """Whether pixels go through the lanes."""
         return self.plan.reason is None
 
-    def ready(self):
-        """Make what the lanes need, before threads start."""
-        if self.lanes and self._grid is None:
-            self._grid = squared_grid(self.scene.lookup)
+    def load(self, interpolating):
+        """Compile the kernels that this image will need, or load them from disk."""
+        nothing = _Chunk(0, 0, 0)
+        # once on disk, the strict kernel is only loaded for a pixel that needs it
+        needed = not self.lanes or not compiled()
+        for on in {bool(interpolating), False}:
+            self.evaluate(nothing, initial_state(on))
+        if needed:
+            self.strict(nothing, initial_state(False))
 
     def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=_NO_LIST):
         """Evaluate a chunk (or the pixels listed) strictly; the pixel to go on with."""
@@ -319,6 +324,15 @@ class _Evaluator:
                 for flag in flags[listed].tolist():
                     self.reasons[REASONS[flag]] = self.reasons.get(REASONS[flag], 0) + 1
         return following
+
+
+def load_kernels(scene, interpolating):
+    """Compile the kernels that a scene needs, or load them from disk, and compute nothing."""
+    empty = np.empty((0, 0), dtype=np.uint8)
+    # of the right types, but small
+    lookup = scene.lookup._replace(table=scene.lookup.table[:1, :1, :1].copy(), minimum=(0, 0, 0), maximum=(-1, -1, -1))
+    _Evaluator(scene._replace(lookup=lookup), (0, 0, 1), empty, _NO_IMAGE, 0, plan(scene),
+               _NO_DOUBLES).load(interpolating)
 
 
 def render(scene, window, mask, image, *, interpolating, threads=None, progress=None, lanes=True, doubles=None):
@@ -366,7 +380,6 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     if not lanes:
         how = how._replace(reason="strict evaluation asked for")
     evaluator = _Evaluator(scene, place, mask, image, settled_axis, how, _NO_DOUBLES if doubles is None else doubles)
-    evaluator.ready()
 
     # -- what depends on the first pixels, in their order
     start = 0

@@ -127,8 +127,8 @@ def _draw_steps(p, r):
     if r.random() < 0.25:
         p.dispersion, p.dispersion_steps = r.choice((0.0, r.uniform(0.0, 0.1))), r.choice((-1, 1, 2, 3))
     if r.random() < 0.2:
-        p.sources = np.array([[-10.0 + r.uniform(-0.1, 0.1), r.uniform(-0.3, 0.3), r.uniform(-0.3, 0.3), r.random(),
-                               r.uniform(0.8e-10, 3e-10)] for _ in range(r.randint(1, 3))])
+        p.sources = np.array([[-10.0 + r.uniform(-0.1, 0.1), r.uniform(-0.3, 0.3), r.uniform(-0.3, 0.3),
+                               r.random(), r.uniform(0.8e-10, 3e-10)] for _ in range(r.randint(1, 3))])
         p.sources[[[r.random() < 0.2 for _ in row] for row in p.sources]] = math.nan
 
 
@@ -176,7 +176,8 @@ def draw_parameters(seed, most_steps=400):
             p.roi = [r.choice((-1, 0, 1)), r.choice((-1, 2, 9)), r.choice((-1, 0, 1)), r.choice((-1, 2, 9))]
         fast, slow = naive.detector_size(p)[:2]
         if r.random() < 0.15:
-            p.mask = np.array([[r.choice((0, 1, 1, 65535)) for _ in range(fast)] for _ in range(slow)], np.uint16)
+            mask = [[r.choice((0, 1, 1, 65535)) for _ in range(fast)] for _ in range(slow)]
+            p.mask = np.array(mask, np.uint16)
         domains, angles = naive_arguments.orientations(p)
         s = naive.scene(p, umats=domains, misset_angles=angles)
         if 0 < s.steps * s.counts["sensor"][0] <= most_steps:
@@ -219,6 +220,6 @@ def prepared_scene(p, factors=None):
 
 def prepared_example(**settings):
     """A prepared scene of an orthorhombic crystal on a 5 by 4 detector, with settings of one's own."""
-    asked = {"cell_given": True, "cell_lengths": [40.0, 50.0, 60.0], "pixels_f": 5, "pixels_s": 4, "pixel_size": 2e-3,
-             "oversample": 1, "n_cells": [5.0, 4.0, 3.0]}
+    asked = {"cell_given": True, "cell_lengths": [40.0, 50.0, 60.0], "pixels_f": 5, "pixels_s": 4,
+             "pixel_size": 2e-3, "oversample": 1, "n_cells": [5.0, 4.0, 3.0]}
     return prepared_scene(Parameters(**(asked | settings)))

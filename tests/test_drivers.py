@@ -44,11 +44,11 @@ def one_by_one(ready):
     """Pixels in the C program's order, each with its value and what is carried on from it."""
     fast_min, fast_max, slow_min, slow_max = ready.window
     state = initial_state(ready.interpolating)
-    nothing = np.empty((0, len(RECORD_FIELDS)))
+    record = np.zeros((1, len(RECORD_FIELDS)))
     for slow in range(slow_min, slow_max + 1):
         for fast in range(fast_min, fast_max + 1):
             if ready.mask is None or ready.mask[slow, fast]:
-                value = driver_cpu.trace_pixel(ready.scene, fast, slow, state, nothing)[0]
+                value = driver_cpu.trace_pixel(ready.scene, fast, slow, state, record)[0]
                 yield fast, slow, value, state
 
 

@@ -51,7 +51,8 @@ def possible(lengths, angles):
 
 
 @QUIET
-@given(st.tuples(LENGTHS, *[st.one_of(LENGTHS, st.sampled_from((0.0, -1.0)))] * 2), st.tuples(ANGLES, ANGLES, ANGLES))
+@given(st.tuples(LENGTHS, *[st.one_of(LENGTHS, st.sampled_from((0.0, -1.0)))] * 2),
+       st.tuples(ANGLES, ANGLES, ANGLES))
 def test_reciprocal_cell(lengths, angles):
     expected = naive.reciprocal_cell(lengths, angles)
     able = possible(lengths, angles)
@@ -67,18 +68,22 @@ def test_reciprocal_cell(lengths, angles):
 def test_cosine_beyond_its_limit_becomes_one():
     """Angles that no cell has: the C program takes +1 for a reciprocal cosine beyond either limit."""
     seen = set()
-    for degrees in ((60.0, 60.0, 150.0), (120.0, 100.0, 40.0), (30.0, 100.0, 100.0), (100.0, 30.0, 100.0), (20.0, 20.0, 120.0)):
+    for degrees in ((60.0, 60.0, 150.0), (120.0, 100.0, 40.0), (30.0, 100.0, 100.0), (100.0, 30.0, 100.0),
+                    (20.0, 20.0, 120.0)):
         angles = [math.radians(x) for x in degrees]
-        cosines = [naive.cosine(angles[i - 2]) * naive.cosine(angles[i - 1]) - naive.cosine(angles[i]) for i in range(3)]
+        cosines = [naive.cosine(angles[i - 2]) * naive.cosine(angles[i - 1]) - naive.cosine(angles[i])
+                   for i in range(3)]
         sines = [naive.sine(angles[i - 2]) * naive.sine(angles[i - 1]) for i in range(3)]
-        seen |= {"above" if c / s > 1 else "below" if c / s < -1 else "inside" for c, s in zip(cosines, sines)}
+        ratios = [c / s for c, s in zip(cosines, sines)]
+        seen |= {"above" if ratio > 1 else "below" if ratio < -1 else "inside" for ratio in ratios}
         expected = naive.reciprocal_cell((50.0, 60.0, 70.0), angles)
         assert bits(reciprocal_cell((50.0, 60.0, 70.0), angles)[0]) == bits(
             [expected[name] for name in ("a_star", "b_star", "c_star")])
     assert seen == {"above", "below", "inside"}
 
 
-@pytest.mark.parametrize("degrees", [(90.0, 90.0, 180.0), (60.0, 60.0, 120.0), (30.0, 40.0, 70.0), (120.0, 120.0, 120.0)])
+@pytest.mark.parametrize("degrees", [(90.0, 90.0, 180.0), (60.0, 60.0, 120.0), (30.0, 40.0, 70.0),
+                                     (120.0, 120.0, 120.0)])
 def test_refuses_a_cell_without_volume(degrees):
     with pytest.raises(ValueError, match="impossible cell"):
         reciprocal_cell((50.0, 60.0, 70.0), [math.radians(x) for x in degrees])
@@ -97,10 +102,12 @@ def test_error_of_the_reciprocal_cell():
             skew = mpmath.sin(half) * mpmath.sin(half - right) ** 2 * mpmath.sin(half - beta)
             true_volume = 2 * mpmath.mpf(a) * b * c * mpmath.sqrt(abs(skew))
             true_length = b * c * mpmath.sin(right) / true_volume
-        # the half sum of the angles is off by 5u, each difference by 7u, through slopes cot of at most 1.75: 4 x 12u;
-        # four sines 2u each, three products, all halved by the root: 30u; the root itself and three products: 34u
+        # the half sum of the angles is off by 5u, each difference by 7u, through slopes cot of at most 1.75:
+        # 4 x 12u; four sines 2u each, three products, all halved by the root: 30u; the root itself and three
+        # products: 34u
         assert abs(volume - true_volume) <= 34 * U * true_volume
-        # one over the volume 35u, the sine 2u, three products, and the length of (a*, 0, 0) is exact but for 2u
+        # one over the volume 35u, the sine 2u, three products, and the length of (a*, 0, 0) is exact but for
+        # 2u
         assert abs(naive.magnitude(vectors[0]) - true_length) <= 42 * U * true_length
 
 
@@ -158,8 +165,9 @@ def test_u_matrix_turns_before_the_misset_angles():
         turned = assert_same(p, misset)
         expected = [naive.rotate(naive.rotate_umat(plain.direct[i:i + 3], turn), *misset) for i in (0, 3, 6)]
         for x, y in zip(turned.direct, sum(expected, ())):
-            # rotations in single precision at their source are off by some 1e-7 from a rotation, so the vectors, made
-            # from cross products of the turned reciprocal ones, are as well: this is about the order, which matters by 1
+            # rotations in single precision at their source are off by some 1e-7 from a rotation, so the
+            # vectors, made from cross products of the turned reciprocal ones, are as well: this is about the
+            # order, which matters by 1
             assert abs(x - y) <= 60e-10 * 1e-5
 
 
@@ -168,7 +176,8 @@ def test_misset_of_zero_is_no_rotation():
     assert bits(assert_same(p, (0.0, 0.0, 0.0)).direct) == bits(assert_same(p, None).direct)
 
 
-@pytest.mark.parametrize("matrix", [(0.0,) * 9, (1.0, 2.0, 3.0) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, math.inf)])
+@pytest.mark.parametrize("matrix", [(0.0,) * 9, (1.0, 2.0, 3.0) * 3,
+                                    (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, math.inf)])
 def test_refuses_a_matrix_without_volume(matrix):
     with pytest.raises(ValueError, match="span no volume"):
         orient(Parameters(matrix=matrix), None)
@@ -188,6 +197,6 @@ def test_direct_and_reciprocal_vectors_are_inverse():
         for i in range(3):
             for j in range(3):
                 product = naive.dot(found.direct[3 * i:3 * i + 3], found.reciprocal[3 * j:3 * j + 3]) * 1e10
-                # the cross products of cross products: 10u of sums of products of lengths up to 0.11 and 40, whose
-                # volumes differ by a condition of at most 10
+                # the cross products of cross products: 10u of sums of products of lengths up to 0.11 and 40,
+                # whose volumes differ by a condition of at most 10
                 assert abs(product - (i == j)) <= 10 * 10 * 5 * U

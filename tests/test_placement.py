@@ -17,13 +17,15 @@ from numbragg.placement import detector_size, place_detector
 QUIET = settings(derandomize=True, deadline=None, max_examples=100)
 
 #: Names of the placement's fields, and of the oracle's.
-NAMES = {"beam": "beam", "fast": "f", "slow": "s", "normal": "o", "origin": "pix0", "polarisation": "polarisation",
-         "spindle": "spindle", "vertical": "vertical", "twotheta_axis": "twotheta_axis", "beam_x": "Xbeam",
-         "beam_y": "Ybeam", "fast_beam": "Fbeam", "slow_beam": "Sbeam", "fast_close": "Fclose", "slow_close": "Sclose",
+NAMES = {"beam": "beam", "fast": "f", "slow": "s", "normal": "o", "origin": "pix0",
+         "polarisation": "polarisation", "spindle": "spindle", "vertical": "vertical",
+         "twotheta_axis": "twotheta_axis", "beam_x": "Xbeam", "beam_y": "Ybeam", "fast_beam": "Fbeam", "slow_beam": "Sbeam", "fast_close": "Fclose",
+         "slow_close": "Sclose",
          "distance": "distance", "close_distance": "close_distance", "origin_x": "ORGX", "origin_y": "ORGY",
          "dials_origin": "dials_origin"}
 #: Those that the oracle has elsewhere.
-OTHERS = ("fpixels", "spixels", "detsize_f", "detsize_s", "pixel_size", "pivot", "convention", "normal_generated")
+OTHERS = ("fpixels", "spixels", "detsize_f", "detsize_s", "pixel_size", "pivot", "convention",
+          "normal_generated")
 
 UNSET = math.nan
 LENGTHS = st.one_of(st.just(UNSET), st.floats(-0.5, 0.5), st.just(0.0))
@@ -45,7 +47,7 @@ AXES = st.fixed_dictionaries({name: VECTORS for name in (
 
 
 def assert_same(p):
-    """Every field of the placement has the oracle's bits, or the placement is refused for want of a direction."""
+    """Every field of the placement has the oracle's bits, or it is refused for want of a direction."""
     expected = naive.detector(p)
     if any(expected[name] == (0.0, 0.0, 0.0) for name in ("beam", "f", "s", "spindle")) or \
             naive.normalised(naive.beam_centre(p))["o"] == (0.0, 0.0, 0.0):
@@ -137,8 +139,8 @@ def test_frame_of_a_convention(name):
 def test_number_of_pixels_from_a_size(pixels):
     """The size of n pixels and its neighbours; halves go down."""
     p = Parameters()
-    for size in (pixels * 1e-4, math.nextafter(pixels * 1e-4, 0), math.nextafter(pixels * 1e-4, 1), (pixels + 0.5) * 1e-4,
-                 (pixels + 0.49) * 1e-4, (pixels + 0.51) * 1e-4):
+    for size in (pixels * 1e-4, math.nextafter(pixels * 1e-4, 0), math.nextafter(pixels * 1e-4, 1),
+                 (pixels + 0.5) * 1e-4, (pixels + 0.49) * 1e-4, (pixels + 0.51) * 1e-4):
         p.detector_size_f = p.detector_size_s = size
         fast, slow, size_f, size_s = naive.detector_size(p)
         assert detector_size(p) == (size_f, size_s, fast, slow)
@@ -149,10 +151,11 @@ def test_beam_stays_on_its_spot_in_beam_pivot():
     r = random.Random(5)
     for _ in range(50):
         p = Parameters(convention="mosflm", beam_x=r.uniform(0.02, 0.08), beam_y=r.uniform(0.02, 0.08),
-                       rotation_x=r.uniform(-0.3, 0.3), rotation_y=r.uniform(-0.3, 0.3), rotation_z=r.uniform(-0.3, 0.3))
+                       rotation_x=r.uniform(-0.3, 0.3), rotation_y=r.uniform(-0.3, 0.3),
+                       rotation_z=r.uniform(-0.3, 0.3))
         d = place_detector(p)
-        # three rotations move an axis by 5u each, so a product of two axes is off by 30u; four of them enter, times at
-        # most 0.1 m; and ten roundings of at most 0.2 m
+        # three rotations move an axis by 5u each, so a product of two axes is off by 30u; four of them enter,
+        # times at most 0.1 m; and ten roundings of at most 0.2 m
         bound = (4 * 30 * 0.1 + 10 * 0.2) * U
         assert abs(d.fast_beam - (p.beam_y + 0.5 * p.pixel_size)) <= bound
         assert abs(d.slow_beam - (p.beam_x + 0.5 * p.pixel_size)) <= bound

@@ -10,8 +10,8 @@ import naive_arguments
 import numpy as np
 import pytest
 
-from formula_tools import (bits, draw_factors, draw_parameters, factors_for_oracle, oracle_scene, prepared_example,
-                           prepared_scene)
+from formula_tools import (bits, draw_factors, draw_parameters, factors_for_oracle, oracle_scene,
+                           prepared_example, prepared_scene)
 from numbragg import scene as ours
 from numbragg.kernels import layout
 from numbragg.parameters import Parameters
@@ -70,7 +70,8 @@ def assert_same_crystal(prepared, s):
     if spread > 0.0:
         assert bits(c.mosaic) == bits(s.umats)
         for n, row in enumerate(c.phi_cells):
-            expected = [[x for i in (0, 3, 6) for x in naive.rotate_umat(row[i:i + 3].tolist(), u)] for u in s.umats]
+            expected = [[x for i in (0, 3, 6) for x in naive.rotate_umat(row[i:i + 3].tolist(), u)]
+                        for u in s.umats]
             assert bits(c.cells[n]) == bits(expected)
     else:
         assert c.mosaic.size == c.cells.size == 0
@@ -153,8 +154,9 @@ def test_mask_of_any_type(kind):
 @pytest.mark.parametrize("seed", (0, 1, -1, 54321, -54321, 2 ** 40))
 @pytest.mark.parametrize("mosaic_seed", (12345678, 0, -5))
 def test_random_orientations(seed, mosaic_seed):
-    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=3, pixels_s=3, oversample=1, misset="random",
-                   misset_seed=seed, mosaic_spread=0.02, mosaic_domains=4, mosaic_seed=mosaic_seed)
+    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=3, pixels_s=3, oversample=1,
+                   misset="random", misset_seed=seed, mosaic_spread=0.02, mosaic_domains=4,
+                   mosaic_seed=mosaic_seed)
     matrices, angles = naive_arguments.orientations(p)
     prepared = prepared_scene(p)
     assert bits(prepared.orientation.misset) == bits(angles)
@@ -163,14 +165,15 @@ def test_random_orientations(seed, mosaic_seed):
 
 
 def test_interpolation_by_default():
-    """On for two cells or fewer along an axis as asked for, not as the sample's size makes it; off without a table."""
+    """On for two cells or fewer as asked for, whatever the sample's size makes of them; off without table."""
     table = StructureFactors.from_array(np.ones((9, 9, 9)), (-4, -4, -4))
     for n_cells, interpolation, factors, expected in (
-            ([3.0, 3.0, 3.0], None, table, False), ([3.0, 2.0, 3.0], None, table, True), ([0.0, 5.0, 5.0], None, table, True),
-            ([3.0, 2.0, 3.0], False, table, False), ([9.0, 9.0, 9.0], True, table, True),
+            ([3.0, 3.0, 3.0], None, table, False), ([3.0, 2.0, 3.0], None, table, True),
+            ([0.0, 5.0, 5.0], None, table, True), ([3.0, 2.0, 3.0], False, table, False),
+            ([9.0, 9.0, 9.0], True, table, True),
             ([1.0, 1.0, 1.0], True, StructureFactors.constant(5.0), False)):
-        p = Parameters(cell_given=True, cell_lengths=[50.0] * 3, pixels_f=3, pixels_s=3, oversample=1, n_cells=n_cells,
-                       interpolation=interpolation, sample_size=[1e-6] * 3, beam_size=-1.0)
+        p = Parameters(cell_given=True, cell_lengths=[50.0] * 3, pixels_f=3, pixels_s=3, oversample=1,
+                       n_cells=n_cells, interpolation=interpolation, sample_size=[1e-6] * 3, beam_size=-1.0)
         assert prepared_scene(p, factors).interpolating is expected
         assert naive.scene(p, **factors_for_oracle(factors)).interpolate is expected
 

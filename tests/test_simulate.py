@@ -437,11 +437,11 @@ BAD = {
     nb.Crystal: {
         "cell": [5, "x", (1, 2, 3), (0, 50, 50, 90, 90, 90), (50, 50, -1, 90, 90, 90), (50, 50, 50, 90, 90, 180),
                  (50, 50, 50, 0, 90, 90), (50, 50, 50, NAN, 90, 90), ("a",) * 6],
-        "matrix": MATRICES, "u_matrix": MATRICES, "misset_deg": TRIPLES,
-        "random_misset_seed": [-1, 2.5, "3", 2 ** 31], "n_cells": [*TRIPLES, *COUNTS, (1, 2, 0)],
+        "matrix": MATRICES, "u_matrix": [*MATRICES, ((1, 0, 0), (0, 1, 0), (0, 0, 2)), ((1, 0.1, 0), (0, 1, 0), (0, 0, 1))], "misset_deg": TRIPLES,
+        "random_misset_seed": [-2 ** 31, 2.5, "3", 2 ** 31], "n_cells": [*TRIPLES, *COUNTS, (1, 2, 0)],
         "size_mm": [*TRIPLES, -1.0, (1, 1, -1), (1, 1, NAN), None], "shape": WORDS,
         "fudge": not_number(), "mosaic_spread_deg": [-1, *OPTIONAL], "mosaic_domains": COUNTS,
-        "mosaic_seed": [-1, 2.5, "3", 2 ** 31, None], "phi_start_deg": not_number(), "oscillation_deg": [-1, *OPTIONAL],
+        "mosaic_seed": [-2 ** 31, 2.5, "3", 2 ** 31, None], "phi_start_deg": not_number(), "oscillation_deg": [-1, *OPTIONAL],
         "phi_step_deg": [-1, *OPTIONAL], "phi_steps": COUNTS, "spindle_axis": VECTORS, "water_size_um": [-1, *not_number()],
     },
     nb.Beam: {
@@ -451,7 +451,7 @@ BAD = {
         "polarisation_axis": VECTORS, "direction": VECTORS, "divergence_h_mrad": [-1, *OPTIONAL],
         "divergence_v_mrad": [-1, *OPTIONAL], "divergence_h_step_mrad": [-1, *OPTIONAL],
         "divergence_v_step_mrad": [-1, *OPTIONAL], "divergence_h_steps": COUNTS, "divergence_v_steps": COUNTS,
-        "round_divergence": FLAGS, "dispersion_percent": [-1, *not_number()], "dispersion_steps": COUNTS,
+        "round_divergence": FLAGS, "dispersion_percent": [-1, 200.0, *not_number()], "dispersion_steps": COUNTS,
         "sources": [5, "x", [], (1, 2, 3), np.ones((2, 4)), [[1, 0, 0, 1, -1e-10]], [[1, 0, 0, 1, 0]],
                     [[0, 0, 0, 1, 1e-10]], [[INF, 0, 0, 1, 1e-10]], [["a"] * 5], [[1, 2, 3, 4, 5], [1, 2]]],
         "d_min_angstrom": [-1, *not_number()],
@@ -516,6 +516,8 @@ def test_error_names_field_value_and_rule(config, field, value):
      "beam.direction"),
     (lambda: nb.simulate(nb.Crystal(cell=CUBIC), nb.Beam(polarisation_axis=(1, 0, 0)), nb.Detector(pixels=(5, 5)), 1.0),
      "beam.polarisation_axis"),
+    (lambda: nb.Beam(flux_photons_per_s=1e12, size_mm=1e-300), "size_mm"),
+    (lambda: nb.Beam(flux_photons_per_s=1e12, size_mm=1e-322), "size_mm"),
     (lambda: nb.Beam.from_energy(0.0), "energy_ev"),
     (lambda: nb.Beam.from_energy("x"), "energy_ev"),
 ])

@@ -56,7 +56,7 @@ def run(argv):
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
         clock.lap("prepare")
-        image, outcome = _render(line, prepared)
+        image, outcome = _render(line, prepared, clock)
         clock.lap("render")
         facts = _write(outputs, line, prepared, image, outcome, dump, clock, argv)
         outputs.commit()
@@ -124,13 +124,15 @@ def _reserve(outputs, line):
     return True
 
 
-def _render(line, prepared):
-    from ..kernels.driver_cpu import compiled
+def _render(line, prepared, clock):
+    from ..kernels.driver_cpu import compiled, load_kernels
     from ..progress import Progress
     from ..simulation import render_prepared
 
     if not line.quiet and not compiled():
         print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
+    load_kernels(prepared.scene, prepared.interpolating)
+    clock.lap("load")
     fast_min, fast_max, slow_min, slow_max = prepared.window
     total = max(fast_max - fast_min + 1, 0) * max(slow_max - slow_min + 1, 0)
     wanted = line.progress is not False and not line.quiet and not line.printout

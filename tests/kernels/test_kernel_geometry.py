@@ -26,7 +26,8 @@ def geometry(r, **changes):
     """A detector anywhere, its axes not even at right angles."""
     fast, slow, normal, beam = (unit(vector(r))[0] for _ in range(4))
     made = EXAMPLE._replace(fast_axis=fast, slow_axis=slow, normal=normal, beam=beam, origin=vector(r),
-                            distance=r.choice((0.1, -0.2, r.uniform(0.01, 1.0))), close_distance=r.uniform(-0.5, 0.5),
+                            distance=r.choice((0.1, -0.2, r.uniform(0.01, 1.0))),
+                            close_distance=r.uniform(-0.5, 0.5),
                             pixel_size=r.uniform(1e-5, 1e-3), attenuation=10.0 ** r.uniform(1.0, 5.0),
                             layer_step=10.0 ** r.uniform(-7.0, -3.0))
     return made._replace(**changes)
@@ -34,7 +35,8 @@ def geometry(r, **changes):
 
 def as_oracle(g):
     """The same for the oracle."""
-    return {"f": g.fast_axis, "s": g.slow_axis, "o": g.normal, "beam": g.beam, "pix0": g.origin, "distance": g.distance}
+    return {"f": g.fast_axis, "s": g.slow_axis, "o": g.normal, "beam": g.beam, "pix0": g.origin,
+            "distance": g.distance}
 
 
 def test_centre_of_a_sub_pixel():
@@ -66,8 +68,9 @@ def test_curved_positions_are_at_the_distance_of_the_spot():
     for _ in range(100):
         g = geometry(r, curved=True)
         place = ours.position(g, r.uniform(0.0, 0.5), r.uniform(0.0, 0.5), 0.0)
-        # each rotation: 36u of the length per component (see the test of vectors), so 63u; an axis that is unit to 4u
-        # changes the length by 20u more. Two of them, the beam's own length 4u and three roundings: 2 x 83 + 4 + 3
+        # each rotation: 36u of the length per component (see the test of vectors), so 63u; an axis that is
+        # unit to 4u changes the length by 20u more. Two of them, the beam's own length 4u and three
+        # roundings: 2 x 83 + 4 + 3
         assert abs(naive.magnitude(place) - abs(g.distance)) <= 173 * U * abs(g.distance)
 
 
@@ -77,7 +80,8 @@ def test_curved_detector_without_a_distance():
     for distance in (0.0, -0.0, math.inf, math.nan):
         g = geometry(r, curved=True, distance=distance)
         d = as_oracle(g)
-        assert bits(ours.position(g, 0.1, 0.2, 0.0)) == bits(naive.curved(naive.position(0.1, 0.2, 0.0, d), d))
+        expected = naive.curved(naive.position(0.1, 0.2, 0.0, d), d)
+        assert bits(ours.position(g, 0.1, 0.2, 0.0)) == bits(expected)
 
 
 @pytest.mark.parametrize("point_pixel", (False, True))
@@ -124,7 +128,7 @@ def test_capture_fraction():
 
 @goes_on
 def test_capture_fraction_at_its_limits():
-    """Grazing and backward rays, no absorption, no thickness, overflow: infinities and NaN where the formula has them."""
+    """Grazing and backward rays, no absorption, no thickness, overflow: infinity and NaN as in the formula."""
     for normal in ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0), (1e-300, 0.0, 0.0)):
         for step in (0.0, 1e-4, 1e300):
             for mu in (0.0, 1e3, math.inf, -1e3):
@@ -151,7 +155,8 @@ def test_error_of_the_capture_fraction():
             for n in (layer, layer + 1):
                 depths.append(n * mpmath.mpf(g.layer_step) * mpmath.mpf(g.attenuation) / mpmath.mpf(parallax))
             true = mpmath.exp(-depths[0]) - mpmath.exp(-depths[1])
-        # the exponents are off by 3u relatively, so each exponential by 3u x depth and its own 2u; the difference by u
+        # the exponents are off by 3u relatively, so each exponential by 3u x depth and its own 2u; the
+        # difference by u
         bound = sum((3 * d + 2) * mpmath.exp(-d) for d in depths) * U + U * abs(true)
         worst = max(worst, float(abs(ours.capture_fraction(g, layer, s1) - true) / bound))
     assert 0.01 < worst <= 1

@@ -27,7 +27,8 @@ def versions(kernel):
 def crystal(shape, n_cells=(5.0, 4.0, 3.0), fudge=1.0, reciprocal=None):
     """The record of a crystal."""
     record = prepared_example().scene.crystal
-    return record._replace(shape=layout.SHAPES[shape], n_cells=tuple(float(n) for n in n_cells), fudge=float(fudge),
+    return record._replace(shape=layout.SHAPES[shape], n_cells=tuple(float(n) for n in n_cells),
+                           fudge=float(fudge),
                            reciprocal=record.reciprocal if reciprocal is None else reciprocal)
 
 
@@ -65,9 +66,10 @@ def test_miller_indices():
 
 EDGE = 2.0 ** 31
 NEAREST = [*SPECIAL, 1.5, 2.5, -1.5, -2.5, 0.49999999999999994, -0.49999999999999994, 0.5000000000000001,
-           2.0 ** 52 + 1, 2.0 ** 53, 2.0 ** 63, 2.0 ** 64, -2.0 ** 63, 1e19, EDGE - 1, EDGE - 0.5, EDGE - 0.4, EDGE, -EDGE,
-           EDGE + 0.5, -EDGE + 0.5, -EDGE - 0.4, -EDGE - 0.5, -EDGE - 0.6, -EDGE - 1, -EDGE - 1.5,
-           math.nextafter(EDGE - 0.5, 0), math.nextafter(EDGE - 0.5, math.inf), math.nextafter(-EDGE - 0.5, 0),
+           2.0 ** 52 + 1, 2.0 ** 53, 2.0 ** 63, 2.0 ** 64, -2.0 ** 63, 1e19, EDGE - 1, EDGE - 0.5, EDGE - 0.4,
+           EDGE, -EDGE, EDGE + 0.5, -EDGE + 0.5, -EDGE - 0.4, -EDGE - 0.5, -EDGE - 0.6, -EDGE - 1,
+           -EDGE - 1.5, math.nextafter(EDGE - 0.5, 0), math.nextafter(EDGE - 0.5, math.inf),
+           math.nextafter(-EDGE - 0.5, 0),
            math.nextafter(-EDGE - 0.5, -math.inf), *(n + 0.5 for n in range(-50, 50)),
            *(math.nextafter(n + 0.5, side) for n in range(-20, 20) for side in (-math.inf, math.inf))]
 
@@ -121,8 +123,8 @@ def test_error_of_the_interference_function():
     for _ in range(400):
         x, n = r.uniform(-40.0, 40.0), float(r.choice((2, 5, 50, 5000)))
         true = naive.extended("interference", x, n)
-        # x*n is rounded: u|x n| in the argument of a sine of slope 1, which is off by 2u itself; all over sin(x);
-        # the sine below 2u and the quotient u, relatively
+        # x*n is rounded: u|x n| in the argument of a sine of slope 1, which is off by 2u itself; all over
+        # sin(x); the sine below 2u and the quotient u, relatively
         bound = (abs(x * n) + 2.0) * U / abs(math.sin(x)) + 3.01 * U * abs(true)
         error = abs(ours.grating(x, n) - true)
         worst = max(worst, float(error / bound))
@@ -172,8 +174,8 @@ def test_error_of_the_sphere_transform():
     worst = 0.0
     for _ in range(300):
         x = 10.0 ** r.uniform(-6.0, 4.0)
-        # sin within 2u and /x u on a term up to min(1, 1/x), cos 2u on at most 1, difference and two factors 4u on the
-        # result; all times 3/(x*x), of which x*x is off by u
+        # sin within 2u and /x u on a term up to min(1, 1/x), cos 2u on at most 1, difference and two factors
+        # 4u on the result; all times 3/(x*x), of which x*x is off by u
         size = 3.0 * (3.0 * min(1.0, 1.0 / x) + 2.0) / (x * x)
         true = naive.extended("sphere", x)
         bound = size * U + 4 * U * abs(true)
@@ -189,12 +191,14 @@ def test_lattice_factor(shape):
     r = random.Random(shape)
     for n in range(400):
         record = crystal(shape, [r.choice((1, 1, 2, 3, 8, 50, 5000)) for _ in range(3)],
-                         r.choice((1.0, 0.5, 3.7, 0.0, 1e-3)), tuple(r.uniform(-0.03, 0.03) for _ in range(9)))
+                         r.choice((1.0, 0.5, 3.7, 0.0, 1e-3)),
+                         tuple(r.uniform(-0.03, 0.03) for _ in range(9)))
         close = 10.0 ** r.uniform(-12.0, -0.3)
-        hkl = tuple(r.randint(-30, 30) + r.choice((0.0, 0.5, -0.5, r.uniform(-0.5, 0.5), r.uniform(-close, close)))
-                    for _ in range(3))
+        offsets = [r.choice((0.0, 0.5, -0.5, r.uniform(-0.5, 0.5), r.uniform(-close, close)))
+                   for _ in range(3)]
+        hkl = tuple(r.randint(-30, 30) + offset for offset in offsets)
         expected = bits(oracle_factor(shape, record, hkl))
-        assert [bits(f) for f in our_factors(record, hkl)] == [expected] * len(versions(ours.lattice_factor)), (n, hkl)
+        assert all(bits(f) == expected for f in our_factors(record, hkl)), (n, hkl)
 
 
 @QUIET
@@ -211,10 +215,11 @@ def test_lattice_factor_of_any_index(shape, hkl, n_cells, fudge):
 def test_lattice_factor_of_what_is_not_finite(shape):
     for fudge in (1.0, -1.0, -0.0, math.inf, math.nan, 1e300):
         record = crystal(shape, fudge=fudge)
-        for hkl in ((0.25, math.nan, 1.0), (math.inf, 0.0, 0.0), (1e300, 0.1, 0.2), (0.0, 0.0, 0.0), (0.3, 0.2, 0.1),
-                    (3e9, -3e9, 0.5)):
+        for hkl in ((0.25, math.nan, 1.0), (math.inf, 0.0, 0.0), (1e300, 0.1, 0.2), (0.0, 0.0, 0.0),
+                    (0.3, 0.2, 0.1), (3e9, -3e9, 0.5)):
             near = tuple(float(naive.nearest(x)) for x in hkl)
-            assert bits(ours.lattice_factor(record, hkl, near)) == bits(oracle_factor(shape, record, hkl)), (hkl, fudge)
+            expected = oracle_factor(shape, record, hkl)
+            assert bits(ours.lattice_factor(record, hkl, near)) == bits(expected), (hkl, fudge)
 
 
 def test_top_hat_at_its_edge():
@@ -248,9 +253,10 @@ def test_error_of_the_gaussian_in_ulp():
         # its own nearest point 0, so the differences are exact; the metric is that of the record
         r2 = naive.extended("squared_distance", *hkl, record.n_cells, *stars(record))
         true = naive.extended("gauss", r2, record.n_cells, 1.0)
-        # R2: each component 3 roundings of terms that may cancel (3u of the sum S of their sizes; squared 6u S*S), then
-        # 2 sums, 1 square, 6 products: 9u; /0.63 and *fudge: 2u; so (6 S2 + 11 R2)u/0.63 absolute in the exponent;
-        # exp 1 ulp, three products 1.5 ulp. In ulp of the result: u relative is at most 1 ulp.
+        # R2: each component 3 roundings of terms that may cancel (3u of the sum S of their sizes; squared 6u
+        # S*S), then 2 sums, 1 square, 6 products: 9u; /0.63 and *fudge: 2u; so (6 S2 + 11 R2)u/0.63 absolute
+        # in the exponent; exp 1 ulp, three products 1.5 ulp. In ulp of the result: u relative is at most 1
+        # ulp.
         s2 = sum(sum(abs(d * v[i]) for d, v in zip(hkl, stars(record))) ** 2 for i in range(3)) * 3600.0
         assert ulps(factor, true) <= 1.1 * ((6.0 * s2 + 11.0 * float(r2)) / 0.63 + 2.5 + 1)
 
@@ -261,8 +267,9 @@ def test_error_of_the_square_crystal_in_ulp():
     for _ in range(200):
         hkl = tuple(r.randint(-9, 9) + r.uniform(-0.4, 0.4) for _ in range(3))
         true = naive.extended("square", *hkl, (5, 4, 3))
-        # pi*h is off by 2u relatively (pi and the product), and *N by 1u more. Through cot(x) the relative error of each
-        # sine is (2u x)|cot x| and (3u x N)|cot x N|; each sine 2u, quotient u, and 2 products: 7u per axis
+        # pi*h is off by 2u relatively (pi and the product), and *N by 1u more. Through cot(x) the relative
+        # error of each sine is (2u x)|cot x| and (3u x N)|cot x N|; each sine 2u, quotient u, and 2 products:
+        # 7u per axis
         relative = sum(2.01 * x / abs(math.tan(x)) + 3.01 * x * n / abs(math.tan(x * n)) + 7
                        for x, n in ((math.pi * abs(h), n) for h, n in zip(hkl, (5, 4, 3))))
         if relative * U < 1e-10:  # away from the zeros, where the relative error has no bound
@@ -276,8 +283,9 @@ def test_error_of_the_sphere_in_ulp():
         hkl = tuple(r.uniform(-0.45, 0.45) for _ in range(3))
         x = math.pi * math.sqrt(sum((h * n) ** 2 for h, n in zip(hkl, record.n_cells)))
         true = naive.extended("round", *hkl, record.n_cells, 1.0)
-        # x: squares and sums 6u, halved by the root, root, pi and product 3u: 6u relative, so 6u x in the argument of a
-        # function of slope at most 3(1 + 1/x)/x**2 * (1 + 3/x) in size; then as for the transform itself; four products
+        # x: squares and sums 6u, halved by the root, root, pi and product 3u: 6u relative, so 6u x in the
+        # argument of a function of slope at most 3(1 + 1/x)/x**2 * (1 + 3/x) in size; then as for the
+        # transform itself; four products
         slope = 3.0 * (1.0 + 1.0 / x) * (1.0 + 3.0 / x) / (x * x)
         bound = (6.0 * x * slope + 3.0 * (3.0 / x + 2.0) / (x * x) + 4.0 * 1.0) * 60 * 0.7237 * U
         error = abs(our_factors(record, hkl)[0] - true)

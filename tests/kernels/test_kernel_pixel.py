@@ -10,8 +10,8 @@ import naive
 import numpy as np
 import pytest
 
-from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, factors_for_oracle, image_bits,
-                           oracle_scene, prepared_example, prepared_scene)
+from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, image_bits, oracle_scene,
+                           prepared_example, prepared_scene)
 import numbragg
 from numbragg.kernels import driver_cpu, layout
 from numbragg.kernels.pixel import RECORD_FIELDS
@@ -53,8 +53,8 @@ def rendered(prepared, threads, lanes=True):
     fast_min, fast_max, slow_min, slow_max = prepared.window
     width, height = max(fast_max - fast_min + 1, 0), max(slow_max - slow_min + 1, 0)
     doubles = np.zeros((height * width, 2))
-    driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, interpolating=prepared.interpolating,
-                      threads=threads, lanes=lanes, doubles=doubles)
+    driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
+                      interpolating=prepared.interpolating, threads=threads, lanes=lanes, doubles=doubles)
     return image, doubles.reshape(height, width, 2)
 
 
@@ -109,7 +109,8 @@ def test_random_scenes_reach_every_option():
         for name in ("matrix", "u_matrix", "sources", "mask"):
             note(name, getattr(p, name) is not None)
         note("phi steps", counts.phi_steps > 1)
-        note("phi is zero in a sweep", 0.0 in [p.phi_start + counts.phi_step * n for n in range(1, counts.phi_steps)])
+        note("phi is zero in a sweep", 0.0 in [p.phi_start + counts.phi_step * n
+                                               for n in range(1, counts.phi_steps)])
         note("sweeps differ", not np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows))
         note("mosaic domains", counts.mosaic_domains > 1)
         note("layers", counts.layers > 1)
@@ -138,8 +139,10 @@ LIMITS = {
     "infinite fluence": {"fluence": float("inf")},
     "float32 overflows": {"fluence": 1e45},
     "float32 subnormal": {"fluence": 1e-18},
-    "exactly on the spot": {"convention": "xds", "beam_x": 0.005, "beam_y": 0.005, "n_cells": [7.0, 6.0, 5.0]},
-    "spot in a pixel's middle": {"convention": "adxv", "beam_x": 0.005, "beam_y": 0.003, "polarisation_fraction": 1.0},
+    "exactly on the spot": {"convention": "xds", "beam_x": 0.005, "beam_y": 0.005,
+                            "n_cells": [7.0, 6.0, 5.0]},
+    "spot in a pixel's middle": {"convention": "adxv", "beam_x": 0.005, "beam_y": 0.003,
+                                 "polarisation_fraction": 1.0},
     "sample in the detector": {"distance": 0.0},
     "source without direction": {"sources": np.array([[0.0, 0.0, 0.0, 1.0, 1e-10]])},
     "capture is zero": {"sensor_thickness": 1e-4, "attenuation": 0.0, "oversample": 2},
@@ -157,12 +160,15 @@ LIMITS = {
     "Gaussian underflows": {"shape": "gauss", "fudge": 300.0, "n_cells": [50.0, 50.0, 50.0]},
     "negative fudge": {"shape": "round", "fudge": -1.0},
     "fudge of zero": {"shape": "round", "fudge": 0.0},
-    "axis along the beam": {"convention": "custom", "polarisation_axis": (1.0, 0.0, 0.0), "polarisation_fraction": 1.0,
+    "axis along the beam": {"convention": "custom", "polarisation_axis": (1.0, 0.0, 0.0),
+                            "polarisation_fraction": 1.0,
                             "divergence_h": 0.01},
     "axis that never settles": {"convention": "custom", "polarisation_axis": (0.3, 0.5, 0.7), "oversample": 2,
                                 "oversample_polar": True, "polarisation_fraction": 1.0},
-    "no polarisation axis": {"convention": "custom", "polarisation_axis": (0.0, 0.0, 0.0), "polarisation_fraction": 1.0},
-    "unpolarised, per step": {"unpolarised_factor": True, "oversample_polar": True, "polarisation_fraction": 1.0},
+    "no polarisation axis": {"convention": "custom", "polarisation_axis": (0.0, 0.0, 0.0),
+                             "polarisation_fraction": 1.0},
+    "unpolarised, per step": {"unpolarised_factor": True, "oversample_polar": True,
+                              "polarisation_fraction": 1.0},
 }
 
 
@@ -181,8 +187,9 @@ def test_interpolation_gives_up_between_threads():
     """The first pixel without a margin ends interpolation for all that follow it, whatever the threads."""
     table = np.arange(12 * 8 * 30.0).reshape(12, 8, 30)
     factors = numbragg.StructureFactors.from_array(table, (-6, -4, -15), 7.0)
-    p = Parameters(cell_given=True, cell_lengths=[12.0, 13.0, 14.0], pixels_f=9, pixels_s=8, pixel_size=4e-3, beam_x=1e-3,
-                   beam_y=1e-3, oversample=1, n_cells=[2.0, 3.0, 3.0], misset="angles", misset_angles=[-0.2, 0.0, 0.0])
+    p = Parameters(cell_given=True, cell_lengths=[12.0, 13.0, 14.0], pixels_f=9, pixels_s=8, pixel_size=4e-3,
+                   beam_x=1e-3, beam_y=1e-3, oversample=1, n_cells=[2.0, 3.0, 3.0], misset="angles",
+                   misset_angles=[-0.2, 0.0, 0.0])
     s = oracle_scene(p, factors)
     state = naive.initial_state(s)
     on = []
@@ -194,8 +201,8 @@ def test_interpolation_gives_up_between_threads():
     for threads in (2, 3, 7):
         assert_same(p, factors, threads)
     prepared = prepared_scene(p, factors)
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, np.zeros(prepared.shape, np.float32),
-                                interpolating=True, threads=2)
+    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask,
+                                np.zeros(prepared.shape, np.float32), interpolating=True, threads=2)
     assert outcome.first_out_of_range == (sum(on) % 9, sum(on) // 9)
 
 
@@ -203,15 +210,17 @@ def test_interpolation_gives_up_between_threads():
 
 
 def test_record_holds_the_steps_of_the_oracle():
-    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=5, pixels_s=4, pixel_size=2e-3, oversample=2,
-                   n_cells=[5.0, 4.0, 3.0], misset="angles", misset_angles=[0.1, 0.2, 0.3], phi_start=0.1, phi_steps=2,
-                   oscillation=0.1, polarisation_fraction=0.5, sensor_thickness=1e-4)
+    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=5, pixels_s=4, pixel_size=2e-3,
+                   oversample=2, n_cells=[5.0, 4.0, 3.0], misset="angles", misset_angles=[0.1, 0.2, 0.3],
+                   phi_start=0.1, phi_steps=2, oscillation=0.1, polarisation_fraction=0.5,
+                   sensor_thickness=1e-4)
     factors = draw_factors(1)
     s, prepared = oracle_scene(p, factors), prepared_scene(p, factors)
     state = layout.initial_state(prepared.interpolating)
     record = np.zeros((2 * 4 * 2 + 1, len(RECORD_FIELDS)))
     slow, fast = 2, 3
-    value, total, capture, polar, omega, steps = driver_cpu.trace_pixel(prepared.scene, fast, slow, state, record)
+    traced = driver_cpu.trace_pixel(prepared.scene, fast, slow, state, record)
+    value, total, capture, polar, omega, steps = traced
     assert bits(value) == bits(naive.pixel(s, naive.initial_state(s), slow, fast))
     assert steps == 2 * 4 * 2
     last = None
@@ -219,7 +228,8 @@ def test_record_holds_the_steps_of_the_oracle():
     for row, r in zip(range(steps), (dict(zip(RECORD_FIELDS, row)) for row in record.tolist())):
         layer, rest = divmod(row, 8)
         sub, phi_step = divmod(rest, 2)
-        assert (r["layer"], r["sub_slow"], r["sub_fast"], r["phi_step"]) == (layer, sub // 2, sub % 2, phi_step)
+        numbers = [r[n] for n in ("layer", "sub_slow", "sub_fast", "phi_step")]
+        assert numbers == [layer, sub // 2, sub % 2, phi_step]
         assert r["source"] == r["domain"] == 0
         place = naive.position(naive.subpixel_centre(fast, sub % 2, 2, s.subpixel),
                                naive.subpixel_centre(slow, sub // 2, 2, s.subpixel),
@@ -227,12 +237,14 @@ def test_record_holds_the_steps_of_the_oracle():
         assert bits([r[n] for n in "xyz"]) == bits(place)
         s1, airpath = naive.unitize(place)
         assert bits(r["airpath"]) == bits(airpath)
-        if row < 2:  # made unit again where the polarisation factor is made (Q20), for the sub-pixel's two steps
+        if row < 2:
+            # made unit again with the polarisation factor (Q20), for both steps of the sub-pixel
             omega_here = naive.solid_angle(p.pixel_size, airpath, s.d["close_distance"], False)
             polar_here, _, s1, _ = naive.polarisation_factor(0.5, s.d["beam"], s1, s.d["polarisation"])
         assert bits([r["s1_x"], r["s1_y"], r["s1_z"]]) == bits(s1)
         assert bits([r["solid_angle"], r["polarisation_factor"]]) == bits([omega_here, polar_here])
-        cell = [naive.rotate_axis(s.crystal[n], s.d["spindle"], 0.1 + s.counts["phi"][2] * phi_step) for n in "abc"]
+        cell = [naive.rotate_axis(s.crystal[n], s.d["spindle"], 0.1 + s.counts["phi"][2] * phi_step)
+                for n in "abc"]
         assert bits([[r[f"{n}_{x}"] for x in "xyz"] for n in "abc"]) == bits(cell)
         hkl = [naive.dot(v, [r["q_x"], r["q_y"], r["q_z"]]) for v in cell]
         near = [naive.nearest(x) for x in hkl]
@@ -272,7 +284,8 @@ def package_copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(numbragg.__file__).parent, folder / "numbragg", ignore=ignore)
-    shutil.copytree(Path(driver_cpu.__file__).parent, folder / "numbragg" / "kernels", ignore=ignore, dirs_exist_ok=True)
+    shutil.copytree(Path(driver_cpu.__file__).parent, folder / "numbragg" / "kernels", ignore=ignore,
+                    dirs_exist_ok=True)
     return folder
 
 

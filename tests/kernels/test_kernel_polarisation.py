@@ -55,8 +55,10 @@ def test_singular_directions(fraction):
 @pytest.mark.skipif(INTERPRETED, reason="Python raises where the processor goes on")
 def test_no_numbers():
     nan = (math.nan, 0.0, 1.0)
-    for arguments in ((0.5, nan, (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), (0.5, (1.0, 0.0, 0.0), nan, (0.0, 0.0, 1.0)),
-                      (0.5, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), nan), (math.nan, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    for arguments in ((0.5, nan, (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+                      (0.5, (1.0, 0.0, 0.0), nan, (0.0, 0.0, 1.0)),
+                      (0.5, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), nan),
+                      (math.nan, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
                       (math.inf, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))):
         found, expected = both(*arguments)
         assert found[0] == expected, arguments
@@ -78,7 +80,8 @@ def test_without_polarisation_the_factor_needs_no_axis():
         s0, s1, axis = (unit(vector(r))[0] for _ in range(3))
         value = polarisation_factor(0.0, s0, s1, axis)
         c = naive.dot(s0, s1)
-        # c*c within u, then 1 + cos**2 within u; what is taken away is 0*(1 - cos**2), exactly 0: 2 u of at most 1
+        # c*c within u, then 1 + cos**2 within u; what is taken away is 0*(1 - cos**2), exactly 0: 2 u of at
+        # most 1
         assert abs(value - math.fsum((1.0, c * c)) / 2) <= 2 * U
         assert value == polarisation_factor(0.0, s0, s1, (0.0, 0.0, 0.0))
 
@@ -91,9 +94,10 @@ def test_error():
         s0, s1, axis = (unit(vector(r))[0] for _ in range(3))
         true = naive.extended("polarisation", fraction, s0, s1, axis)
         sin_axis, sin_two_theta = (naive.magnitude(naive.cross(v, s0)) for v in (axis, s1))
-        # all three are unit vectors to 4u, which the truth divides out: 8u in cos, 16u in cos**2, halved. The angle psi:
-        # b is a cross product (5u absolute) over sin_axis, made unit (4u); so is e; each dot product 3u more; the angle
-        # is off by 16u over the two sines, its doubled cosine by twice that times sin**2, halved; last sums 4u
+        # all three are unit vectors to 4u, which the truth divides out: 8u in cos, 16u in cos**2, halved. The
+        # angle psi: b is a cross product (5u absolute) over sin_axis, made unit (4u); so is e; each dot
+        # product 3u more; the angle is off by 16u over the two sines, its doubled cosine by twice that times
+        # sin**2, halved; last sums 4u
         bound = (8 + 16 / (sin_axis * sin_two_theta) * sin_two_theta ** 2 + 8) * U
         worst = max(worst, float(abs(polarisation_factor(fraction, s0, s1, axis) - true) / bound))
     assert 0.01 < worst <= 1

@@ -28,7 +28,8 @@ def padded_table():
     """Amplitudes of both signs; the padding holds numbers that would be noticed."""
     r = random.Random(1)
     shape = tuple(high - low + 2 for low, high in zip(LOW, HIGH))
-    table = np.array([r.gauss(0.0, 1.0) * 10.0 ** r.randint(-3, 3) for _ in range(math.prod(shape))]).reshape(shape)
+    table = np.array([r.gauss(0.0, 1.0) * 10.0 ** r.randint(-3, 3)
+                      for _ in range(math.prod(shape))]).reshape(shape)
     table[-1], table[:, -1], table[:, :, -1] = 1e30, 1e31, 1e32
     return table
 
@@ -36,7 +37,8 @@ def padded_table():
 TABLE = padded_table()
 ROWS = TABLE.tolist()
 LOOKUP = layout.Lookup(table=TABLE, minimum=LOW, maximum=HIGH, filled=True, default=7.5)
-EMPTY = layout.Lookup(table=np.zeros((1, 1, 1)), minimum=(0, 0, 0), maximum=(-1, -1, -1), filled=False, default=-2.5)
+EMPTY = layout.Lookup(table=np.zeros((1, 1, 1)), minimum=(0, 0, 0), maximum=(-1, -1, -1), filled=False,
+                      default=-2.5)
 
 
 # -- nearest entry
@@ -60,7 +62,8 @@ def test_nearest_entry_far_away(version):
         for axis in range(3):
             near = [0.0, 5.0, -15.0]
             near[axis] = far
-            assert version(LOOKUP, tuple(near)) == 7.5 == naive.nearest_f(*map(int, near), ROWS, LOW, HIGH, 7.5)
+            assert version(LOOKUP, tuple(near)) == 7.5
+            assert naive.nearest_f(*map(int, near), ROWS, LOW, HIGH, 7.5) == 7.5
     assert version(LOOKUP, (-0.0, 5.0, -15.0)) == TABLE[3, 1, 5]
 
 
@@ -74,7 +77,8 @@ def test_margin_at_its_limits(version):
     for axis, (low, high) in enumerate(zip(LOW, HIGH)):
         for limit, inward in ((low + 2.0, math.inf), (high - 2.0, -math.inf)):
             for x, inside in ((limit, True), (math.nextafter(limit, inward), True),
-                              (limit - math.copysign(1e-9, inward), False), (limit - math.copysign(1.0, inward), False)):
+                              (limit - math.copysign(1e-9, inward), False),
+                              (limit - math.copysign(1.0, inward), False)):
                 hkl = list(middle)
                 hkl[axis] = x
                 assert naive.interpolable(*hkl, LOW, HIGH) is inside, (axis, x)
@@ -121,7 +125,8 @@ def cubics(x, values):
 def test_cubic():
     r = random.Random(2)
     for _ in range(1000):
-        x = r.choice((-1, 0, 3, -200, 10 ** 6, r.randint(-5000, 5000))) + r.choice((0.0, 0.5, r.random(), r.random()))
+        x = r.choice((-1, 0, 3, -200, 10 ** 6, r.randint(-5000, 5000)))
+        x += r.choice((0.0, 0.5, r.random(), r.random()))
         values = [r.choice((0.0, r.gauss(0.0, 10.0 ** r.randint(-30, 30)))) for _ in range(4)]
         expected = naive.polynomial(x, [math.floor(x) + n for n in (-1.0, 0.0, 1.0, 2.0)], values)
         # -0.0 and 0.0 are one amplitude: the lanes' form makes some zeros of the other sign
@@ -168,14 +173,16 @@ def test_error_of_interpolation():
     for _ in range(60):
         hkl = tuple(r.uniform(low + 2, high - 2) for low, high in zip(LOW, HIGH))
         nodes = [[math.floor(x) + n for n in (-1, 0, 1, 2)] for x in hkl]
-        values = [[[ROWS[h - LOW[0]][k - LOW[1]][m - LOW[2]] for m in nodes[2]] for k in nodes[1]] for h in nodes[0]]
+        values = [[[ROWS[h - LOW[0]][k - LOW[1]][m - LOW[2]] for m in nodes[2]] for k in nodes[1]]
+                  for h in nodes[0]]
         with mpmath.workdps(50):
             true = true_cubic(hkl[0], nodes[0], [true_cubic(hkl[1], nodes[1], [
                 true_cubic(hkl[2], nodes[2], row) for row in plane]) for plane in values])
         largest = max(abs(v) for plane in values for row in plane for v in row)
-        # one cubic: the four terms have sizes of at most 1.25 M in all (Lebesgue's constant of four nodes); each is off by
-        # 3u of its differences, 3 products and a quotient, 7u, and 3 sums follow: 10u x 1.25 M. Each of the three levels
-        # adds this, and carries values and errors on up to 1.25 times larger: 3 x 10u x 1.25^3 M
+        # one cubic: the four terms have sizes of at most 1.25 M in all (Lebesgue's constant of four nodes);
+        # each is off by 3u of its differences, 3 products, a quotient, 7u, and 3 sums follow: 10u x 1.25 M.
+        # Each of the three levels adds this, and carries values and errors on up to 1.25 times larger:
+        # 3 x 10u x 1.25^3 M
         bound = 3 * 10 * U * 1.25 ** 3 * largest
         worst = max(worst, float(abs(ours.interpolated_f(LOOKUP, hkl) - true) / bound))
     assert 0.001 < worst <= 1

@@ -21,8 +21,8 @@ QUIET = settings(derandomize=True, deadline=None, max_examples=150)
 
 def products(x, y, axis, s, c, angle, u):
     """All functions that kernels use, of one set of arguments."""
-    return (ours.dot(x, y), ours.cross(x, y), ours.magnitude(x), ours.unit(x), ours.rotate_axis_sc(x, axis, s, c),
-            ours.rotate_axis(x, axis, angle), ours.rotate_matrix(x, u))
+    return (ours.dot(x, y), ours.cross(x, y), ours.magnitude(x), ours.unit(x),
+            ours.rotate_axis_sc(x, axis, s, c), ours.rotate_axis(x, axis, angle), ours.rotate_matrix(x, u))
 
 
 compiled_products = numba.njit(error_model="numpy")(products)
@@ -78,8 +78,8 @@ def test_rotation_about_the_three_axes(v, angles):
 
 
 def test_rotation_about_the_three_axes_keeps_signs_of_zero_and_infinities():
-    for v in ((-0.0, 0.0, -0.0), (0.0, -0.0, 0.0), (math.inf, 1.0, 2.0), (1.0, -math.inf, 2.0), (1.0, 2.0, math.inf),
-              (math.nan, 0.0, 1.0)):
+    for v in ((-0.0, 0.0, -0.0), (0.0, -0.0, 0.0), (math.inf, 1.0, 2.0), (1.0, -math.inf, 2.0),
+              (1.0, 2.0, math.inf), (math.nan, 0.0, 1.0)):
         for angles in ((0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.0, -0.1, 0.0), (0.0, 0.0, 0.2), (0.3, 0.2, 0.1)):
             assert bits(ours.rotate_xyz(v, angles)) == bits(naive.rotate(v, *angles))
 
@@ -108,8 +108,9 @@ def test_error_of_a_rotation():
             along, across = naive.dot(*exact) * (1 - c), naive.cross(exact[1], exact[0])
             true = [exact[1][i] * along + exact[0][i] * c + across[i] * s for i in range(3)]
         got = ours.rotate_axis(v, axis, angle)
-        # per component: axis.v 3u, 1-cos 3u on a number up to 2, products and sums 4u more: 10u on a term up to 2|v|;
-        # v cos 3u, cross 2u + sin 2u + product u: 5u; the two sums 2u of at most 4|v|: 20 + 3 + 5 + 8 = 36
+        # per component: axis.v 3u, 1-cos 3u on a number up to 2, products and sums 4u more: 10u on a term up
+        # to 2|v|; v cos 3u, cross 2u + sin 2u + product u: 5u; the two sums 2u of at most 4|v|:
+        # 20 + 3 + 5 + 8 = 36
         bound = 36 * U * naive.magnitude(v)
         worst = max(worst, max(abs(a - b) for a, b in zip(got, true)) / bound)
     assert 0.01 < worst <= 1
