@@ -19,6 +19,9 @@ __all__ = ["Run", "Spent", "c_binary", "c_facts", "emit", "facts", "pair_ratios"
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Wall times count where other programs used less than this part of one core meanwhile.
+QUIET = 0.1
+
 
 @dataclass
 class Spent:
@@ -26,9 +29,35 @@ class Spent:
 
     cpu: float
     wall: float
+    others: float = 0.0  # part of one core that other programs used meanwhile
 
     def __sub__(self, other):
-        return Spent(self.cpu - other.cpu, self.wall - other.wall)
+        return Spent(self.cpu - other.cpu, self.wall - other.wall, max(self.others, other.others))
+
+
+class _Clock:
+    """Time since it was made."""
+
+    def __init__(self):
+        self.busy, self.wall = _busy(), time.perf_counter()
+
+    def read(self, cpu, in_all):
+        """`Spent`, given the CPU time that counts and all CPU time that is ours."""
+        wall = time.perf_counter() - self.wall
+        busy = _busy()
+        others = 0.0 if busy is None else max(0.0, (busy - self.busy - in_all) / wall)
+        return Spent(cpu, wall, others)
+
+
+def _busy():
+    """Seconds that all processors together were busy, or None where the system does not say."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+    except OSError:
+        return None
+    # without the two that count idle time; time stolen by the host is time that others used
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -43,10 +72,12 @@ class Run:
 
 def spent(function, repeats=1):
     """Time that a function takes in this process, all its threads counted: `Spent`, and what it returned."""
-    cpu, wall = time.process_time(), time.perf_counter()
+    clock, cpu = _Clock(), time.process_time()
     for _ in range(repeats):
         result = function()
-    return Spent((time.process_time() - cpu) / repeats, (time.perf_counter() - wall) / repeats), result
+    cpu = time.process_time() - cpu
+    whole = clock.read(cpu, cpu)
+    return Spent(whole.cpu / repeats, whole.wall / repeats, whole.others), result
 
 
 # -- programs
@@ -69,16 +100,16 @@ def run_program(command, folder=None, environment=None, check=True):
     -------
     Run
     """
-    start = time.perf_counter()
+    clock = _Clock()
     with subprocess.Popen(command, cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
+        taken = clock.read(usage.ru_utime, usage.ru_utime + usage.ru_stime)
         process.returncode = os.waitstatus_to_exitcode(status)
     if check and process.returncode != 0:
         raise RuntimeError(f"{Path(command[0]).name}: exit status {process.returncode}: {output[-500:]}")
-    return Run(Spent(usage.ru_utime, wall), usage.ru_maxrss * 1024, process.returncode, output)
+    return Run(taken, usage.ru_maxrss * 1024, process.returncode, output)
 
 
 def python_program(*words):
@@ -110,14 +141,18 @@ def c_facts(path):
 
 
 def pair_ratios(theirs, ours, clock="cpu"):
-    """Ratio of each pair of `Spent`: how many times ours is faster."""
-    return [getattr(a, clock) / getattr(b, clock) for a, b in zip(theirs, ours)]
+    """Ratio of each pair of `Spent`: how many times ours is faster.
+
+    Of wall times, pairs count that other programs did not disturb; there may be none.
+    """
+    return [getattr(a, clock) / getattr(b, clock) for a, b in zip(theirs, ours)
+            if clock == "cpu" or max(a.others, b.others) < QUIET]
 
 
 def quartiles(values):
-    """Lower quartile, median and upper quartile."""
+    """Lower quartile, median and upper quartile; nothing of nothing."""
     if len(values) < 2:
-        return [values[0]] * 3
+        return list(values) * 3
     return statistics.quantiles(values, n=4, method="inclusive")
 
 
@@ -172,10 +207,12 @@ def facts():
 
 
 def emit(record, output=None):
-    """Print a record as one JSON line, with machine, versions and date; append it to a file as well."""
+    """Print a record as one JSON line, with machine, versions and date, append it to a file; the whole record."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    line = json.dumps({**record, **facts(), "date": now.strftime("%Y-%m-%d")}, allow_nan=False)
+    record = {**record, **facts(), "date": now.strftime("%Y-%m-%d")}
+    line = json.dumps(record, allow_nan=False)
     print(line, flush=True)
     if output is not None:
         with open(output, "a", encoding="utf-8") as file:
             file.write(line + "\n")
+    return record

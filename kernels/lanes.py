@@ -15,7 +15,7 @@ import functools
 
 import numpy as np
 
-from .certificate import float32_is_certain
+from .certificate import LARGEST_FACTOR, SMALLEST_PATH, float32_is_certain, half_width
 from .compilation import inlined, jit
 from .elementary import C_EXP_ZERO_BELOW
 from .geometry import capture_fraction, position, solid_angle, sub_pixel_centre
@@ -38,14 +38,14 @@ BLOCK = 128
 
 # -- rows of the scratch array
 (FAST, SLOW, SUM, BUDGET, POLAR, OMEGA, CAPTURE, WEIGHT, BAD, S1X, S1Y, S1Z, QX, QY, QZ, SQUARED, SPREAD,
- INDEX) = [row * BLOCK for row in range(18)]
-_WEIGHTS = 18 * BLOCK  # of the interpolation: four rows for each index
-SCRATCH_SIZE = 30 * BLOCK
+ INDEX, OUT) = [row * BLOCK for row in range(19)]
+_WEIGHTS = 19 * BLOCK  # of the interpolation: four rows for each index
+SCRATCH_SIZE = 31 * BLOCK
 
 # -- why a pixel is handed to the strict evaluator (values of a flag; 0: its bits are certain)
-_DOUBTFUL, _OUT_OF_MARGIN, _NEGATIVE = 1, 2, 3
+_DOUBTFUL, _OUT_OF_MARGIN, _FACTOR = 1, 2, 3
 REASONS = {_DOUBTFUL: "rounding in doubt", _OUT_OF_MARGIN: "interpolation out of range",
-           _NEGATIVE: "negative factor"}
+           _FACTOR: "factor negative or out of range"}
 
 
 @inlined
@@ -78,6 +78,7 @@ def _enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
         scratch[S1X + i] = s1[0]
         scratch[S1Y + i] = s1[1]
         scratch[S1Z + i] = s1[2]
+        scratch[BAD + i] = _FACTOR if airpath < SMALLEST_PATH else scratch[BAD + i]
         omega = scratch[OMEGA + i]
         again = solid_angle(geometry, airpath)
         scratch[OMEGA + i] = again if omega == 0.0 or sampling.oversample_omega else omega
@@ -120,18 +121,28 @@ def _enter_source(scene, source, axis, n, scratch):
 
 
 @inlined
+def _usable(factor):
+    """Whether a factor keeps the terms of a sum from cancelling and from overflowing."""
+    return 0.0 <= factor < LARGEST_FACTOR
+
+
+@inlined
 def _enter_weights(sampling, n, scratch):
-    """Factors that are multiplied at every step; a negative one spoils the lane."""
+    """Factors that are multiplied at every step; one out of range spoils the lane."""
     for i in range(n):
         weight = scratch[WEIGHT + i]
+        usable = True
         if sampling.oversample_thick:
+            usable = usable and _usable(scratch[CAPTURE + i])
             weight = weight * scratch[CAPTURE + i]
         if sampling.oversample_polar:
+            usable = usable and _usable(scratch[POLAR + i])
             weight = weight * scratch[POLAR + i]
         if sampling.oversample_omega:
+            usable = usable and _usable(scratch[OMEGA + i])
             weight = weight * scratch[OMEGA + i]
-        if weight < 0.0:
-            scratch[BAD + i] = _NEGATIVE
+        if not usable:
+            scratch[BAD + i] = _FACTOR
         scratch[WEIGHT + i] = weight
 
 
@@ -161,21 +172,37 @@ def _enter_weights_of(x, row, i, scratch):
 @inlined
 def _enter_cubic(shape, lookup, grid, skip_zero, hkl, i, scratch):
     """Where the sixty-four neighbours are, their weights, and whether all are there."""
-    low, high = lookup.minimum, lookup.maximum
-    # the C program tests this where its lattice factor is not 0
-    tested = scratch[SQUARED + i] != 0.0
+    low, last = lookup.minimum, grid.last
+    # the C program tests this where its lattice factor is not 0; to test too often does no harm
+    tested = True
     if shape == GAUSS:
         tested = not scratch[SPREAD + i] < C_EXP_ZERO_BELOW
+    elif shape == TOPHAT:
+        tested = scratch[SQUARED + i] != 0.0
     out = (tested or not skip_zero) and not within_margin(lookup, hkl)
-    scratch[BAD + i] = _OUT_OF_MARGIN if out else scratch[BAD + i]
+    scratch[OUT + i] = 1.0 if out else scratch[OUT + i]
     # limited so that every look-up is inside, whatever becomes of the pixel
-    h = _within(np.floor(hkl[0]) - 1.0 - low[0], 0.0, high[0] - low[0] - 2.0)
-    k = _within(np.floor(hkl[1]) - 1.0 - low[1], 0.0, high[1] - low[1] - 2.0)
-    l = _within(np.floor(hkl[2]) - 1.0 - low[2], 0.0, high[2] - low[2] - 2.0)
+    h = _within(np.floor(hkl[0]) - 1.0 - low[0], 0.0, last[0])
+    k = _within(np.floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
+    l = _within(np.floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
     scratch[INDEX + i] = (h * grid.row_h + k) * grid.row_k + l
     _enter_weights_of(hkl[0], 0, i, scratch)
     _enter_weights_of(hkl[1], 4, i, scratch)
     _enter_weights_of(hkl[2], 8, i, scratch)
+
+
+@inlined
+def _scales(sampling, zero, capture, polar, omega):
+    """Whether the last factors leave the bound and the sign of the rounded value alone.
+
+    Where the value rounds to zero a negative factor makes the sign of that zero depend on whether
+    the strict sum is quite 0.
+    """
+    if not (abs(capture) < LARGEST_FACTOR and abs(polar) < LARGEST_FACTOR and abs(omega) < LARGEST_FACTOR):
+        return False
+    negative = ((capture < 0.0 and not sampling.oversample_thick) or (polar < 0.0 and not sampling.oversample_polar)
+                or (omega < 0.0 and not sampling.oversample_omega))
+    return not (zero and negative)
 
 
 def _make_factors(shape, cubic, about):
@@ -211,6 +238,16 @@ def _make_factors(shape, cubic, about):
                 scratch[INDEX + i] = h * grid.stride_h + k * grid.stride_k + l
 
     return factors
+
+
+@inlined
+def _leave_source(per_step, n, scratch):
+    """Hand over the lanes that an index of this source brought out of the table."""
+    for i in range(n):
+        # a weight of 0 marks a lane beyond the resolution limit, unless other factors are in it
+        if scratch[OUT + i] != 0.0 and (per_step or scratch[WEIGHT + i] != 0.0):
+            scratch[BAD + i] = _OUT_OF_MARGIN
+        scratch[OUT + i] = 0.0
 
 
 def _make_add_nearest(shape):
@@ -287,6 +324,7 @@ def lane_kernel(shape, cubic, about):
                 scratch[POLAR + i] = 1.0 if beam.unpolarised_factor else 0.0
                 scratch[OMEGA + i] = 0.0
                 scratch[BAD + i] = 0.0
+                scratch[OUT + i] = 0.0
             for layer in range(geometry.layers):
                 for i in range(n):
                     scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0
@@ -306,16 +344,20 @@ def lane_kernel(shape, cubic, about):
                                         add_cubic(grid, weighted, n, scratch)
                                     else:
                                         add_nearest(grid, weighted, n, scratch)
+                            if cubic:
+                                _leave_source(per_step, n, scratch)
             for i in range(n):
                 capture, polar, omega = scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]
                 value = photons(sampling, scratch[SUM + i], capture, polar, omega)
                 spread = photons(sampling, bound.spread * scratch[BUDGET + i] + bound.smallest, capture, polar, omega)
-                half_width = abs(value) * bound.relative + abs(spread)
+                within = half_width(bound, value, spread)
                 slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
                 index = (slow - place[1]) * place[2] + fast - place[0] - start
                 if scratch[BAD + i] != 0.0:
                     flags[index] = np.uint8(scratch[BAD + i])
-                elif float32_is_certain(value, half_width):
+                elif not _scales(sampling, np.float32(value) == 0.0, capture, polar, omega):
+                    flags[index] = _FACTOR
+                elif float32_is_certain(value, within):
                     flags[index] = 0
                     if image.shape[0] > 0:
                         image[slow, fast] = np.float32(0.0 + value)
@@ -323,6 +365,6 @@ def lane_kernel(shape, cubic, about):
                     flags[index] = _DOUBTFUL
                 if doubles.shape[0] > 0:
                     doubles[index, 0] = value
-                    doubles[index, 1] = half_width
+                    doubles[index, 1] = within
 
     return lane_pixels

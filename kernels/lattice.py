@@ -18,8 +18,7 @@ from .primitives import c_exp, c_sin, divided, sincos
 
 __all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down", "squared_distance",
            "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane", "gauss_exponent",
-           "HOPELESS", "SPHERE_VOLUME_ROOT",
-           "GAUSS_WIDTH", "TOPHAT_LIMIT", "OUT_OF_RANGE"]
+           "SPHERE_VOLUME_ROOT", "GAUSS_WIDTH", "TOPHAT_LIMIT", "OUT_OF_RANGE"]
 
 #: What a C program on x86-64 gets when it converts NaN or a number beyond int to int.
 OUT_OF_RANGE = -2147483648
@@ -127,11 +126,8 @@ def lattice_factor(crystal, hkl, nearest):
 
 # -- lane forms: the squared lattice factor
 
-#: A spread that leaves no pixel certain.
-HOPELESS = 1e280
-
-#: Denominators below this are not used (the result is not a number).
-_SMALLEST_DENOMINATOR = 1e-280
+#: Denominators below this are not used (the result is not a number); above, no numerator is denormal.
+_SMALLEST_DENOMINATOR = 1e-240
 
 
 @inlined
@@ -173,7 +169,7 @@ def sphere_lane(crystal, hkl, nearest):
     """Squared lattice factor of the sphere, and the factor of its absolute error.
 
     The difference of sin(x)/x and cos(x) has zeros, so its error is absolute: the square is wrong
-    by at most SPHERE_DIFFERENCE_BOUND u times the second result.
+    by at most SPHERE_DIFFERENCE_BOUND u times the second result.  Not a number below SPHERE_SMALLEST.
     """
     na, nb, nc = crystal.n_cells
     r = squared_radius(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
@@ -183,7 +179,7 @@ def sphere_lane(crystal, hkl, nearest):
     scale = na * nb * nc * SPHERE_VOLUME_ROOT * 3.0 * inverse * inverse
     scale = scale * scale
     spread = scale * (2.0 * abs(difference) + SPHERE_DIFFERENCE_BOUND * 2.0 ** -53)
-    return scale * difference * difference, (spread if x >= SPHERE_SMALLEST else HOPELESS)
+    return (scale * difference * difference if x >= SPHERE_SMALLEST else np.nan), spread
 
 
 @inlined

@@ -110,9 +110,10 @@ class Grid(NamedTuple):
     high: tuple
     stride_h: float
     stride_k: float
-    amplitudes: np.ndarray  # the amplitudes themselves, flat, without border
+    amplitudes: np.ndarray  # the amplitudes themselves, flat, without border, at least four along each axis
     row_h: int  # k per h, and l per k, of the amplitudes
     row_k: int
+    last: tuple  # last places of four neighbours along h, k, l, as floats
 
 
 def squared_grid(lookup):
@@ -128,11 +129,16 @@ def squared_grid(lookup):
     """
     if not lookup.filled:
         return Grid(np.array([lookup.default * lookup.default]), (0.0,) * 3, (0.0,) * 3, 0.0, 0.0,
-                    lookup.table.reshape(-1), 1, 1)
+                    lookup.table.reshape(-1), 1, 1, (0.0,) * 3)
     extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
     squares = np.full(extents, lookup.default * lookup.default)
     inner = lookup.table[:-1, :-1, :-1]
     np.multiply(inner, inner, out=squares[1:-1, 1:-1, 1:-1])
+    amplitudes = lookup.table
+    if min(amplitudes.shape) < 4:
+        # nothing is inside the margin, but lanes look before they are told
+        amplitudes = np.pad(amplitudes, [(0, max(4 - n, 0)) for n in amplitudes.shape])
     return Grid(squares.reshape(-1), tuple(float(low - 1) for low in lookup.minimum),
                 tuple(float(high + 1) for high in lookup.maximum), float(extents[1] * extents[2]), float(extents[2]),
-                lookup.table.reshape(-1), lookup.table.shape[1], lookup.table.shape[2])
+                amplitudes.reshape(-1), amplitudes.shape[1], amplitudes.shape[2],
+                tuple(float(n - 4) for n in amplitudes.shape))

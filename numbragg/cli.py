@@ -6,10 +6,10 @@ import sys
 __all__ = ["main"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
-COMMANDS = {"demo": "demo"}
+COMMANDS = {"demo": "demo", "selftest": "selftest"}
 
 #: Subcommands that are planned and not there.
-PLANNED = ("compare", "trace", "plateau", "view", "selftest", "campaign")
+PLANNED = ("compare", "trace", "plateau", "view", "campaign")
 
 USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.hkl -matrix A.mat -lambda 1 -N 10, "
          "or try: numbragg --help, numbragg demo")

@@ -12,27 +12,28 @@ import random
 
 import numpy as np
 
-from .kernels.layout import Lookup
 from .parameters import Parameters
 from .placement import CONVENTIONS
+from .random_tables import draw_limit, draw_table
 from .scene import prepare
+from .scene_options import options_of
 from .structure_factors import StructureFactors
 
 __all__ = ["RandomScene", "random_scene", "MOST_STEPS"]
 
 #: No scene has more steps in a pixel.
 MOST_STEPS = 400
-#: Nor a table of more structure factors.
-MOST_FACTORS = 300_000
+
+VECTORS = ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis", "spindle_axis", "twotheta_axis")
 
 
 @dataclass(slots=True)
 class RandomScene:
-    """A scene, ready to be rendered, and what is special about it."""
+    """A scene, ready to be rendered, and the names of the options that it uses (`scene_options`)."""
 
     name: str
     prepared: object
-    options: set
+    options: frozenset
 
 
 def _spread(r, low, high):
@@ -79,31 +80,24 @@ def _rotation(r):
 
 
 def _draw_orientation(p, r):
-    kind = r.choice(("aligned", "U matrix", "misset angles", "misset angles", "random misset"))
+    kind = r.choice(("aligned", "aligned", "U matrix", "angles", "angles", "random"))
     if kind == "U matrix":
         p.u_matrix = _rotation(r)
-    elif kind == "misset angles":
-        p.misset, p.misset_angles = "angles", [r.uniform(-math.pi, math.pi) for _ in range(3)]
-    elif kind == "random misset":
-        p.misset, p.misset_seed = "random", r.randrange(1, 2 ** 31)
+    elif kind == "angles":
+        p.misset, p.misset_angles = kind, [r.uniform(-math.pi, math.pi) for _ in range(3)]
+    elif kind == "random":
+        p.misset, p.misset_seed = kind, r.randrange(1, 2 ** 31)
 
 
 def _draw_size(p, r):
-    kind = r.choice(("one cell", "few cells", "few cells", "tens of cells", "tens of cells", "1000 cells or more",
-                     "mixed numbers of cells", "mixed numbers of cells", "sample size"))
-    if kind == "one cell":
-        n = [1, 1, 1]
-    elif kind == "few cells":
-        n = [r.randint(1, 8) for _ in range(3)]
-    elif kind == "tens of cells":
-        n = [r.randint(8, 99) for _ in range(3)]
-    elif kind == "1000 cells or more":
-        n = [r.randint(1000, 5000) for _ in range(3)]
-    else:
-        n = [round(_spread(r, 1.0, 5000.0)) for _ in range(3)]
+    kind = r.choice(("one", "few", "few", "tens", "tens", "thousands", "mixed", "mixed", "sample"))
+    low, high = {"one": (1, 1), "few": (1, 8), "tens": (8, 99), "thousands": (1000, 5000),
+                 "mixed": (1, 5000), "sample": (1, 100)}[kind]
+    n = [round(_spread(r, low, high)) for _ in range(3)]
+    if kind == "mixed":
         n[r.randrange(3)] = 1
     p.n_cells = [float(v) for v in n]
-    if kind == "sample size":
+    if kind == "sample":
         p.sample_size = [_spread(r, 1e-9, 1e-6) for _ in range(3)]
 
 
@@ -115,31 +109,24 @@ def _draw_shape(p, r):
         p.fudge = _spread(r, 0.1, 3000.0) * (2.0 * length / math.prod(p.n_cells)) ** 2
     elif r.random() < 0.3:
         p.fudge = _spread(r, 1e-3, 1e3)
-    if p.fudge != 1.0:
 
 
 # -- beam
 
 
 def _draw_beam(p, r):
-    kind = r.choice(("short", "ordinary", "ordinary", "long"))
-    low, high = {"short": (0.1, 0.6), "ordinary": (0.6, 2.0), "long": (2.0, 10.0)}[kind]
+    low, high = r.choice(((0.1, 0.6), (0.6, 2.0), (0.6, 2.0), (2.0, 10.0)))
     p.wavelength = _spread(r, low, high) * 1e-10
-    kind = r.choice(("default fluence",) * 5 + ("tiny fluence", "huge fluence", "flux"))
-    if kind == "tiny fluence":
+    fluence = r.choice((None, None, None, None, "tiny", "huge", "flux"))
+    if fluence == "tiny":
         p.fluence = _spread(r, 1e-20, 1e8)
-    elif kind == "huge fluence":
+    elif fluence == "huge":
         p.fluence = _spread(r, 1e38, 1e70)
-    elif kind == "flux":
+    elif fluence == "flux":
         p.flux, p.exposure, p.beam_size = _spread(r, 1e8, 1e14), _spread(r, 1e-3, 1e2), _spread(r, 1e-6, 1e-3)
-    kind = r.choice(("unpolarised", "polarised", "polarised", "fully polarised", "polarised beyond 1", "nopolar"))
-    if kind == "polarised":
-        p.polarisation_fraction = r.uniform(-1.0, 1.0)
-    elif kind == "fully polarised":
-        p.polarisation_fraction = _sign(r)
-    elif kind == "polarised beyond 1":
-        p.polarisation_fraction = _sign(r) * r.uniform(1.0, 1.6)
-    p.unpolarised_factor = kind == "nopolar"
+    p.polarisation_fraction = r.choice((0.0, r.uniform(-1.0, 1.0), r.uniform(-1.0, 1.0), _sign(r),
+                                        _sign(r) * r.uniform(1.0, 1.6)))
+    p.unpolarised_factor = r.random() < 0.2
     if r.random() < 0.12:
         p.water_size = _spread(r, 1e-7, 1e-4)
 
@@ -150,43 +137,39 @@ def _draw_beam(p, r):
 def _draw_detector(p, r):
     p.convention = r.choice((*CONVENTIONS, "custom"))
     p.pivot = r.choice(("beam", "sample"))
-    p.pixels_f, p.pixels_s = r.randint(40, 80), r.randint(40, 80)
+    p.pixels_f, p.pixels_s = r.randint(50, 80), r.randint(50, 80)
     if r.random() < 0.12:
         p.pixels_f, p.pixels_s = r.randint(200, 400), r.randint(200, 400)
         fast, slow = r.randint(0, 130), r.randint(0, 130)
-        p.roi = [fast, fast + r.randint(40, 69), slow, slow + r.randint(40, 69)]
+        p.roi = [fast, fast + r.randint(50, 69), slow, slow + r.randint(50, 69)]
     p.pixel_size = _spread(r, 1e-5, 5e-3)
     p.distance = _spread(r, 0.01, 1.0)
-           else "ordinary distance")
     if r.random() < 0.4:
         p.beam_x, p.beam_y = (p.pixel_size * r.uniform(-60.0, 140.0) for _ in range(2))
-    elif r.random() < 0.15:
+    if r.random() < 0.15:
         p.origin_x, p.origin_y = (r.uniform(-60.0, 140.0) for _ in range(2))
-    if r.random() < 0.1:
-        p.close_distance = _sign(r) * p.distance * r.uniform(0.8, 1.0)
+    if r.random() < 0.12:
+        p.close_distance = r.choice((1.0, 1.0, -1.0)) * p.distance * r.uniform(0.8, 1.0)
     if r.random() < 0.3:
         p.rotation_x, p.rotation_y, p.rotation_z = (r.uniform(-0.6, 0.6) for _ in range(3))
     if r.random() < 0.2:
         p.twotheta = r.uniform(-1.6, 1.6)
     if p.convention == "custom":
-        for name in ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis", "spindle_axis",
-                     "twotheta_axis"):
+        for name in VECTORS:
             scale = r.choice((1.0, 1.0, 3.0))
             setattr(p, name, tuple(scale * x + r.uniform(-0.2, 0.2) for x in getattr(p, name)))
-    if r.random() < 0.1:
-        p.curved = True
-    if r.random() < 0.1:
-        p.point_pixel = True
+    p.curved = r.random() < 0.12
+    p.point_pixel = r.random() < 0.12
     if r.random() < 0.12:
         share = r.random()
-        p.mask = (np.random.RandomState(r.getrandbits(32)).random_sample((p.pixels_s, p.pixels_f)) < share) * 1
+        p.mask = np.random.RandomState(r.getrandbits(32)).random_sample((p.pixels_s, p.pixels_f)) < share
 
 
-# -- what is summed
+# -- what is summed; each returns the number of steps that it takes of those that there is room for
 
 
 def _draw_sub_pixels(p, r, room):
-    p.oversample = max(n for n in (1, r.choice((2, 3, 4, 4))) if n * n <= room)
+    p.oversample = r.choice([n for n in (2, 3, 4) if n * n <= room] or [1])
     return p.oversample ** 2
 
 
@@ -206,14 +189,14 @@ def _draw_sources(p, r, room):
         rows = [[r.uniform(-9.0, -8.0), r.uniform(-0.2, 0.2), r.uniform(-0.2, 0.2), r.random(),
                  p.wavelength * r.uniform(0.95, 1.05)] for _ in range(n)]
         if p.convention in ("adxv", "xds", "dials"):
-            rows = [[x, y, z, *rest] for z, y, x, *rest in rows]
+            rows = [[z, y, x, *rest] for x, y, z, *rest in rows]
         p.sources = np.array([[math.nan if r.random() < 0.1 else v for v in row] for row in rows])
         return n
     n = 1
     for axis in r.sample(("h", "v", "dispersion"), 3):
-        if room // n < 2 or r.random() < 0.3:
+        count = r.randint(2, 6)
+        if n * count > room or r.random() < 0.2:
             continue
-        count = r.randint(2, min(room // n, 6))
         n *= count
         if axis == "dispersion":
             p.dispersion, p.dispersion_steps = _spread(r, 1e-4, 0.1), count
@@ -232,10 +215,7 @@ def _draw_spindle(p, r, room):
     # a power of two, so that a start a whole number of steps away leads to exactly 0
     p.phi_step = 2.0 ** -r.randint(2, 14)
     p.oscillation = p.phi_step * p.phi_steps
-    if r.random() < 0.5:
-        p.phi_start = r.uniform(-3.0, 3.0)
-    else:
-        p.phi_start = -r.randrange(p.phi_steps) * p.phi_step
+    p.phi_start = r.choice((r.uniform(-3.0, 3.0), -r.randrange(p.phi_steps) * p.phi_step))
     return p.phi_steps
 
 
@@ -249,16 +229,20 @@ def _draw_domains(p, r, room):
 def _draw_steps(p, r):
     room = r.choice((1, 1, 1, 16, 16, 48, 48, 250))
     p.oversample = 1
-    axes = [_draw_sub_pixels, _draw_sensor, _draw_sources, _draw_spindle, _draw_domains]
+    axes = (_draw_sub_pixels, _draw_sensor, _draw_sources, _draw_spindle, _draw_domains)
     for axis in r.sample(axes, len(axes)):
-        if r.random() < 0.6:
+        if r.random() < 0.7:
             room = max(room // axis(p, r, room), 1)
-    if p.oversample == 1 and r.random() < 0.12:
+    if p.oversample == 1 and r.random() < 0.4:
         p.oversample = -1
     p.oversample_thick = r.random() < (0.4 if p.sensor_thickness > 0.0 else 0.02)
     p.oversample_polar = r.random() < 0.2
     p.oversample_omega = r.random() < 0.2
-    p.revision = r.choice(("fixed",) * 6 + ("main",))
+    if r.random() < 0.14:
+        p.revision = "main"
+        if r.random() < 0.6:
+            # its flags multiply the running sum, which is for the strict evaluator alone
+            p.oversample_thick = p.oversample_polar = p.oversample_omega = False
 
 
 # -- the hardest places
@@ -266,37 +250,52 @@ def _draw_steps(p, r):
 
 def _place_exactly(p, r):
     """A detector of round numbers: a pixel's centre in the beam, or seen at exactly 90 degrees."""
-    on.difference_update(("tilt", "two-theta", "beam centre", "point of closest approach", "large pixels",
-                          "close distance", "small pixels", "ordinary pixels", f"convention {p.convention}"))
-    p.convention, p.pivot = "custom", "sample"
     plain = Parameters()
-    for name in ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis", "spindle_axis",
-                 "twotheta_axis", "rotation_x", "rotation_y", "rotation_z", "twotheta", "origin_x", "origin_y"):
+    p.convention, p.pivot, p.oversample = "custom", "sample", 1
+    names = [*VECTORS, "rotation_x", "rotation_y", "rotation_z", "twotheta", "origin_x", "origin_y"]
+    if r.random() < 0.7:
+        # the beam's own direction alone
+        names += ["sources", "dispersion", "dispersion_steps", "divergence_h", "divergence_h_steps", "divergence_v",
+                  "divergence_v_steps"]
+    for name in names:
         setattr(p, name, getattr(plain, name))
     p.pixel_size = 2.0 ** -r.randint(8, 16)
     p.distance = p.close_distance = 2.0 ** -r.randint(1, 6)
-    first_fast, first_slow = max(p.roi[0], 0), max(p.roi[2], 0)
-    p.beam_x, p.beam_y = ((first + r.randint(0, 39) + 0.5) * p.pixel_size for first in (first_fast, first_slow))
-    p.oversample = min(abs(p.oversample), 1)
-    p.curved = p.curved and r.random() < 0.3
-    if not p.curved:
-        on.discard("curved detector")
+    p.beam_x, p.beam_y = ((max(first, 0) + r.randint(0, 49) + 0.5) * p.pixel_size for first in p.roi[::2])
     if r.random() < 0.5:
         return
-    # at 90 degrees, with a cubic crystal whose edge is so many wavelengths
+    # at 90 degrees, with a crystal of right angles whose edges are so many wavelengths
     p.normal, p.fast_axis = (0.0, 0.0, 1.0), (-1.0, 0.0, 0.0)
-    on.difference_update([word for word in on if word.endswith(" cell")] + ["matrix", "U matrix", "misset angles",
-                                                                           "random misset"])
-    on.update(("cubic cell", "aligned"))
-    edge = float(r.randint(20, 200))
-    p.cell_given, p.cell_lengths, p.cell_angles = True, [edge] * 3, [0.0] * 3
+    p.curved = False
     p.matrix = p.u_matrix = None
     p.misset = "none"
+    p.phi_start = 0.0
+    edge = float(r.randint(20, 200))
+    p.cell_given, p.cell_lengths, p.cell_angles = True, [edge, edge * r.choice((1.0, 1.0, 2.0)), edge], [0.0] * 3
     p.wavelength = edge / r.randint(max(math.ceil(edge / 10.0), 8), 200) * 1e-10
-    if p.sources is None and p.mosaic_spread < 0.0:
-        p.dispersion_steps = p.divergence_h_steps = p.divergence_v_steps = -1
-        p.dispersion, p.divergence_h, p.divergence_v = 0.0, -1.0, -1.0
-        on.difference_update(("dispersion", "divergence"))
+    if p.sources is not None:
+        p.sources = np.full((len(p.sources), 5), math.nan)
+
+
+# -- all of it
+
+
+def _draw(r):
+    p = Parameters()
+    for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector, _draw_steps):
+        draw(p, r)
+    if r.random() < 0.25:
+        _place_exactly(p, r)
+    return p
+
+
+def _few_steps(p, factors):
+    """The scene, with as many sub-pixels as it asks for unless that is too many."""
+    prepared = prepare(p, factors)
+    if prepared.steps > MOST_STEPS:
+        p.oversample = 1
+        prepared = prepare(p, factors)
+    return prepared
 
 
 def random_scene(name):
@@ -313,20 +312,13 @@ def random_scene(name):
     """
     r = random.Random(f"numbragg {name}")
     while True:
-        p, on = Parameters(), set()
-        _draw_beam(p, r)
-        _draw_cell(p, r)
-        _draw_orientation(p, r)
-        _draw_size(p, r)
-        _draw_shape(p, r)
-        _draw_detector(p, r)
-        _draw_steps(p, r)
-        if r.random() < 0.2:
-            _place_exactly(p, r)
+        p = _draw(r)
         try:
-            prepared = _prepare(p)
+            prepared = _few_steps(p, StructureFactors.constant(1.0))
+            p.d_min = draw_limit(prepared, r)
+            factors, p.interpolation = draw_table(prepared, r)
+            prepared = _few_steps(p, factors)
         except ValueError:
             # no such cell, or a beam in the detector's plane
             continue
-        from .random_factors import draw_factors
-        ...
+        return RandomScene(name, prepared, options_of(prepared))

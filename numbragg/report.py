@@ -188,7 +188,7 @@ def listing(fast, slow, fields, row, value, scene):
     vectors = [[r[f"{v}_{x}"] * 1e10 for x in "xyz"] for v in "abc"]
     lines = [f"pixel {fast} {slow} (fast slow)",
              f"  position [m]   {r['x']:.10g} {r['y']:.10g} {r['z']:.10g}   stol [1/m] {r['stol']:.10g}",
-             f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   nearest {r['h0']:.0f} {r['k0']:.0f} {r['l0']:.0f}",
+             f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   nearest {int(r['h0'])} {int(r['k0'])} {int(r['l0'])}",
              f"  F_cell {r['f_cell']:.10g}   F_latt {r['f_latt']:.10g}   I {r['sum']:.10g}   I/steps {r['sum'] / steps:.10g}",
              f"  polar {r['polarisation_factor']:.10g}   omega {r['solid_angle']:.10g}   capture {r['capture_fraction']:.10g}   "
              f"photons {value:.10g}"]

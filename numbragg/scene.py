@@ -164,6 +164,10 @@ def prepare(p, structure_factors):
     n_cells = steps.crystal_cells(p, orientation.lengths)
     oversample, recommended = steps.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
     matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, p.mosaic_seed)
+    if p.sources is None:
+        # before a list of them is made; an elliptic clip leaves at least half of them
+        asked = counts.divergence_h[0] * counts.divergence_v[0] * counts.dispersion[0]
+        _check_steps(-(-asked // 2), counts.mosaic_domains, counts.phi_steps, oversample)
     directions, wavelengths = steps.source_list(p, counts, placement)
     divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
     photons_per_area = steps.fluence(p)

@@ -41,12 +41,26 @@ class StepCounts:
     mosaic_spread: float
 
 
+def _divide(a, b):
+    """a / b as the processor divides: infinite or not a number where Python would raise."""
+    with np.errstate(all="ignore"):
+        return float(np.float64(a) / np.float64(b))
+
+
+def _count(what, extent, step):
+    """Number of steps that cover an extent, as an int can hold it."""
+    number = _divide(extent, step)
+    if not number < 2147483647.0:
+        raise ValueError(f"{what}: a range of {extent:g} in steps of {step:g} is {number:g} steps; must be below 2^31")
+    return math.ceil(number)
+
+
 def _phi(steps, osc, step):
     if steps < 0:
         if osc < 0.0:
             return (2, step, step) if step > 0.0 else (1, 0.0, 0.0)
         if step > 0.0:
-            return math.ceil(osc / step), osc, step
+            return _count("phi", osc, step), osc, step
         return 2, osc, osc / 2.0
     steps = steps or 1
     if osc < 0.0:
@@ -65,7 +79,7 @@ def _grid(steps, extent, step):
         elif step <= 0.0:
             steps, step = 2, extent
         else:
-            steps = math.ceil(extent / step)
+            steps = _count("divergence", extent, step)
     elif extent < 0.0:
         if step > 0.0:
             steps, extent = 2, step
@@ -162,12 +176,6 @@ def phi_rows(angles, revision):
             rows.append(last)
         out.append(np.array(rows, dtype=np.int64))
     return out[0], out[1]
-
-
-def _divide(a, b):
-    """a / b as the processor divides: infinite or not a number where Python would raise."""
-    with np.errstate(all="ignore"):
-        return float(np.float64(a) / np.float64(b))
 
 
 def _grid_sources(p, counts, placement):

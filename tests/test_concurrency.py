@@ -33,10 +33,10 @@ def digest(number, threads=2):
 """
 
 
-def run(scenario, timeout=300, warnings="default"):
+def run(scenario, timeout=300):
     """Run a scenario after the common part; what it printed."""
     code = COMMON + textwrap.dedent(scenario)
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-W", warnings, "-c", code], capture_output=True,
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True,
                           text=True, timeout=timeout)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr}"
     assert "Traceback" not in done.stderr and "Fatal" not in done.stderr, done.stderr

@@ -19,8 +19,8 @@ QUIET = settings(derandomize=True, deadline=None, max_examples=100)
 #: Names of the placement's fields, and of the oracle's.
 NAMES = {"beam": "beam", "fast": "f", "slow": "s", "normal": "o", "origin": "pix0",
          "polarisation": "polarisation", "spindle": "spindle", "vertical": "vertical",
-         "twotheta_axis": "twotheta_axis", "beam_x": "Xbeam", "beam_y": "Ybeam", "fast_beam": "Fbeam", "slow_beam": "Sbeam", "fast_close": "Fclose",
-         "slow_close": "Sclose",
+         "twotheta_axis": "twotheta_axis", "beam_x": "Xbeam", "beam_y": "Ybeam",
+         "fast_beam": "Fbeam", "slow_beam": "Sbeam", "fast_close": "Fclose", "slow_close": "Sclose",
          "distance": "distance", "close_distance": "close_distance", "origin_x": "ORGX", "origin_y": "ORGY",
          "dials_origin": "dials_origin"}
 #: Those that the oracle has elsewhere.

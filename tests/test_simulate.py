@@ -4,8 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import math
-import subprocess
-import sys
 
 from hypothesis import assume, given, settings, strategies as st
 import numpy as np
@@ -582,24 +580,6 @@ def test_structure_factors_of_no_use(make, words):
     with pytest.raises(ValueError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("first", ["nb.Simulator", "nb.Sampling", "import numbragg.cli", "import numbragg.simulate",
-                                   "import numbragg.commands.image; numbragg.cli.main(['--version'])"])
-def test_simulate_is_the_function_whatever_came_before(first):
-    """A module of the same name must not take its place."""
-    code = f"""
-import numbragg as nb, numbragg.cli
-try:
-    {first}
-except ModuleNotFoundError:
-    pass
-assert callable(nb.simulate), nb.simulate
-from numbragg import simulate
-assert simulate is nb.simulate
-"""
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_configurations_are_frozen():

@@ -185,15 +185,25 @@ def test_list_of_sources():
                              for _ in range(r.randint(1, 5))])
             p = Parameters(convention=convention, sources=rows, wavelength=1.1e-10, divergence_h=0.1,
                            dispersion=0.1)
+            for row in rows:
+                row[r.randrange(3)] = r.uniform(0.1, 20.0)  # three zeros are refused
             assert assert_same_sources(p) == len(rows)
             p.sources = rows.tolist()
             assert_same_sources(p)
 
 
-def test_list_of_sources_without_direction_or_number():
-    rows = np.array([[0.0, 0.0, 0.0, 1.0, 1e-10], [-0.0, 1.0, math.nan, math.nan, 0.0],
+def test_list_of_sources_at_its_limits():
+    """Directions whose squares underflow or overflow, wavelengths that are none."""
+    rows = np.array([[0.0, 0.0, 1e200, 1.0, 1e-10], [-0.0, 1.0, math.nan, math.nan, 0.0],
                      [math.inf, 0.0, 0.0, 0.0, -1e-10], [1e-300, 0.0, 0.0, 0.0, math.inf]])
     assert assert_same_sources(Parameters(sources=rows)) == 4
+
+
+def test_refuses_a_source_without_direction():
+    for zeros in ((0.0, 0.0, 0.0), (-0.0, 0.0, -0.0)):
+        p = Parameters(sources=[[1.0, 0.0, 0.0, 1.0, 1e-10], [*zeros, 1.0, 1e-10]])
+        with pytest.raises(ValueError, match="source 2: its direction is zero"):
+            steps.source_list(p, steps.step_counts(p), place_detector(p))
 
 
 # -- size and sampling of the crystal

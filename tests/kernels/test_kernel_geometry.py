@@ -128,7 +128,7 @@ def test_capture_fraction():
 
 @goes_on
 def test_capture_fraction_at_its_limits():
-    """Grazing and backward rays, no absorption, no thickness, overflow: infinity and NaN as in the formula."""
+    """Grazing and backward rays, no absorption, no thickness, overflow: NaN where the formula has it."""
     for normal in ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0), (1e-300, 0.0, 0.0)):
         for step in (0.0, 1e-4, 1e300):
             for mu in (0.0, 1e3, math.inf, -1e3):

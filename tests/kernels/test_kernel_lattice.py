@@ -69,8 +69,8 @@ NEAREST = [*SPECIAL, 1.5, 2.5, -1.5, -2.5, 0.49999999999999994, -0.4999999999999
            2.0 ** 52 + 1, 2.0 ** 53, 2.0 ** 63, 2.0 ** 64, -2.0 ** 63, 1e19, EDGE - 1, EDGE - 0.5, EDGE - 0.4,
            EDGE, -EDGE, EDGE + 0.5, -EDGE + 0.5, -EDGE - 0.4, -EDGE - 0.5, -EDGE - 0.6, -EDGE - 1,
            -EDGE - 1.5, math.nextafter(EDGE - 0.5, 0), math.nextafter(EDGE - 0.5, math.inf),
-           math.nextafter(-EDGE - 0.5, 0),
-           math.nextafter(-EDGE - 0.5, -math.inf), *(n + 0.5 for n in range(-50, 50)),
+           math.nextafter(-EDGE - 0.5, 0), math.nextafter(-EDGE - 0.5, -math.inf),
+           *(n + 0.5 for n in range(-50, 50)),
            *(math.nextafter(n + 0.5, side) for n in range(-20, 20) for side in (-math.inf, math.inf))]
 
 

@@ -144,7 +144,7 @@ LIMITS = {
     "spot in a pixel's middle": {"convention": "adxv", "beam_x": 0.005, "beam_y": 0.003,
                                  "polarisation_fraction": 1.0},
     "sample in the detector": {"distance": 0.0},
-    "source without direction": {"sources": np.array([[0.0, 0.0, 0.0, 1.0, 1e-10]])},
+    "source without direction": {"sources": np.array([[1e-200, 0.0, 0.0, 1.0, 1e-10]])},
     "capture is zero": {"sensor_thickness": 1e-4, "attenuation": 0.0, "oversample": 2},
     "capture is zero in layers": {"sensor_thickness": 1e-4, "sensor_layers": 3, "attenuation": 1e9},
     "thin layers, factor per step": {"sensor_thickness": -1.0, "sensor_layers": 3, "oversample_thick": True},
@@ -204,6 +204,19 @@ def test_interpolation_gives_up_between_threads():
     outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask,
                                 np.zeros(prepared.shape, np.float32), interpolating=True, threads=2)
     assert outcome.first_out_of_range == (sum(on) % 9, sum(on) // 9)
+
+
+@pytest.mark.parametrize("axis", (0, 1, 2))
+@pytest.mark.parametrize("size", (1, 2, 3, 4, 5))
+def test_table_too_small_to_interpolate(axis, size):
+    """One plane at most has its margin, and nothing outside the table is looked up."""
+    sizes = [9, 9, 9]
+    sizes[axis] = size
+    factors = numbragg.StructureFactors.from_array(np.arange(1.0, 1.0 + 81 * size).reshape(sizes),
+                                                   [-(n // 2) for n in sizes], 7.0)
+    p = Parameters(cell_given=True, cell_lengths=[14.0, 15.0, 16.0], pixels_f=3, pixels_s=2, pixel_size=4e-3,
+                   oversample=1, n_cells=[2.0, 3.0, 3.0])
+    assert_same(p, factors)
 
 
 # -- the record of a pixel's steps

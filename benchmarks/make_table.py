@@ -1,0 +1,217 @@
+"""Makes the tables of docs/benchmarks.md from the JSON lines in benchmarks/results.
+
+    python benchmarks/make_table.py            write them
+    python benchmarks/make_table.py --check    write nothing; exit status 1 if the page would change
+
+Of each scene, machine and state of the kernels, all pairs that were measured count together; of
+several states, the newest.
+"""
+
+import argparse
+import json
+from pathlib import Path
+import statistics
+import sys
+
+__all__ = ["speed_tables", "tables"]
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+START, END = "<!-- made by make_table.py: {} -->", "<!-- end of what make_table.py made -->"
+
+
+# -- records
+
+
+def read_records(folder=HERE / "results"):
+    """All records of the result files, in their order."""
+    return [json.loads(line) for path in sorted(Path(folder).glob("*.jsonl"))
+            for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _state(record):
+    return (record["machine"]["processor"], record["versions"]["kernels"])
+
+
+def gathered(records, benchmark, *keys):
+    """Records of a benchmark with the same keys and machine, those of the newest kernels: lists of records."""
+    groups = {}
+    for record in records:
+        if record["benchmark"] == benchmark:
+            groups.setdefault((*(record[k] for k in keys), record["machine"]["processor"]), []).append(record)
+    return [[r for r in group if _state(r) == _state(group[-1])] for group in groups.values()]
+
+
+def _pooled(group, table, name):
+    return [value for record in group for value in record.get(table, {}).get(name, [])]
+
+
+# -- text
+
+
+def _table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _number(values):
+    if not values:
+        return "-"
+    value = statistics.median(values)
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _times(values):
+    """Median of ratios, with their extremes."""
+    if not values:
+        return "-"
+    return f"**{statistics.median(values):.2f}** ({min(values):.2f}-{max(values):.2f})"
+
+
+def _wide(values):
+    return f"**{statistics.median(values):.1f}** ({min(values):.1f}-{max(values):.1f})" if values else "-"
+
+
+def _percent(value):
+    """A part, with the digits that tell it from 0 and 1."""
+    return f"{100 * value:.3g} %" if 0.001 < value < 0.99 or value in (0.0, 1.0) else f"{100 * value:.4f} %"
+
+
+def _machines(records):
+    """One line for each machine and set of versions."""
+    lines = {}
+    for r in records:
+        m, v = r["machine"], r["versions"]
+        c = r.get("c")
+        text = (f"{m['processor']}, {m['cores']} cores, {' '.join(m['instructions'])}, {m['libc']}; Python {v['python']}, "
+                f"NumPy {v['numpy']}, Numba {v['numba']}, numbragg {v['numbragg']}")
+        lines.setdefault(text, set()).add(c["compiler"] if c else None)
+    return "\n".join("Measured on: " + text + "".join(f"; C program by {c}" for c in sorted(filter(None, compilers)))
+                     + "." for text, compilers in lines.items())
+
+
+# -- the tables
+
+
+def lane_table(records):
+    """Lanes beside the C program."""
+    rows = []
+    for group in gathered(records, "speed", "scene"):
+        r = group[-1]
+        least = f"{r['least']:g}" if r["least"] else "-"
+        rows.append([r["scene"], r["what"], _percent(r["zero_terms"]), _percent(r["lane_fraction"]),
+                     _number(_pooled(group, "ns_per_step", "c")), _number(_pooled(group, "ns_per_step", "lanes")),
+                     _wide(_pooled(group, "ratios", "c_over_lanes")), _wide(_pooled(group, "ratios", "c_over_lanes_wall")),
+                     least, _times(_pooled(group, "ratios", "lanes_threads"))])
+    return _table(["scene", "what it is", "terms that are 0", "pixels in the lanes", "C [ns/step]", "lanes [ns/step]",
+                   "C / lanes, CPU time", "C / lanes, wall time", "aim", "two threads over one"], rows)
+
+
+def strict_table(records):
+    """The strict evaluator beside the C program and the lanes."""
+    rows = []
+    for group in gathered(records, "speed", "scene"):
+        strict, lanes = _pooled(group, "ns_per_step", "strict"), _pooled(group, "ns_per_step", "lanes")
+        rows.append([group[-1]["scene"], _number(_pooled(group, "ns_per_step", "c_band")), _number(strict),
+                     _times(_pooled(group, "ratios", "c_over_strict")),
+                     _times(_pooled(group, "ratios", "strict_threads")), _wide([a / b for a, b in zip(strict, lanes)])])
+    return _table(["scene", "C [ns/step]", "strict [ns/step]", "C / strict, CPU time", "two threads over one",
+                   "strict / lanes"], rows)
+
+
+def port_table(records):
+    """The PyTorch port, where it was there."""
+    rows = []
+    for group in gathered(records, "speed", "scene"):
+        lanes = _pooled(group, "ns_per_step", "lanes")
+        for way, found in next((r["port"] for r in reversed(group) if "port" in r), {}).items():
+            if way == "skipped":
+                continue
+            if "failed" in found:
+                rows.append([group[-1]["scene"], way, "-", "-", f"failed: {found['failed']}"])
+            else:
+                ratio = found["ns_per_step"] / statistics.median(lanes)
+                rows.append([group[-1]["scene"], f"{way}, PyTorch {found['torch']}", _number([found["ns_per_step"]]),
+                             _number([ratio]), f"{found['correlation']:.6f}"])
+    if not rows:
+        return "The PyTorch port was not installed where the scenes were measured."
+    return _table(["scene", "how it was run", "port [ns/step]", "port / lanes", "correlation with our image"], rows)
+
+
+def speed_tables(records):
+    """All three tables of `speed.py`."""
+    return "\n\n".join([lane_table(records), strict_table(records), port_table(records)])
+
+
+def start_table(records):
+    """Start, reading and memory."""
+    rows = []
+    for group in gathered(records, "startup"):
+        r = group[-1]
+        s, q = r["seconds"], r["ratios"]
+        for name, ours, other, least in (("frame", "frame", "import numba", 3), ("import", "import numbragg",
+                                                                                "import numpy", 1.3)):
+            what = (f"one-step frame of {r['pixels']} x {r['pixels']} with all five files" if name == "frame"
+                    else "`import numbragg`")
+            rows.append([what, f"{least} x `{other}`", f"**{q[name][1]:.2f}** x ({q[name][0]:.2f}-{q[name][2]:.2f}): "
+                         f"{s[ours]:.3f} s, {s[other]:.3f} s"])
+    for group in gathered(records, "read_hkl"):
+        r = group[-1]
+        for name, how in (("process", "in a running process"), ("command", "as a command, in a new process")):
+            q = r["ratios"].get(f"c_over_{name}")
+            if q:
+                rows.append([f"reading {r['lines']} lines of structure factors, {how}", "the C program's time",
+                             f"**{q[1]:.1f}** times faster: {1e3 * r['seconds'][name]:.0f} ms, "
+                             f"{1e3 * r['seconds']['c']:.0f} ms"])
+    for group in gathered(records, "memory", "source"):
+        r = group[-1]
+        edge = round((r["table_bytes"] / 8) ** (1 / 3)) - 1
+        source = "the C program's dump" if r["source"] == "dump" else f"a list of {edge ** 3} lines"
+        rows.append([f"peak memory, {r['pixels']} x {r['pixels']} pixels, table of {edge}^3 from {source}",
+                     f"{r['allowed_bytes'] / 1e6:.0f} MB", f"**{r['peak_bytes'] / 1e6:.0f} MB**"])
+    return _table(["what", "limit set", "measured"], rows)
+
+
+def compile_table(records):
+    """Compilation of every variant."""
+    rows = []
+    for group in gathered(records, "compile_time", "variant"):
+        cold = [r["seconds"] for r in group]
+        rows.append([group[-1]["variant"], _number(cold), _number([r["load_seconds"] for r in group]),
+                     f"{group[-1]['bytes'] / 1e6:.2f}"])
+    return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
+
+
+TABLES = {"lanes": lane_table, "strict": strict_table, "port": port_table, "start": start_table,
+          "compile": compile_table, "machine": _machines}
+
+
+def tables(text, records):
+    """A page with its tables made anew."""
+    for name, make in TABLES.items():
+        before, found, rest = text.partition(START.format(name))
+        _, ended, after = rest.partition(END)
+        if not found or not ended:
+            raise SystemExit(f"{PAGE.name}: no place for the table {name!r}")
+        text = f"{before}{found}\n\n{make(records)}\n\n{ended}{after}"
+    return text
+
+
+def main(argv=None):
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the page is stale")
+    chosen = parser.parse_args(argv)
+    old = PAGE.read_text(encoding="utf-8")
+    new = tables(old, read_records())
+    if new == old:
+        return 0
+    if chosen.check:
+        print(f"{PAGE.name}: stale; run python benchmarks/make_table.py", file=sys.stderr)
+        return 1
+    PAGE.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""`numbragg selftest`: the fast evaluator against the strict one on random scenes; how tight its bounds are."""
+
+import itertools
+import re
+import sys
+import time
+
+__all__ = ["run"]
+
+USAGE = """usage: numbragg selftest [--pixels N] [--seed S] [--scene S:K] [--threads N] [--json FILE]
+
+Render random scenes with the lane evaluator and with the strict one, and compare every pixel: the
+values before rounding with the bounds that the certificate promises, and the float32 bits.  Exit
+status 1 if any pixel breaks its bound or has other bits.
+
+  --backend NAME  what is tested; there is cpu
+  --pixels N      go on until so many pixels have been compared (default: 2e6)
+  --seed S        first part of the scenes' names; other seeds are other scenes (default: 0)
+  --scene S:K     this one scene, in full: the K-th of seed S, as a message named it
+  --threads N     number of threads (default: one per processor)
+  --json FILE     write the account as JSON; - for standard output, where nothing else is then printed"""
+
+BACKENDS = ("cpu",)
+DEFAULTS = {"--backend": "cpu", "--pixels": 2_000_000, "--seed": 0, "--scene": None, "--threads": None,
+            "--json": None}
+
+
+# -- arguments
+
+
+def _whole(word, value, minimum):
+    try:
+        number = float(value)
+        if not (number.is_integer() and abs(number) <= 2.0 ** 53):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"selftest: {word} {value}: must be a whole number") from None
+    if minimum is not None and number < minimum:
+        raise ValueError(f"selftest: {word} {value}: must be at least {minimum}")
+    return int(number)
+
+
+def _value(word, value):
+    if word == "--backend":
+        if value not in BACKENDS:
+            raise ValueError(f"selftest: --backend {value}: not available in this version; there is "
+                             f"{', '.join(BACKENDS)}")
+        return value
+    if word == "--scene":
+        if not re.fullmatch(r"-?\d+:\d+", value, re.ASCII):
+            raise ValueError(f"selftest: --scene {value}: must be a seed, a colon and a number, such as 0:17")
+        return value
+    if word == "--json":
+        return value
+    return _whole(word, value, None if word == "--seed" else 1)
+
+
+def _options(arguments):
+    options = dict(DEFAULTS)
+    words = iter(arguments)
+    for word in words:
+        if word in ("-h", "--help"):
+            return None
+        if word not in DEFAULTS:
+            raise ValueError(f"selftest: {word!r} is not known; there are {', '.join(DEFAULTS)}")
+        value = next(words, None)
+        if value is None:
+            raise ValueError(f"selftest: {word} needs a value")
+        options[word] = _value(word, value)
+    return options
+
+
+# -- the account
+
+
+def _machine():
+    import os
+    import platform
+
+    return {"system": platform.platform(), "processor": platform.machine(), "processors": os.cpu_count(),
+            "c_library": " ".join(platform.libc_ver())}
+
+
+def _versions():
+    import platform
+
+    import llvmlite
+    import numba
+    import numpy
+
+    from .._version import __version__
+
+    return {"numbragg": __version__, "python": platform.python_version(), "numpy": numpy.__version__,
+            "numba": numba.__version__, "llvmlite": llvmlite.__version__}
+
+
+def _speed(result):
+    """Nanoseconds per step, of the lanes and of the strict evaluator."""
+    return [1e9 * seconds / result.lane_steps if result.lane_steps else None
+            for seconds in (result.lane_seconds, result.strict_seconds)]
+
+
+def _number(value):
+    """A double that JSON can hold."""
+    return value if abs(value) < float("inf") else repr(value)
+
+
+def _row(result):
+    lane, strict = _speed(result)
+    return {"scenes": result.scenes, "pixels": result.pixels, "steps": result.steps,
+            "lane_pixels": result.lane_pixels, "largest_ratio": _number(result.ratio),
+            "largest_ratio_scene": result.ratio_scene, "violations": result.violations,
+            "mismatches": result.mismatches, "recomputed": dict(sorted(result.recomputed.items())),
+            "predicted_doubtful": result.predicted, "lane_ns_per_step": lane, "strict_ns_per_step": strict}
+
+
+def _account(tally, options, seconds):
+    from ..kernels.driver_cpu import available_threads
+
+    failures = [{"scene": f.scene, "what": f.what, "fast": f.fast, "slow": f.slow, "lane": repr(f.lane),
+                 "strict": repr(f.strict), "half_width": repr(f.half_width)} for f in tally.total.failures]
+    return {
+        "program": "numbragg selftest", "versions": _versions(), "machine": _machine(),
+        "backend": options["--backend"], "seed": options["--seed"], "scene": options["--scene"],
+        "pixels_wanted": options["--pixels"], "threads": options["--threads"] or available_threads(),
+        "seconds": seconds, "total": _row(tally.total),
+        "lane_fraction": tally.total.lane_pixels / max(tally.total.pixels, 1),
+        "kinds": [{"shape": shape, "structure_factors": factors, **_row(result)}
+                  for (shape, factors), result in sorted(tally.kinds.items())],
+        "refused": dict(sorted(tally.refused.items())), "options": dict(sorted(tally.options.items())),
+        "failures": failures,
+    }
+
+
+# -- text
+
+
+def _table(tally):
+    head = ("shape", "structure factors", "scenes", "pixels", "steps", "ratio", "viol.", "mism.", "doubtful",
+            "predicted", "lanes", "strict")
+    rows = [head]
+    for name, result in [*sorted(tally.kinds.items()), (("all", ""), tally.total)]:
+        lane, strict = _speed(result)
+        doubtful = result.recomputed.get("rounding in doubt", 0)
+        rows.append((*name, f"{result.scenes}", f"{result.pixels}", f"{result.steps:.3g}", f"{result.ratio:.3f}",
+                     f"{result.violations}", f"{result.mismatches}", f"{doubtful}", f"{result.predicted:.1f}",
+                     *("-" if v is None else f"{v:.1f}" for v in (lane, strict))))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for row in rows:
+        left = [text.ljust(width) for text, width in zip(row[:2], widths)]
+        right = [text.rjust(width) for text, width in zip(row[2:], widths[2:])]
+        yield "  ".join(left + right).rstrip()
+
+
+def _text(tally, seconds):
+    total = tally.total
+    yield from _table(tally)
+    yield ""
+    yield "ratio: largest distance between lanes and strict values before rounding, in half-widths of the certificate"
+    yield "doubtful: pixels recomputed because of their rounding; lanes, strict: ns per step, of scenes in lanes"
+    yield ""
+    share = 100.0 * total.lane_pixels / max(total.pixels, 1)
+    yield f"{total.scenes} scenes, {total.pixels} pixels, {total.steps:.3g} steps in {seconds:.1f} s; {share:.2f} % of the pixels by lanes"
+    for reason, pixels in sorted(total.recomputed.items()):
+        yield f"  recomputed, {reason}: {pixels} pixels"
+    for reason, scenes in sorted(tally.refused.items()):
+        yield f"  strict throughout, {reason}: {scenes} scenes"
+    for failure in total.failures:
+        yield f"{failure}; numbragg selftest --scene {failure.scene}"
+    verdict = "passed" if not (total.violations or total.mismatches) else "FAILED"
+    yield f"{verdict}: {total.violations} violations, {total.mismatches} mismatches"
+
+
+def _description(name):
+    """What one scene is."""
+    import numpy as np
+
+    from ..kernels.certificate import plan
+    from ..parameters import Parameters
+    from ..random_scenes import random_scene
+
+    scene = random_scene(name)
+    p, plain = scene.prepared.parameters, Parameters()
+    yield f"scene {name}: {scene.prepared.steps} steps a pixel, window {scene.prepared.window} (fast, slow)"
+    yield "  options: " + ", ".join(sorted(scene.options))
+    for field in Parameters.__slots__:
+        value = getattr(p, field)
+        if isinstance(value, np.ndarray):
+            yield f"  {field}: array of shape {value.shape}"
+        elif repr(value) != repr(getattr(plain, field)):
+            yield f"  {field}: {value!r}"
+    yield f"  structure factors: {scene.prepared.structure_factors!r}"
+    yield f"  plan: {plan(scene.prepared.scene)}"
+
+
+# -- running
+
+
+def _compare(options):
+    """The tally and the seconds that it took."""
+    from ..kernels.driver_cpu import compiled
+    from ..progress import Progress
+    from ..selftest import FAILURES_KEPT, campaign
+
+    if not compiled():
+        print("numbragg: compiling (once for this version; some minutes)", file=sys.stderr)
+    if options["--scene"] is not None:
+        names, kept = [options["--scene"]], FAILURES_KEPT
+    else:
+        kept = 4
+        names = (f"{options['--seed']}:{number}" for number in itertools.count())
+    start = time.perf_counter()
+    with Progress(options["--pixels"]) as progress:
+        tally = campaign(names, options["--pixels"], options["--threads"], progress, kept)
+    return tally, time.perf_counter() - start
+
+
+def run(arguments):
+    """Run the self-test; returns the exit code."""
+    options = _options(arguments)
+    if options is None:
+        print(USAGE)
+        return 0
+    import json
+
+    from ..io.output import OutputSet
+
+    path = options["--json"]
+    with OutputSet() as outputs:
+        if path not in (None, "-"):
+            outputs.reserve(path, "account")
+        if options["--scene"] is not None and path != "-":
+            print("\n".join(_description(options["--scene"])), flush=True)
+        tally, seconds = _compare(options)
+        account = json.dumps(_account(tally, options, seconds), indent=2, allow_nan=False) + "\n"
+        if path not in (None, "-"):
+            with outputs.open(path) as file:
+                file.write(account.encode())
+            outputs.commit()
+    print(account if path == "-" else "\n".join(_text(tally, seconds)), end="" if path == "-" else "\n")
+    return 1 if tally.total.violations or tally.total.mismatches else 0

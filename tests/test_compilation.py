@@ -1,0 +1,375 @@
+"""How kernels are compiled: a cache that sees every edit, the C library's functions, no contraction."""
+
+import ast
+import ctypes
+import ctypes.util
+import math
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+
+import llvmlite.binding
+import numba
+import pytest
+
+import numbragg as nb
+from numbragg.kernels import compilation, driver_cpu, lanes, primitives
+from numbragg.kernels.compilation import jit
+
+KERNELS = Path(compilation.__file__).parent
+PACKAGE = Path(nb.__file__).parent
+
+X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="looks at x86-64 machine code")
+
+#: Renders one small image and tells its sum, the cache folder and whether anything was compiled.
+PROBE = """
+import numba.core.compiler, numbragg as nb
+from numbragg.kernels import compilation
+compiled = 0
+real = numba.core.compiler.compile_extra
+def counting(*arguments, **keywords):
+    global compiled
+    compiled += 1
+    return real(*arguments, **keywords)
+numba.core.compiler.compile_extra = counting
+image = nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape="tophat"), nb.Beam(),
+                    nb.Detector(pixels=(12, 10), pixel_mm=2.0), 10.0, threads=1)
+print(repr(float(image.sum(dtype=float))), compilation.cache_folder(), compiled)
+"""
+
+
+def probe(folder, cache, **environment):
+    """Run the probe with the package of a folder; (sum, cache folder, functions compiled)."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBRAGG_CACHE_DIR": str(cache)} | environment
+    done = subprocess.run([sys.executable, "-P", "-c", PROBE], capture_output=True, text=True, env=environment,
+                          cwd=folder, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "arning" not in done.stderr, done.stderr
+    total, used, compiled = done.stdout.split()
+    return float(total), Path(used), int(compiled)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The package in a folder of its own, kernels included, to be edited."""
+    skip = shutil.ignore_patterns("__pycache__", "kernels")
+    shutil.copytree(PACKAGE, tmp_path / "copy" / "numbragg", ignore=skip)
+    shutil.copytree(KERNELS, tmp_path / "copy" / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "copy"
+
+
+def test_edit_of_a_callee_is_seen(copy, tmp_path):
+    """Machine code of the old source is never used for the new one, and the old one's is kept."""
+    first, folder, compiled = probe(copy, tmp_path / "cache")
+    assert compiled > 0 and first > 0.0
+    again, same, compiled = probe(copy, tmp_path / "cache")
+    assert (again, same, compiled) == (first, folder, 0)
+    lattice = copy / "numbragg" / "kernels" / "lattice.py"
+    source = lattice.read_text()
+    edited = source.replace("TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1")
+    assert edited != source
+    lattice.write_text(edited)
+    smaller, other, compiled = probe(copy, tmp_path / "cache")
+    assert compiled > 0 and other != folder and other.parent == folder.parent
+    assert 0.0 < smaller < first
+    lattice.write_text(source)
+    back, same, compiled = probe(copy, tmp_path / "cache")
+    assert (back, same, compiled) == (first, folder, 0)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in KERNELS.glob("*.py")))
+def test_hash_sees_every_module(name, tmp_path):
+    """One changed character anywhere, a new module or a module of another name: another hash."""
+    shutil.copytree(KERNELS, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    before = compilation.source_hash(tmp_path / "kernels")
+    assert before == compilation.source_hash() and re.fullmatch("[0-9a-f]{16}", before)
+    path = tmp_path / "kernels" / name
+    path.write_text(path.read_text() + "#")
+    after = compilation.source_hash(tmp_path / "kernels")
+    path.rename(tmp_path / "kernels" / "other.py")
+    assert len({before, after, compilation.source_hash(tmp_path / "kernels")}) == 3
+
+
+def test_folder_is_where_it_was_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBRAGG_CACHE_DIR", str(tmp_path))
+    assert Path(compilation.cache_folder()).parent == tmp_path
+    monkeypatch.delenv("NUMBRAGG_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert Path(compilation.cache_folder()).parent == tmp_path / "xdg" / "numbragg"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert Path(compilation.cache_folder()).parent == tmp_path / "home" / ".cache" / "numbragg"
+
+
+@pytest.mark.parametrize("place", ["below a file", "/dev/null"])
+def test_folder_that_cannot_be_written(place, tmp_path):
+    """Then everything is compiled in memory, with the same result and no word about it."""
+    (tmp_path / "file").write_text("not a folder")
+    cache = tmp_path / "file" / "cache" if place == "below a file" else place
+    total, _, compiled = probe(PACKAGE.parent, cache)
+    assert compiled > 0
+    assert total == probe(PACKAGE.parent, os.environ.get("NUMBRAGG_CACHE_DIR", ""))[0]
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
+def test_damaged_cache(tmp_path):
+    """Truncated or garbled files of an interrupted run do no more than cost a compilation."""
+    cache = tmp_path / "cache"
+    total, folder, _ = probe(PACKAGE.parent, cache)
+    files = sorted(folder.iterdir())
+    assert files
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        path.write_bytes([content[:len(content) // 2], b"", b"garbage"][number % 3])
+    assert probe(PACKAGE.parent, cache)[0] == total
+
+
+@pytest.mark.parametrize("form", ["return {}", "return 1.0 + {}", "a = {}\n    return a if a > 0.0 else -a"])
+def test_functions_of_other_files_are_not_kept(form, tmp_path):
+    """The folder's name stands for the kernels only: code from elsewhere must not be answered from it."""
+    script = tmp_path / "script.py"
+    environment = os.environ | {"NUMBRAGG_CACHE_DIR": str(tmp_path / "cache")}
+    for value in ("1.5", "2.5"):
+        script.write_text("from numbragg.kernels.compilation import jit\n\n\n@jit\ndef value():\n"
+                          f"    {form.format(value)}\n\n\nprint(value() - value.py_func() + {value})\n")
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True)
+        assert done.stdout.strip() == value
+
+
+def test_interpreted(tmp_path):
+    """Without compilation the same functions give the same bits, slowly."""
+    compiled = probe(PACKAGE.parent, tmp_path / "cache")[0]
+    code = PROBE.replace("pixels=(12, 10)", "pixels=(4, 3)")
+    totals = []
+    for environment in ({}, {"NUMBA_DISABLE_JIT": "1"}):
+        done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=600,
+                              env=os.environ | {"NUMBRAGG_CACHE_DIR": str(tmp_path / "cache")} | environment)
+        assert done.returncode == 0, done.stderr
+        totals.append(done.stdout.split()[0])
+    assert totals[0] == totals[1] and compiled > 0.0
+
+
+# -- no contraction, no reassociation
+
+
+def test_jit_refuses_fastmath():
+    for value in (True, False, {"contract"}):
+        with pytest.raises(TypeError, match="fastmath"):
+            jit(lambda x: x, fastmath=value)
+        with pytest.raises(TypeError, match="fastmath"):
+            jit(fastmath=value)(lambda x: x)
+
+
+def test_no_module_asks_for_fastmath():
+    """Only `compilation` may name it, to refuse it; and nobody compiles past `compilation`."""
+    for path in sorted([*KERNELS.glob("*.py"), *PACKAGE.rglob("*.py")]):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword):
+                assert node.arg not in ("fastmath", "error_model") or path.name in ("compilation.py", "vectors.py",
+                                                                                   "image.py") or (
+                    node.arg == "error_model" and ast.literal_eval(node.value) == "numpy"), path
+                assert node.arg != "fastmath", path
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "numba":
+                assert node.attr not in ("njit", "jit", "vectorize", "guvectorize", "stencil") or (
+                    path.name == "compilation.py"), f"{path}: numba.{node.attr}"
+            if isinstance(node, ast.ImportFrom) and node.module == "numba":
+                assert not {"njit", "jit", "vectorize", "guvectorize"} & {name.name for name in node.names}, path
+
+
+def test_options_of_compiled_kernels():
+    """What the decorator promises is what Numba was told."""
+    options = driver_cpu.strict_pixels.targetoptions
+    assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
+    assert not options.get("parallel")
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """The strict evaluator's kernel, compiled in this process so that its code can be looked at."""
+    kernel = jit(driver_cpu.strict_pixels.py_func)
+    kernel._cache = numba.core.caching.NullCache()
+    fill(kernel)
+    return kernel
+
+
+def fill(kernel):
+    """Compile a kernel for the types with which the driver calls the strict evaluator."""
+    if not driver_cpu.strict_pixels.signatures:
+        nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90)), nb.Beam(polarisation_axis=(-0.16, 1.1, 1.65)),
+                    nb.Detector(pixels=(2, 2), convention="custom"), 10.0, threads=1)
+    kernel.compile(driver_cpu.strict_pixels.signatures[0])
+
+
+def only(texts):
+    """The text of the only signature."""
+    text, = texts.values()
+    return text
+
+
+FUSED = re.compile(r"\bvf(n?m(add|sub)|maddsub|msubadd)\w*")
+
+
+@X86
+def test_strict_evaluator_has_no_fused_operation(strict):
+    code = only(strict.inspect_asm())
+    assert "mulsd" in code and "addsd" in code
+    assert FUSED.findall(code) == []
+
+
+@X86
+def test_fused_operations_would_be_seen():
+    """The pattern finds them where they are meant to be."""
+    @jit
+    def fused(a, b, c):
+        return primitives.fma(a, b, c)
+
+    assert fused(2.0, 3.0, 4.0) == 10.0
+    code = only(fused.inspect_asm())
+    if "fma" not in llvmlite.binding.get_host_cpu_features() or not llvmlite.binding.get_host_cpu_features()["fma"]:
+        pytest.skip("this processor has no fused multiply-add")
+    assert FUSED.findall(code)
+
+
+def test_strict_evaluator_asks_for_no_freedom(strict):
+    """No fast-math flag and no fused intrinsic in the intermediate code."""
+    code = only(strict.inspect_llvm())
+    assert not re.search(r"\bf(mul|add|sub|div|cmp)( \w+)* (fast|reassoc|contract|arcp|nnan|ninf|nsz|afn)\b", code)
+    assert "llvm.fma" not in code and "llvm.fmuladd" not in code
+
+
+#: Names under which a compiler could offer its own elementary functions.
+FOREIGN = re.compile(r"llvm\.(sin|cos|exp|exp2|log|pow|tan|atan2)\b|__svml_\w+|_ZGV\w+|\bnumba_(sin|cos|exp|log)\w*"
+                     r"|@(sin|cos|sincos|exp|log|tan|atan2|pow|powf)\b")
+
+
+def test_strict_evaluator_calls_the_c_library(strict):
+    """By our names only, which no compiler knows."""
+    code = only(strict.inspect_llvm())
+    called = set(re.findall(r'call [^\n]*@"?([\w.]+)"?\(', code))
+    ours = {name for name in called if name.startswith("numbragg_libm_")}
+    assert {"numbragg_libm_exp", "numbragg_libm_cos", "numbragg_libm_atan2"} <= ours
+    assert any("sin" in name for name in ours)
+    assert FOREIGN.findall(code) == []
+
+
+@X86
+def test_machine_code_calls_the_c_library(strict):
+    code = only(strict.inspect_asm())
+    assert "numbragg_libm_exp" in code and "numbragg_libm_atan2" in code
+    assert not re.search(r"__svml|_ZGV|\b(sin|cos|exp|atan2)@PLT", code)
+
+
+def test_foreign_functions_would_be_seen():
+    """What Numba makes of math.sin is found by the same pattern."""
+    @numba.njit
+    def plain(x):
+        return math.sin(x)
+
+    plain(1.0)
+    assert FOREIGN.findall(only(plain.inspect_llvm()))
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "exp", "log", "tan", "atan2", "powf"])
+def test_symbols_are_those_of_the_c_library(name):
+    """The address behind our name is the one that the dynamic linker gives for the C's name."""
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    wanted = ctypes.cast(getattr(libm, name), ctypes.c_void_p).value
+    assert llvmlite.binding.address_of_symbol("numbragg_libm_" + name) == wanted
+    dlsym = ctypes.CDLL(None).dlsym
+    dlsym.restype, dlsym.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]
+    assert dlsym(libm._handle, name.encode()) == wanted
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("sin", (0.5, 1e5, 3.3e-9, 710.25)), ("cos", (0.5, 1e5, 3.3e-9, 710.25)), ("exp", (0.5, -745.0, 3.3e-9, 700.25)),
+    ("log", (0.5, 1e5, 3.3e-9, 710.25)), ("tan", (0.5, 1e5, 3.3e-9, 710.25))])
+def test_compiled_functions_give_the_c_library_s_bits(name, arguments):
+    """Called from compiled code, from Python and through ctypes."""
+    ours = getattr(primitives, "c_" + name)
+    theirs = getattr(ctypes.CDLL(ctypes.util.find_library("m")), name)
+    theirs.restype, theirs.argtypes = ctypes.c_double, [ctypes.c_double]
+
+    @jit(variant=name)
+    def compiled(x):
+        return ours(x)
+
+    for x in arguments:
+        assert compiled(x) == ours(x) == theirs(x)
+
+
+def test_constants_are_not_folded():
+    """A constant argument is still computed by the C library when the program runs."""
+    @jit
+    def constant():
+        return primitives.c_sin(0.7)
+
+    constant()
+    assert "numbragg_libm_sin" in only(constant.inspect_llvm())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_closures_are_told_apart(named):
+    """Functions made by one piece of code from different parts are different functions, variant or not."""
+    def adder(amount):
+        def added(x):
+            return x + amount
+
+        return jit(added, variant=amount) if named else jit(added)
+
+    assert [adder(amount)(1.0) for amount in (1.0, 2.0, 1.0)] == [2.0, 3.0, 2.0]
+
+
+SHARED = """
+import sys
+from numbragg.kernels.compilation import jit
+
+def adder(amount):
+    @jit(variant=amount)
+    def added(x):
+        return x + amount
+    return added
+
+print(adder(float(sys.argv[1]))({"float": float, "int": int}[sys.argv[2]](1)))
+"""
+
+
+@pytest.mark.parametrize("other", [("2.0", "float"), ("1.0", "int")])
+def test_processes_that_compile_at_once_do_not_exchange_their_code(other, tmp_path):
+    """What two processes save at the same time, both finding nothing there, must have names of its own.
+
+    Numba numbers data files by what the index held when it was read: two processes that save two
+    variants (or two signatures) at once then write the same file, and the index of one names the
+    code of the other, for ever after.
+    """
+    script = tmp_path / "script.py"
+    script.write_text(SHARED)
+    names = []
+    for variant, kind in (("1.0", "float"), other):
+        cache = tmp_path / (variant + kind)
+        subprocess.run([sys.executable, str(script), variant, kind], check=True, capture_output=True,
+                       env=os.environ | {"NUMBRAGG_CACHE_DIR": str(cache)})
+        names.append({path.name for path in cache.glob("*/*.nbc")})
+        assert names[-1]
+    assert not names[0] & names[1]
+
+
+@X86
+@pytest.mark.parametrize("shape", ["square", "gauss", "round", "tophat"])
+def test_lanes_call_no_foreign_function(shape):
+    """Lanes have elementary functions of their own; what is per pixel calls the C library."""
+    from numbragg.kernels.layout import SHAPES
+
+    nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape=shape), nb.Beam(),
+                nb.Detector(pixels=(16, 16)), 10.0, threads=1)
+    kernels = [kernel for kernel in (lanes.lane_kernel(SHAPES[shape], False, about) for about in (True, False))
+               if kernel.signatures]
+    assert kernels
+    for kernel in kernels:
+        anew = jit(kernel.py_func, variant="looked at")
+        anew._cache = numba.core.caching.NullCache()
+        anew.compile(kernel.signatures[0])
+        assert FOREIGN.findall(only(anew.inspect_llvm())) == []

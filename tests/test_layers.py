@@ -1,0 +1,198 @@
+"""Who may import whom, and other rules of the house, read from the sources with `ast`.
+
+Ready-made import linters do not see `kernels/`, which lies beside the package that it belongs to.
+"""
+
+import ast
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"numbragg": ROOT / "numbragg", "numbragg.kernels": ROOT / "kernels"}
+
+#: Longest module, in lines.
+LIMIT = 600
+
+#: What kernels may import besides each other and the standard library.
+KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite"}
+
+#: Kernels in the order of docs/architecture: each may import those of earlier rows only.
+CONFIGURATIONS = {"numbragg.beam", "numbragg.crystal", "numbragg.detector", "numbragg.sampling"}
+ALLOWED_IN_CONFIGURATIONS = {"numbragg.parameters", "numbragg.validation", "numbragg.io.matrix"}
+
+
+def modules():
+    """Every module: its import name and its file."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([package, *(part for part in parts if part != "__init__")])] = path
+    return found
+
+
+MODULES = modules()
+TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in MODULES.items()}
+
+
+def resolve(name, path, node):
+    """Absolute names that an import statement of a module may mean."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    base = node.module or ""
+    if node.level:
+        package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        package = package[:len(package) - (node.level - 1)]
+        base = ".".join([*package, *([base] if base else [])])
+    # `from package import module` may import a module
+    return [f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names]
+
+
+def imports(name, when_loaded=False):
+    """Absolute names that a module imports, anywhere or only while it is loaded."""
+    tree = TREES[name]
+    nodes = ast.walk(tree) if not when_loaded else _outside_functions(tree)
+    return {target for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))
+            for target in resolve(name, MODULES[name], node)}
+
+
+def _outside_functions(node):
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield child
+            yield from _outside_functions(child)
+
+
+def kernels_may_import(name):
+    top = name.partition(".")[0]
+    return (name.startswith("numbragg.kernels") or top in KERNEL_LIBRARIES or top in sys.stdlib_module_names)
+
+
+KERNELS = sorted(name for name in MODULES if name.startswith("numbragg.kernels"))
+OUTER = sorted(set(MODULES) - set(KERNELS))
+
+
+def test_modules_are_found():
+    assert "numbragg.kernels.pixel" in KERNELS and "numbragg.io.smv" in OUTER and len(MODULES) > 40
+    assert "numbragg.kernels.vectors" in imports("numbragg.kernels.pixel")
+    assert "numbragg.parameters" in imports("numbragg.beam")
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_know_nothing_of_the_layer_above(name):
+    assert [target for target in imports(name) if not kernels_may_import(target)] == []
+    for node in ast.walk(TREES[name]):
+        # relative ones only, so that there is never a second copy of a kernel
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert not (node.module or "").startswith(("numbragg", "kernels"))
+
+
+def cycle(names):
+    """Modules that import each other in a ring while they are loaded, or None."""
+    graph = {name: {t for t in imports(name, when_loaded=True) if t in names and t != name} for name in names}
+    while graph:
+        leaves = [name for name, targets in graph.items() if not targets & graph.keys()]
+        if not leaves:
+            return sorted(graph)
+        for name in leaves:
+            del graph[name]
+    return None
+
+
+def test_no_import_cycles():
+    assert cycle({name for name in MODULES if not name.endswith("kernels") and name != "numbragg"}) is None
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
+def test_configurations_do_not_know_each_other(name):
+    ours = {target for target in imports(name) if target.startswith("numbragg")}
+    assert ours <= ALLOWED_IN_CONFIGURATIONS | {"numbragg.kernels.layout"}
+
+
+@pytest.mark.parametrize("name", OUTER)
+def test_nobody_imports_the_command_line(name):
+    if name != "numbragg.__main__":
+        assert "numbragg.cli" not in imports(name)
+    if name not in ("numbragg.cli",) and not name.startswith("numbragg.commands"):
+        assert not [target for target in imports(name) if target.startswith("numbragg.commands")]
+
+
+@pytest.mark.parametrize("name", [name for name in OUTER if name.startswith("numbragg.io")])
+def test_formats_know_no_simulation(name):
+    ours = {target for target in imports(name) if target.startswith("numbragg")}
+    assert [t for t in ours if not t.startswith(("numbragg.io", "numbragg.kernels"))] == []
+
+
+def every_source():
+    return sorted([*MODULES.values(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"),
+                   *(ROOT / "docs").rglob("*.py")])
+
+
+@pytest.mark.parametrize("path", every_source(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_kernels_are_never_imported_as_a_top_level_package(path):
+    """From the root of a clone that would load a second copy."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert not [a.name for a in node.names if a.name.partition(".")[0] == "kernels"]
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert (node.module or "").partition(".")[0] != "kernels"
+
+
+@pytest.mark.parametrize("path", every_source(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_says_what_it_is_and_is_not_too_long(path):
+    text = path.read_text(encoding="utf-8")
+    doc = ast.get_docstring(ast.parse(text))
+    assert doc and doc.splitlines()[0].rstrip().endswith((".", ":", ";")) or "\n" in doc
+    assert len(text.splitlines()) <= LIMIT
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_all_is_right(name):
+    """`__all__` names what is defined, once; and star imports are nowhere."""
+    tree = TREES[name]
+    defined = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            assert not [alias for alias in node.names if alias.name == "*"]
+            defined |= {alias.asname or alias.name for alias in node.names}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            names = ast.literal_eval(node.value)
+            assert len(set(names)) == len(names)
+            if name != "numbragg":
+                assert set(names) <= defined
+
+
+@pytest.mark.parametrize("code", ["import numbragg", "import numbragg.cli", "import numbragg; dir(numbragg)"])
+def test_importing_is_light(code):
+    """Neither NumPy nor Numba is loaded before it is needed."""
+    program = f"{code}; import sys; print(sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stdout))
+    assert not loaded & {"numpy", "numba", "llvmlite", "matplotlib", "tifffile", "tqdm"}
+
+
+def test_clone_cannot_be_used_as_a_top_level_package():
+    """`import kernels` in the root of a clone is an error that says what to do."""
+    done = subprocess.run([sys.executable, "-c", "import kernels.pixel"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0 and "Error" in done.stderr
+
+
+def test_rules_can_be_broken():
+    """The tests above see what they forbid."""
+    assert not kernels_may_import("numbragg.scene") and not kernels_may_import("scipy.special")
+    assert kernels_may_import("numbragg.kernels.layout") and kernels_may_import("math")
+    path = MODULES["numbragg.kernels.pixel"]
+    node, = ast.parse("from ..scene import prepare").body
+    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
+    node, = ast.parse("from .. import scene").body
+    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
+    node, = ast.parse("from . import layout, vectors").body
+    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout", "numbragg.kernels.vectors"]
