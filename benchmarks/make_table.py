@@ -122,17 +122,14 @@ def strict_table(records):
 def port_table(records):
     """The PyTorch port, where it was there."""
     rows = []
-    for group in gathered(records, "speed", "scene"):
-        lanes = _pooled(group, "ns_per_step", "lanes")
-        for way, found in next((r["port"] for r in reversed(group) if "port" in r), {}).items():
-            if way == "skipped":
-                continue
+    for group in gathered(records, "port", "scene"):
+        r = group[-1]
+        for way, found in r["ways"].items():
             if "failed" in found:
-                rows.append([group[-1]["scene"], way, "-", "-", f"failed: {found['failed']}"])
+                rows.append([r["scene"], way, "-", "-", f"failed: {found['failed']}"])
             else:
-                ratio = found["ns_per_step"] / statistics.median(lanes)
-                rows.append([group[-1]["scene"], f"{way}, PyTorch {found['torch']}", _number([found["ns_per_step"]]),
-                             _number([ratio]), f"{found['correlation']:.6f}"])
+                rows.append([r["scene"], way, _number([found["ns_per_step"]]),
+                             _number([found["ns_per_step"] / r["lanes_ns_per_step"]]), f"{found['correlation']:.6f}"])
     if not rows:
         return "The PyTorch port was not installed where the scenes were measured."
     return _table(["scene", "how it was run", "port [ns/step]", "port / lanes", "correlation with our image"], rows)

@@ -2,9 +2,9 @@
 
     python benchmarks/torch_port.py --scene A --dtype float64 --compiled
 
-The port's own command line is run on the scene's arguments, once to warm up (and to compile), then
---repeats times.  Its image is compared with `ours.npy` in the folder, where that is given: the port does not have
-the C program's bits, so what counts is the correlation.  Prints one JSON object as its last line.
+The port's own command line is run on the scene's arguments, first to warm up and to compile, then
+--repeats times.  Its image is compared with `ours.npy` in the folder, where that is: the port does not
+claim the C program's bits, so the correlation is given.  The last line printed is a JSON object.
 """
 
 import argparse
@@ -18,6 +18,9 @@ import sys
 
 from measuring import python_program, run_program, spent
 from scenes import SCENES, write_inputs
+
+#: Runs before the first that is timed: compilation goes on into the second.
+WARM_UPS = 3
 
 #: Terms that the port holds in memory at a time (it takes some 300 bytes for each).
 TERMS = 2_000_000
@@ -73,7 +76,9 @@ def time_port(scene, folder, pixels, dtype, compiled, repeats):
         """The port's simulator, run again and again."""
 
         def run(self, **how):
-            image = super().run(**how)
+            for _ in range(WARM_UPS):
+                with torch.no_grad():
+                    image = super().run(**how)
             for _ in range(repeats):
                 with torch.no_grad():
                     taken.append(spent(functools.partial(super().run, **how))[0])
@@ -102,7 +107,7 @@ def main(argv=None):
     parser.add_argument("--compiled", action="store_true", help="with torch.compile")
     parser.add_argument("--pixels", type=int, help="shrink the detector")
     parser.add_argument("--folder", help="where the inputs of the scene lie; default: they are made")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     chosen = parser.parse_args(argv)
     reason = missing()
     if reason is not None:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .compilation import inlined
-from .elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND, SINE_LARGEST,
-                         SPHERE_DIFFERENCE_BOUND)
+from .elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND,
+                         SINE_LARGEST, SPHERE_DIFFERENCE_BOUND)
 from .layout import GAUSS, ROUND, SQUARE, TOPHAT
 
 __all__ = ["Bound", "Plan", "float32_is_certain", "half_width", "plan", "ABSOLUTE", "LARGEST_FACTOR",
@@ -34,9 +34,9 @@ SPHERE_MARGIN = 1.2
 #: Second-order terms are below this part of the first-order ones.
 SECOND_ORDER = 1.0 + 1e-6
 
-#: Sums beyond this number of terms, or sizes of numbers beyond these powers, are left to the strict evaluator.
+#: Sums of more terms, and numbers of larger size, are left to the strict evaluator: nothing overflows.
 MOST_TERMS = 10 ** 9
-LARGEST_AMPLITUDE = 1e70
+LARGEST_AMPLITUDE = 1e75
 LARGEST_SCALE = 1e50
 LARGEST_BACKGROUND = 1e140
 LARGEST_INDEX = 2.0 ** 30
@@ -87,7 +87,7 @@ def largest_index(scene):
     cells = crystal.phi_cells.reshape(-1, 3, 3)
     longest = float(np.sqrt((cells ** 2).sum(axis=2)).max())
     if len(crystal.mosaic):
-        # a rotation does not stretch; whatever these matrices are, the root of the largest row sum of U'U bounds it
+        # rotations do not stretch; whatever these are, the root of the largest row sum of U'U bounds it
         u = crystal.mosaic.reshape(-1, 3, 3)
         longest *= math.sqrt(float(np.abs(np.matmul(u.transpose(0, 2, 1), u)).sum(axis=2).max()))
     return float(2.001 * longest / np.abs(scene.beam.wavelengths).min())
@@ -144,7 +144,7 @@ def _obstacle(scene, index, multiple, amplitude):
 def _lattice_error(shape, about):
     """Relative errors of the squared lattice factor, lane and strict together, in u."""
     if shape == SQUARE:
-        # lane: six sines, five products and quotients, squared and rounded; strict: six sines, five roundings, squared
+        # lane: six sines, five roundings, squared, one more; strict: six sines, five roundings, squared
         sine = SINE_ABOUT_BOUND if about else SINE_COARSE_BOUND
         return (12.0 * sine + 11.0) + (12.0 * C_LIBRARY_BOUND + 10.0)
     if shape == ROUND:
@@ -181,5 +181,5 @@ def plan(scene):
     relative = (_lattice_error(crystal.shape, about) + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
     spread = SPHERE_MARGIN * SPHERE_DIFFERENCE_BOUND * U * SECOND_ORDER * 1.001
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
-    smallest = n * 1e-250 * (1.0 + amplitude ** 2) if reason is None else math.inf
+    smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf
     return Plan(reason, about, Bound(relative, spread, smallest))

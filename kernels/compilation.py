@@ -102,11 +102,22 @@ class _Cache(caching.FunctionCache):
         # their sources are in the folder's name
         return sig, codegen.magic_tuple(), self._variant
 
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            # damaged files cost a compilation, no more; without its index the rest is never looked at
+            try:
+                os.unlink(self._cache_file._index_path)
+            except OSError:
+                pass
+            return None
+
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
-        except OSError:
-            # a full disk costs a compilation next time, never the image
+        except Exception:
+            # nor does a full disk cost the image
             pass
 
 

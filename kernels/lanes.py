@@ -200,7 +200,8 @@ def _scales(sampling, zero, capture, polar, omega):
     """
     if not (abs(capture) < LARGEST_FACTOR and abs(polar) < LARGEST_FACTOR and abs(omega) < LARGEST_FACTOR):
         return False
-    negative = ((capture < 0.0 and not sampling.oversample_thick) or (polar < 0.0 and not sampling.oversample_polar)
+    negative = ((capture < 0.0 and not sampling.oversample_thick)
+                or (polar < 0.0 and not sampling.oversample_polar)
                 or (omega < 0.0 and not sampling.oversample_omega))
     return not (zero and negative)
 
@@ -349,8 +350,8 @@ def lane_kernel(shape, cubic, about):
             for i in range(n):
                 capture, polar, omega = scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]
                 value = photons(sampling, scratch[SUM + i], capture, polar, omega)
-                spread = photons(sampling, bound.spread * scratch[BUDGET + i] + bound.smallest, capture, polar, omega)
-                within = half_width(bound, value, spread)
+                spread = bound.spread * scratch[BUDGET + i] + bound.smallest
+                within = half_width(bound, value, photons(sampling, spread, capture, polar, omega))
                 slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
                 index = (slow - place[1]) * place[2] + fast - place[0] - start
                 if scratch[BAD + i] != 0.0:

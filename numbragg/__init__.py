@@ -12,11 +12,11 @@ Names are loaded when they are first used, so importing the package costs little
 from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "Sampling", "Simulator", "StructureFactors", "add_noise",
-           "integer_image", "simulate", "__version__"]
+           "integer_image", "simulate", "trace", "__version__"]
 
 _HOMES = {"Beam": "beam", "Crystal": "crystal", "Detector": "detector", "Sampling": "sampling",
           "Simulator": "simulation", "StructureFactors": "structure_factors", "add_noise": "noise",
-          "integer_image": "noise", "simulate": "simulation"}
+          "integer_image": "noise", "simulate": "simulation", "trace": "tracing"}
 
 
 def __getattr__(name):

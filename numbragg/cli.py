@@ -1,15 +1,17 @@
 """The command `numbragg`: nanoBragg's own arguments, or a subcommand; exit codes."""
 
 import os
+import signal
 import sys
+import threading
 
 __all__ = ["main"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
-COMMANDS = {"demo": "demo", "selftest": "selftest"}
+COMMANDS = {"demo": "demo", "selftest": "selftest", "trace": "trace", "compare": "compare", "plateau": "plateau"}
 
 #: Subcommands that are planned and not there.
-PLANNED = ("compare", "trace", "plateau", "view", "campaign")
+PLANNED = ("view", "campaign")
 
 USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.hkl -matrix A.mat -lambda 1 -N 10, "
          "or try: numbragg --help, numbragg demo")
@@ -33,8 +35,18 @@ def _command(argv):
 
 
 def _fail(message):
-    print(f"numbragg: error: {message}", file=sys.stderr)
+    # one line, whatever is in a file's name
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    print(f"numbragg: error: {line}", file=sys.stderr)
     return 2
+
+
+class _Terminated(KeyboardInterrupt):
+    """Raised where SIGTERM arrives, so that temporary files are removed."""
+
+
+def _terminated(signum, frame):
+    raise _Terminated
 
 
 def _os_error(error):
@@ -59,10 +71,15 @@ def main(argv=None):
     if not argv:
         print(USAGE, file=sys.stderr)
         return 2
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminated) if main_thread else None
     try:
         code = _command(argv)
         sys.stdout.flush()
         return code
+    except _Terminated:
+        print("numbragg: terminated; no file was written", file=sys.stderr)
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         print("numbragg: interrupted; no file was written", file=sys.stderr)
         return 130
@@ -77,7 +94,10 @@ def main(argv=None):
     except (ValueError, ImportError) as error:
         if os.environ.get("NUMBRAGG_TRACEBACK"):
             raise
-        return _fail(" ".join(str(error).split()))
+        return _fail(str(error))
+    finally:
+        if main_thread:
+            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ __all__ = ["RandomScene", "random_scene", "MOST_STEPS"]
 #: No scene has more steps in a pixel.
 MOST_STEPS = 400
 
-VECTORS = ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis", "spindle_axis", "twotheta_axis")
+VECTORS = ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis", "spindle_axis",
+           "twotheta_axis")
 
 
 @dataclass(slots=True)
@@ -169,7 +170,7 @@ def _draw_detector(p, r):
 
 
 def _draw_sub_pixels(p, r, room):
-    p.oversample = r.choice([n for n in (2, 3, 4) if n * n <= room] or [1])
+    p.oversample = r.choice([n for n in (2, 3, 3, 4, 4, 4) if n * n <= room] or [1])
     return p.oversample ** 2
 
 
@@ -231,7 +232,7 @@ def _draw_steps(p, r):
     p.oversample = 1
     axes = (_draw_sub_pixels, _draw_sensor, _draw_sources, _draw_spindle, _draw_domains)
     for axis in r.sample(axes, len(axes)):
-        if r.random() < 0.7:
+        if r.random() < (0.9 if axis is _draw_sub_pixels else 0.7):
             room = max(room // axis(p, r, room), 1)
     if p.oversample == 1 and r.random() < 0.4:
         p.oversample = -1
@@ -255,8 +256,8 @@ def _place_exactly(p, r):
     names = [*VECTORS, "rotation_x", "rotation_y", "rotation_z", "twotheta", "origin_x", "origin_y"]
     if r.random() < 0.7:
         # the beam's own direction alone
-        names += ["sources", "dispersion", "dispersion_steps", "divergence_h", "divergence_h_steps", "divergence_v",
-                  "divergence_v_steps"]
+        names += ["sources", "dispersion", "dispersion_steps", "divergence_h", "divergence_h_steps",
+                  "divergence_v", "divergence_v_steps"]
     for name in names:
         setattr(p, name, getattr(plain, name))
     p.pixel_size = 2.0 ** -r.randint(8, 16)
@@ -271,7 +272,8 @@ def _place_exactly(p, r):
     p.misset = "none"
     p.phi_start = 0.0
     edge = float(r.randint(20, 200))
-    p.cell_given, p.cell_lengths, p.cell_angles = True, [edge, edge * r.choice((1.0, 1.0, 2.0)), edge], [0.0] * 3
+    p.cell_given, p.cell_angles = True, [0.0] * 3
+    p.cell_lengths = [edge, edge * r.choice((1.0, 1.0, 2.0)), edge]
     p.wavelength = edge / r.randint(max(math.ceil(edge / 10.0), 8), 200) * 1e-10
     if p.sources is not None:
         p.sources = np.full((len(p.sources), 5), math.nan)
@@ -282,9 +284,10 @@ def _place_exactly(p, r):
 
 def _draw(r):
     p = Parameters()
-    for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector, _draw_steps):
+    for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector,
+                 _draw_steps):
         draw(p, r)
-    if r.random() < 0.25:
+    if r.random() < 0.23:
         _place_exactly(p, r)
     return p
 

@@ -13,15 +13,15 @@ MOST_FACTORS = 200_000
 
 
 def _scattering_vectors(prepared, stride):
-    """(pixels, sources, 3): q at pixel centres of the window, in the strict evaluator's order (flat detector)."""
+    """q at pixel centres of the window, in the strict evaluator's order: (pixels, sources, 3)."""
     geometry, beam = prepared.scene.geometry, prepared.scene.beam
     fast_min, fast_max, slow_min, slow_max = prepared.window
     s, f = np.meshgrid(np.arange(slow_min, slow_max + 1, stride), np.arange(fast_min, fast_max + 1, stride),
                        indexing="ij")
     f = (geometry.pixel_size * f + geometry.pixel_size / 2.0).ravel()
     s = (geometry.pixel_size * s + geometry.pixel_size / 2.0).ravel()
-    place = [f * geometry.fast_axis[i] + s * geometry.slow_axis[i] + 0.0 * geometry.normal[i] + geometry.origin[i]
-             for i in range(3)]
+    place = [f * geometry.fast_axis[i] + s * geometry.slow_axis[i] + 0.0 * geometry.normal[i]
+             + geometry.origin[i] for i in range(3)]
     length = np.sqrt(place[0] * place[0] + place[1] * place[1] + place[2] * place[2])
     s1 = np.stack([x / length for x in place], axis=-1)
     return (s1[:, np.newaxis] + beam.directions) / beam.wavelengths[:, np.newaxis]
@@ -88,7 +88,8 @@ def _amplitudes(r, shape):
 
 def _size(r):
     kind = r.choice(("ordinary", "ordinary", "ordinary", "huge", "tiny"))
-    return {"ordinary": 1.0, "huge": 10.0 ** r.uniform(10.0, 80.0), "tiny": 10.0 ** r.uniform(-165.0, -10.0)}[kind]
+    low, high = {"ordinary": (0.0, 0.0), "huge": (10.0, 64.0), "tiny": (-165.0, -10.0)}[kind]
+    return 10.0 ** r.uniform(low, high)
 
 
 def draw_table(prepared, r):

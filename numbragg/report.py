@@ -5,7 +5,7 @@ import math
 from ._version import __version__
 from .parameters import DEGREES_PER_RADIAN
 
-__all__ = ["account", "listing", "report_lines"]
+__all__ = ["account", "json_ready", "listing", "report_lines"]
 
 
 def _cell(prepared):
@@ -34,7 +34,7 @@ def _beam_centres(prepared):
 
 
 def account(prepared, outcome, products, timings, arguments=None):
-    """Everything worth knowing about a run, as a dictionary that JSON can hold.
+    """Everything worth knowing about a run, as a dictionary.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ def account(prepared, outcome, products, timings, arguments=None):
         "image": {
             "maximum": summary.maximum,
             "maximum_at_fast_slow": [int(summary.maximum_fast), int(summary.maximum_slow)],
-            "sum": _number(summary.total), "mean": _number(summary.mean), "rms": _number(summary.rms),
-            "rms_deviation": _number(summary.rms_deviation), "integer_scale": products.scale,
-            "grey_scale": products.grey_scale, "photons": _number(products.photons), "overloads": products.overloads,
+            "sum": summary.total, "mean": summary.mean, "rms": summary.rms,
+            "rms_deviation": summary.rms_deviation, "integer_scale": products.scale,
+            "grey_scale": products.grey_scale, "photons": products.photons, "overloads": products.overloads,
         },
         "threads": outcome.threads,
         "seconds": dict(timings),
@@ -109,9 +109,15 @@ def account(prepared, outcome, products, timings, arguments=None):
     }
 
 
-def _number(value):
-    """A number that JSON can hold."""
-    return value if value is None or math.isfinite(value) else str(value)
+def json_ready(facts):
+    """The same account with numbers that JSON does not know (infinities, NaN) as words."""
+    if isinstance(facts, dict):
+        return {name: json_ready(value) for name, value in facts.items()}
+    if isinstance(facts, (list, tuple)):
+        return [json_ready(value) for value in facts]
+    if isinstance(facts, float) and not math.isfinite(facts):
+        return str(facts)
+    return facts
 
 
 def _line(name, text):
@@ -178,7 +184,7 @@ def report_lines(facts, notices=()):
 
 
 def _text(value):
-    return value if isinstance(value, str) else f"{value:.6g}"
+    return f"{value:.6g}"
 
 
 def listing(fast, slow, fields, row, value, scene):

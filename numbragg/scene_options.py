@@ -61,8 +61,9 @@ def _beam(p, prepared):
     yield "nopolar", p.unpolarised_factor
     listed = p.sources is not None
     yield "list of sources", listed
-    yield "divergence", not listed and (prepared.counts.divergence_h[0] > 1 or prepared.counts.divergence_v[0] > 1)
-    yield "dispersion", not listed and prepared.counts.dispersion[0] > 1
+    counts = prepared.counts
+    yield "divergence", not listed and max(counts.divergence_h[0], counts.divergence_v[0]) > 1
+    yield "dispersion", not listed and counts.dispersion[0] > 1
     yield "resolution limit", p.d_min > 0.0
 
 

@@ -37,7 +37,8 @@ class Failure:
     def __str__(self):
         distance = abs(self.lane - self.strict)
         return (f"scene {self.scene}: {self.what} in pixel fast {self.fast}, slow {self.slow}: "
-                f"lanes {self.lane!r}, strict {self.strict!r}, distance {distance:.3g}, half-width {self.half_width:.3g}")
+                f"lanes {self.lane!r}, strict {self.strict!r}, "
+                f"distance {distance:.3g}, half-width {self.half_width:.3g}")
 
 
 @dataclass(slots=True)
@@ -64,8 +65,8 @@ class Comparison:
         """Add another result to this one."""
         if other.ratio > self.ratio:
             self.ratio, self.ratio_scene = other.ratio, other.ratio_scene
-        for name in ("scenes", "pixels", "steps", "lane_pixels", "lane_steps", "lane_seconds", "strict_seconds",
-                     "predicted", "violations", "mismatches"):
+        for name in ("scenes", "pixels", "steps", "lane_pixels", "lane_steps", "lane_seconds",
+                     "strict_seconds", "predicted", "violations", "mismatches"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, pixels in other.recomputed.items():
             self.recomputed[reason] = self.recomputed.get(reason, 0) + pixels
@@ -98,8 +99,8 @@ def _evaluate(prepared, threads, lanes):
     image = np.zeros(prepared.shape, dtype=np.float32)
     doubles = np.zeros(((fast_max - fast_min + 1) * (slow_max - slow_min + 1), 2))
     start = time.perf_counter()
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes, doubles=doubles,
-                                interpolating=prepared.interpolating, threads=threads)
+    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes,
+                                doubles=doubles, interpolating=prepared.interpolating, threads=threads)
     return image, doubles, outcome, time.perf_counter() - start
 
 
@@ -131,8 +132,9 @@ def _check(result, name, window, evaluated, lane, strict, kept):
     if len(ratio):
         result.ratio = float(np.nan_to_num(ratio, nan=np.inf, posinf=np.inf).max())
         result.ratio_scene = name
-    part = (slice(slow_min, slow_max + 1), slice(fast_min, fast_max + 1))
-    mismatched = ~_same_bits(np.ascontiguousarray(lane_image[part]), np.ascontiguousarray(strict_image[part])).ravel()
+    parts = [np.ascontiguousarray(image[slow_min:slow_max + 1, fast_min:fast_max + 1])
+             for image in (lane_image, strict_image)]
+    mismatched = ~_same_bits(*parts).ravel()
     result.violations, result.mismatches = int(violated.sum()), int(mismatched.sum())
     for what, where in (("violation", violated), ("mismatch", mismatched)):
         for index in np.flatnonzero(where)[:kept].tolist():
@@ -173,7 +175,8 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT):
     evaluated = np.ones(outcome.pixels, dtype=bool)
     if prepared.mask is not None:
         evaluated = prepared.mask[slow_min:slow_max + 1, fast_min:fast_max + 1].ravel() != 0
-    _check(result, name, prepared.window, evaluated, (lane_image, lane_doubles), (strict_image, strict_doubles), kept)
+    _check(result, name, prepared.window, evaluated, (lane_image, lane_doubles),
+           (strict_image, strict_doubles), kept)
     return result, outcome
 
 

@@ -49,8 +49,8 @@ def crystals(draw, **fixed):
         settings |= dict(mosaic_spread_deg=draw(numbers(0.0, 3.0, 2)), mosaic_domains=draw(st.integers(1, 4)),
                          mosaic_seed=draw(st.integers(0, 10 ** 6)))
     if draw(st.booleans()):
-        settings |= dict(phi_start_deg=draw(st.sampled_from([0.0, -1.0, 30.0])), phi_steps=draw(st.integers(1, 3)),
-                         oscillation_deg=draw(numbers(0.0, 2.0, 2)))
+        settings |= dict(phi_start_deg=draw(st.sampled_from([0.0, -1.0, 30.0])),
+                         phi_steps=draw(st.integers(1, 3)), oscillation_deg=draw(numbers(0.0, 2.0, 2)))
     return nb.Crystal(**(settings | fixed))
 
 
@@ -61,10 +61,11 @@ def beams(draw, **fixed):
                     polarisation_fraction=draw(maybe(numbers(-1.0, 1.0, 2))),
                     d_min_angstrom=draw(st.sampled_from([0.0, 0.0, 15.0, 60.0])))
     if draw(st.booleans()):
-        settings |= dict(dispersion_percent=draw(numbers(0.1, 5.0, 1)), dispersion_steps=draw(st.integers(1, 3)))
+        settings |= dict(dispersion_percent=draw(numbers(0.1, 5.0, 1)),
+                         dispersion_steps=draw(st.integers(1, 3)))
     if draw(st.booleans()):
-        settings |= dict(divergence_h_mrad=draw(numbers(0.1, 5.0, 1)), divergence_h_steps=draw(st.integers(2, 3)),
-                         round_divergence=draw(st.booleans()))
+        settings |= dict(divergence_h_mrad=draw(numbers(0.1, 5.0, 1)),
+                         divergence_h_steps=draw(st.integers(2, 3)), round_divergence=draw(st.booleans()))
     return nb.Beam(**(settings | fixed))
 
 
@@ -77,14 +78,16 @@ def detectors(draw, **fixed):
     settings = dict(
         pixels=(draw(st.integers(1, 24)), draw(st.integers(1, 20))), pixel_mm=draw(numbers(0.05, 2.0, 2)),
         distance_mm=draw(numbers(20.0, 300.0, 1)), convention=draw(st.sampled_from(CONVENTIONS)),
-        pivot=draw(st.sampled_from(["beam", "sample"])), curved=draw(st.booleans()), point_pixel=draw(st.booleans()))
+        pivot=draw(st.sampled_from(["beam", "sample"])), curved=draw(st.booleans()),
+        point_pixel=draw(st.booleans()))
     if draw(st.booleans()):
         settings["beam_centre_mm"] = draw(st.tuples(*[numbers(-5.0, 30.0, 2)] * 2))
     if draw(st.booleans()):
         settings |= dict(rotation_deg=draw(st.tuples(*[numbers(-20.0, 20.0, 1)] * 3)),
                          twotheta_deg=draw(numbers(-30.0, 30.0, 1)))
     if draw(st.booleans()):
-        settings |= dict(sensor_thickness_um=draw(numbers(10.0, 500.0, 0)), sensor_layers=draw(st.integers(2, 3)),
+        settings |= dict(sensor_thickness_um=draw(numbers(10.0, 500.0, 0)),
+                         sensor_layers=draw(st.integers(2, 3)),
                          attenuation_depth_um=draw(numbers(50.0, 500.0, 0)))
     return nb.Detector(**(settings | fixed))
 
@@ -129,19 +132,20 @@ class SceneConfigs:
 
     def simulate(self, **options):
         """The image."""
-        return nb.simulate(self.crystal, self.beam, self.detector, self.structure_factors, sampling=self.sampling,
-                           **options)
+        return nb.simulate(self.crystal, self.beam, self.detector, self.structure_factors,
+                           sampling=self.sampling, **options)
 
     def simulator(self, **options):
         """A `numbragg.Simulator`; what it needs besides is `crystal`."""
-        return nb.Simulator(self.detector, self.beam, self.structure_factors, sampling=self.sampling, **options)
+        return nb.Simulator(self.detector, self.beam, self.structure_factors, sampling=self.sampling,
+                            **options)
 
 
 @st.composite
 def scenes(draw, **strategies):
     """Scenes; keywords replace the strategy of one part."""
-    parts = dict(crystal=crystals(), beam=beams(), detector=detectors(), structure_factors=structure_factors(),
-                 sampling=samplings()) | strategies
+    parts = dict(crystal=crystals(), beam=beams(), detector=detectors(),
+                 structure_factors=structure_factors(), sampling=samplings()) | strategies
     scene = SceneConfigs(**{name: draw(strategy) for name, strategy in parts.items()})
     # a divergence of zero or an ellipse without points leaves no source at all, which is refused
     try:

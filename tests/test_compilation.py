@@ -44,8 +44,8 @@ print(repr(float(image.sum(dtype=float))), compilation.cache_folder(), compiled)
 def probe(folder, cache, **environment):
     """Run the probe with the package of a folder; (sum, cache folder, functions compiled)."""
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBRAGG_CACHE_DIR": str(cache)} | environment
-    done = subprocess.run([sys.executable, "-P", "-c", PROBE], capture_output=True, text=True, env=environment,
-                          cwd=folder, timeout=600)
+    done = subprocess.run([sys.executable, "-P", "-c", PROBE], capture_output=True, text=True,
+                          env=environment, cwd=folder, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "arning" not in done.stderr, done.stderr
     total, used, compiled = done.stdout.split()
@@ -57,7 +57,8 @@ def copy(tmp_path):
     """The package in a folder of its own, kernels included, to be edited."""
     skip = shutil.ignore_patterns("__pycache__", "kernels")
     shutil.copytree(PACKAGE, tmp_path / "copy" / "numbragg", ignore=skip)
-    shutil.copytree(KERNELS, tmp_path / "copy" / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(KERNELS, tmp_path / "copy" / "numbragg" / "kernels",
+                    ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "copy"
 
 
@@ -135,7 +136,8 @@ def test_functions_of_other_files_are_not_kept(form, tmp_path):
     for value in ("1.5", "2.5"):
         script.write_text("from numbragg.kernels.compilation import jit\n\n\n@jit\ndef value():\n"
                           f"    {form.format(value)}\n\n\nprint(value() - value.py_func() + {value})\n")
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment,
+                              check=True)
         assert done.stdout.strip() == value
 
 
@@ -169,15 +171,18 @@ def test_no_module_asks_for_fastmath():
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword):
-                assert node.arg not in ("fastmath", "error_model") or path.name in ("compilation.py", "vectors.py",
+                assert node.arg not in ("fastmath", "error_model") or path.name in ("compilation.py",
+                                                                                    "vectors.py",
                                                                                    "image.py") or (
                     node.arg == "error_model" and ast.literal_eval(node.value) == "numpy"), path
                 assert node.arg != "fastmath", path
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "numba":
+            if isinstance(node, ast.Attribute) and isinstance(node.value,
+                                                              ast.Name) and node.value.id == "numba":
                 assert node.attr not in ("njit", "jit", "vectorize", "guvectorize", "stencil") or (
                     path.name == "compilation.py"), f"{path}: numba.{node.attr}"
             if isinstance(node, ast.ImportFrom) and node.module == "numba":
-                assert not {"njit", "jit", "vectorize", "guvectorize"} & {name.name for name in node.names}, path
+                assert not {"njit", "jit", "vectorize",
+                            "guvectorize"} & {name.name for name in node.names}, path
 
 
 def test_options_of_compiled_kernels():
@@ -229,7 +234,7 @@ def test_fused_operations_would_be_seen():
 
     assert fused(2.0, 3.0, 4.0) == 10.0
     code = only(fused.inspect_asm())
-    if "fma" not in llvmlite.binding.get_host_cpu_features() or not llvmlite.binding.get_host_cpu_features()["fma"]:
+    if not llvmlite.binding.get_host_cpu_features().get("fma"):
         pytest.skip("this processor has no fused multiply-add")
     assert FUSED.findall(code)
 
@@ -237,12 +242,14 @@ def test_fused_operations_would_be_seen():
 def test_strict_evaluator_asks_for_no_freedom(strict):
     """No fast-math flag and no fused intrinsic in the intermediate code."""
     code = only(strict.inspect_llvm())
-    assert not re.search(r"\bf(mul|add|sub|div|cmp)( \w+)* (fast|reassoc|contract|arcp|nnan|ninf|nsz|afn)\b", code)
+    assert not re.search(r"\bf(mul|add|sub|div|cmp)( \w+)* (fast|reassoc|contract|arcp|nnan|ninf|nsz|afn)\b",
+                         code)
     assert "llvm.fma" not in code and "llvm.fmuladd" not in code
 
 
 #: Names under which a compiler could offer its own elementary functions.
-FOREIGN = re.compile(r"llvm\.(sin|cos|exp|exp2|log|pow|tan|atan2)\b|__svml_\w+|_ZGV\w+|\bnumba_(sin|cos|exp|log)\w*"
+FOREIGN = re.compile(r"llvm\.(sin|cos|exp|exp2|log|pow|tan|atan2)\b|__svml_\w+|_ZGV\w+"
+                     r"|\bnumba_(sin|cos|exp|log)\w*"
                      r"|@(sin|cos|sincos|exp|log|tan|atan2|pow|powf)\b")
 
 
@@ -285,8 +292,9 @@ def test_symbols_are_those_of_the_c_library(name):
 
 
 @pytest.mark.parametrize("name, arguments", [
-    ("sin", (0.5, 1e5, 3.3e-9, 710.25)), ("cos", (0.5, 1e5, 3.3e-9, 710.25)), ("exp", (0.5, -745.0, 3.3e-9, 700.25)),
-    ("log", (0.5, 1e5, 3.3e-9, 710.25)), ("tan", (0.5, 1e5, 3.3e-9, 710.25))])
+    ("sin", (0.5, 1e5, 3.3e-9, 710.25)), ("cos", (0.5, 1e5, 3.3e-9, 710.25)),
+    ("exp", (0.5, -745.0, 3.3e-9, 700.25)), ("log", (0.5, 1e5, 3.3e-9, 710.25)),
+    ("tan", (0.5, 1e5, 3.3e-9, 710.25))])
 def test_compiled_functions_give_the_c_library_s_bits(name, arguments):
     """Called from compiled code, from Python and through ctypes."""
     ours = getattr(primitives, "c_" + name)
@@ -365,7 +373,8 @@ def test_lanes_call_no_foreign_function(shape):
 
     nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape=shape), nb.Beam(),
                 nb.Detector(pixels=(16, 16)), 10.0, threads=1)
-    kernels = [kernel for kernel in (lanes.lane_kernel(SHAPES[shape], False, about) for about in (True, False))
+    kernels = [kernel for kernel in (lanes.lane_kernel(SHAPES[shape], False, about) for about in (True,
+                                                                                                  False))
                if kernel.signatures]
     assert kernels
     for kernel in kernels:

@@ -19,14 +19,16 @@ import numpy as np
 import numbragg as nb
 
 DETECTOR = nb.Detector(pixels=(60, 50), pixel_mm=0.5)
-FACTORS = nb.StructureFactors.from_array(np.random.default_rng(1).uniform(1, 100, (21, 21, 21)), (-10, -10, -10), 5.0)
+TABLE = np.random.default_rng(1).uniform(1, 100, (21, 21, 21))
+FACTORS = nb.StructureFactors.from_array(TABLE, (-10, -10, -10), 5.0)
+BEAM = nb.Beam(polarisation_fraction=0.9)
 
 def crystal(number):
     return nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, misset_deg=(number, 2 * number, 3),
                       mosaic_spread_deg=1.0, mosaic_domains=3)
 
 def image(number, threads=2):
-    return nb.simulate(crystal(number), nb.Beam(polarisation_fraction=0.9), DETECTOR, FACTORS, threads=threads)
+    return nb.simulate(crystal(number), BEAM, DETECTOR, FACTORS, threads=threads)
 
 def digest(number, threads=2):
     return hashlib.sha256(image(number, threads).tobytes()).hexdigest()

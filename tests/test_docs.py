@@ -80,19 +80,25 @@ def test_public_things_are_documented(name):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_parameters_agree_with_the_signature(name):
-    """Where there is a Parameters section it names every parameter, in order, and nothing else."""
+    """A Parameters section names every parameter, in order, and nothing else; kernels may leave some out."""
     thing = PUBLIC[name]
     found = sections(thing.__doc__)
     assert not [heading for heading in found if heading not in SECTIONS]
     given = parameters(thing)
     if "Parameters" in found and given is not None:
-        assert documented(found["Parameters"]) == given
+        named = documented(found["Parameters"])
+        if name.startswith("numbragg.kernels"):
+            given = [parameter for parameter in given if parameter in named]
+        assert named == given
 
 
-@pytest.mark.parametrize("name", [name for name, thing in PUBLIC.items()
-                                  if not name.startswith("numbragg.kernels") and len(parameters(thing) or []) >= 3])
+LONGER = [name for name, thing in PUBLIC.items() if inspect.isfunction(thing)
+          and not name.startswith("numbragg.kernels") and len(parameters(thing)) >= 4]
+
+
+@pytest.mark.parametrize("name", LONGER)
 def test_longer_signatures_are_explained(name):
-    assert "Parameters" in sections(PUBLIC[name].__doc__) or "Attributes" in sections(PUBLIC[name].__doc__)
+    assert "Parameters" in sections(PUBLIC[name].__doc__)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("numbragg.kernels")])

@@ -28,8 +28,9 @@ EVALUATORS = [{}, {"lanes": False}] if "lanes" in inspect.signature(driver_cpu.r
 
 #: Polarisation axes by (rows before the cycle, rows in the cycle) of their repeated normalisation.
 AXES = {
-    (0, 1): (0.35, 0.82, 0.33), (1, 1): (-1.3, 0.91, 0.45), (2, 1): (0.19, -1.63, -1.2), (0, 2): (-0.55, 0.88, -0.01),
-    (1, 2): (-0.16, 1.1, 1.65), (5, 1): (1.7, 2.25, 1.19), (13, 1): (-0.46, 0.45, 0.15), (35, 1): (-1.67, -1.47, 0.21),
+    (0, 1): (0.35, 0.82, 0.33), (1, 1): (-1.3, 0.91, 0.45), (2, 1): (0.19, -1.63, -1.2),
+    (0, 2): (-0.55, 0.88, -0.01), (1, 2): (-0.16, 1.1, 1.65), (5, 1): (1.7, 2.25, 1.19),
+    (13, 1): (-0.46, 0.45, 0.15), (35, 1): (-1.67, -1.47, 0.21),
 }
 
 
@@ -62,7 +63,8 @@ def in_c_order(ready):
 
 def first_trip(ready):
     """The pixel (fast, slow) in which interpolation is given up."""
-    return next(((fast, slow) for fast, slow, _, state in one_by_one(ready) if not state[INTERPOLATING]), None)
+    return next(((fast, slow) for fast, slow, _, state in one_by_one(ready) if not state[INTERPOLATING]),
+                None)
 
 
 def same_for_all_crews(ready, monkeypatch):
@@ -72,10 +74,11 @@ def same_for_all_crews(ready, monkeypatch):
         monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", steps)
         monkeypatch.setattr(driver_cpu, "LANE_CHUNK_STEPS", steps, raising=False)
         image = np.zeros(ready.shape, dtype=np.float32)
-        outcome = driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating,
-                                    threads=threads, **kind)
+        outcome = driver_cpu.render(ready.scene, ready.window, ready.mask, image,
+                                    interpolating=ready.interpolating, threads=threads, **kind)
         different = np.argwhere(image.view(np.int32) != wanted.view(np.int32))
-        assert len(different) == 0, f"{kind}, {threads} threads, chunks of {steps} steps: {different[:5].tolist()}"
+        how = f"{kind}, {threads} threads, chunks of {steps} steps"
+        assert len(different) == 0, f"{how}: {different[:5].tolist()}"
         assert outcome.threads == threads
     return wanted, outcome
 
@@ -102,7 +105,8 @@ def turning(sweep, hiding, revision, **more):
     mask = np.ones((7, 9), dtype=bool)
     mask.reshape(-1)[:HIDING[hiding].get("masked", 0)] = False
     return prepared(
-        nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=4, misset_deg=(10, 20, 30), **SWEEPS[sweep], **more),
+        nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=4, misset_deg=(10, 20, 30), **SWEEPS[sweep],
+                   **more),
         nb.Beam(d_min_angstrom=HIDING[hiding].get("d_min", 0.0)),
         nb.Detector(pixels=(9, 7), pixel_mm=4.0, mask=mask), roi=HIDING[hiding].get("roi"), revision=revision,
         sampling=nb.Sampling(oversample=1))
@@ -146,15 +150,18 @@ def test_nothing_is_summed(monkeypatch):
 def table(size, seed=3):
     """Amplitudes of all indices from -size to size."""
     n = 2 * size + 1
-    return nb.StructureFactors.from_array(np.random.default_rng(seed).uniform(1.0, 100.0, (n, n, n)), (-size,) * 3, 7.0)
+    return nb.StructureFactors.from_array(np.random.default_rng(seed).uniform(1.0, 100.0, (n, n, n)),
+                                          (-size,) * 3, 7.0)
 
 
-def interpolated(centre, *, size=6, cell=40.0, mosaic=False, roi=None, beam=None, convention="mosflm", **sampling):
+def interpolated(centre, *, size=6, cell=40.0, mosaic=False, roi=None, beam=None, convention="mosflm",
+                 **sampling):
     """A scene in which interpolation fails beyond a circle about the beam's centre (pixels)."""
     more = dict(mosaic_spread_deg=2.0, mosaic_domains=4) if mosaic else {}
     x, y = (0.6 * c for c in centre)
     return prepared(
-        nb.Crystal(cell=(cell, cell + 10.0, cell + 20.0, 90, 90, 90), n_cells=3, misset_deg=(1, 2, 3), **more), beam,
+        nb.Crystal(cell=(cell, cell + 10.0, cell + 20.0, 90, 90, 90), n_cells=3, misset_deg=(1, 2, 3),
+                   **more), beam,
         nb.Detector(pixels=(20, 16), pixel_mm=0.6, convention=convention,
                     beam_centre_mm=(x, y) if convention == "custom" else (y, x)),
         table(size), sampling=nb.Sampling(oversample=1, interpolation=True, **sampling), roi=roi)
@@ -211,8 +218,8 @@ def test_interpolation_is_given_up_between_domains(monkeypatch):
 @pytest.mark.parametrize("shape", ["tophat", "gauss"])
 def test_skipped_steps_do_not_give_up_interpolation(shape, monkeypatch):
     """Steps whose lattice factor is zero are never looked up: there interpolation goes on."""
-    ready = prepared(nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=12, shape=shape, misset_deg=(1, 2, 3)), None,
-                     nb.Detector(pixels=(20, 16), pixel_mm=3.0), table(4),
+    ready = prepared(nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=12, shape=shape, misset_deg=(1, 2, 3)),
+                     None, nb.Detector(pixels=(20, 16), pixel_mm=3.0), table(4),
                      sampling=nb.Sampling(oversample=1, interpolation=True))
     where = first_trip(ready)
     _, outcome = same_for_all_crews(ready, monkeypatch)
@@ -233,8 +240,8 @@ def test_axes_are_what_they_are_meant_to_be(wanted):
     assert rows_before_and_in_cycle(AXES[wanted]) == wanted
 
 
-def polarised(wanted, *, pixels=(9, 7), d_min=0.0, fraction=0.9, factors=100.0, crystal=None, roi=None, per_step=(),
-              revision="fixed", visible=True):
+def polarised(wanted, *, pixels=(9, 7), d_min=0.0, fraction=0.9, factors=100.0, crystal=None, roi=None,
+              per_step=(), revision="fixed", visible=True):
     """A scene whose polarisation axis wanders.
 
     Repeated normalisation changes the last bit only, which float32 pixels seldom show; `visible`
@@ -253,7 +260,8 @@ def polarised(wanted, *, pixels=(9, 7), d_min=0.0, fraction=0.9, factors=100.0, 
         following = np.append(np.arange(1, before + cycle), before)
         if wanted in AXES:
             assert following.tolist() == ready.scene.beam.next_axis.tolist()
-        ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows, next_axis=following))
+        ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                          next_axis=following))
     return ready
 
 
@@ -328,7 +336,8 @@ def test_interpolation_fails_about_when_the_axis_settles(wanted, centre, monkeyp
                                                                   polarisation_fraction=0.5))
     rows = np.random.default_rng(5).normal(size=(sum(wanted), 3))
     following = np.append(np.arange(1, sum(wanted)), wanted[0])
-    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows, next_axis=following))
+    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                      next_axis=following))
     where = first_trip(ready)
     assert where is not None
     _, outcome = same_for_all_crews(ready, monkeypatch)
@@ -342,7 +351,8 @@ def test_polarisation_factor_of_zero_is_computed_again(wanted, monkeypatch):
     ready = prepared(nb.Crystal(cell=(40, 50, 60, 90, 90, 90)), beam,
                      nb.Detector(pixels=(9, 7), pixel_mm=4.0, convention="custom"))
     rows, following = polarisation_axes(unit(AXES[wanted])[0])
-    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows, next_axis=following))
+    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                      next_axis=following))
     same_for_all_crews(ready, monkeypatch)
 
 

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from golden_cases import CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints, sha256
+from golden_cases import (CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints,
+                          sha256)
 from numbragg.cli import main
 
 #: Run as separate processes too, the way a user does: one or more of nearly every group.
@@ -18,10 +19,10 @@ THROUGH_THE_SHELL = (
     "fdump-reread", "fdump-unwritable", "size-N2-hkl-auto-interpolate", "shape-round-mosaic-phi",
     "interp-phi-mosaic-runs-out", "oversample-all-three", "sensor-tilted", "curved-rotated",
     "polar-first-source-cached", "phi-starts-at-zero-oversample-sources", "mosaic-phi-triclinic",
-    "dispersion-range-and-steps", "div-polar-dispersion", "source-full", "conv-denzo-rotated", "geom-twotheta-xds",
-    "custom-twotheta-phi-curved", "detpixels-x-y", "roi-centre", "mask-phi-zero", "img-own-output", "energy",
-    "flux-default-beamsize", "dmin-water", "out-image-names", "out-printout", "noise-bright-triclinic-water",
-    "at012-triclinic-p1", "parity-022-multi-step-phi",
+    "dispersion-range-and-steps", "div-polar-dispersion", "source-full", "conv-denzo-rotated",
+    "geom-twotheta-xds", "custom-twotheta-phi-curved", "detpixels-x-y", "roi-centre", "mask-phi-zero",
+    "img-own-output", "energy", "flux-default-beamsize", "dmin-water", "out-image-names", "out-printout",
+    "noise-bright-triclinic-water", "at012-triclinic-p1", "parity-022-multi-step-phi",
 )
 
 
@@ -98,8 +99,8 @@ def test_same_files_as_c_through_the_command_line(name, tmp_path):
     revision = REVISIONS[THROUGH_THE_SHELL.index(name) % 2]
     bring_inputs(case, tmp_path)
     for argv in arguments(case, revision):
-        done = subprocess.run([sys.executable, "-m", "numbragg", *argv], cwd=tmp_path, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=300)
+        done = subprocess.run([sys.executable, "-m", "numbragg", *argv], cwd=tmp_path,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
         assert done.returncode == 0, done.stderr.decode()
         assert b"Traceback" not in done.stderr
     assert complaints(case, revision, tmp_path) == []

@@ -163,7 +163,9 @@ def test_all_is_right(name):
             assert not [alias for alias in node.names if alias.name == "*"]
             defined |= {alias.asname or alias.name for alias in node.names}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+        if isinstance(node,
+                      ast.Assign) and any(isinstance(t,
+                                                     ast.Name) and t.id == "__all__" for t in node.targets):
             names = ast.literal_eval(node.value)
             assert len(set(names)) == len(names)
             if name != "numbragg":
@@ -181,7 +183,8 @@ def test_importing_is_light(code):
 
 def test_clone_cannot_be_used_as_a_top_level_package():
     """`import kernels` in the root of a clone is an error that says what to do."""
-    done = subprocess.run([sys.executable, "-c", "import kernels.pixel"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", "import kernels.pixel"], cwd=ROOT, capture_output=True,
+                          text=True)
     assert done.returncode != 0 and "Error" in done.stderr
 
 
@@ -195,4 +198,5 @@ def test_rules_can_be_broken():
     node, = ast.parse("from .. import scene").body
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
     node, = ast.parse("from . import layout, vectors").body
-    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout", "numbragg.kernels.vectors"]
+    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout",
+                                                             "numbragg.kernels.vectors"]

@@ -1,10 +1,10 @@
 """nanoBragg's own command line: read, simulate, write the C program's files and ours."""
 
-import os
 import sys
 import time
 
 from .. import options
+from ..command_inputs import read_inputs, take_misset_seed
 
 __all__ = ["run"]
 
@@ -37,7 +37,7 @@ def run(argv):
         return 0
     options.check(line)
     clock = _Clock()
-    factors = _read_inputs(line)
+    factors = read_inputs(line)
     clock.lap("read")
 
     from ..io.output import OutputSet
@@ -47,12 +47,8 @@ def run(argv):
     if line.seed is None:
         line.seed = now
         line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
-    p = line.parameters
-    if p.misset == "random" and p.misset_seed is None:
-        p.misset_seed = now
-        line.notices.append(f"orientation seed {p.misset_seed} taken from the clock "
-                            f"(-misset_seed {p.misset_seed} repeats it)")
-    prepared = prepare(p, factors)
+    take_misset_seed(line, now)
+    prepared = prepare(line.parameters, factors)
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
         clock.lap("prepare")
@@ -68,39 +64,6 @@ def run(argv):
         print("\n".join(report_lines(facts, line.notices)))
         print("  wrote " + ", ".join(facts["files"]))
     return 0
-
-
-def _read_inputs(line):
-    """Read what the options name; the structure factors."""
-    from ..structure_factors import StructureFactors
-
-    files, p = line.files, line.parameters
-    if files.matrix is not None:
-        from ..io.matrix import read_matrix
-
-        p.matrix = tuple(read_matrix(files.matrix))
-    if files.sources is not None:
-        from ..io.tables import read_sources
-
-        p.sources = read_sources(files.sources)
-    if files.stol is not None:
-        from ..io.tables import read_stol
-
-        read_stol(files.stol)
-    if files.hkl is not None:
-        return StructureFactors.from_file(files.hkl, line.default_f)
-    if os.path.exists(files.dump):
-        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
-        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
-        from ..io.dump import read_dump
-
-        dump = read_dump(files.dump)
-        if dump.warning:
-            line.notices.append(dump.warning)
-        return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
-    if line.default_f == 0.0:
-        raise options.CommandLineError(f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
-    return StructureFactors.constant(line.default_f)
 
 
 def _reserve(outputs, line):
@@ -186,7 +149,7 @@ def _write(outputs, line, prepared, image, outcome, dump, clock, argv):
 
         written.append(names.stats_json)
         with outputs.open(names.stats_json) as file:
-            file.write((json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
+            file.write((json.dumps(report.json_ready(facts), indent=2, allow_nan=False) + "\n").encode())
     return facts
 
 

@@ -1,4 +1,4 @@
-"""`numbragg selftest`: the fast evaluator against the strict one on random scenes; how tight its bounds are."""
+"""`numbragg selftest`: the lane evaluator against the strict one on random scenes."""
 
 import itertools
 import re
@@ -142,8 +142,9 @@ def _table(tally):
     for name, result in [*sorted(tally.kinds.items()), (("all", ""), tally.total)]:
         lane, strict = _speed(result)
         doubtful = result.recomputed.get("rounding in doubt", 0)
-        rows.append((*name, f"{result.scenes}", f"{result.pixels}", f"{result.steps:.3g}", f"{result.ratio:.3f}",
-                     f"{result.violations}", f"{result.mismatches}", f"{doubtful}", f"{result.predicted:.1f}",
+        rows.append((*name, f"{result.scenes}", f"{result.pixels}", f"{result.steps:.3g}",
+                     f"{result.ratio:.3f}", f"{result.violations}", f"{result.mismatches}",
+                     f"{doubtful}", f"{result.predicted:.1f}",
                      *("-" if v is None else f"{v:.1f}" for v in (lane, strict))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     for row in rows:
@@ -156,11 +157,12 @@ def _text(tally, seconds):
     total = tally.total
     yield from _table(tally)
     yield ""
-    yield "ratio: largest distance between lanes and strict values before rounding, in half-widths of the certificate"
-    yield "doubtful: pixels recomputed because of their rounding; lanes, strict: ns per step, of scenes in lanes"
+    yield "ratio: largest distance between lanes and strict values before rounding, in half-widths"
+    yield "doubtful: pixels recomputed because of their rounding; lanes, strict: ns per step"
     yield ""
     share = 100.0 * total.lane_pixels / max(total.pixels, 1)
-    yield f"{total.scenes} scenes, {total.pixels} pixels, {total.steps:.3g} steps in {seconds:.1f} s; {share:.2f} % of the pixels by lanes"
+    yield (f"{total.scenes} scenes, {total.pixels} pixels, {total.steps:.3g} steps in {seconds:.1f} s; "
+           f"{share:.2f} % of the pixels by lanes")
     for reason, pixels in sorted(total.recomputed.items()):
         yield f"  recomputed, {reason}: {pixels} pixels"
     for reason, scenes in sorted(tally.refused.items()):

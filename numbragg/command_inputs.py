@@ -1,0 +1,74 @@
+"""What every command that takes nanoBragg's arguments does first: read their files, settle their seeds."""
+
+import os
+import sys
+
+from . import options
+
+__all__ = ["read_inputs", "take_misset_seed"]
+
+
+def read_inputs(line):
+    """Read the files that a command line names.
+
+    Parameters
+    ----------
+    line : options.CommandLine
+        Checked.  Matrix and sources are entered into its parameters, remarks into its notices.
+
+    Returns
+    -------
+    structure_factors.StructureFactors
+
+    Raises
+    ------
+    CommandLineError
+        If there are no structure factors.
+    ValueError, OSError
+        If a file is not what it should be, or cannot be read.
+    """
+    from .structure_factors import StructureFactors
+
+    files, p = line.files, line.parameters
+    if files.matrix is not None:
+        from .io.matrix import read_matrix
+
+        p.matrix = tuple(read_matrix(files.matrix))
+    if files.sources is not None:
+        from .io.tables import read_sources
+
+        p.sources = read_sources(files.sources)
+    if files.stol is not None:
+        from .io.tables import read_stol
+
+        read_stol(files.stol)
+    if files.hkl is not None:
+        return StructureFactors.from_file(files.hkl, line.default_f)
+    if os.path.exists(files.dump):
+        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
+        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
+        from .io.dump import read_dump
+
+        dump = read_dump(files.dump)
+        if dump.warning:
+            line.notices.append(dump.warning)
+        return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
+    if line.default_f == 0.0:
+        raise options.CommandLineError(f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
+    return StructureFactors.constant(line.default_f)
+
+
+def take_misset_seed(line, now):
+    """Give a random orientation without a seed one from the clock, and say so in the notices.
+
+    Parameters
+    ----------
+    line : options.CommandLine
+    now : int
+        The time [s].
+    """
+    p = line.parameters
+    if p.misset == "random" and p.misset_seed is None:
+        p.misset_seed = now
+        line.notices.append(f"orientation seed {p.misset_seed} taken from the clock "
+                            f"(-misset_seed {p.misset_seed} repeats it)")

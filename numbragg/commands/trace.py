@@ -1,0 +1,138 @@
+"""`numbragg trace`: every intermediate of one pixel, printed in full or compared with what a file says."""
+
+import re
+import sys
+import time
+
+from .. import options
+from ..command_inputs import read_inputs, take_misset_seed
+
+__all__ = ["run"]
+
+USAGE = """usage: numbragg trace FAST SLOW [--text | --json | --csv] [--output FILE] [--against FILE] [--steps N]
+                      nanoBragg's arguments
+
+Print every intermediate of one pixel of the image that nanoBragg's arguments make: position,
+directions, factors, each step of the sum, the scaling; 17 significant digits.  No image is written.
+
+  FAST SLOW        the pixel, counted from 0
+  --text           one quantity per line (default)
+  --json, --csv    one object; one row per step
+  --output FILE    write the trace to a file instead of standard output
+  --against FILE   do not print the trace but compare it with a file: a trace of numbragg, the output of
+                   nanoBragg with -printout, or lines such as: name = value.  Says which quantity is the
+                   first that differs.  With --json the answer is JSON.  Exit status 1 if one differs
+  --steps N        keep the first N steps and the last (default: 1000); all: keep every step"""
+
+FORMS = ("--text", "--json", "--csv")
+VALUED = ("--output", "--against", "--steps")
+
+
+def _split(arguments):
+    """Our options, and the words that are left."""
+    ours, rest = {"form": None, "--output": None, "--against": None, "--steps": "1000"}, []
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word in FORMS:
+            if ours["form"] not in (None, word):
+                raise ValueError(f"trace: {ours['form']} and {word}: one format at a time")
+            ours["form"] = word
+        elif name in VALUED:
+            value = value if equals else next(words, None)
+            if not value:
+                raise ValueError(f"trace: {name} needs a value")
+            ours[name] = value
+        else:
+            rest.append(word)
+    return ours, rest
+
+
+def _whole(what, word):
+    if not re.fullmatch(r"\d{1,10}", word, re.ASCII):
+        raise ValueError(f"trace: {what} {word}: must be a whole number, 0 or more")
+    return int(word)
+
+
+def _steps(word):
+    return word if word == "all" else _whole("--steps", word)
+
+
+def _pixel(words):
+    if len(words) < 2 or words[0].startswith("-") or words[1].startswith("-"):
+        raise ValueError("trace: give the pixel first: numbragg trace FAST SLOW and nanoBragg's arguments")
+    return _whole("FAST", words[0]), _whole("SLOW", words[1])
+
+
+def _compiled():
+    """Whether the evaluator with a record has been compiled before."""
+    import os
+
+    from ..kernels.compilation import cache_folder
+
+    try:
+        return any(name.startswith("driver_cpu.trace_pixel") for name in os.listdir(cache_folder()))
+    except OSError:
+        return False
+
+
+def _traced(words, fast, slow, steps):
+    """The trace that a command line asks for."""
+    line = options.parse(words)
+    options.check(line)
+    factors = read_inputs(line)
+    take_misset_seed(line, int(time.time()))
+    if not line.quiet:
+        for notice in line.notices:
+            print(f"numbragg: note: {notice}", file=sys.stderr)
+
+    from ..scene import prepare
+    from ..tracing import trace_prepared
+
+    prepared = prepare(line.parameters, factors)
+    if not line.quiet and not _compiled():
+        print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
+    return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
+
+
+def run(arguments):
+    """Trace a pixel; returns the exit code: 0, or 1 if a comparison found a difference."""
+    if any(word in ("-h", "-help", "--help") for word in arguments):
+        print(USAGE)
+        return 0
+    ours, words = _split(arguments)
+    fast, slow = _pixel(words)
+    form = (ours["form"] or "--text").lstrip("-")
+    output, against = ours["--output"], ours["--against"]
+
+    from ..io.output import OutputSet
+
+    with OutputSet() as outputs:
+        if output is not None:
+            outputs.reserve(output, "trace")
+        trace = _traced(words[2:], fast, slow, _steps(ours["--steps"]))
+        comparison = None
+        if against is not None:
+            from ..trace_compare import compare
+
+            comparison = compare(trace, against)
+        if output is not None:
+            with outputs.open(output) as file:
+                for text in trace.lines(form):
+                    file.write(text.encode())
+            outputs.commit()
+    if comparison is not None:
+        _tell(comparison, form)
+        return 0 if comparison.same else 1
+    if output is None:
+        sys.stdout.writelines(trace.lines(form))
+    return 0
+
+
+def _tell(comparison, form):
+    if form == "json":
+        import json
+
+        print(json.dumps(comparison.to_dict(), indent=2))
+    else:
+        print(comparison.to_text())

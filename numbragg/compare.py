@@ -1,0 +1,344 @@
+"""Two images compared: bits, units in the last place, correlation, sums, and peaks matched one to one."""
+
+from dataclasses import dataclass
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .images import bit_patterns, cropped
+from .peaks import PeakMatch, find_peaks, match_peaks
+
+__all__ = ["Check", "Comparison", "Pixel", "PeakMatch", "compare_images", "find_peaks", "match_peaks",
+           "ulp_distances", "ulp_histogram"]
+
+#: Distance of values that have none: NaN or an infinity against anything else.
+NO_DISTANCE = np.uint64(2 ** 64 - 1)
+
+# bins 0, 1, 2, 3 to 4, 5 to 8, ... up to the largest of 64 bits
+_LOWER_EDGES = np.array([0, 1, *(2 ** k + 1 for k in range(64))], np.uint64)
+_LOWER_EDGES[2] = 2
+
+
+class Pixel(NamedTuple):
+    """One pixel of two images."""
+
+    #: place in the whole image, region or not
+    fast: int
+    slow: int
+    #: the values, as NumPy numbers of the images' own types
+    a: np.generic
+    b: np.generic
+
+    def bits(self):
+        """Both bit patterns in hexadecimal."""
+        sizes = self.a.dtype.itemsize, self.b.dtype.itemsize
+        return tuple(f"0x{int(v.view(f'u{n}')):0{2 * n}x}" for v, n in zip((self.a, self.b), sizes))
+
+
+class Check(NamedTuple):
+    """One thing that was asked of two images."""
+
+    what: str
+    #: None where it is not defined, and then not passed
+    value: float | int | None
+    limit: float | int
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What `compare_images` found.
+
+    Attributes
+    ----------
+    types : tuple of two str
+        Types of the pixels.
+    shape : tuple of two int
+        Pixels along the slow and the fast axis that were compared.
+    identical : bool
+        Same type and the same bits everywhere.
+    differing : int
+        Pixels with other bits.  Where the types differ, both are first converted to a type that holds all
+        values of both.
+    first : Pixel or None
+        The first of them, row by row.
+    ulp_type : str
+        Type whose units in the last place are counted: the images' own or, where they differ, the coarser
+        one; among integers, the difference itself is counted.
+    unmatched : int
+        Pixels without a distance: NaN or an infinity in one image and other bits in the other.
+    largest_ulp : int or None
+        Largest distance, None if no pixel has one.  Zeros of either sign are at distance 0.
+    largest : Pixel or None
+        The first pixel at the largest distance, None if that is 0.
+    histogram : tuple of (int, int, int)
+        Smallest and largest distance of a bin, and the number of pixels in it.
+    finite : int
+        Pixels that are finite in both images; what follows is about these.
+    correlation : float or None
+        Pearson's; 1 for equal values, None if one image is constant and not equal to the other.
+    rmse : float or None
+        Root of the mean squared difference.
+    largest_difference : float or None
+        Largest absolute difference.
+    sums : tuple of two float
+        Sums of all values.
+    sum_ratio : float or None
+        Second sum over the first.
+    peaks : PeakMatch
+        The strongest peaks.
+    """
+
+    types: tuple
+    shape: tuple
+    identical: bool
+    differing: int
+    first: Pixel | None
+    ulp_type: str
+    unmatched: int
+    largest_ulp: int | None
+    largest: Pixel | None
+    histogram: tuple
+    finite: int
+    correlation: float | None
+    rmse: float | None
+    largest_difference: float | None
+    sums: tuple
+    sum_ratio: float | None
+    peaks: PeakMatch
+
+    @property
+    def pixels(self):
+        """Number of pixels compared."""
+        return math.prod(self.shape)
+
+    def checks(self, min_correlation=None, max_ulp=None, at_least=None):
+        """What was asked, and whether it holds.
+
+        With any limit, NaN and infinities must have the same bits in both images too.
+
+        Parameters
+        ----------
+        min_correlation : float, optional
+            Lower limit of the correlation.
+        max_ulp : int, optional
+            Upper limit of the distance in units in the last place.
+        at_least : float, optional
+            Lower limit of the fraction of peaks that are matched.
+
+        Returns
+        -------
+        list of Check
+            Without any limit the one check that the images are identical.
+        """
+        if min_correlation is None and max_ulp is None and at_least is None:
+            others = self.differing if self.types[0] == self.types[1] else self.pixels
+            return [Check("pixels with other bits or of another type", others, 0, self.identical)]
+        checks = [Check("pixels with NaN or infinity and other bits", self.unmatched, 0, self.unmatched == 0)]
+        if min_correlation is not None:
+            passed = self.correlation is not None and self.correlation >= min_correlation
+            checks.append(Check("correlation", self.correlation, min_correlation, passed))
+        if max_ulp is not None:
+            passed = self.largest_ulp is not None and self.largest_ulp <= max_ulp
+            checks.append(Check("largest distance in ulp", self.largest_ulp, max_ulp, passed))
+        if at_least is not None:
+            fraction = self.peaks.fraction
+            checks.append(Check("fraction of peaks matched", fraction, at_least,
+                                fraction is not None and fraction >= at_least))
+        return checks
+
+
+def compare_images(a, b, *, peaks=50, within=0.5, roi=None):
+    """Compare two images of one shape.
+
+    Parameters
+    ----------
+    a, b : (slow, fast) array
+        Integers or floats of at most 64 bits.
+    peaks : int
+        How many of the strongest peaks are matched.
+    within : float
+        Largest distance of two matched peaks [pixel].
+    roi : four int, optional
+        Region to be compared as if it were the whole image: first and last pixel along the fast, then along
+        the slow axis, inclusive.
+
+    Returns
+    -------
+    Comparison
+        All of it.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, types are not those of images, 64-bit integers that no common type holds, or an
+        impossible `roi`, `peaks` or `within`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    >>> b = a.copy()
+    >>> b[1, 0] = np.nextafter(b[1, 0], np.float32(9))
+    >>> found = compare_images(a, b)
+    >>> found.identical, found.differing, found.largest_ulp, found.first.slow
+    (False, 1, 1, 1)
+    """
+    a, b = (_image(name, image) for name, image in (("a", a), ("b", b)))
+    if a.shape != b.shape:
+        raise ValueError(f"images: of {a.shape[0]} x {a.shape[1]} and {b.shape[0]} x {b.shape[1]} pixels "
+                         "(slow x fast); only images of one shape can be compared")
+    a, b = (np.ascontiguousarray(cropped(image, roi)) for image in (a, b))
+    offset = (0, 0) if roi is None else (roi[0], roi[2])
+    wide_a, wide_b = _in_one_type(a, b)
+    other = bit_patterns(wide_a) != bit_patterns(wide_b)
+    differing = int(np.count_nonzero(other))
+    distances, ulp_type = _distances(a, b)
+    matched = distances != NO_DISTANCE
+    largest_ulp = int(distances.max(where=matched, initial=0)) if matched.any() else None
+    largest = _pixel(a, b, matched & (distances == np.uint64(largest_ulp)), offset) if largest_ulp else None
+    return Comparison(
+        types=(a.dtype.name, b.dtype.name), shape=a.shape, identical=a.dtype == b.dtype and differing == 0,
+        differing=differing, first=_pixel(a, b, other, offset), ulp_type=ulp_type,
+        unmatched=int(a.size - np.count_nonzero(matched)), largest_ulp=largest_ulp, largest=largest,
+        histogram=ulp_histogram(distances[matched]), **_statistics(a, b),
+        peaks=match_peaks(find_peaks(a, peaks), find_peaks(b, peaks), within, peaks))
+
+
+def _image(name, image):
+    image = np.asarray(image)
+    if image.dtype == bool:
+        image = image.view(np.uint8)
+    if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "iuf" or image.dtype.itemsize > 8:
+        raise ValueError(f"{name}: shape {image.shape}, {image.dtype}; an image has two dimensions, neither "
+                         "of them empty, and integers or floats of at most 64 bits")
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
+def _pixel(a, b, chosen, offset):
+    """The first chosen pixel, None if there is none."""
+    place = int(chosen.argmax())
+    slow, fast = divmod(place, a.shape[1])
+    if not chosen[slow, fast]:
+        return None
+    return Pixel(fast + offset[0], slow + offset[1], a[slow, fast], b[slow, fast])
+
+
+def _in_one_type(a, b):
+    """Both images in a type that holds every value of both."""
+    if a.dtype == b.dtype:
+        return a, b
+    common = np.promote_types(a.dtype, b.dtype)
+    for image in (a, b):
+        # only integers of 64 bits can suffer
+        if (image.dtype.kind in "iu" and image.dtype.itemsize == 8 and common.kind == "f"
+                and max(abs(int(image.min())), int(image.max())) > 2 ** 53):
+            raise ValueError(f"images: {a.dtype} and {b.dtype} with integers beyond 2**53 cannot be "
+                             "compared, for no common type holds all values")
+    return a.astype(common), b.astype(common)
+
+
+# -- units in the last place
+
+
+def _distances(a, b):
+    """Distances of `ulp_distances`, for any two types, and the name of the type they are counted in."""
+    if a.dtype.kind != "f" and b.dtype.kind != "f":
+        return ulp_distances(*_in_one_type(a, b)), "integer"
+    floats = [image.dtype for image in (a, b) if image.dtype.kind == "f"]
+    coarser = min(floats, key=lambda kind: kind.itemsize)
+    if len(floats) == 1:
+        # counts of a detector overflow 16-bit floats
+        coarser = max(coarser, np.dtype(np.float32), key=lambda kind: kind.itemsize)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return ulp_distances(a.astype(coarser, copy=False), b.astype(coarser, copy=False)), coarser.name
+
+
+def ulp_distances(a, b):
+    """How many representable values two arrays lie apart.
+
+    Parameters
+    ----------
+    a, b : arrays of one shape and type
+        Floats, or integers, for which the distance is the absolute difference.
+
+    Returns
+    -------
+    uint64 array
+        0 for equal values, zeros of either sign included, and for infinities and NaN with the same
+        bits; 2**64 - 1 for NaN or an infinity against anything else.
+    """
+    if a.dtype.kind in "iu":
+        # modulo 2**64 this is right for signed integers too
+        return np.maximum(a, b).astype(np.uint64) - np.minimum(a, b).astype(np.uint64)
+    bits_a, bits_b = bit_patterns(a), bit_patterns(b)
+    sign = bits_a.dtype.type(1 << (8 * a.dtype.itemsize - 1))
+    magnitude_a, magnitude_b = ((bits & ~sign).astype(np.uint64) for bits in (bits_a, bits_b))
+    same_side = (bits_a & sign) == (bits_b & sign)
+    apart = np.maximum(magnitude_a, magnitude_b) - np.minimum(magnitude_a, magnitude_b)
+    distances = np.where(same_side, apart, magnitude_a + magnitude_b)
+    distances[~(np.isfinite(a) & np.isfinite(b)) & (bits_a != bits_b)] = NO_DISTANCE
+    return distances
+
+
+def ulp_histogram(distances):
+    """Numbers of distances 0, 1, 2, 3 to 4, 5 to 8 and so on.
+
+    Parameters
+    ----------
+    distances : uint64 array
+        As of `ulp_distances`.
+
+    Returns
+    -------
+    tuple of (int, int, int)
+        Smallest and largest distance of a bin, number of distances in it; from 0 up to the last bin that
+        is not empty.
+    """
+    places = np.searchsorted(_LOWER_EDGES, distances.ravel(), side="right") - 1
+    counts = np.bincount(places, minlength=1)
+    lower = [int(edge) for edge in _LOWER_EDGES] + [2 ** 64]
+    return tuple((lower[i], lower[i + 1] - 1, int(count)) for i, count in enumerate(counts))
+
+
+# -- statistics
+
+
+def _statistics(a, b):
+    """The numbers of `Comparison` that are about values, in doubles."""
+    finite = np.isfinite(a) & np.isfinite(b)
+    x, y = a[finite].astype(np.float64), b[finite].astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        sums = float(np.sum(x)), float(np.sum(y))
+        ratio = sums[1] / sums[0] if sums[0] and math.isfinite(sums[0]) and math.isfinite(sums[1]) else None
+        difference = np.abs(y - x)
+        largest = float(difference.max()) if x.size else None
+        rmse = largest
+        if largest and math.isfinite(largest):
+            # squares of neither huge nor tiny differences leave the range of doubles
+            rmse = largest * math.sqrt(float(np.mean((difference / largest) ** 2)))
+        return {"finite": int(x.size), "correlation": _correlation(x, y), "rmse": rmse,
+                "largest_difference": largest, "sums": sums, "sum_ratio": ratio}
+
+
+def _correlation(x, y):
+    if x.size == 0:
+        return None
+    if np.array_equal(x, y):
+        return 1.0
+    centred = []
+    for values in (x, y):
+        scale = float(np.abs(values).max())
+        if values.min() == values.max():
+            return None
+        # scaled twice: the values, so that their sum is finite, and the deviations, so that squares are
+        deviations = values / scale
+        deviations -= np.mean(deviations)
+        largest = float(np.abs(deviations).max())
+        if largest == 0.0:
+            return None
+        centred.append(deviations / largest)
+    u, v = centred
+    correlation = float(np.sum(u * v)) / math.sqrt(float(np.sum(u * u)) * float(np.sum(v * v)))
+    return max(-1.0, min(1.0, correlation))

@@ -1,0 +1,375 @@
+"""The trace of one pixel: every intermediate, read from the record that the strict evaluator fills.
+
+Nothing here is computed a second time.  What a step leaves comes from `kernels.pixel`; what is
+constant comes from the scene that the evaluator reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._version import __version__
+from .kernels.layout import AXIS, FRESH, INTERPOLATING, initial_state
+from .kernels.pixel import RECORD_FIELDS
+from .validation import choice, whole
+
+__all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS", "DEFAULT_STEPS"]
+
+#: Steps that are kept, besides the last one, unless more are asked for.
+DEFAULT_STEPS = 1000
+
+#: What is kept of a step, in the order of evaluation.
+STEP_FIELDS = (
+    "layer", "sub_slow", "sub_fast", "x", "y", "z", "s1_x", "s1_y", "s1_z", "airpath", "solid_angle",
+    "capture_fraction", "source", "wavelength", "s0_x", "s0_y", "s0_z", "q_x", "q_y", "q_z", "stol",
+    "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z", "c_x", "c_y", "c_z",
+    "h", "k", "l", "h0", "k0", "l0", "f_latt", "skipped", "f_cell", "sum")
+
+#: Those that are whole numbers.
+WHOLE = frozenset(("layer", "sub_slow", "sub_fast", "source", "phi_step", "domain", "h0", "k0", "l0", "skipped"))
+
+#: Units by name; what is not here has none.
+UNITS = ({name: "m" for name in ("x", "y", "z", "airpath", "wavelength")}
+         | {f"{vector}_{axis}": "m" for vector in "abc" for axis in "xyz"}
+         | {name: "1/m" for name in ("q_x", "q_y", "q_z", "stol")}
+         | {"solid_angle": "sr", "f_cell": "electrons", "r_e_sqr": "m^2", "fluence": "photons/m^2",
+            "photons": "photons", "pixel": "photons"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What happened in one pixel.
+
+    Attributes
+    ----------
+    fast, slow : int
+        The pixel.
+    revision : str
+        Revision of the C program that was reproduced.
+    before : dict
+        What holds before the first step: the pixel, counts, settings, and the state that the pixels before left.
+    numbers : (n,) int64 array
+        Which steps were kept, counted from 0: the first ones and the last.
+    table : (n, len(STEP_FIELDS)) float64 array
+        Their values, in the order of `numbragg.tracing.STEP_FIELDS`.
+    final : dict
+        The sum, the factors, the scaling, the value before and after its rounding to float32.
+    version : str
+        Version of numbragg.
+    """
+
+    fast: int
+    slow: int
+    revision: str
+    before: dict
+    numbers: np.ndarray
+    table: np.ndarray
+    final: dict
+    version: str = __version__
+
+    def __repr__(self):
+        return (f"<Trace of pixel {self.fast} {self.slow} (fast slow): {self.steps_summed} steps, "
+                f"{self.value:.9g} photons>")
+
+    @property
+    def value(self):
+        """The double that is rounded to the pixel."""
+        return self.final["photons"]
+
+    @property
+    def pixel(self):
+        """The pixel of the image: a float32."""
+        return np.float32(self.final["pixel"])
+
+    @property
+    def steps_summed(self):
+        """Steps that the pixel summed; those of sources beyond the resolution limit are not among them."""
+        return self.final["steps_summed"]
+
+    @property
+    def left_out(self):
+        """First and last number of the steps that were not kept, or None."""
+        kept = len(self.numbers)
+        return (kept - 1, self.steps_summed - 2) if kept < self.steps_summed else None
+
+    def column(self, name):
+        """One quantity of all steps kept: an array.
+
+        Parameters
+        ----------
+        name : str
+            One of `numbragg.tracing.STEP_FIELDS`.
+        """
+        return self.table[:, STEP_FIELDS.index(name)]
+
+    def step(self, number):
+        """All quantities of one step kept, by name.
+
+        Parameters
+        ----------
+        number : int
+            Number of the step; -1 is the last.
+
+        Raises
+        ------
+        IndexError
+            If the step was not kept.
+        """
+        if number < 0:
+            number += self.steps_summed
+        at = int(np.searchsorted(self.numbers, number))
+        if at == len(self.numbers) or self.numbers[at] != number:
+            raise IndexError(f"step {number} is not among the {len(self.numbers)} steps kept of {self.steps_summed}")
+        return _named(self.table[at])
+
+    def quantities(self):
+        """All quantities in the order of evaluation: (section, name, value) triples.
+
+        A section is ``"before"``, the number of a step or ``"final"``.
+        """
+        for name, value in self.before.items():
+            yield "before", name, value
+        for number, row in zip(self.numbers.tolist(), self.table):
+            for name, value in _named(row).items():
+                yield number, name, value
+        for name, value in self.final.items():
+            yield "final", name, value
+
+    def lines(self, form):
+        """The trace in a text format, line by line.
+
+        Parameters
+        ----------
+        form : {"text", "json", "csv"}
+
+        Yields
+        ------
+        str
+            A line with its end.
+        """
+        from . import trace_formats
+
+        yield from trace_formats.WRITERS[choice("form", form, tuple(trace_formats.WRITERS))](self)
+
+    def to_text(self):
+        """As text: a section per step, a line per quantity, 17 significant digits."""
+        return "".join(self.lines("text"))
+
+    def to_json(self):
+        """As JSON; numbers have 17 significant digits, those that are not finite are strings."""
+        return "".join(self.lines("json"))
+
+    def to_csv(self):
+        """As CSV: a row per step; what does not belong to a step stands in front, after `#`."""
+        return "".join(self.lines("csv"))
+
+
+def _named(row):
+    return {name: int(value) if name in WHOLE else value for name, value in zip(STEP_FIELDS, row.tolist())}
+
+
+# -- the state that the pixels before leave
+
+
+def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
+    """What the C program carries into a pixel, in one-thread order.
+
+    The same as evaluating all pixels before it, and mostly much quicker: once spindle and polarisation axis have
+    settled, nothing but the end of interpolation and alternating axes needs the pixels in between.
+
+    Parameters
+    ----------
+    scene, window, mask, interpolating
+        As in `kernels.driver_cpu.render`.
+    fast, slow : int
+        The pixel, inside the window.
+    threads : int or None
+        None: all processors.
+
+    Returns
+    -------
+    (STATE_SIZE,) int64
+    """
+    from .kernels.driver_cpu import render, strict_pixels
+
+    fast_min, fast_max, slow_min, _ = window
+    width = fast_max - fast_min + 1
+    number = (slow - slow_min) * width + fast - fast_min
+    no_image, no_list, no_doubles = np.empty((0, 0), np.float32), np.empty(0, np.int64), np.empty((0, 2))
+    nothing_masked = np.empty((0, 0), np.uint8)
+    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
+    settled = int(scene.beam.next_axis[-1]) if polarised else 0
+
+    def evaluate(scene, start, until_settled):
+        return strict_pixels(scene, (fast_min, slow_min, width), nothing_masked if mask is None else mask, no_image,
+                             no_list, start, number, state, until_settled, settled, False, no_doubles)
+
+    state = initial_state(interpolating)
+    start = evaluate(scene, 0, True)
+    if state[INTERPOLATING] and start < number:
+        image = np.zeros((slow + 1, fast_max + 1), np.float32)
+        outcome = render(scene, (fast_min, fast_max, slow_min, slow), mask, image, interpolating=True, threads=threads)
+        given_up = outcome.first_out_of_range
+        if given_up is not None and (given_up[1], given_up[0]) < (slow, fast):
+            state[INTERPOLATING] = 0
+    if polarised and len(scene.beam.next_axis) - settled > 1:
+        # an axis that alternates: without spindle steps, only its use is counted
+        no_rows = np.empty(0, np.int64)
+        evaluate(scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows)), start, False)
+    return state
+
+
+# -- tracing
+
+
+def _check_place(prepared, fast, slow):
+    slow_size, fast_size = prepared.shape
+    if not (0 <= fast < fast_size and 0 <= slow < slow_size):
+        raise ValueError(f"pixel {fast} {slow} (fast slow): the detector has {fast_size} x {slow_size} pixels, "
+                         "counted from 0")
+    fast_min, fast_max, slow_min, slow_max = prepared.window
+    if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
+        raise ValueError(f"pixel {fast} {slow} (fast slow): outside the region of interest, fast {fast_min} to "
+                         f"{fast_max}, slow {slow_min} to {slow_max}; nothing is computed there")
+    if prepared.mask is not None and not prepared.mask[slow, fast]:
+        raise ValueError(f"pixel {fast} {slow} (fast slow): masked; nothing is computed there")
+
+
+def _rows(prepared, steps):
+    """Rows to keep: the steps asked for, and one for the last."""
+    from .io.hkl import _memory_available
+
+    rows = prepared.steps if steps == "all" else min(prepared.steps, whole("steps", steps, 0) + 1)
+    needed = 8 * rows * (len(RECORD_FIELDS) + len(STEP_FIELDS) + 1)
+    available = _memory_available()
+    if needed > available:
+        raise MemoryError(f"trace: {rows} steps need {needed / 1e9:.4g} GB; {available / 1e9:.4g} GB of memory are "
+                          "available")
+    return rows
+
+
+def _before(prepared, fast, slow, state):
+    scene = prepared.scene
+    axis = scene.beam.polarisation_axes[state[AXIS]].tolist()
+    return {
+        "fast": fast, "slow": slow, "layers": scene.geometry.layers, "oversample": scene.geometry.oversample, "sources": prepared.sources,
+        "phi_steps": len(scene.crystal.phi_rows), "domains": scene.crystal.domains,
+        "oversample_thick": int(scene.sampling.oversample_thick),
+        "oversample_polar": int(scene.sampling.oversample_polar),
+        "oversample_omega": int(scene.sampling.oversample_omega),
+        "interpolating": int(state[INTERPOLATING]), "first_sweep": int(state[FRESH]),
+        "axis_x": axis[0], "axis_y": axis[1], "axis_z": axis[2],
+        "background": float(scene.sampling.background)}
+
+
+def _table(scene, record):
+    columns = dict(zip(RECORD_FIELDS, record.T))
+    source = columns["source"].astype(np.int64)
+    columns["wavelength"] = scene.beam.wavelengths[source]
+    for axis, values in zip("xyz", scene.beam.directions[source].T):
+        columns[f"s0_{axis}"] = -values
+    columns["skipped"] = (columns["f_latt"] == 0.0) & scene.sampling.skip_zero
+    table = np.empty((len(record), len(STEP_FIELDS)))
+    for place, name in enumerate(STEP_FIELDS):
+        table[:, place] = columns[name]
+    return table
+
+
+def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
+    """Trace one pixel of a prepared scene.
+
+    Parameters
+    ----------
+    prepared : scene.Prepared
+    fast, slow : int
+        The pixel, counted from 0.
+    steps : int or "all"
+        Steps to keep, besides the last.
+    threads : int, optional
+        By default one per processor.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    ValueError
+        If nothing is computed for the pixel.
+    MemoryError
+        If the record of the steps would not fit.
+    """
+    from .kernels.driver_cpu import trace_pixel
+    from .steps import R_E_SQR
+
+    fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)
+    _check_place(prepared, fast, slow)
+    record = np.zeros((_rows(prepared, steps), len(RECORD_FIELDS)))
+    scene = prepared.scene
+    state = state_before(scene, prepared.window, prepared.mask, prepared.interpolating, fast, slow, threads)
+    before = _before(prepared, fast, slow, state)
+    value, total, capture, polar, omega, summed = trace_pixel(scene, fast, slow, state, record)
+    numbers = np.arange(min(len(record), summed))
+    if len(numbers):
+        numbers[-1] = summed - 1
+    # the addition and the rounding with which the image is filled
+    pixel = np.float32(0.0 + value)
+    final = {"sum": total, "steps_summed": int(summed), "steps": int(scene.sampling.steps), "r_e_sqr": R_E_SQR,
+             "fluence": float(prepared.fluence), "scale": float(scene.sampling.scale), "capture_fraction": capture,
+             "polarisation_factor": polar, "solid_angle": omega, "photons": value, "pixel": float(pixel),
+             "interpolating": int(state[INTERPOLATING])}
+    return Trace(fast, slow, prepared.parameters.revision, before, numbers, _table(scene, record[:len(numbers)]), final)
+
+
+def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None, revision="fixed",
+          steps=DEFAULT_STEPS, threads=None):
+    """Trace one pixel of the image that `simulate` makes of the same arguments.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    beam : Beam
+    detector : Detector
+    structure_factors : StructureFactors or float
+        A number stands for the same amplitude [electrons] everywhere.
+    fast, slow : int
+        The pixel, counted from 0.
+    sampling : Sampling, optional
+    roi : four int, optional
+        As for `simulate`: in some scenes a pixel depends on those that are computed before it.
+    revision : {"fixed", "main"}
+        Which revision of the C program to reproduce.
+    steps : int or "all"
+        Steps to keep, besides the last.
+    threads : int, optional
+        For what is computed before the pixel; by default one per processor.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule; also for a pixel that is masked or outside `roi`.
+    MemoryError
+        If the record of the steps would not fit.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> scene = (nb.Crystal(cell=(100, 100, 100, 90, 90, 90), n_cells=5), nb.Beam(wavelength_angstrom=6.2),
+    ...          nb.Detector(pixels=(64, 64), pixel_mm=0.1, distance_mm=100.0), 100.0)
+    >>> trace = nb.trace(*scene, 40, 30)
+    >>> bool(trace.pixel == nb.simulate(*scene)[30, 40])
+    True
+    >>> trace.step(0)["h0"], trace.steps_summed
+    (0, 1)
+    """
+    from .simulation import Simulator
+
+    simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
+                          revision=revision)
+    return trace_prepared(simulator.prepare(crystal), fast, slow, steps=steps, threads=simulator.threads)

@@ -1,0 +1,244 @@
+"""Runs that fail or are stopped: one line, the right exit code, nothing left, old files untouched."""
+
+import contextlib
+import errno
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from cli_tools import C_FILES, SMALL, command, content, error_line
+from golden_cases import CASES, INPUTS, REFUSED, bring_inputs
+from numbragg.cli import main
+
+
+#: One that takes many minutes on any machine.
+LONG = ("-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels 1000 -seed 1 "
+        "-mosaic 1 -mosaic_dom 500 -phi 1 -osc 1 -phisteps 50").split()
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# -- failures leave nothing behind
+
+
+def old_files(folder):
+    """Files of an earlier run, which must survive."""
+    for name in sorted(C_FILES):
+        (folder / name).write_bytes(b"old " + name.encode())
+    return content(folder)
+
+
+@pytest.mark.parametrize("option", ["-floatfile", "-intfile", "-pgmfile", "-noisefile", "--npy", "--tiff",
+                                    "--png", "--stats-json"])
+@pytest.mark.parametrize("name", ["missing/file", "folder", "folder/", "plain/file", ""])
+def test_output_that_cannot_be_written(option, name, folder, capfd):
+    (folder / "folder").mkdir()
+    (folder / "plain").write_bytes(b"plain")
+    before = old_files(folder)
+    assert main([*SMALL, option, name]) == 2
+    assert name.rstrip("/") in error_line(capfd)
+    assert content(folder) == before
+    assert list((folder / "folder").iterdir()) == []
+
+
+def test_same_destination_twice(folder, capfd):
+    before = old_files(folder)
+    assert main([*SMALL, "-floatfile", "a", "-intfile", "./a"]) == 2
+    assert "float image" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_output_over_an_input(folder, capfd):
+    """An input that is also an output is read first and then replaced, or refused; never half read."""
+    bring_inputs(CASES["hkl-sparse"], folder)
+    case = CASES["hkl-sparse"]
+    assert main([*case["args"], "-floatfile", "ref.bin"]) == 0
+    name = case["inputs"][0]
+    code = main([*case["args"], "-floatfile", name])
+    if code == 0:
+        assert (folder / name).read_bytes() == (folder / "ref.bin").read_bytes()
+    else:
+        assert (folder / name).read_bytes() == (INPUTS / name).read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full on this system")
+@pytest.mark.parametrize("option", ["-floatfile", "-noisefile", "--npy", "--stats-json"])
+def test_full_device(option, folder, capfd):
+    before = old_files(folder)
+    assert main([*SMALL, option, "/dev/full"]) == 2
+    assert "/dev/full: No space left" in error_line(capfd)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_full_disk(failing, folder, capfd, monkeypatch):
+    """The disk fills up while the n-th file is written."""
+    import numbragg.io.output as output
+
+    before = old_files(folder)
+    written = 0
+    real = output.OutputSet.open
+
+    class Full:
+        def __init__(self, file):
+            self._file = file
+
+        def write(self, data):
+            self._file.write(bytes(data)[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+    @contextlib.contextmanager
+    def opened(self, path):
+        nonlocal written
+        with real(self, path) as file:
+            yield Full(file) if written == failing else file
+        written += 1
+
+    monkeypatch.setattr(output.OutputSet, "open", opened)
+    assert main([*SMALL, "--npy", "a.npy", "--stats-json", "a.json"]) == 2
+    assert "No space left on device" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_rename_that_fails(folder, capfd, monkeypatch):
+    """Even at the very end nothing is left beside the old files."""
+    before = old_files(folder)
+
+    def replace(source, target):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert main(SMALL) == 2
+    assert "Permission denied" in error_line(capfd)
+    assert content(folder) == before
+
+
+def test_memory_error_has_one_line(folder, capfd, monkeypatch):
+    """A table that does not fit is refused before it is made; numpy's own error gives one line too."""
+    case = REFUSED["bad-hkl-huge-range"]
+    bring_inputs(case, folder)
+    before = content(folder)
+    assert main(case["args"]) == 2
+    line = error_line(capfd)
+    assert "GB" in line and re.search(r"h \S+ to \S+, k \S+ to \S+, l \S+ to \S+", line)
+    import numbragg.commands.image as image
+
+    def render(*_):
+        raise MemoryError("Unable to allocate 7.45 GiB for an array")
+
+    monkeypatch.setattr(image, "_render", render)
+    assert main(SMALL) == 2
+    assert "Unable to allocate" in error_line(capfd)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("words", ["-detpixels 46340 -pixel 0.001", "-detpixels_f 2000000000 -detpixels_s 1"])
+def test_huge_detector(words, folder):
+    """An image of gigabytes is refused in one line where there is not the memory for it.
+
+    The limit is set for the child process only.
+    """
+    resource = pytest.importorskip("resource", reason="memory is limited through the resource module")
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 2 ** 30, 3 * 2 ** 30))
+
+    done = subprocess.run(command(*SMALL, *words.split(), "-roi", "0", "3", "0", "0"), cwd=folder,
+                          capture_output=True, text=True, preexec_fn=limited, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("numbragg: error: ")
+    assert content(folder) == {}
+
+
+def wait_for(condition, seconds):
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("scene", ["many pixels", "interpolating", "wandering axis"])
+def test_interrupt(threads, scene, folder):
+    """Ctrl-C in the middle: within two seconds, one line, exit code 130, no file, old ones untouched."""
+    before = old_files(folder)
+    words = list(LONG)
+    if scene == "interpolating":
+        (folder / "f.hkl").write_text("".join(f"{h} {k} {l} 10\n" for h in range(-40, 41, 80)
+                                              for k in range(-40, 41, 80) for l in range(-40, 41, 80)))
+        before = content(folder)
+        words += ["-hkl", "f.hkl", "-interpolate"]
+    if scene == "wandering axis":
+        words += ["-polar_vector", "-0.55", "0.88", "-0.01", "-polar", "0.9"]
+    # compiled beforehand: a compilation is not given up halfway
+    (folder / "warm").mkdir()
+    with contextlib.chdir(folder / "warm"):
+        assert main([*words, *(["-hkl", "../f.hkl"] if scene == "interpolating" else []), "-roi", "0", "1",
+                     "0", "0", "-oversample", "1", "-nopgm", "--quiet"]) == 0
+    process = subprocess.Popen(command(*words, "--threads", threads), cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        # its temporary files show that it has begun
+        assert wait_for(lambda: any(path.name.startswith(".numbragg-") for path in folder.iterdir()), 60)
+        time.sleep(1.0)
+        assert process.poll() is None
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+        seconds = time.monotonic() - start
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    said = "".join(line for line in said.splitlines(True) if "compiling" not in line)
+    assert said == "numbragg: interrupted; no file was written\n"
+    assert out == ""
+    assert content(folder) == before
+    assert seconds < 2.0
+
+
+def test_terminated(folder):
+    """A batch system ends a job with SIGTERM: nothing may be left beside the old files either."""
+    before = old_files(folder)
+    process = subprocess.Popen(command(*LONG), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    try:
+        assert wait_for(lambda: any(path.name.startswith(".numbragg-") for path in folder.iterdir()), 60)
+        time.sleep(0.5)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM, 130)
+    assert "Traceback" not in said
+    assert content(folder) == before
+
+
+def test_interrupt_while_reading(folder):
+    """Before anything is reserved: the same line."""
+    os.mkfifo(folder / "slow.hkl")
+    process = subprocess.Popen(command(*SMALL, "-hkl", "slow.hkl"), cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(1.0)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (2, 130)
+    assert "Traceback" not in said and said.startswith("numbragg: ")
+    assert [path.name for path in folder.iterdir()] == ["slow.hkl"]
