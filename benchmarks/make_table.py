@@ -124,15 +124,16 @@ def port_table(records):
     rows = []
     for group in gathered(records, "port", "scene"):
         r = group[-1]
+        edge = r["arguments"][r["arguments"].index("-detpixels") + 1]
         for way, found in r["ways"].items():
             if "failed" in found:
-                rows.append([r["scene"], way, "-", "-", f"failed: {found['failed']}"])
+                rows.append([r["scene"], edge, way, "-", "-", f"failed: {found['failed']}"])
             else:
-                rows.append([r["scene"], way, _number([found["ns_per_step"]]),
+                rows.append([r["scene"], edge, way, _number([found["ns_per_step"]]),
                              _number([found["ns_per_step"] / r["lanes_ns_per_step"]]), f"{found['correlation']:.6f}"])
     if not rows:
         return "The PyTorch port was not installed where the scenes were measured."
-    return _table(["scene", "how it was run", "port [ns/step]", "port / lanes", "correlation with our image"], rows)
+    return _table(["scene", "pixels along an edge", "how it was run", "port [ns/step]", "port / lanes", "correlation with our image"], rows)
 
 
 def speed_tables(records):

@@ -239,7 +239,7 @@ def main(argv=None):
             shown = " ".join(f"{v:.2f}" for v in quartiles(values)) or "always disturbed"
             print(f"  {name}: {ratio} {shown}", file=sys.stderr)
         if why_no_port is None and name != "G":
-            # the port would need a day for the largest scene
+            # the largest scene would take the port too long
             records.append(emit(measure_port(name, chosen.pixels), chosen.output))
     if chosen.table:
         print(speed_tables(records))

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+import re
 import statistics
 import sys
 
@@ -47,7 +48,8 @@ def _run(dtype, compiled, scene, folder, pixels):
     done = run_program(python_program(*words), check=False)
     lines = done.output.strip().splitlines()
     if done.code != 0:
-        return {"failed": lines[-1][:200] if lines else f"exit status {done.code}"}
+        # without what tells of this machine
+        return {"failed": re.sub(r"/\S+", "...", lines[-1][:200]) if lines else f"exit status {done.code}"}
     return json.loads(lines[-1])
 
 

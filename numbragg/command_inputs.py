@@ -46,7 +46,8 @@ def read_inputs(line):
         return StructureFactors.from_file(files.hkl, line.default_f)
     if os.path.exists(files.dump):
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
-        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given", file=sys.stderr)
+        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given",
+              file=sys.stderr)
         from .io.dump import read_dump
 
         dump = read_dump(files.dump)
@@ -54,7 +55,8 @@ def read_inputs(line):
             line.notices.append(dump.warning)
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
-        raise options.CommandLineError(f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
+        raise options.CommandLineError(
+            f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
     return StructureFactors.constant(line.default_f)
 
 

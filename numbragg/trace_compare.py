@@ -113,14 +113,15 @@ class Comparison:
     def to_dict(self):
         """As a dictionary that JSON can hold."""
         shown = [{name: getattr(d, name) for name in Difference.__slots__} for d in self.differences]
-        return {"file": self.path, "kind": self.kind, "fast": self.fast, "slow": self.slow, "in_full": self.exact,
-                "compared": self.compared, "same": self.same, "differences": shown, "notes": list(self.notes)}
+        return {"file": self.path, "kind": self.kind, "fast": self.fast, "slow": self.slow,
+                "in_full": self.exact, "compared": self.compared, "same": self.same, "differences": shown,
+                "notes": list(self.notes)}
 
     def to_text(self):
         """As lines of text."""
         how = "in full" if self.exact else "to the digits printed"
-        lines = [f"pixel {self.fast} {self.slow} (fast slow) against {self.path} ({self.kind}): {self.compared} "
-                 f"quantities compared {how}"]
+        lines = [f"pixel {self.fast} {self.slow} (fast slow) against {self.path} ({self.kind}): "
+                 f"{self.compared} quantities compared {how}"]
         if self.first is None:
             lines.append("no difference")
         else:
@@ -143,8 +144,7 @@ def _last_digit(text):
 
 def _units(here, there, unit):
     """How many units of the last digit, in words."""
-    count = abs(here - there) / unit
-    return f"{count:.3g} in the last digit printed"
+    return f"{float(abs(here - there) / unit):.3g} in the last digit printed"
 
 
 def _difference(value, printed, single):
@@ -167,11 +167,11 @@ def _difference(value, printed, single):
             here, there, unit = Decimal(ours), Decimal(printed.text), _last_digit(printed.text)
             slack = 0 if printed.factor == 1.0 else CONVERTED_ULPS * Decimal(math.ulp(ours))
             return None if abs(here - there) <= unit / 2 + slack else (None, _units(here, there, unit))
-        here, there = Decimal(format(value * printed.factor, printed.form)), Decimal(printed.text)
+        shown = format(ours, printed.form)
+        here, there = Decimal(shown), Decimal(printed.text)
         if here == there:
             return None
-        finest = min(_last_digit(text) for text in (format(value * printed.factor, printed.form), printed.text))
-        return None, _units(here, there, finest)
+        return None, _units(here, there, min(_last_digit(shown), _last_digit(printed.text)))
 
 
 # -- all numbers
@@ -182,7 +182,7 @@ def _label(section, name):
 
 
 def _out_of_date(trace):
-    """What the C program's listing shows of an earlier or later moment than our last step: names and reasons."""
+    """What the C program's listing shows of another moment than our last step: names and reasons."""
     if trace.steps_summed == 0:
         return {}
     last, before = trace.step(-1), trace.before
@@ -215,8 +215,8 @@ def _placed(reference, trace, notes):
         else:
             placed[summed - 1, name] = values[-1]
             if len(values) > 1:
-                notes.append(f"{name} stands {len(values)} times in the file, for {summed} step(s); the last one is "
-                             "compared with the last step")
+                notes.append(f"{name} stands {len(values)} times in the file, for {summed} step(s); the last "
+                             "one is compared with the last step")
     notes += [f"not compared, for {reason}: {', '.join(names)}" for reason, names in left.items()]
     return placed
 
@@ -280,5 +280,5 @@ def compare(trace, path):
     _tell_uncompared(placed, set(trace.numbers.tolist()), reference, notes)
     if reference.kind == PLAIN and not exact:
         notes.append("no number of the file has 17 digits, so all are compared to the digits that they have")
-    return Comparison(reference.path, reference.kind, trace.fast, trace.slow, exact, compared, tuple(differences),
-                      tuple(notes))
+    return Comparison(reference.path, reference.kind, trace.fast, trace.slow, exact, compared,
+                      tuple(differences), tuple(notes))

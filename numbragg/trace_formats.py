@@ -42,7 +42,8 @@ def _about(trace):
 
 def _rows(trace):
     for number, row in zip(trace.numbers.tolist(), trace.table):
-        yield number, [int(value) if name in WHOLE else value for name, value in zip(STEP_FIELDS, row.tolist())]
+        yield number, [int(value) if name in WHOLE else value
+                       for name, value in zip(STEP_FIELDS, row.tolist())]
 
 
 # -- the formats

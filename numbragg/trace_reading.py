@@ -82,7 +82,8 @@ def _names():
         ("final", ("r_e_sqr",), 1.0): "r_e_m_sqr r_e_squared",
         ("final", ("fluence",), 1.0): "fluence_photons_per_m2",
         ("final", ("capture_fraction",), 1.0): "capfrac capture",
-        ("final", ("polarisation_factor",), 1.0): "polar polarization polarisation polarization_factor kahn_factor",
+        ("final", ("polarisation_factor",), 1.0): "polar polarization polarisation kahn_factor"
+                                                     " polarization_factor",
         ("final", ("solid_angle",), 1.0): "omega omega_pixel omega_pixel_sr",
         ("final", ("photons",), 1.0): "i_pixel_final",
         ("final", ("pixel",), 1.0): "floatimage floatimage_accumulated",
@@ -98,14 +99,16 @@ def _names():
         ("step", ("s1_x", "s1_y", "s1_z"), 1.0): "s1 diffracted diffracted_vec",
         ("step", ("s0_x", "s0_y", "s0_z"), 1.0): "s0 incident incident_vec",
         # called after the Angstrom in debugging prints of the C program, though printed per metre
-        ("step", ("q_x", "q_y", "q_z"), 1.0): "q scattering scattering_vec scattering_vector scattering_vec_a_inv",
+        ("step", ("q_x", "q_y", "q_z"), 1.0): "q scattering scattering_vec scattering_vector"
+                                               " scattering_vec_a_inv",
         ("step", ("h", "k", "l"), 1.0): "hkl hkl_frac",
         ("step", ("h0", "k0", "l0"), 1.0): "hkl0 hkl_rounded hkl_int",
     }
     for v in "abc":
         components = tuple(f"{v}_{axis}" for axis in _XYZ)
         table["step", components, 1.0] = f"{v} rot_{v} rot_{v}_m rot_{v}_meters"
-        table["step", components, _ANGSTROM] = f"{v}_angstrom {v}_angstroms rot_{v}_angstrom rot_{v}_angstroms"
+        table["step", components, _ANGSTROM] = (f"{v}_angstrom {v}_angstroms rot_{v}_angstrom"
+                                                f" rot_{v}_angstroms")
     names = {other: place for place, others in table.items() for other in others.split()}
     names |= {name: ("step", (name,), 1.0) for name in STEP_FIELDS}
     names |= {name: ("final", (name,), 1.0) for name in FINAL}
@@ -142,7 +145,8 @@ def _read_text(reference, lines):
         else:
             found = _OWN_LINE.match(line)
             if section is None or not found:
-                raise format_error(reference.path, f"{line[:40]!r} is neither a section nor a quantity", number)
+                problem = f"{line[:40]!r} is neither a section nor a quantity"
+                raise format_error(reference.path, problem, number)
             name, text = found.groups()
             reference.add(section, name, Printed(_number(reference, text, number), FULL))
 
@@ -185,19 +189,20 @@ def _read_own_json(reference, data):
 
 _C_HEAD = re.compile(r"^ *(\d+) +(\d+) : stol = (\S+) or \S+ *$", re.MULTILINE)
 _C_LINES = (
-    (r"at (\S+) (\S+) (\S+)", "step", _XYZ, ".6g", 1.0),
-    (r"hkl= (\S+) (\S+) (\S+) +hkl0= (\S+) (\S+) (\S+)", "step", ("h", "k", "l", "h0", "k0", "l0"), ".6f", 1.0),
-    (r" F_cell=(\S+) +F_latt=(\S+) +I = (\S+)", "step", ("f_cell", "f_latt", "sum"), ".6g", 1.0),
-    (r"I/steps +(\S+)", "final", ("sum_per_step",), ".10g", 1.0),
-    (r"polar +(\S+)", "final", ("polarisation_factor",), ".10g", 1.0),
-    (r"omega +(\S+)", "final", ("solid_angle",), ".10g", 1.0),
-    (r"capfrac +(\S+)", "final", ("capture_fraction",), ".10g", 1.0),
-    (r"pixel +(\S+)", "final", ("pixel",), ".10g", 1.0),
-    (r"real-space cell vectors.*", "step", (), "", 1.0),
-    (r" +a +b +c", "step", (), "", 1.0),
-    (r"X: +(\S+) +(\S+) +(\S+)", "step", ("a_x", "b_x", "c_x"), ".8f", _ANGSTROM),
-    (r"Y: +(\S+) +(\S+) +(\S+)", "step", ("a_y", "b_y", "c_y"), ".8f", _ANGSTROM),
-    (r"Z: +(\S+) +(\S+) +(\S+)", "step", ("a_z", "b_z", "c_z"), ".8f", _ANGSTROM))
+    (1, r"at (\S+) (\S+) (\S+)", "step", _XYZ, ".6g", 1.0),
+    (2, r"hkl= (\S+) (\S+) (\S+) +hkl0= .*", "step", ("h", "k", "l"), ".6f", 1.0),
+    (2, r"hkl= .* hkl0= (\S+) (\S+) (\S+)", "step", ("h0", "k0", "l0"), ".0f", 1.0),
+    (3, r" F_cell=(\S+) +F_latt=(\S+) +I = (\S+)", "step", ("f_cell", "f_latt", "sum"), ".6g", 1.0),
+    (4, r"I/steps +(\S+)", "final", ("sum_per_step",), ".10g", 1.0),
+    (5, r"polar +(\S+)", "final", ("polarisation_factor",), ".10g", 1.0),
+    (6, r"omega +(\S+)", "final", ("solid_angle",), ".10g", 1.0),
+    (7, r"capfrac +(\S+)", "final", ("capture_fraction",), ".10g", 1.0),
+    (8, r"pixel +(\S+)", "final", ("pixel",), ".10g", 1.0),
+    (9, r"real-space cell vectors.*", "step", (), "", 1.0),
+    (10, r" +a +b +c", "step", (), "", 1.0),
+    (11, r"X: +(\S+) +(\S+) +(\S+)", "step", ("a_x", "b_x", "c_x"), ".8f", _ANGSTROM),
+    (12, r"Y: +(\S+) +(\S+) +(\S+)", "step", ("a_y", "b_y", "c_y"), ".8f", _ANGSTROM),
+    (13, r"Z: +(\S+) +(\S+) +(\S+)", "step", ("a_z", "b_z", "c_z"), ".8f", _ANGSTROM))
 
 
 def _read_listing(reference, text, pixel):
@@ -207,15 +212,17 @@ def _read_listing(reference, text, pixel):
         raise format_error(reference.path, f"lists no pixel {pixel[0]} {pixel[1]} (fast slow)")
     head = blocks[-1]
     if len(blocks) > 1:
-        reference.notes.append(f"{reference.path} lists the pixel {len(blocks)} times; the last one is compared")
+        reference.notes.append(f"{reference.path} lists the pixel {len(blocks)} times; the last one is"
+                               " compared")
     first = text.count("\n", 0, head.start()) + 1
     lines = text[head.start():].split("\n", len(_C_LINES) + 1)
     reference.add("step", "stol", Printed(head[3], ".6g"))
-    for offset, (pattern, section, names, form, factor) in enumerate(_C_LINES, 1):
+    for offset, pattern, section, names, form, factor in _C_LINES:
         line = lines[offset].rstrip() if offset < len(lines) else ""
         found = re.fullmatch(pattern, line)
         if not found:
-            raise format_error(reference.path, f"{line[:40]!r} is not what nanoBragg prints there", first + offset)
+            problem = f"{line[:40]!r} is not what nanoBragg prints there"
+            raise format_error(reference.path, problem, first + offset)
         for name, number in zip(names, found.groups()):
             # a sum that no step has changed is printed too
             place = "final" if name == "sum" else section
@@ -228,7 +235,7 @@ _PREFIX = re.compile(r"\s*[A-Z]+_[A-Z]+:\s+")
 _PLACE = re.compile(r"(before|final|step ?\[?(\d+)\]?)\.(\w+)")
 _STEP = re.compile(r"\s*\[?step\s*\[?(\d+)\]?:?\s*", re.I)
 _NAME = re.compile(r"([A-Za-z_][\w/.\[\]]*)\s*")
-_VALUE = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)(?![\w.])", re.I)
+_VALUE = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf(?:inity)?)(?![\w.])", re.I)
 
 
 def _known(name):
@@ -379,6 +386,6 @@ def read_trace(path, pixel):
         _read_plain(reference, lines)
         _take_in_full(reference)
     if not reference.values:
-        raise format_error(path, "holds no quantity of a trace; it must be one of numbragg's, nanoBragg's -printout, or "
-                                 "lines such as: name = value")
+        raise format_error(path, "holds no quantity of a trace; it must be one of numbragg's, nanoBragg's "
+                                 "-printout, or lines such as: name = value")
     return reference

@@ -15,7 +15,8 @@ from .kernels.layout import AXIS, FRESH, INTERPOLATING, initial_state
 from .kernels.pixel import RECORD_FIELDS
 from .validation import choice, whole
 
-__all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS", "DEFAULT_STEPS"]
+__all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS",
+           "DEFAULT_STEPS"]
 
 #: Steps that are kept, besides the last one, unless more are asked for.
 DEFAULT_STEPS = 1000
@@ -24,11 +25,12 @@ DEFAULT_STEPS = 1000
 STEP_FIELDS = (
     "layer", "sub_slow", "sub_fast", "x", "y", "z", "s1_x", "s1_y", "s1_z", "airpath", "solid_angle",
     "capture_fraction", "source", "wavelength", "s0_x", "s0_y", "s0_z", "q_x", "q_y", "q_z", "stol",
-    "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z", "c_x", "c_y", "c_z",
-    "h", "k", "l", "h0", "k0", "l0", "f_latt", "skipped", "f_cell", "sum")
+    "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z",
+    "c_x", "c_y", "c_z", "h", "k", "l", "h0", "k0", "l0", "f_latt", "skipped", "f_cell", "sum")
 
 #: Those that are whole numbers.
-WHOLE = frozenset(("layer", "sub_slow", "sub_fast", "source", "phi_step", "domain", "h0", "k0", "l0", "skipped"))
+WHOLE = frozenset(("layer", "sub_slow", "sub_fast", "source", "phi_step", "domain", "h0", "k0", "l0",
+                   "skipped"))
 
 #: Units by name; what is not here has none.
 UNITS = ({name: "m" for name in ("x", "y", "z", "airpath", "wavelength")}
@@ -49,7 +51,8 @@ class Trace:
     revision : str
         Revision of the C program that was reproduced.
     before : dict
-        What holds before the first step: the pixel, counts, settings, and the state that the pixels before left.
+        What holds before the first step: the pixel, counts, settings, and the state that the pixels
+        before left.
     numbers : (n,) int64 array
         Which steps were kept, counted from 0: the first ones and the last.
     table : (n, len(STEP_FIELDS)) float64 array
@@ -121,7 +124,8 @@ class Trace:
             number += self.steps_summed
         at = int(np.searchsorted(self.numbers, number))
         if at == len(self.numbers) or self.numbers[at] != number:
-            raise IndexError(f"step {number} is not among the {len(self.numbers)} steps kept of {self.steps_summed}")
+            raise IndexError(f"step {number} is not among the {len(self.numbers)} steps kept of "
+                             f"{self.steps_summed}")
         return _named(self.table[at])
 
     def quantities(self):
@@ -176,8 +180,8 @@ def _named(row):
 def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     """What the C program carries into a pixel, in one-thread order.
 
-    The same as evaluating all pixels before it, and mostly much quicker: once spindle and polarisation axis have
-    settled, nothing but the end of interpolation and alternating axes needs the pixels in between.
+    The same as evaluating all pixels before it, and mostly much quicker: once spindle and polarisation
+    axis have settled, only the end of interpolation and alternating axes need the pixels in between.
 
     Parameters
     ----------
@@ -198,26 +202,28 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     width = fast_max - fast_min + 1
     number = (slow - slow_min) * width + fast - fast_min
     no_image, no_list, no_doubles = np.empty((0, 0), np.float32), np.empty(0, np.int64), np.empty((0, 2))
-    nothing_masked = np.empty((0, 0), np.uint8)
+    places = np.empty((0, 0), np.uint8) if mask is None else mask
     polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
     settled = int(scene.beam.next_axis[-1]) if polarised else 0
 
     def evaluate(scene, start, until_settled):
-        return strict_pixels(scene, (fast_min, slow_min, width), nothing_masked if mask is None else mask, no_image,
-                             no_list, start, number, state, until_settled, settled, False, no_doubles)
+        return strict_pixels(scene, (fast_min, slow_min, width), places, no_image, no_list, start, number,
+                             state, until_settled, settled, False, no_doubles)
 
     state = initial_state(interpolating)
     start = evaluate(scene, 0, True)
     if state[INTERPOLATING] and start < number:
         image = np.zeros((slow + 1, fast_max + 1), np.float32)
-        outcome = render(scene, (fast_min, fast_max, slow_min, slow), mask, image, interpolating=True, threads=threads)
+        outcome = render(scene, (fast_min, fast_max, slow_min, slow), mask, image, interpolating=True,
+                         threads=threads)
         given_up = outcome.first_out_of_range
         if given_up is not None and (given_up[1], given_up[0]) < (slow, fast):
             state[INTERPOLATING] = 0
     if polarised and len(scene.beam.next_axis) - settled > 1:
         # an axis that alternates: without spindle steps, only its use is counted
         no_rows = np.empty(0, np.int64)
-        evaluate(scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows)), start, False)
+        still = scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows)
+        evaluate(scene._replace(crystal=still), start, False)
     return state
 
 
@@ -227,12 +233,12 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
 def _check_place(prepared, fast, slow):
     slow_size, fast_size = prepared.shape
     if not (0 <= fast < fast_size and 0 <= slow < slow_size):
-        raise ValueError(f"pixel {fast} {slow} (fast slow): the detector has {fast_size} x {slow_size} pixels, "
-                         "counted from 0")
+        raise ValueError(f"pixel {fast} {slow} (fast slow): the detector has {fast_size} x {slow_size} "
+                         "pixels, counted from 0")
     fast_min, fast_max, slow_min, slow_max = prepared.window
     if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
-        raise ValueError(f"pixel {fast} {slow} (fast slow): outside the region of interest, fast {fast_min} to "
-                         f"{fast_max}, slow {slow_min} to {slow_max}; nothing is computed there")
+        raise ValueError(f"pixel {fast} {slow} (fast slow): outside the region of interest, fast {fast_min} "
+                         f"to {fast_max}, slow {slow_min} to {slow_max}; nothing is computed there")
     if prepared.mask is not None and not prepared.mask[slow, fast]:
         raise ValueError(f"pixel {fast} {slow} (fast slow): masked; nothing is computed there")
 
@@ -245,8 +251,8 @@ def _rows(prepared, steps):
     needed = 8 * rows * (len(RECORD_FIELDS) + len(STEP_FIELDS) + 1)
     available = _memory_available()
     if needed > available:
-        raise MemoryError(f"trace: {rows} steps need {needed / 1e9:.4g} GB; {available / 1e9:.4g} GB of memory are "
-                          "available")
+        raise MemoryError(f"trace: {rows} steps need {needed / 1e9:.4g} GB; {available / 1e9:.4g} GB of "
+                          "memory are available")
     return rows
 
 
@@ -254,7 +260,8 @@ def _before(prepared, fast, slow, state):
     scene = prepared.scene
     axis = scene.beam.polarisation_axes[state[AXIS]].tolist()
     return {
-        "fast": fast, "slow": slow, "layers": scene.geometry.layers, "oversample": scene.geometry.oversample, "sources": prepared.sources,
+        "fast": fast, "slow": slow,
+        "layers": scene.geometry.layers, "oversample": scene.geometry.oversample, "sources": prepared.sources,
         "phi_steps": len(scene.crystal.phi_rows), "domains": scene.crystal.domains,
         "oversample_thick": int(scene.sampling.oversample_thick),
         "oversample_polar": int(scene.sampling.oversample_polar),
@@ -316,15 +323,16 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
         numbers[-1] = summed - 1
     # the addition and the rounding with which the image is filled
     pixel = np.float32(0.0 + value)
-    final = {"sum": total, "steps_summed": int(summed), "steps": int(scene.sampling.steps), "r_e_sqr": R_E_SQR,
-             "fluence": float(prepared.fluence), "scale": float(scene.sampling.scale), "capture_fraction": capture,
-             "polarisation_factor": polar, "solid_angle": omega, "photons": value, "pixel": float(pixel),
-             "interpolating": int(state[INTERPOLATING])}
-    return Trace(fast, slow, prepared.parameters.revision, before, numbers, _table(scene, record[:len(numbers)]), final)
+    final = {"sum": total, "steps_summed": int(summed), "steps": int(scene.sampling.steps),
+             "r_e_sqr": R_E_SQR, "fluence": float(prepared.fluence), "scale": float(scene.sampling.scale),
+             "capture_fraction": capture, "polarisation_factor": polar, "solid_angle": omega,
+             "photons": value, "pixel": float(pixel), "interpolating": int(state[INTERPOLATING])}
+    table = _table(scene, record[:len(numbers)])
+    return Trace(fast, slow, prepared.parameters.revision, before, numbers, table, final)
 
 
-def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None, revision="fixed",
-          steps=DEFAULT_STEPS, threads=None):
+def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None,
+          revision="fixed", steps=DEFAULT_STEPS, threads=None):
     """Trace one pixel of the image that `simulate` makes of the same arguments.
 
     Parameters

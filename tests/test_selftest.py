@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(INTERPRETED, reason="a hundred million steps are
 OPTIONS = {
     "crystal": {"square", "round", "gauss", "tophat", "cubic", "tetragonal", "orthorhombic", "hexagonal",
                 "monoclinic", "triclinic", "orientation matrix", "U matrix", "aligned", "misset angles",
-                "random misset", "one unit cell", "2 to 99 cells", "1000 cells or more", "unequal numbers of cells",
-                "sample size", "fudge", "mosaic domains", "phi steps", "phi of exactly 0 among others",
-                "water"},
+                "random misset", "one unit cell", "2 to 99 cells", "1000 cells or more",
+                "unequal numbers of cells", "sample size", "fudge", "mosaic domains", "phi steps",
+                "phi of exactly 0 among others", "water"},
     "beam": {"wavelength below 0.6 A", "wavelength above 2 A", "tiny fluence", "huge fluence", "flux",
              "unpolarised", "polarised", "polarised: fraction 1 or -1", "polarised: fraction beyond 1",
              "nopolar", "list of sources", "divergence", "dispersion", "resolution limit"},

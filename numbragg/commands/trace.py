@@ -9,8 +9,8 @@ from ..command_inputs import read_inputs, take_misset_seed
 
 __all__ = ["run"]
 
-USAGE = """usage: numbragg trace FAST SLOW [--text | --json | --csv] [--output FILE] [--against FILE] [--steps N]
-                      nanoBragg's arguments
+USAGE = """usage: numbragg trace FAST SLOW [--text | --json | --csv] [--output FILE] [--against FILE]
+                      [--steps N] nanoBragg's arguments
 
 Print every intermediate of one pixel of the image that nanoBragg's arguments make: position,
 directions, factors, each step of the sum, the scaling; 17 significant digits.  No image is written.
@@ -110,6 +110,9 @@ def run(arguments):
     with OutputSet() as outputs:
         if output is not None:
             outputs.reserve(output, "trace")
+        if against is not None:
+            # a name that is wrong is told before the work
+            open(against, "rb").close()
         trace = _traced(words[2:], fast, slow, _steps(ours["--steps"]))
         comparison = None
         if against is not None:

@@ -1,0 +1,162 @@
+"""The benchmark scripts: each runs, on something tiny; they refuse to time what is wrong; the tables are fresh."""
+
+import json
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """The scripts import each other, as they do when they are run."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.delenv("NB_C_BIN", raising=False)
+
+
+def run_script(name, *words, code=0, **environment):
+    """Run a script; its records, and all that it printed."""
+    done = subprocess.run([sys.executable, str(FOLDER / name), *words], env={**os.environ, **environment},
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stdout + done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    for record in records:
+        assert {"machine", "versions", "date"} <= record.keys()
+        assert record["machine"]["processor"] and record["versions"]["kernels"]
+    return records, done.stdout + done.stderr
+
+
+# -- each script
+
+
+def test_speed(tmp_path):
+    output = tmp_path / "lines.jsonl"
+    records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--table",
+                               "--output", str(output))
+    record = records[0]
+    assert record["scene"] == "A" and record["pixels"] == 1024 and record["steps_per_pixel"] == 200
+    assert record["differ"] == {"strict": 0} and record["lane_fraction"] >= 0.99 and record["c"] is None
+    assert 0.0 <= record["zero_terms"] <= 0.5
+    assert len(record["ns_per_step"]["lanes"]) == len(record["ns_per_step"]["strict"]) == 2
+    assert json.loads(output.read_text().splitlines()[0]) == record
+    assert "| A | mosaic: 200 domains |" in text
+    assert str(tmp_path) not in text and "port" in text
+
+
+def test_startup():
+    (record,), _ = run_script("startup.py", "--runs", "2", "--pixels", "32")
+    assert record["seconds"].keys() == {"import numba", "frame", "import numpy", "import numbragg"}
+    assert record["ratios"].keys() == {"frame", "import"}
+
+
+def test_read_hkl():
+    (record,), _ = run_script("read_hkl.py", "--lines", "2000", "--pairs", "2")
+    assert record["lines"] == 2000 and record["seconds"].keys() == {"process", "command"}
+
+
+def test_memory():
+    records, _ = run_script("memory.py", "--pixels", "64", "--edge", "12")
+    assert [r["source"] for r in records] == ["dump", "list"]
+    for record in records:
+        assert 10e6 < record["peak_bytes"] < record["allowed_bytes"]
+
+
+def test_compile_time():
+    (record,), _ = run_script("compile_time.py", "--variant", "one cell, nearest")
+    assert record["kept"] and record["bytes"] > 10_000 and record["seconds"] > record["load_seconds"]
+
+
+def test_all_variants_are_compiled():
+    """Six lattice factors, nearest and tricubic, and the strict evaluator."""
+    from compile_time import VARIANTS
+
+    assert len(VARIANTS) == 13
+
+
+# -- they see what is wrong
+
+
+def test_wrong_image_is_not_timed(tmp_path):
+    program = tmp_path / "wrong"
+    program.write_text("#!/bin/sh\nhead -c 1024 /dev/zero >floatimage.bin\n")
+    program.chmod(0o755)
+    (record,), text = run_script("speed.py", "--scene", "F", "--pixels", "16", "--pairs", "1", code=1,
+                                 NB_C_BIN=str(program))
+    assert record["differ"]["c"] > 200 and "ratios" not in record and "not timed" in text
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_scene_outside_the_lanes_is_not_timed(monkeypatch, capsys):
+    import scenes
+    import speed
+
+    # indices beyond the reduction's range
+    scene = scenes.Scene("X", "huge", "-cell 79 79 38 90 90 90 -lambda 1 -distance 200 -detpixels 16 -pixel 0.1 "
+                         "-oversample 1 -N 100000000 -default_F 1", table=None)
+    monkeypatch.setitem(speed.SCENES, "X", scene)
+    assert speed.main(["--scene", "X", "--pairs", "1"]) == 1
+    captured = capsys.readouterr()
+    record = json.loads(captured.out.splitlines()[0])
+    assert record["lane_fraction"] == 0.0 and "ratios" not in record and "not timed" in captured.err
+
+
+def test_missing_program_is_named():
+    _, text = run_script("speed.py", "--scene", "F", "--pixels", "16", code=1, NB_C_BIN="no-such-program")
+    assert "NB_C_BIN: no-such-program is not a program" in text
+
+
+def test_absent_port_is_named():
+    import torch_port
+
+    reason = torch_port.missing()
+    if reason is None:
+        pytest.skip("the PyTorch port is installed")
+    assert reason in ("torch is not installed", "nanobrag_torch is not installed")
+    _, text = run_script("torch_port.py", "--scene", "A")
+    assert f"skipped: {reason}" in text
+
+
+def test_disturbed_wall_times_do_not_count():
+    from measuring import Spent, pair_ratios, quartiles
+
+    theirs = [Spent(4.0, 6.0, 0.0), Spent(8.0, 9.0, 0.0), Spent(9.0, 9.0, 0.9)]
+    ours = [Spent(2.0, 2.0, 0.01), Spent(2.0, 3.0, 0.5), Spent(1.0, 3.0, 0.0)]
+    assert pair_ratios(theirs, ours) == [2.0, 4.0, 9.0]
+    assert pair_ratios(theirs, ours, "wall") == [3.0]
+    assert quartiles([]) == [] and quartiles([3.0]) == [3.0] * 3 and quartiles([1.0, 2.0, 3.0]) == [1.5, 2.0, 2.5]
+
+
+# -- the page
+
+
+def test_tables_are_fresh():
+    run_script("make_table.py", "--check")
+
+
+def test_stale_table_is_seen_and_repaired(tmp_path):
+    copy = tmp_path / "clone"
+    shutil.copytree(FOLDER, copy / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "docs").mkdir()
+    page = copy / "docs" / "benchmarks.md"
+    original = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    page.write_text(original.replace("| A | mosaic", "| A | something else", 1), encoding="utf-8")
+
+    def make_table(*words):
+        return subprocess.run([sys.executable, str(copy / "benchmarks" / "make_table.py"), *words],
+                              capture_output=True, text=True, timeout=60)
+
+    stale = make_table("--check")
+    assert stale.returncode == 1 and stale.stderr.startswith("benchmarks.md: stale")
+    assert make_table().returncode == 0 and page.read_text(encoding="utf-8") == original
+
+
+def test_results_name_no_machine_paths():
+    for path in sorted((FOLDER / "results").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not [word for word in json.dumps(json.loads(line)).split('"') if word.startswith("/")], path.name

@@ -1,0 +1,600 @@
+"""The certificate: bounds that hold and are tight, worst cases by hand, and what must never be certified.
+
+docs/accuracy/certificate.md derives the bounds; here they are attacked.  `selftest.compare` renders
+a scene with both evaluators and compares the values before rounding.
+"""
+
+from fractions import Fraction
+import math
+from pathlib import Path
+import random
+import shutil
+import subprocess
+import sys
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from formula_tools import INTERPRETED, U
+import numbragg as nb
+from numbragg.kernels import certificate, driver_cpu, elementary, lattice, primitives
+from numbragg.kernels.layout import GAUSS, ROUND, SHAPES, SQUARE, TOPHAT
+from numbragg.parameters import Parameters
+from numbragg.scene import prepare
+from numbragg.selftest import compare
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Pixels that lie in doubt, per relative half-width: 2 sides x 2**23 spacings x the mean of a logarithmic mantissa.
+DOUBTFUL_PER_WIDTH = 2.0 ** 24 / math.log(2.0)
+
+#: Terms without a rounding, or with the same one in both evaluators, may agree to the last bit.
+MAY_AGREE = {"tophat", "one cell"}
+
+slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
+
+
+def table(r, size, low=1.0, high=100.0):
+    """Amplitudes of all indices from -size to size, some of them 0 and some negative."""
+    amplitudes = np.random.default_rng(r.getrandbits(32)).uniform(-high, high, (2 * size + 1,) * 3)
+    amplitudes[np.abs(amplitudes) < low] = 0.0
+    return nb.StructureFactors.from_array(amplitudes, (-size,) * 3, 0.0)
+
+
+def random_prepared(shape, cubic, seed, pixels=(61, 47)):
+    """A scene with a little of everything; its largest index is below 11."""
+    r = random.Random(f"{shape} {cubic} {seed}")
+    n = (1, 1, 1) if shape == "one cell" else [round(math.exp(r.uniform(0.0, 5.0))) for _ in range(3)]
+    length = r.uniform(20.0, 45.0)
+    fudge = r.uniform(0.2, 2.0)
+    if shape in ("gauss", "tophat"):
+        # the product of all three numbers counts squared in these
+        fudge *= (3.0 * length / math.prod(n)) ** 2
+    more = dict(mosaic_spread_deg=r.uniform(0.1, 3.0), mosaic_domains=r.randint(2, 9)) if r.random() < 0.6 else {}
+    crystal = nb.Crystal(cell=(length, 1.3 * length, 0.8 * length, 95.0, 90.0, 85.0), n_cells=n, fudge=fudge,
+                         shape="square" if shape == "one cell" else shape, random_misset_seed=r.randrange(10 ** 6),
+                         oscillation_deg=1.0, phi_steps=r.randint(1, 2), **more)
+    beam = nb.Beam(wavelength_angstrom=10.5, dispersion_percent=2.0, dispersion_steps=2,
+                   polarisation_fraction=r.uniform(-1.0, 1.0))
+    sensor = dict(sensor_thickness_um=300.0, sensor_layers=2) if r.random() < 0.5 else {}
+    detector = nb.Detector(pixels=pixels, pixel_mm=1.0, distance_mm=r.uniform(20.0, 60.0), **sensor)
+    per_step = tuple(name for name in ("capture", "polarisation", "solid_angle")
+                     if r.random() < 0.4 and (sensor or name != "capture"))
+    return nb.Simulator(detector, beam, table(r, 14), sampling=nb.Sampling(
+        oversample=r.randint(1, 2), interpolation=cubic, per_step=per_step)).prepare(crystal)
+
+
+def prepared(crystal=None, beam=None, detector=None, factors=100.0, **sampling):
+    """A scene of the Python front end, one sub-pixel by default."""
+    crystal = dict(cell=(70, 80, 90, 90, 90, 90), n_cells=10, misset_deg=(10, 20, 30)) | (crystal or {})
+    # a beam that is on no pixel's centre: there one pixel would need the limit of a grating
+    detector = dict(pixels=(67, 53), pixel_mm=1.0, beam_centre_mm=(26.3, 33.2)) | (detector or {})
+    return nb.Simulator(nb.Detector(**detector), nb.Beam(**(beam or {})), factors,
+                        sampling=nb.Sampling(**(dict(oversample=1) | sampling))).prepare(nb.Crystal(**crystal))
+
+
+def changed(ready, part, **fields):
+    """The same scene with other fields in one of its records."""
+    record = getattr(ready.scene, part)._replace(**fields)
+    ready.scene = ready.scene._replace(**{part: record})
+    return ready
+
+
+def agree(ready, most_recomputed=None):
+    """Compare both evaluators: no violation, no other bit; what the comparison found, and the image."""
+    found, outcome = compare(ready, threads=1)
+    assert (found.violations, found.mismatches) == (0, 0), found.failures
+    assert found.ratio <= 1.0
+    if most_recomputed is not None:
+        assert found.refused is None
+        assert sum(found.recomputed.values()) <= most_recomputed
+    image = np.zeros(ready.shape, dtype=np.float32)
+    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating, threads=1)
+    return found, image
+
+
+# -- the bounds hold, and are not idle
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("cubic", [False, True], ids=["nearest", "tricubic"])
+@pytest.mark.parametrize("shape", [*SHAPES, "one cell"])
+def test_bound_holds_and_is_tight(shape, cubic):
+    largest, pixels, recomputed = 0.0, 0, 0
+    for seed in range(8):
+        found, image = agree(random_prepared(shape, cubic, seed))
+        assert found.refused is None and image.any()
+        assert not cubic or "interpolation out of range" not in found.recomputed
+        largest = max(largest, found.ratio)
+        pixels += found.pixels
+        recomputed += sum(found.recomputed.values())
+    if shape not in MAY_AGREE:
+        assert largest >= 0.01
+    assert recomputed <= 1e-3 * pixels
+
+
+@slow_if_interpreted
+def test_bound_of_the_longer_reduction():
+    """N times the largest index beyond 14478: the sines take three parts of pi."""
+    ready = prepared(dict(n_cells=(5000, 3000, 1)))
+    assert not certificate.plan(ready.scene).about
+    found, _ = agree(ready)
+    assert 0.01 < found.ratio
+
+
+@numba.njit(error_model="numpy")
+def _both_factors(crystal, hkl, about, out):
+    for i in range(hkl.shape[0]):
+        index = (hkl[i, 0], hkl[i, 1], hkl[i, 2])
+        nearest = (lattice.round_half_down(index[0]), lattice.round_half_down(index[1]),
+                   lattice.round_half_down(index[2]))
+        out[i, 0] = lattice.lattice_factor(crystal, index, nearest)
+        out[i, 2] = 0.0
+        if crystal.shape == SQUARE:
+            out[i, 1] = lattice.grating_lane(crystal, index, nearest, about)
+        elif crystal.shape == ROUND:
+            out[i, 1], out[i, 2] = lattice.sphere_lane(crystal, index, nearest)
+        elif crystal.shape == GAUSS:
+            out[i, 1] = lattice.gauss_lane(crystal, lattice.gauss_exponent(crystal, index, nearest))
+        else:
+            out[i, 1] = lattice.tophat_lane(crystal, index, nearest)
+
+
+def factors(shape, n_cells, hkl, about=True, fudge=1.0):
+    """Strict lattice factors squared (long doubles), the lanes' squares, and their spreads."""
+    crystal = prepared().scene.crystal._replace(shape=shape, n_cells=tuple(map(float, n_cells)), fudge=fudge)
+    hkl = np.ascontiguousarray(np.broadcast_to(hkl, (len(hkl), 3)), dtype=np.float64)
+    out = np.empty((len(hkl), 3))
+    _both_factors(crystal, hkl, about, out)
+    return out[:, 0].astype(np.longdouble) ** 2, out[:, 1], out[:, 2]
+
+
+def hard_indices(limit, count, seed=0):
+    """Whole and half-whole indices, their neighbours, and others of every distance from them."""
+    rng = np.random.default_rng(seed)
+    whole = np.minimum(np.rint(np.exp(rng.uniform(0.0, math.log(limit), count))), math.floor(limit))
+    kinds = [whole, np.nextafter(whole, 0.0), np.nextafter(whole, np.inf), whole - 0.5,
+             np.nextafter(whole - 0.5, 0.0), np.nextafter(whole - 0.5, np.inf),
+             whole * (1.0 + rng.integers(-50, 50, count) * 2.0 ** -52), rng.uniform(0.0, limit, count),
+             whole + 0.5 * np.exp(rng.uniform(-40.0, 0.0, count))]
+    return np.minimum(np.choose(rng.integers(0, len(kinds), count), kinds), limit) * rng.choice([1.0, -1.0], count)
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("about, limit", [(True, 14477.0), (False, 3.18e7)])
+def test_gratings_at_the_hardest_indices(about, limit):
+    largest = 0.0
+    for n in (1, 2, 3, 5, 7, 29, 100, 499, 5000, 14000):
+        hkl = np.stack([hard_indices((limit - 1.0) / n, 20_000, seed) for seed in (n, n + 1, n + 2)], axis=1)
+        strict, lane, _ = factors(SQUARE, (n, max(1, n // 2), max(1, n // 3)), hkl, about)
+        assert np.isfinite(lane).all()
+        largest = max(largest, float((np.abs(lane - strict) / strict).max()))
+    assert 0.5 < largest / (certificate._lattice_error(SQUARE, about) * U) <= 1.0
+
+
+def test_gratings_of_whole_indices():
+    """h = 29 is where a short reduction is worst, 14479 the first that is worse: N to the square all the same."""
+    for h, n in ((29, 5), (29, 499), (58, 7), (14478, 1), (14479, 5), (29 * 499, 3)):
+        about = abs(h) * n <= elementary.SINE_ABOUT_LARGEST
+        strict, lane, _ = factors(SQUARE, (n, 1, 1), [[h, 0.3, 0.4], [-h, 0.3, 0.4]], about)
+        with mpmath.workdps(60):
+            x = mpmath.mpf(math.pi * h)
+            exact = (mpmath.sin(mpmath.mpf(math.pi * h * n)) / mpmath.sin(x)) ** 2
+            # each of the two with half of what both together may be off, and a little
+            for value in (*lane.tolist(), *map(float, strict)):
+                assert abs(value - exact) <= (12.0 * elementary.SINE_COARSE_BOUND + 50.0) * U * exact
+
+
+@slow_if_interpreted
+def test_sphere_where_its_transform_vanishes_or_is_small():
+    zeros = (np.arange(1, 2000) + 0.5) * math.pi
+    for _ in range(60):
+        zeros -= (np.sin(zeros) - zeros * np.cos(zeros)) / (zeros * np.sin(zeros))
+    near = np.concatenate([zeros * (1.0 + j * 2.0 ** -51) for j in range(-8, 9)])
+    small = np.exp(np.random.default_rng(1).uniform(math.log(elementary.SPHERE_SMALLEST * 1.0001), 2.0, 50_000))
+    h = np.concatenate([near, small]) / math.pi / 15000.0
+    strict, lane, spread = factors(ROUND, (15000,) * 3, np.stack([h, 0.0 * h, 0.0 * h], axis=1))
+    bound = certificate.plan(prepared(dict(shape="round")).scene).bound.spread
+    ratio = np.abs(lane - strict) / (certificate._lattice_error(ROUND, True) * U * lane + bound * spread)
+    assert 0.01 < ratio.max() <= 1.0
+    # too small: for the strict evaluator
+    tiny = elementary.SPHERE_SMALLEST / math.pi / 15000.0 * np.array([0.999, 1e-3, 1e-60, 1e-140, 1e-300, 0.0])
+    assert np.isnan(factors(ROUND, (15000,) * 3, np.stack([tiny, 0.0 * tiny, 0.0 * tiny], axis=1))[1]).all()
+
+
+@slow_if_interpreted
+def test_gaussian_of_every_size():
+    hkl = np.stack([hard_indices(1e4, 60_000, seed) for seed in range(3)], axis=1)
+    largest = 0.0
+    for fudge in np.exp(np.random.default_rng(2).uniform(-3.0, 25.0, 12)).tolist():
+        strict, lane, _ = factors(GAUSS, (3, 4, 5), hkl, fudge=fudge / 60.0 ** 2)
+        large = strict > 1e-300
+        largest = max(largest, float((np.abs(lane - strict)[large] / strict[large]).max()))
+        assert (lane[~large] < 1e-299).all()
+    assert 0.5 < largest / (certificate._lattice_error(GAUSS, True) * U) <= 1.0
+
+
+def test_top_hat_is_the_same():
+    strict, lane, _ = factors(TOPHAT, (7, 5, 3), np.stack([hard_indices(100, 20_000, s) for s in range(3)], axis=1),
+                              fudge=1.0)
+    assert 0 < np.count_nonzero(strict) < len(strict)
+    assert (lane == strict).all()
+
+
+@pytest.mark.parametrize("divisor", [lattice.GAUSS_WIDTH, 6.0])
+def test_divisions_by_a_constant_are_correctly_rounded(divisor):
+    """Markstein's theorem wants a rounded reciprocal and a first quotient within one ulp."""
+    reciprocal = 1.0 / divisor
+    error = abs(Fraction(reciprocal) * Fraction(divisor) - 1)
+    # times a quotient below 2, and half an ulp for its rounding: below one ulp
+    assert error <= Fraction(U) / 2
+    for other in (math.nextafter(reciprocal, 0.0), math.nextafter(reciprocal, 1.0)):
+        assert abs(Fraction(other) * Fraction(divisor) - 1) > error
+    rng = random.Random(3)
+    hard = []
+    for _ in range(1500):
+        # numerators next to divisor times the middle between two doubles
+        middle = Fraction(2 * rng.randrange(2 ** 52, 2 ** 53) + 1, 2 ** rng.randrange(20, 80))
+        x = float(middle * Fraction(divisor))
+        hard += [x, math.nextafter(x, 0.0), math.nextafter(x, math.inf)]
+    hard += [rng.uniform(1.0, 2.0) * 2.0 ** rng.randint(-900, 900) for _ in range(1500)]
+    for x in hard:
+        assert primitives.divided(x, divisor, reciprocal) == x / divisor
+
+
+# -- scenes made by hand
+
+
+def on_a_grid(cell, n_cells, shape="square", target="whole"):
+    """Pixel (4, 3) sees exactly whole indices, at a right angle ("whole"), or looks into the beam ("beam")."""
+    ready = prepared(dict(shape=shape), None, dict(pixels=(9, 7)))
+    unit = 2.0 ** -33  # the wavelength
+    normal, fast, slow = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    origin = (-3.5 * 2.0 ** -10, 2.0 ** -3, -4.5 * 2.0 ** -10)
+    if target == "beam":
+        normal, slow = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+        origin = (2.0 ** -3, -3.5 * 2.0 ** -10, -4.5 * 2.0 ** -10)
+    changed(ready, "geometry", fast_axis=fast, slow_axis=slow, normal=normal, origin=origin, close_distance=0.125,
+            pixel_size=2.0 ** -10, sub_pixel_size=2.0 ** -10)
+    changed(ready, "beam", directions=np.array([[-1.0, 0.0, 0.0]]), wavelengths=np.array([unit]))
+    axes = np.diag(np.array(cell, dtype=float)) * unit
+    if target == "whole":
+        axes[2] = (0.0, cell[2] * unit, 0.0)  # or l would be 0
+    cells = np.tile(axes.reshape(-1), (len(ready.scene.crystal.phi_cells), 1))
+    return changed(ready, "crystal", phi_cells=cells, n_cells=tuple(map(float, n_cells)))
+
+
+@pytest.mark.parametrize("cell, n_cells", [((29, 58, 2895), (5, 5, 5)), ((29, 14479, 29), (5, 5, 5)),
+                                           ((14479, 14479, 14479), (1, 2, 1)), ((7, 11, 29), (499, 100, 5))])
+def test_exactly_whole_indices(cell, n_cells):
+    ready = on_a_grid(cell, n_cells)
+    _, image = agree(ready, most_recomputed=0)
+    assert certificate.plan(ready.scene).about == (max(cell) * 2.001 * max(n_cells) + 1.0 < 14478.0)
+    assert image[3, 4] == image.max() > 0.0
+
+
+@pytest.mark.parametrize("n_cells", [(5, 5, 5), (5, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_beam_on_the_centre_of_a_pixel(shape, n_cells):
+    """All indices are 0 there: the limits are the strict evaluator's."""
+    ready = on_a_grid((40, 50, 60), n_cells, shape, "beam")
+    found, image = agree(ready)
+    assert found.refused is None and image[3, 4] == image.max() > 0.0
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_of_very_many_terms(shape):
+    ready = prepared(dict(shape=shape, mosaic_spread_deg=1.0, mosaic_domains=2500, n_cells=3),
+                     dict(dispersion_percent=3.0, dispersion_steps=5), dict(pixels=(5, 4)), oversample=2)
+    terms = certificate.terms(ready.scene) - 1
+    assert terms == 50_000
+    assert certificate.plan(ready.scene).bound.relative > 2.0 * terms * U
+    agree(ready)
+
+
+@pytest.mark.parametrize("cubic", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_is_certain(shape, cubic):
+    """A sum of zeros is certified, not evaluated again."""
+    nothing = nb.StructureFactors.from_array(np.zeros((301,) * 3), (-150,) * 3, 0.0)
+    found, image = agree(prepared(dict(shape=shape), None, None, nothing, interpolation=cubic), most_recomputed=0)
+    assert found.lane_pixels == image.size and not image.any() and not np.signbit(image).any()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("fluence", [0.0, 1e-300, 1e-20, 3e-16, 1e-15, 1e-12, 1e68, 1e69, 1e75])
+def test_tiny_and_huge_fluence(shape, fluence):
+    crystal = dict(shape=shape, n_cells=3, fudge=1e-3)
+    found, image = agree(prepared(crystal, dict(fluence_photons_per_m2=fluence)), most_recomputed=3)
+    assert not fluence >= 1e75 or np.isinf(image).any()
+    assert not fluence <= 1e-20 or not image.any()
+    if fluence == 3e-16 and shape == "square":
+        assert 0 < np.count_nonzero(image) and image.max() < np.finfo(np.float32).tiny
+
+
+def test_results_that_are_subnormal_or_infinite_are_all_met():
+    """What the fluences above are for."""
+    finfo = np.finfo(np.float32)
+    subnormal = infinite = False
+    for fluence in np.geomspace(1e-20, 1e70, 46).tolist():
+        _, image = agree(prepared(dict(n_cells=3), dict(fluence_photons_per_m2=fluence), dict(pixels=(20, 10))))
+        subnormal |= bool(((image > 0.0) & (image < finfo.tiny)).any() and (image == 0.0).any())
+        infinite |= bool(np.isinf(image).any() and np.isfinite(image).any())
+    assert subnormal and infinite
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("f", [1e-170, 1e-160, 1e-120, 1e-60, 1e-20, -1e-3, 1e20, 1e60])
+def test_tiny_and_huge_amplitudes(shape, f):
+    for fluence in (1.26e29, 1e78 if abs(f) < 1.0 else 1e-60):
+        agree(prepared(dict(shape=shape, n_cells=3, fudge=1e-3), dict(fluence_photons_per_m2=fluence), None, f),
+              most_recomputed=10)
+
+
+@pytest.mark.parametrize("polarisation, fudge", [(1.6, 10.0), (1.6, 1.0), (0.9, 10.0)])
+def test_sign_of_zero(polarisation, fudge):
+    """A negative factor times what the Gaussian's cut takes away is -0 in the C program, times 0 it is 0."""
+    p = Parameters()
+    p.cell_given, p.cell_lengths, p.n_cells, p.shape = True, [40.0, 50.0, 60.0], [10.0] * 3, "gauss"
+    p.misset, p.misset_angles, p.fudge = "angles", [0.1, 0.2, 0.3], fudge
+    p.pixels_f = p.pixels_s = 100
+    p.pixel_size, p.distance, p.oversample = 1e-3, 0.01, 1
+    p.unpolarised_factor, p.polarisation_fraction = False, polarisation
+    found, image = agree(prepare(p, nb.StructureFactors.constant(100.0)))
+    zeros = np.signbit(image) & (image == 0.0)
+    assert zeros.any() == (polarisation > 1.0)
+    assert ("factor negative or out of range" in found.recomputed) == (polarisation > 1.0)
+
+
+def test_gaussian_at_the_underflow_of_exp():
+    """There it is decided whether a step is skipped, and with it whether interpolation goes on."""
+    ready = prepared(dict(shape="gauss", n_cells=2, misset_deg=(1, 2, 3)), None, dict(pixels=(9, 7), pixel_mm=2.0),
+                     table(random.Random(1), 3), interpolation=True)
+    bare = ready.scene.crystal._replace(fudge=1.0)
+    record = np.zeros((1, len(driver_cpu.RECORD_FIELDS)))
+    state = np.array([0, 0, 0])
+    ready.interpolating = True
+    exponents = []
+    for fast, slow in ((1, 1), (4, 3), (7, 5)):
+        driver_cpu.trace_pixel(ready.scene, fast, slow, state.copy(), record)
+        row = dict(zip(driver_cpu.RECORD_FIELDS, record[0].tolist()))
+        distance = lattice.squared_distance(bare, row["h"] - row["h0"], row["k"] - row["k0"], row["l"] - row["l0"])
+        exponents.append(distance / lattice.GAUSS_WIDTH)
+    for exponent in exponents:
+        for wanted in (745.12, 745.13, 745.1331, 745.13321, 745.13322, 745.1333, 745.134, 745.14, 745.15, 354.0, 708.4):
+            changed(ready, "crystal", fudge=wanted / exponent)
+            agree(ready)
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("d_min", [0.0, 8.0])
+def test_resolution_limit_keeps_interpolation_in_the_lanes(d_min):
+    """What lies beyond the limit is not looked up, so it cannot run out of the table."""
+    factors = table(random.Random(2), 8)
+    ready = prepared(dict(cell=(40, 40, 40, 90, 90, 90), n_cells=3), dict(d_min_angstrom=d_min),
+                     dict(pixels=(150, 90), pixel_mm=0.3), factors, interpolation=True)
+    found, image = agree(ready)
+    assert ("interpolation out of range" in found.recomputed) == (d_min == 0.0)
+    assert image.any()
+
+
+def test_masked_pixels_and_a_last_block_that_is_not_full():
+    """Every number of pixels left over, some of them masked: those stay untouched."""
+    for width in (1, 2, 127, 128, 129, 131):
+        ready = prepared(None, None, dict(pixels=(width, 3)))
+        ready.mask = (np.random.default_rng(width).random((3, width)) < 0.7).astype(np.uint8)
+        found, _ = agree(ready, most_recomputed=1)
+        image = np.full(ready.shape, 7.0, dtype=np.float32)
+        driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=1)
+        assert ((image == 7.0) == (ready.mask == 0)).all() and found.pixels == np.count_nonzero(ready.mask)
+
+
+_GUARD = """
+import ctypes, mmap
+import numpy as np
+import numbragg as nb
+pages = mmap.mmap(-1, 64 * mmap.PAGESIZE)
+start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+protect = ctypes.CDLL(None).mprotect
+for shape, low in (((2, 31, 31), (0, -15, -15)), ((31, 2, 31), (-15, 0, -15)), ((2, 2, 2), (0, 0, 0)),
+                   ((3, 3, 31), (-1, -1, -15))):
+    n = int(np.prod(shape))
+    for offset in (mmap.PAGESIZE, 63 * mmap.PAGESIZE - 8 * n):
+        for page in (0, 63):
+            assert protect(ctypes.c_void_p(start + page * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
+        table = np.frombuffer(pages, count=n, offset=offset).reshape(shape)
+        table[:] = 1.0
+        factors = nb.StructureFactors(table, low, tuple(a + b - 2 for a, b in zip(low, shape)), 3.0)
+        assert factors.table.ctypes.data == start + offset
+        image = nb.simulate(nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=2, misset_deg=(1, 2, 3)), nb.Beam(),
+                            nb.Detector(pixels=(16, 16), pixel_mm=4.0), factors, threads=1)
+        assert image.any()
+print("done")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mmap and mprotect")
+def test_tables_too_small_to_interpolate_are_not_overrun():
+    """Such a table between two pages that nobody may read."""
+    done = subprocess.run([sys.executable, "-c", _GUARD], capture_output=True, text=True)
+    assert done.stdout.strip() == "done", (done.returncode, done.stderr[-500:])
+
+
+# -- what the lanes refuse
+
+
+def reason(ready, part=None, **fields):
+    return certificate.plan((changed(ready, part, **fields) if part else ready).scene).reason
+
+
+def test_scenes_that_no_bound_covers():
+    round_crystal = dict(shape="round")
+    # x = pi sqrt(r fudge) of the sphere must stay within the reduction's range
+    for fudge, possible in ((1e10, True), (1e13, True), (1e14, False), (1e28, False)):
+        ready = prepared(round_crystal | dict(fudge=fudge), dict(fluence_photons_per_m2=1e29 * fudge))
+        assert (reason(ready) is None) == possible
+        agree(ready)
+    assert reason(prepared()) is None
+    assert reason(prepared(dict(n_cells=10 ** 7)))
+    assert reason(prepared(round_crystal | dict(n_cells=10 ** 7))) is None
+    assert reason(prepared(), "sampling", background=-1.0)
+    assert reason(prepared(), "sampling", scale=-1.0)
+    assert reason(prepared(), "crystal", fudge=-1.0)
+    for record, field in (("sampling", "background"), ("sampling", "scale"), ("crystal", "fudge"), ("lookup", "default")):
+        for value in (math.nan, math.inf, 1e300):
+            assert reason(prepared(), record, **{field: value})
+    assert reason(prepared(), "beam", wavelengths=np.array([0.0]))
+    assert reason(prepared(), "beam", wavelengths=np.array([math.nan]))
+    assert reason(prepared(), "beam", directions=np.array([[-1.5, 0.0, 0.0]]))
+    assert reason(prepared(), "crystal", domains=10 ** 9)
+    amplitudes = np.ones((3, 3, 3))
+    for value in (math.nan, math.inf, -1e200):
+        amplitudes[1, 1, 1] = value
+        lookup = prepared().scene.lookup._replace(table=np.pad(amplitudes, (0, 1)), filled=True, maximum=(2, 2, 2))
+        assert certificate.plan(prepared().scene._replace(lookup=lookup)).reason == "numbers too large"
+    # powers that overflow are no error
+    assert reason(prepared(dict(shape="gauss", n_cells=10 ** 6), None, None, 1e149))
+
+
+def test_mosaic_matrices_that_stretch_are_seen():
+    ready = prepared(dict(mosaic_spread_deg=50.0, mosaic_domains=20))
+    index = certificate.largest_index(ready.scene)
+    assert index == pytest.approx(2.001 * 90.0, rel=1e-6)
+    stretched = ready.scene.crystal.mosaic * 3.0
+    assert certificate.largest_index(changed(ready, "crystal", mosaic=stretched).scene) >= 2.99 * index
+
+
+def test_no_index_is_larger():
+    """|h| against its bound, backwards scattering at nearly 180 degrees included."""
+    for seed in range(20):
+        ready = random_prepared("square", False, seed, pixels=(5, 5))
+        changed(ready, "geometry", origin=tuple(-x for x in ready.scene.geometry.origin))
+        limit = certificate.largest_index(ready.scene)
+        state, record = np.array([0, 0, 1]), np.zeros((500, len(driver_cpu.RECORD_FIELDS)))
+        driver_cpu.trace_pixel(ready.scene, 2, 2, state, record)
+        assert np.abs(record[:, 17:20]).max() <= limit
+
+
+# -- rounding
+
+
+def certain(value, half_width):
+    return bool(certificate.float32_is_certain(float(value), float(half_width)))
+
+
+def test_float32_is_certain():
+    single = np.float32
+    for x in (single(1.0), single(1.5e-42), single(3.3e38), np.nextafter(single(1.0), single(2.0)), single(-7.25)):
+        following = np.nextafter(x, single(np.inf))
+        tie = (float(x) + float(following)) / 2.0
+        below, above = math.nextafter(tie, -math.inf), math.nextafter(tie, math.inf)
+        assert not certain(tie, abs(tie) * 2.0 * U) and not certain(below, abs(tie) * 4.0 * U)
+        assert certain(below, 0.0) and certain(above, 0.0) and certain(tie, 0.0)
+        assert certain(x, 0.49 * (tie - float(x))) and not certain(x, 1.01 * (tie - float(x)))
+    largest = float(np.finfo(single).max)
+    limit = largest * (1.0 + 2.0 ** -25 / (1.0 - 2.0 ** -24))  # rounds to infinity from here on
+    assert certain(limit * 1.001, limit * 1e-4) and not certain(limit, limit * 1e-9) and certain(1e300, 1e290)
+    assert certain(1.79e308, 1e307) and not certain(1e300, 2e300)
+    for value, half_width in ((math.nan, 0.0), (math.nan, 1.0), (1.0, math.nan), (math.inf, math.inf),
+                              (1.0, math.inf), (0.0, math.inf), (math.inf, math.nan)):
+        assert not certain(value, half_width)
+    smallest = 2.0 ** -149
+    for zero in (0.0, -0.0):
+        assert certain(zero, 0.0) and certain(zero, 0.49 * smallest) and not certain(zero, 0.51 * smallest)
+    assert certain(0.5 * smallest * (1.0 - 4.0 * U), 0.0) and not certain(0.5 * smallest, 1e-60)
+
+
+def test_rounding_is_monotone_over_the_interval():
+    """Certain means that any double of the interval gives the same bits."""
+    r = random.Random(4)
+    seen = set()
+    with np.errstate(over="ignore"):
+        for _ in range(4000):
+            value = math.ldexp(r.random(), r.randint(-160, 132))
+            half_width = value * 2.0 ** r.uniform(-30.0, -18.0)
+            if r.random() < 0.5:
+                # near a tie
+                near = np.float32(value)
+                value = (float(near) + float(np.nextafter(near, np.float32(np.inf)))) / 2.0 * (1 + r.gauss(0, 1e-7))
+            is_certain = certain(value, half_width)
+            seen.add(is_certain)
+            inside = {float(np.float32(value + t * half_width)) for t in (-1.0, -0.99, -0.5, 0.0, 0.3, 0.999, 1.0)}
+            assert not is_certain or len(inside) == 1
+    assert seen == {False, True}
+
+
+# -- how many pixels are evaluated again
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("shape, n_cells, scenes", [("square", 10, 4), ("gauss", 3, 2), ("round", 10, 2),
+                                                    ("tophat", 3, 2)])
+def test_recomputed_fraction_is_the_predicted_one(shape, n_cells, scenes):
+    pixels = doubtful = 0
+    for number in range(scenes):
+        ready = prepared(dict(shape=shape, n_cells=n_cells, fudge=1e-3 if shape != "round" else 1.0,
+                              misset_deg=(10 * number + 5, 20, 30)), None, dict(pixels=(1000, 600), pixel_mm=0.2))
+        outcome = driver_cpu.render(ready.scene, ready.window, None, np.zeros(ready.shape, np.float32),
+                                    interpolating=False, threads=1)
+        pixels += outcome.pixels
+        doubtful += outcome.reasons.get("rounding in doubt", 0)
+        assert outcome.lane_pixels >= 0.999 * outcome.pixels
+    bound = certificate.plan(ready.scene).bound
+    # the sphere's second sum: 2 |D| / D**2 of a typical D, 0.3 after the division by x
+    predicted = pixels * DOUBTFUL_PER_WIDTH * (bound.relative + (100.0 * bound.spread if shape == "round" else 0.0))
+    assert doubtful <= 2.0 * predicted + 3.0
+    if shape in ("square", "gauss"):
+        assert doubtful >= 0.5 * predicted
+
+
+# -- that all this can fail
+
+_IMAGES = """
+import sys
+import numpy as np
+import numbragg as nb
+from numbragg.kernels import driver_cpu
+from numbragg.selftest import compare
+assert nb.__file__.startswith(sys.argv[1]), nb.__file__
+ready = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=1.0), nb.Beam(), 100.0).prepare(
+    nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=5, misset_deg=(1, 2, 3), shape=sys.argv[2]))
+for lanes in (False, True):
+    image = np.zeros(ready.shape, np.float32)
+    driver_cpu.render(ready.scene, ready.window, None, image, interpolating=False, threads=1, lanes=lanes)
+    print(image.tobytes().hex())
+print(compare(ready, threads=1)[0].violations)
+"""
+
+MUTATIONS = {
+    "shared": ("cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]", "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]"),
+    "lanes only": ("factor = many / one if", "factor = (1.0 + 1e-11) * many / one if"),
+}
+
+
+def images_of_a_copy(folder, shape="square", mutation=None):
+    """Strict image, lane image and violations of a copy of the package, interpreted."""
+    shutil.copytree(ROOT / "numbragg", folder / "numbragg", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "kernels", folder / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    if mutation:
+        path = folder / "numbragg" / "kernels" / "lattice.py"
+        text = path.read_text(encoding="utf-8")
+        assert text.count(mutation[0]) == 1
+        path.write_text(text.replace(*mutation), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", _IMAGES, str(folder), shape], capture_output=True, text=True,
+                          env={"PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1", "PATH": ""}, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr[-800:]
+    strict, lane, violations = done.stdout.split()
+    return strict, lane, int(violations)
+
+
+def test_a_mutated_line_is_seen(tmp_path):
+    """A line that both evaluators share changes both; one of the lanes alone violates the bound."""
+    strict, lane, violations = images_of_a_copy(tmp_path / "whole")
+    assert strict == lane and violations == 0
+    other_strict, other_lane, _ = images_of_a_copy(tmp_path / "shared", mutation=MUTATIONS["shared"])
+    assert other_strict != strict and other_lane != lane and other_strict == other_lane
+    again, _, violations = images_of_a_copy(tmp_path / "lanes", mutation=MUTATIONS["lanes only"])
+    assert again == strict and violations == 6

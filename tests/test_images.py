@@ -1,0 +1,174 @@
+"""Images of six formats: what is read, bit for bit, and what is refused."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from numbragg import images
+from numbragg.cli import main
+from numbragg.io.errors import FileFormatError
+from numbragg.io.raw import write_raw
+from numbragg.io.smv import write_smv
+from numbragg.io.tiff import write_tiff
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def spots(shape=(40, 50), seed=1, dtype=np.float32):
+    """An image with some hundred peaks, of non-negative values."""
+    return np.random.RandomState(seed).exponential(100.0, shape).astype(dtype)
+
+
+def error_line(capfd):
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.startswith("numbragg: error: ") and said.err.count("\n") == 1, said
+    return said.err
+
+
+def write_all(folder, image):
+    """Files of one image of small whole numbers, by format."""
+    import tifffile
+
+    floats = image.astype(np.float32)
+    floats.tofile(folder / "raw.bin")
+    floats.tofile(folder / "nameless")
+    np.save(folder / "float.npy", floats)
+    np.save(folder / "fortran.npy", np.asfortranarray(image.astype(">f8")))
+    with open(folder / "ours.tif", "wb") as file:
+        write_tiff(file, floats, {})
+    tifffile.imwrite(folder / "counts.tiff", image.astype(np.uint16), compression="zlib", byteorder=">")
+    header = (f"{{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER={sys.byteorder}_endian;\nTYPE=unsigned_short;\n"
+              f"SIZE1={image.shape[1]};\nSIZE2={image.shape[0]};\n}}\f").encode().ljust(512)
+    with open(folder / "frame.img", "wb") as file:
+        write_smv(file, header, image.astype(np.uint16))
+    return {"raw.bin": "raw float32", "nameless": "raw float32", "float.npy": "npy", "fortran.npy": "npy",
+            "ours.tif": "TIFF", "counts.tiff": "TIFF", "frame.img": "SMV"}
+
+
+def test_every_format(folder):
+    image = np.random.RandomState(6).randint(0, 60000, (20, 30)).astype(np.uint16)
+    for name, kind in write_all(folder, image).items():
+        found = images.read_image(name, (20, 30))
+        assert found.format == kind and np.array_equal(found.pixels, image), name
+        assert found.pixels.dtype.isnative and found.pixels.flags.c_contiguous
+        if kind.startswith("raw"):
+            with pytest.raises(FileFormatError, match="no square image"):
+                images.read_image(name)
+        else:
+            assert np.array_equal(images.read_image(name).pixels, image)
+            with pytest.raises(FileFormatError, match=r"is an image of 20 x 30 pixels"):
+                images.read_image(name, (30, 20))
+
+
+def test_bits_of_nan_survive_reading(folder):
+    image = np.array([[0x7fa00001, 0xffc12345], [0x80000000, 1]], np.uint32).view(np.float32)
+    with open("nan.bin", "wb") as file:
+        write_raw(file, image)
+    np.save("nan.npy", image.astype(image.dtype.newbyteorder()))
+    with open("nan.tif", "wb") as file:
+        write_tiff(file, image, {})
+    for name in ("nan.bin", "nan.npy", "nan.tif"):
+        assert images.read_image(name).pixels.tobytes() == image.tobytes(), name
+
+
+def test_cbf_and_hdf5(folder):
+    """Written and read by fabio and h5py; a test that needs numbragg[io]."""
+    pytest.importorskip("fabio", reason="fabio is not installed: numbragg[io]")
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: numbragg[io]")
+    from fabio.cbfimage import CbfImage
+
+    counts = np.random.RandomState(7).randint(-2, 10 ** 6, (21, 33)).astype(np.int32)
+    CbfImage(data=counts).write("frame.cbf")
+    found = images.read_image("frame.cbf")
+    assert found.format == "CBF" and np.array_equal(found.pixels, counts)
+    content = bytearray((folder / "frame.cbf").read_bytes())
+    (folder / "short.cbf").write_bytes(content[:len(content) // 2])
+    with pytest.raises(FileFormatError, match="short.cbf: is incomplete"):
+        images.read_image("short.cbf")
+    # one bit of one pixel, which only the checksum in the header sees
+    content[content.index(b"\x0c\x1a\x04\xd5") + 500] ^= 1
+    (folder / "flipped.cbf").write_bytes(content)
+    with pytest.raises(FileFormatError, match="flipped.cbf: is not a readable CBF file .Checksum"):
+        images.read_image("flipped.cbf")
+
+    stack = np.stack([spots(seed=1), spots(seed=2)])
+    with h5py.File("stack.h5", "w") as file:
+        file["entry/data/data"] = stack
+        file["single"] = stack[1].astype(">f8")
+    for name, expected in (("stack.h5::/entry/data/data[0]", stack[0]),
+                           ("stack.h5::/entry/data/data[1]", stack[1]),
+                           ("stack.h5::/single", stack[1].astype(float))):
+        found = images.read_image(name)
+        assert found.format == "HDF5" and found.pixels.tobytes() == expected.tobytes(), name
+    for name, words in (("stack.h5", "holds 2 frames; name one"),
+                        ("stack.h5::/entry/data/data", "holds 2 frames"),
+                        ("stack.h5::/entry/data/data[2]", "no frame 2 among 2"),
+                        ("stack.h5::/none", "not a readable"), ("stack.h5::/entry", "not a readable")):
+        with pytest.raises(FileFormatError, match=words):
+            images.read_image(name)
+    with pytest.raises(FileNotFoundError):
+        images.read_image("missing.h5::/single")
+
+
+def test_library_errors_stay_off_the_terminal(folder, capfd):
+    """One line, also where fabio would log its own."""
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: numbragg[io]")
+    pytest.importorskip("fabio", reason="fabio is not installed: numbragg[io]")
+    with h5py.File("a.h5", "w") as file:
+        file["x"] = spots()
+    (folder / "bad.cbf").write_bytes(b"###CBF: VERSION 1.5\n" + b"x" * 600)
+    assert main(["compare", "a.h5::/none", "a.h5::/x"]) == 2
+    assert "a.h5::/none: is not a readable HDF5 image" in error_line(capfd)
+    assert main(["compare", "bad.cbf", "a.h5::/x"]) == 2
+    assert "bad.cbf: is not a readable CBF file" in error_line(capfd)
+
+
+@pytest.mark.parametrize("name", ["frame.cbf", "frame.h5"])
+def test_without_fabio(name, folder, capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fabio", None)
+    (folder / name).write_bytes(b"x" * 600)
+    assert main(["compare", name, name]) == 2
+    assert "install numbragg[io]" in error_line(capfd)
+
+
+def test_files_that_are_no_images(folder):
+    np.save("line.npy", np.zeros(3))
+    np.save("words.npy", np.array([["a"]]))
+    np.save("complex.npy", np.zeros((2, 2), complex))
+    np.save("objects.npy", np.array([[{}]]), allow_pickle=True)
+    np.savez("archive.npz", np.zeros((2, 2)))
+    np.save("good.npy", spots())
+    whole = (folder / "good.npy").read_bytes()
+    (folder / "short.npy").write_bytes(whole[:-1])
+    (folder / "long.npy").write_bytes(whole + b"x")
+    announced = whole[:128].replace(b"(40, 50), }        ", b"(4000000000, 50), }")
+    assert len(announced) == 128 and b"4000000000" in announced
+    (folder / "huge.npy").write_bytes(announced + b"x" * 99)
+    (folder / "text.tif").write_bytes(b"II*\0 and nothing more")
+    with open("cut.tif", "wb") as file:
+        write_tiff(file, spots(), {})
+    (folder / "cut.tif").write_bytes((folder / "cut.tif").read_bytes()[:-100])
+    import tifffile
+
+    tifffile.imwrite("pages.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    tifffile.imwrite("colours.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
+    header = b"{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nTYPE=float;\nSIZE1=2;\nSIZE2=2;\n}\f"
+    (folder / "floats.img").write_bytes(header.ljust(512) + b"x" * 16)
+    (folder / "empty").write_bytes(b"")
+    (folder / "odd").write_bytes(b"x" * 1003)
+    for name in ("line.npy", "words.npy", "complex.npy", "objects.npy", "archive.npz", "short.npy",
+                 "long.npy", "huge.npy", "text.tif", "cut.tif", "pages.tif", "colours.tif", "floats.img", "empty", "odd",
+                 "good.npy::/data"):
+        with pytest.raises(FileFormatError, match=f"^{name.partition('::')[0]}: ") as caught:
+            images.read_image(name)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(IsADirectoryError):
+        images.read_image(folder)
+    with pytest.raises(FileNotFoundError):
+        images.read_image("missing.npy")
