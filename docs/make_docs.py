@@ -24,7 +24,7 @@ FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"), ("numbragg
            ("numbragg/commands", "numbragg.commands"))
 
 #: Names documented besides those of `numbragg.__all__`: module (or a public name that lives in it), names.
-FURTHER = (("simulate", ("Result",)), ("noise", ("photon_counts", "grey_image")),
+FURTHER = (("simulation", ("Result",)), ("tracing", ("Trace",)), ("noise", ("photon_counts", "grey_image")),
            ("io/hkl", ("read_hkl",)), ("io/matrix", ("read_matrix",)), ("io/smv", ("read_image",)),
            ("io/raw", ("read_raw",)), ("io/tiff", ("read_tiff",)))
 

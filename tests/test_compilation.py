@@ -24,10 +24,10 @@ PACKAGE = Path(nb.__file__).parent
 
 X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="looks at x86-64 machine code")
 
-#: Renders one small image and tells its sum, the cache folder and whether anything was compiled.
-PROBE = """
-import numba.core.compiler, numbragg as nb
-from numbragg.kernels import compilation
+#: Counts compilations; tells a sum, the cache folder and the count.
+COUNTING = """
+import numba.core.compiler, numpy as np, numbragg as nb
+from numbragg.kernels import compilation, driver_cpu, layout
 compiled = 0
 real = numba.core.compiler.compile_extra
 def counting(*arguments, **keywords):
@@ -35,16 +35,31 @@ def counting(*arguments, **keywords):
     compiled += 1
     return real(*arguments, **keywords)
 numba.core.compiler.compile_extra = counting
-image = nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape="tophat"), nb.Beam(),
-                    nb.Detector(pixels=(12, 10), pixel_mm=2.0), 10.0, threads=1)
-print(repr(float(image.sum(dtype=float))), compilation.cache_folder(), compiled)
+{body}
+print(repr(total), compilation.cache_folder(), compiled)
 """
 
+#: A whole image.
+IMAGE = COUNTING.format(body="""
+image = nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape="tophat"), nb.Beam(),
+                    nb.Detector(pixels=(12, 10), pixel_mm=2.0), 10.0, threads=1)
+total = float(image.sum(dtype=float))
+""")
 
-def probe(folder, cache, **environment):
-    """Run the probe with the package of a folder; (sum, cache folder, functions compiled)."""
+#: One small kernel, with functions of three modules in it: soon compiled.
+CELLS = COUNTING.format(body="""
+names = dict.fromkeys(layout.Crystal._fields)
+names |= dict(phi_cells=np.arange(9.0)[None], mosaic=np.linspace(-1.0, 1.0, 18).reshape(2, 9), domains=2,
+              cells=np.empty((0, 0, 9)), n_cells=(1.0, 1.0, 1.0), shape=0, fudge=1.0, reciprocal=(0.0,) * 9,
+              phi_rows=np.zeros(1, np.int64), first_phi_rows=np.zeros(1, np.int64))
+total = float((driver_cpu.rotated_cells(layout.Crystal(**names)) ** 2).sum())
+""")
+
+
+def probe(folder, cache, program=CELLS, **environment):
+    """Run a program with the package of a folder; (sum, cache folder, functions compiled)."""
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBRAGG_CACHE_DIR": str(cache)} | environment
-    done = subprocess.run([sys.executable, "-P", "-c", PROBE], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True,
                           env=environment, cwd=folder, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "arning" not in done.stderr, done.stderr
@@ -62,22 +77,30 @@ def copy(tmp_path):
     return tmp_path / "copy"
 
 
-def test_edit_of_a_callee_is_seen(copy, tmp_path):
+#: A program, a function that it calls in another module, and an edit of that.
+EDITS = {
+    "image": (IMAGE, "lattice.py", "TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1"),
+    "cells": (CELLS, "vectors.py", "    return (u[0] * v[0] + u[1]", "    return (u[0] * v[0] - u[1]"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edit_of_a_callee_is_seen(name, copy, tmp_path):
     """Machine code of the old source is never used for the new one, and the old one's is kept."""
-    first, folder, compiled = probe(copy, tmp_path / "cache")
+    program, module, old, new = EDITS[name]
+    first, folder, compiled = probe(copy, tmp_path / "cache", program)
     assert compiled > 0 and first > 0.0
-    again, same, compiled = probe(copy, tmp_path / "cache")
+    again, same, compiled = probe(copy, tmp_path / "cache", program)
     assert (again, same, compiled) == (first, folder, 0)
-    lattice = copy / "numbragg" / "kernels" / "lattice.py"
-    source = lattice.read_text()
-    edited = source.replace("TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1")
-    assert edited != source
-    lattice.write_text(edited)
-    smaller, other, compiled = probe(copy, tmp_path / "cache")
+    path = copy / "numbragg" / "kernels" / module
+    source = path.read_text()
+    assert source.count(old) == 1
+    path.write_text(source.replace(old, new))
+    edited, other, compiled = probe(copy, tmp_path / "cache", program)
     assert compiled > 0 and other != folder and other.parent == folder.parent
-    assert 0.0 < smaller < first
-    lattice.write_text(source)
-    back, same, compiled = probe(copy, tmp_path / "cache")
+    assert edited != first and edited > 0.0
+    path.write_text(source)
+    back, same, compiled = probe(copy, tmp_path / "cache", program)
     assert (back, same, compiled) == (first, folder, 0)
 
 
@@ -141,17 +164,16 @@ def test_functions_of_other_files_are_not_kept(form, tmp_path):
         assert done.stdout.strip() == value
 
 
-def test_interpreted(tmp_path):
+def test_interpreted():
     """Without compilation the same functions give the same bits, slowly."""
-    compiled = probe(PACKAGE.parent, tmp_path / "cache")[0]
-    code = PROBE.replace("pixels=(12, 10)", "pixels=(4, 3)")
+    code = IMAGE.replace("pixels=(12, 10)", "pixels=(4, 3)")
     totals = []
     for environment in ({}, {"NUMBA_DISABLE_JIT": "1"}):
         done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=600,
-                              env=os.environ | {"NUMBRAGG_CACHE_DIR": str(tmp_path / "cache")} | environment)
+                              env=os.environ | environment)
         assert done.returncode == 0, done.stderr
         totals.append(done.stdout.split()[0])
-    assert totals[0] == totals[1] and compiled > 0.0
+    assert totals[0] == totals[1] and float(totals[0]) > 0.0
 
 
 # -- no contraction, no reassociation

@@ -103,7 +103,7 @@ def order_dependent(kind):
 
 @pytest.mark.parametrize("kind", ["spindle", "interpolation", "axis", "settling axis"])
 def test_state_of_the_pixels_before(kind):
-    """Q1, Q3 and Q20: each pixel starts from the state that one thread brings to it, and ends in the image."""
+    """Q1, Q3, Q20: each pixel starts from the state that one thread brings to it, and ends in the image."""
     ready = order_dependent(kind)
     image = render_prepared(ready, 2)[0]
     states = set()

@@ -15,7 +15,8 @@ TWO = nb.Sampling(oversample=2)
 
 #: The same as a command line.
 ARGUMENTS = ("-cell 50 60 70 80 95 100 -misset 10 20 30 -default_F 100 -lambda 1.2 -N 5 -distance 60 "
-             "-detpixels 16 -pixel 1 -mosaic 0.5 -mosaic_dom 2 -phi 1 -osc 1 -phisteps 2 -oversample 2 -polar 0.9").split()
+             "-detpixels 16 -pixel 1 -mosaic 0.5 -mosaic_dom 2 -phi 1 -osc 1 -phisteps 2 -oversample 2 "
+             "-polar 0.9").split()
 
 #: What the C program prints for pixel 9 5 of it, with lines before and after.
 LISTED = """\
@@ -42,7 +43,7 @@ Z: -22.24615081 19.37762083 64.72360546
 solid angle subtended by detector = 0.0174475 steradian ( 0.138843% sphere)
 """
 
-#: A scene that starts at a spindle angle of 0, in a sensor of two layers (Q1), and how both revisions list it.
+#: A scene that starts at a spindle angle of 0, in a sensor of two layers, and how both revisions list it.
 FROM_ZERO = ("-cell 50 60 70 90 90 90 -misset 10 20 30 -default_F 100 -lambda 1.2 -N 5 -distance 60 "
              "-detpixels 16 -pixel 1 -phi 0 -osc 1 -phisteps 2 -detector_thick 300 -detector_abs 200 "
              "-detector_thicksteps 2 -polar 0.9 -roi 3 12 2 9").split()
