@@ -4,30 +4,28 @@ docs/accuracy/certificate.md derives the bounds; here they are attacked.  `selft
 a scene with both evaluators and compares the values before rounding.
 """
 
-from fractions import Fraction
 import math
+import os
 from pathlib import Path
 import random
 import shutil
 import subprocess
 import sys
 
-import mpmath
-import numba
 import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, U
 import numbragg as nb
-from numbragg.kernels import certificate, driver_cpu, elementary, lattice, primitives
-from numbragg.kernels.layout import GAUSS, ROUND, SHAPES, SQUARE, TOPHAT
+from numbragg.kernels import certificate, driver_cpu, lattice
+from numbragg.kernels.layout import SHAPES
 from numbragg.parameters import Parameters
 from numbragg.scene import prepare
 from numbragg.selftest import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Pixels that lie in doubt, per relative half-width: 2 sides x 2**23 spacings x the mean of a logarithmic mantissa.
+#: Pixels in doubt per relative half-width: 2 sides x 2**23 spacings x the mean of a logarithmic mantissa.
 DOUBTFUL_PER_WIDTH = 2.0 ** 24 / math.log(2.0)
 
 #: Terms without a rounding, or with the same one in both evaluators, may agree to the last bit.
@@ -52,10 +50,11 @@ def random_prepared(shape, cubic, seed, pixels=(61, 47)):
     if shape in ("gauss", "tophat"):
         # the product of all three numbers counts squared in these
         fudge *= (3.0 * length / math.prod(n)) ** 2
-    more = dict(mosaic_spread_deg=r.uniform(0.1, 3.0), mosaic_domains=r.randint(2, 9)) if r.random() < 0.6 else {}
+    mosaic = dict(mosaic_spread_deg=r.uniform(0.1, 3.0), mosaic_domains=r.randint(2, 9))
     crystal = nb.Crystal(cell=(length, 1.3 * length, 0.8 * length, 95.0, 90.0, 85.0), n_cells=n, fudge=fudge,
-                         shape="square" if shape == "one cell" else shape, random_misset_seed=r.randrange(10 ** 6),
-                         oscillation_deg=1.0, phi_steps=r.randint(1, 2), **more)
+                         shape="square" if shape == "one cell" else shape, oscillation_deg=1.0,
+                         random_misset_seed=r.randrange(10 ** 6), phi_steps=r.randint(1, 2),
+                         **(mosaic if r.random() < 0.6 else {}))
     beam = nb.Beam(wavelength_angstrom=10.5, dispersion_percent=2.0, dispersion_steps=2,
                    polarisation_fraction=r.uniform(-1.0, 1.0))
     sensor = dict(sensor_thickness_um=300.0, sensor_layers=2) if r.random() < 0.5 else {}
@@ -71,8 +70,9 @@ def prepared(crystal=None, beam=None, detector=None, factors=100.0, **sampling):
     crystal = dict(cell=(70, 80, 90, 90, 90, 90), n_cells=10, misset_deg=(10, 20, 30)) | (crystal or {})
     # a beam that is on no pixel's centre: there one pixel would need the limit of a grating
     detector = dict(pixels=(67, 53), pixel_mm=1.0, beam_centre_mm=(26.3, 33.2)) | (detector or {})
-    return nb.Simulator(nb.Detector(**detector), nb.Beam(**(beam or {})), factors,
-                        sampling=nb.Sampling(**(dict(oversample=1) | sampling))).prepare(nb.Crystal(**crystal))
+    still = nb.Simulator(nb.Detector(**detector), nb.Beam(**(beam or {})), factors,
+                         sampling=nb.Sampling(**(dict(oversample=1) | sampling)))
+    return still.prepare(nb.Crystal(**crystal))
 
 
 def changed(ready, part, **fields):
@@ -91,7 +91,8 @@ def agree(ready, most_recomputed=None):
         assert found.refused is None
         assert sum(found.recomputed.values()) <= most_recomputed
     image = np.zeros(ready.shape, dtype=np.float32)
-    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating, threads=1)
+    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating,
+                      threads=1)
     return found, image
 
 
@@ -124,131 +125,11 @@ def test_bound_of_the_longer_reduction():
     assert 0.01 < found.ratio
 
 
-@numba.njit(error_model="numpy")
-def _both_factors(crystal, hkl, about, out):
-    for i in range(hkl.shape[0]):
-        index = (hkl[i, 0], hkl[i, 1], hkl[i, 2])
-        nearest = (lattice.round_half_down(index[0]), lattice.round_half_down(index[1]),
-                   lattice.round_half_down(index[2]))
-        out[i, 0] = lattice.lattice_factor(crystal, index, nearest)
-        out[i, 2] = 0.0
-        if crystal.shape == SQUARE:
-            out[i, 1] = lattice.grating_lane(crystal, index, nearest, about)
-        elif crystal.shape == ROUND:
-            out[i, 1], out[i, 2] = lattice.sphere_lane(crystal, index, nearest)
-        elif crystal.shape == GAUSS:
-            out[i, 1] = lattice.gauss_lane(crystal, lattice.gauss_exponent(crystal, index, nearest))
-        else:
-            out[i, 1] = lattice.tophat_lane(crystal, index, nearest)
-
-
-def factors(shape, n_cells, hkl, about=True, fudge=1.0):
-    """Strict lattice factors squared (long doubles), the lanes' squares, and their spreads."""
-    crystal = prepared().scene.crystal._replace(shape=shape, n_cells=tuple(map(float, n_cells)), fudge=fudge)
-    hkl = np.ascontiguousarray(np.broadcast_to(hkl, (len(hkl), 3)), dtype=np.float64)
-    out = np.empty((len(hkl), 3))
-    _both_factors(crystal, hkl, about, out)
-    return out[:, 0].astype(np.longdouble) ** 2, out[:, 1], out[:, 2]
-
-
-def hard_indices(limit, count, seed=0):
-    """Whole and half-whole indices, their neighbours, and others of every distance from them."""
-    rng = np.random.default_rng(seed)
-    whole = np.minimum(np.rint(np.exp(rng.uniform(0.0, math.log(limit), count))), math.floor(limit))
-    kinds = [whole, np.nextafter(whole, 0.0), np.nextafter(whole, np.inf), whole - 0.5,
-             np.nextafter(whole - 0.5, 0.0), np.nextafter(whole - 0.5, np.inf),
-             whole * (1.0 + rng.integers(-50, 50, count) * 2.0 ** -52), rng.uniform(0.0, limit, count),
-             whole + 0.5 * np.exp(rng.uniform(-40.0, 0.0, count))]
-    return np.minimum(np.choose(rng.integers(0, len(kinds), count), kinds), limit) * rng.choice([1.0, -1.0], count)
-
-
-@slow_if_interpreted
-@pytest.mark.parametrize("about, limit", [(True, 14477.0), (False, 3.18e7)])
-def test_gratings_at_the_hardest_indices(about, limit):
-    largest = 0.0
-    for n in (1, 2, 3, 5, 7, 29, 100, 499, 5000, 14000):
-        hkl = np.stack([hard_indices((limit - 1.0) / n, 20_000, seed) for seed in (n, n + 1, n + 2)], axis=1)
-        strict, lane, _ = factors(SQUARE, (n, max(1, n // 2), max(1, n // 3)), hkl, about)
-        assert np.isfinite(lane).all()
-        largest = max(largest, float((np.abs(lane - strict) / strict).max()))
-    assert 0.5 < largest / (certificate._lattice_error(SQUARE, about) * U) <= 1.0
-
-
-def test_gratings_of_whole_indices():
-    """h = 29 is where a short reduction is worst, 14479 the first that is worse: N to the square all the same."""
-    for h, n in ((29, 5), (29, 499), (58, 7), (14478, 1), (14479, 5), (29 * 499, 3)):
-        about = abs(h) * n <= elementary.SINE_ABOUT_LARGEST
-        strict, lane, _ = factors(SQUARE, (n, 1, 1), [[h, 0.3, 0.4], [-h, 0.3, 0.4]], about)
-        with mpmath.workdps(60):
-            x = mpmath.mpf(math.pi * h)
-            exact = (mpmath.sin(mpmath.mpf(math.pi * h * n)) / mpmath.sin(x)) ** 2
-            # each of the two with half of what both together may be off, and a little
-            for value in (*lane.tolist(), *map(float, strict)):
-                assert abs(value - exact) <= (12.0 * elementary.SINE_COARSE_BOUND + 50.0) * U * exact
-
-
-@slow_if_interpreted
-def test_sphere_where_its_transform_vanishes_or_is_small():
-    zeros = (np.arange(1, 2000) + 0.5) * math.pi
-    for _ in range(60):
-        zeros -= (np.sin(zeros) - zeros * np.cos(zeros)) / (zeros * np.sin(zeros))
-    near = np.concatenate([zeros * (1.0 + j * 2.0 ** -51) for j in range(-8, 9)])
-    small = np.exp(np.random.default_rng(1).uniform(math.log(elementary.SPHERE_SMALLEST * 1.0001), 2.0, 50_000))
-    h = np.concatenate([near, small]) / math.pi / 15000.0
-    strict, lane, spread = factors(ROUND, (15000,) * 3, np.stack([h, 0.0 * h, 0.0 * h], axis=1))
-    bound = certificate.plan(prepared(dict(shape="round")).scene).bound.spread
-    ratio = np.abs(lane - strict) / (certificate._lattice_error(ROUND, True) * U * lane + bound * spread)
-    assert 0.01 < ratio.max() <= 1.0
-    # too small: for the strict evaluator
-    tiny = elementary.SPHERE_SMALLEST / math.pi / 15000.0 * np.array([0.999, 1e-3, 1e-60, 1e-140, 1e-300, 0.0])
-    assert np.isnan(factors(ROUND, (15000,) * 3, np.stack([tiny, 0.0 * tiny, 0.0 * tiny], axis=1))[1]).all()
-
-
-@slow_if_interpreted
-def test_gaussian_of_every_size():
-    hkl = np.stack([hard_indices(1e4, 60_000, seed) for seed in range(3)], axis=1)
-    largest = 0.0
-    for fudge in np.exp(np.random.default_rng(2).uniform(-3.0, 25.0, 12)).tolist():
-        strict, lane, _ = factors(GAUSS, (3, 4, 5), hkl, fudge=fudge / 60.0 ** 2)
-        large = strict > 1e-300
-        largest = max(largest, float((np.abs(lane - strict)[large] / strict[large]).max()))
-        assert (lane[~large] < 1e-299).all()
-    assert 0.5 < largest / (certificate._lattice_error(GAUSS, True) * U) <= 1.0
-
-
-def test_top_hat_is_the_same():
-    strict, lane, _ = factors(TOPHAT, (7, 5, 3), np.stack([hard_indices(100, 20_000, s) for s in range(3)], axis=1),
-                              fudge=1.0)
-    assert 0 < np.count_nonzero(strict) < len(strict)
-    assert (lane == strict).all()
-
-
-@pytest.mark.parametrize("divisor", [lattice.GAUSS_WIDTH, 6.0])
-def test_divisions_by_a_constant_are_correctly_rounded(divisor):
-    """Markstein's theorem wants a rounded reciprocal and a first quotient within one ulp."""
-    reciprocal = 1.0 / divisor
-    error = abs(Fraction(reciprocal) * Fraction(divisor) - 1)
-    # times a quotient below 2, and half an ulp for its rounding: below one ulp
-    assert error <= Fraction(U) / 2
-    for other in (math.nextafter(reciprocal, 0.0), math.nextafter(reciprocal, 1.0)):
-        assert abs(Fraction(other) * Fraction(divisor) - 1) > error
-    rng = random.Random(3)
-    hard = []
-    for _ in range(1500):
-        # numerators next to divisor times the middle between two doubles
-        middle = Fraction(2 * rng.randrange(2 ** 52, 2 ** 53) + 1, 2 ** rng.randrange(20, 80))
-        x = float(middle * Fraction(divisor))
-        hard += [x, math.nextafter(x, 0.0), math.nextafter(x, math.inf)]
-    hard += [rng.uniform(1.0, 2.0) * 2.0 ** rng.randint(-900, 900) for _ in range(1500)]
-    for x in hard:
-        assert primitives.divided(x, divisor, reciprocal) == x / divisor
-
-
 # -- scenes made by hand
 
 
 def on_a_grid(cell, n_cells, shape="square", target="whole"):
-    """Pixel (4, 3) sees exactly whole indices, at a right angle ("whole"), or looks into the beam ("beam")."""
+    """Pixel (4, 3) sees exactly whole indices, at a right angle, or its centre is in the beam ("beam")."""
     ready = prepared(dict(shape=shape), None, dict(pixels=(9, 7)))
     unit = 2.0 ** -33  # the wavelength
     normal, fast, slow = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
@@ -256,8 +137,8 @@ def on_a_grid(cell, n_cells, shape="square", target="whole"):
     if target == "beam":
         normal, slow = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
         origin = (2.0 ** -3, -3.5 * 2.0 ** -10, -4.5 * 2.0 ** -10)
-    changed(ready, "geometry", fast_axis=fast, slow_axis=slow, normal=normal, origin=origin, close_distance=0.125,
-            pixel_size=2.0 ** -10, sub_pixel_size=2.0 ** -10)
+    changed(ready, "geometry", fast_axis=fast, slow_axis=slow, normal=normal, origin=origin,
+            close_distance=0.125, pixel_size=2.0 ** -10, sub_pixel_size=2.0 ** -10)
     changed(ready, "beam", directions=np.array([[-1.0, 0.0, 0.0]]), wavelengths=np.array([unit]))
     axes = np.diag(np.array(cell, dtype=float)) * unit
     if target == "whole":
@@ -275,6 +156,7 @@ def test_exactly_whole_indices(cell, n_cells):
     assert image[3, 4] == image.max() > 0.0
 
 
+@slow_if_interpreted
 @pytest.mark.parametrize("n_cells", [(5, 5, 5), (5, 1, 1), (1, 1, 1)])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_beam_on_the_centre_of_a_pixel(shape, n_cells):
@@ -295,15 +177,18 @@ def test_sums_of_very_many_terms(shape):
     agree(ready)
 
 
+@slow_if_interpreted
 @pytest.mark.parametrize("cubic", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing_is_certain(shape, cubic):
     """A sum of zeros is certified, not evaluated again."""
     nothing = nb.StructureFactors.from_array(np.zeros((301,) * 3), (-150,) * 3, 0.0)
-    found, image = agree(prepared(dict(shape=shape), None, None, nothing, interpolation=cubic), most_recomputed=0)
+    ready = prepared(dict(shape=shape), None, None, nothing, interpolation=cubic)
+    found, image = agree(ready, most_recomputed=0)
     assert found.lane_pixels == image.size and not image.any() and not np.signbit(image).any()
 
 
+@slow_if_interpreted
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("fluence", [0.0, 1e-300, 1e-20, 3e-16, 1e-15, 1e-12, 1e68, 1e69, 1e75])
 def test_tiny_and_huge_fluence(shape, fluence):
@@ -315,25 +200,29 @@ def test_tiny_and_huge_fluence(shape, fluence):
         assert 0 < np.count_nonzero(image) and image.max() < np.finfo(np.float32).tiny
 
 
+@slow_if_interpreted
 def test_results_that_are_subnormal_or_infinite_are_all_met():
     """What the fluences above are for."""
     finfo = np.finfo(np.float32)
     subnormal = infinite = False
     for fluence in np.geomspace(1e-20, 1e70, 46).tolist():
-        _, image = agree(prepared(dict(n_cells=3), dict(fluence_photons_per_m2=fluence), dict(pixels=(20, 10))))
+        beam = dict(fluence_photons_per_m2=fluence)
+        _, image = agree(prepared(dict(n_cells=3), beam, dict(pixels=(20, 10))))
         subnormal |= bool(((image > 0.0) & (image < finfo.tiny)).any() and (image == 0.0).any())
         infinite |= bool(np.isinf(image).any() and np.isfinite(image).any())
     assert subnormal and infinite
 
 
+@slow_if_interpreted
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("f", [1e-170, 1e-160, 1e-120, 1e-60, 1e-20, -1e-3, 1e20, 1e60])
 def test_tiny_and_huge_amplitudes(shape, f):
+    crystal = dict(shape=shape, n_cells=3, fudge=1e-3)
     for fluence in (1.26e29, 1e78 if abs(f) < 1.0 else 1e-60):
-        agree(prepared(dict(shape=shape, n_cells=3, fudge=1e-3), dict(fluence_photons_per_m2=fluence), None, f),
-              most_recomputed=10)
+        agree(prepared(crystal, dict(fluence_photons_per_m2=fluence), None, f), most_recomputed=10)
 
 
+@slow_if_interpreted
 @pytest.mark.parametrize("polarisation, fudge", [(1.6, 10.0), (1.6, 1.0), (0.9, 10.0)])
 def test_sign_of_zero(polarisation, fudge):
     """A negative factor times what the Gaussian's cut takes away is -0 in the C program, times 0 it is 0."""
@@ -349,10 +238,11 @@ def test_sign_of_zero(polarisation, fudge):
     assert ("factor negative or out of range" in found.recomputed) == (polarisation > 1.0)
 
 
+@slow_if_interpreted
 def test_gaussian_at_the_underflow_of_exp():
     """There it is decided whether a step is skipped, and with it whether interpolation goes on."""
-    ready = prepared(dict(shape="gauss", n_cells=2, misset_deg=(1, 2, 3)), None, dict(pixels=(9, 7), pixel_mm=2.0),
-                     table(random.Random(1), 3), interpolation=True)
+    ready = prepared(dict(shape="gauss", n_cells=2, misset_deg=(1, 2, 3)), None,
+                     dict(pixels=(9, 7), pixel_mm=2.0), table(random.Random(1), 3), interpolation=True)
     bare = ready.scene.crystal._replace(fudge=1.0)
     record = np.zeros((1, len(driver_cpu.RECORD_FIELDS)))
     state = np.array([0, 0, 0])
@@ -361,10 +251,11 @@ def test_gaussian_at_the_underflow_of_exp():
     for fast, slow in ((1, 1), (4, 3), (7, 5)):
         driver_cpu.trace_pixel(ready.scene, fast, slow, state.copy(), record)
         row = dict(zip(driver_cpu.RECORD_FIELDS, record[0].tolist()))
-        distance = lattice.squared_distance(bare, row["h"] - row["h0"], row["k"] - row["k0"], row["l"] - row["l0"])
-        exponents.append(distance / lattice.GAUSS_WIDTH)
+        offsets = [row[name] - row[name + "0"] for name in "hkl"]
+        exponents.append(lattice.squared_distance(bare, *offsets) / lattice.GAUSS_WIDTH)
     for exponent in exponents:
-        for wanted in (745.12, 745.13, 745.1331, 745.13321, 745.13322, 745.1333, 745.134, 745.14, 745.15, 354.0, 708.4):
+        for wanted in (354.0, 708.4, 745.12, 745.13, 745.1331, 745.13321, 745.13322, 745.1333, 745.134,
+                       745.14, 745.15):
             changed(ready, "crystal", fudge=wanted / exponent)
             agree(ready)
 
@@ -381,6 +272,7 @@ def test_resolution_limit_keeps_interpolation_in_the_lanes(d_min):
     assert image.any()
 
 
+@slow_if_interpreted
 def test_masked_pixels_and_a_last_block_that_is_not_full():
     """Every number of pixels left over, some of them masked: those stay untouched."""
     for width in (1, 2, 127, 128, 129, 131):
@@ -409,13 +301,15 @@ for shape, low in (((2, 31, 31), (0, -15, -15)), ((31, 2, 31), (-15, 0, -15)), (
         table[:] = 1.0
         factors = nb.StructureFactors(table, low, tuple(a + b - 2 for a, b in zip(low, shape)), 3.0)
         assert factors.table.ctypes.data == start + offset
-        image = nb.simulate(nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=2, misset_deg=(1, 2, 3)), nb.Beam(),
-                            nb.Detector(pixels=(16, 16), pixel_mm=4.0), factors, threads=1)
+        crystal = nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=2, misset_deg=(1, 2, 3))
+        detector = nb.Detector(pixels=(16, 16), pixel_mm=4.0)
+        image = nb.simulate(crystal, nb.Beam(), detector, factors, threads=1)
         assert image.any()
 print("done")
 """
 
 
+@slow_if_interpreted
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mmap and mprotect")
 def test_tables_too_small_to_interpolate_are_not_overrun():
     """Such a table between two pages that nobody may read."""
@@ -431,19 +325,14 @@ def reason(ready, part=None, **fields):
 
 
 def test_scenes_that_no_bound_covers():
-    round_crystal = dict(shape="round")
-    # x = pi sqrt(r fudge) of the sphere must stay within the reduction's range
-    for fudge, possible in ((1e10, True), (1e13, True), (1e14, False), (1e28, False)):
-        ready = prepared(round_crystal | dict(fudge=fudge), dict(fluence_photons_per_m2=1e29 * fudge))
-        assert (reason(ready) is None) == possible
-        agree(ready)
     assert reason(prepared()) is None
     assert reason(prepared(dict(n_cells=10 ** 7)))
-    assert reason(prepared(round_crystal | dict(n_cells=10 ** 7))) is None
+    assert reason(prepared(dict(shape="round", n_cells=10 ** 7))) is None
     assert reason(prepared(), "sampling", background=-1.0)
     assert reason(prepared(), "sampling", scale=-1.0)
     assert reason(prepared(), "crystal", fudge=-1.0)
-    for record, field in (("sampling", "background"), ("sampling", "scale"), ("crystal", "fudge"), ("lookup", "default")):
+    for record, field in (("sampling", "background"), ("sampling", "scale"), ("crystal", "fudge"),
+                          ("lookup", "default")):
         for value in (math.nan, math.inf, 1e300):
             assert reason(prepared(), record, **{field: value})
     assert reason(prepared(), "beam", wavelengths=np.array([0.0]))
@@ -453,10 +342,20 @@ def test_scenes_that_no_bound_covers():
     amplitudes = np.ones((3, 3, 3))
     for value in (math.nan, math.inf, -1e200):
         amplitudes[1, 1, 1] = value
-        lookup = prepared().scene.lookup._replace(table=np.pad(amplitudes, (0, 1)), filled=True, maximum=(2, 2, 2))
+        lookup = prepared().scene.lookup._replace(table=np.pad(amplitudes, (0, 1)), filled=True,
+                                                  maximum=(2, 2, 2))
         assert certificate.plan(prepared().scene._replace(lookup=lookup)).reason == "numbers too large"
     # powers that overflow are no error
     assert reason(prepared(dict(shape="gauss", n_cells=10 ** 6), None, None, 1e149))
+
+
+@slow_if_interpreted
+@pytest.mark.parametrize("fudge, possible", [(1e10, True), (1e13, True), (1e14, False), (1e28, False)])
+def test_spheres_beyond_the_reduction(fudge, possible):
+    """x = pi sqrt(r fudge) grows with the fudge factor, whatever the indices."""
+    ready = prepared(dict(shape="round", fudge=fudge), dict(fluence_photons_per_m2=1e29 * fudge))
+    assert (reason(ready) is None) == possible
+    agree(ready)
 
 
 def test_mosaic_matrices_that_stretch_are_seen():
@@ -485,9 +384,10 @@ def certain(value, half_width):
     return bool(certificate.float32_is_certain(float(value), float(half_width)))
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
 def test_float32_is_certain():
     single = np.float32
-    for x in (single(1.0), single(1.5e-42), single(3.3e38), np.nextafter(single(1.0), single(2.0)), single(-7.25)):
+    for x in map(single, (1.0, 1.0 + 2.0 ** -23, 1.5e-42, 3.3e38, -7.25)):
         following = np.nextafter(x, single(np.inf))
         tie = (float(x) + float(following)) / 2.0
         below, above = math.nextafter(tie, -math.inf), math.nextafter(tie, math.inf)
@@ -518,10 +418,11 @@ def test_rounding_is_monotone_over_the_interval():
             if r.random() < 0.5:
                 # near a tie
                 near = np.float32(value)
-                value = (float(near) + float(np.nextafter(near, np.float32(np.inf)))) / 2.0 * (1 + r.gauss(0, 1e-7))
+                tie = (float(near) + float(np.nextafter(near, np.float32(np.inf)))) / 2.0
+                value = tie * (1.0 + r.gauss(0.0, 1e-7))
             is_certain = certain(value, half_width)
             seen.add(is_certain)
-            inside = {float(np.float32(value + t * half_width)) for t in (-1.0, -0.99, -0.5, 0.0, 0.3, 0.999, 1.0)}
+            inside = {float(np.float32(value + t * half_width)) for t in (-1.0, -0.9, -0.5, 0.0, 0.3, 1.0)}
             assert not is_certain or len(inside) == 1
     assert seen == {False, True}
 
@@ -535,16 +436,18 @@ def test_rounding_is_monotone_over_the_interval():
 def test_recomputed_fraction_is_the_predicted_one(shape, n_cells, scenes):
     pixels = doubtful = 0
     for number in range(scenes):
-        ready = prepared(dict(shape=shape, n_cells=n_cells, fudge=1e-3 if shape != "round" else 1.0,
-                              misset_deg=(10 * number + 5, 20, 30)), None, dict(pixels=(1000, 600), pixel_mm=0.2))
+        crystal = dict(shape=shape, n_cells=n_cells, fudge=1e-3 if shape != "round" else 1.0,
+                       misset_deg=(10 * number + 5, 20, 30))
+        ready = prepared(crystal, None, dict(pixels=(1000, 600), pixel_mm=0.2))
         outcome = driver_cpu.render(ready.scene, ready.window, None, np.zeros(ready.shape, np.float32),
                                     interpolating=False, threads=1)
         pixels += outcome.pixels
         doubtful += outcome.reasons.get("rounding in doubt", 0)
         assert outcome.lane_pixels >= 0.999 * outcome.pixels
     bound = certificate.plan(ready.scene).bound
-    # the sphere's second sum: 2 |D| / D**2 of a typical D, 0.3 after the division by x
-    predicted = pixels * DOUBTFUL_PER_WIDTH * (bound.relative + (100.0 * bound.spread if shape == "round" else 0.0))
+    # of the sphere's second sum, 2 |D| / D**2 with D from 0.02 on
+    relative = bound.relative + (100.0 * bound.spread if shape == "round" else 0.0)
+    predicted = pixels * DOUBTFUL_PER_WIDTH * relative
     assert doubtful <= 2.0 * predicted + 3.0
     if shape in ("square", "gauss"):
         assert doubtful >= 0.5 * predicted
@@ -569,22 +472,24 @@ print(compare(ready, threads=1)[0].violations)
 """
 
 MUTATIONS = {
-    "shared": ("cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]", "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]"),
+    "shared": ("cell[0] * q[0] + cell[1] * q[1]", "cell[0] * q[0] - cell[1] * q[1]"),
     "lanes only": ("factor = many / one if", "factor = (1.0 + 1e-11) * many / one if"),
 }
 
 
 def images_of_a_copy(folder, shape="square", mutation=None):
     """Strict image, lane image and violations of a copy of the package, interpreted."""
-    shutil.copytree(ROOT / "numbragg", folder / "numbragg", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "kernels", folder / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "numbragg", folder / "numbragg", ignore=left_out)
+    shutil.copytree(ROOT / "kernels", folder / "numbragg" / "kernels", ignore=left_out)
     if mutation:
         path = folder / "numbragg" / "kernels" / "lattice.py"
         text = path.read_text(encoding="utf-8")
         assert text.count(mutation[0]) == 1
         path.write_text(text.replace(*mutation), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", _IMAGES, str(folder), shape], capture_output=True, text=True,
-                          env={"PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1", "PATH": ""}, check=False, cwd=folder)
+                          env=environment, cwd=folder)
     assert done.returncode == 0, done.stderr[-800:]
     strict, lane, violations = done.stdout.split()
     return strict, lane, int(violations)
