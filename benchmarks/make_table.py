@@ -50,6 +50,8 @@ def _pooled(group, table, name):
 
 
 def _table(head, rows):
+    if not rows:
+        return "Not measured yet for this state of the program."
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -83,8 +85,8 @@ def _machines(records):
     for r in records:
         m, v = r["machine"], r["versions"]
         c = r.get("c")
-        text = (f"{m['processor']}, {m['cores']} cores, {' '.join(m['instructions'])}, {m['libc']}; Python {v['python']}, "
-                f"NumPy {v['numpy']}, Numba {v['numba']}, numbragg {v['numbragg']}")
+        text = (f"{m['processor']}, {m['cores']} cores, {' '.join(m['instructions'])}, {m['libc']}; "
+                f"Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}, numbragg {v['numbragg']}")
         lines.setdefault(text, set()).add(c["compiler"] if c else None)
     return "\n".join("Measured on: " + text + "".join(f"; C program by {c}" for c in sorted(filter(None, compilers)))
                      + "." for text, compilers in lines.items())
@@ -101,7 +103,8 @@ def lane_table(records):
         least = f"{r['least']:g}" if r["least"] else "-"
         rows.append([r["scene"], r["what"], _percent(r["zero_terms"]), _percent(r["lane_fraction"]),
                      _number(_pooled(group, "ns_per_step", "c")), _number(_pooled(group, "ns_per_step", "lanes")),
-                     _wide(_pooled(group, "ratios", "c_over_lanes")), _wide(_pooled(group, "ratios", "c_over_lanes_wall")),
+                     _wide(_pooled(group, "ratios", "c_over_lanes")),
+                     _wide(_pooled(group, "ratios", "c_over_lanes_wall")),
                      least, _times(_pooled(group, "ratios", "lanes_threads"))])
     return _table(["scene", "what it is", "terms that are 0", "pixels in the lanes", "C [ns/step]", "lanes [ns/step]",
                    "C / lanes, CPU time", "C / lanes, wall time", "aim", "two threads over one"], rows)
@@ -129,11 +132,11 @@ def port_table(records):
             if "failed" in found:
                 rows.append([r["scene"], edge, way, "-", "-", f"failed: {found['failed']}"])
             else:
-                rows.append([r["scene"], edge, way, _number([found["ns_per_step"]]),
-                             _number([found["ns_per_step"] / r["lanes_ns_per_step"]]), f"{found['correlation']:.6f}"])
-    if not rows:
-        return "The PyTorch port was not installed where the scenes were measured."
-    return _table(["scene", "pixels along an edge", "how it was run", "port [ns/step]", "port / lanes", "correlation with our image"], rows)
+                ratio = found["ns_per_step"] / r["lanes_ns_per_step"]
+                rows.append([r["scene"], edge, way, _number([found["ns_per_step"]]), _number([ratio]),
+                             f"{found['correlation']:.6f}"])
+    return _table(["scene", "pixels along an edge", "how it was run", "port [ns/step]", "port / lanes",
+                   "correlation with our image"], rows)
 
 
 def speed_tables(records):

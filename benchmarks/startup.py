@@ -1,4 +1,4 @@
-"""How long until something happens?  A frame with all files beside `import numba`, `import numbragg` beside `import numpy`.
+"""How long until something happens?  A frame with all files, beside the import of numba; our import beside numpy's.
 
     python benchmarks/startup.py [--runs 15] [--output FILE]
 

@@ -177,8 +177,11 @@ def plan(scene):
         reason = _obstacle(scene, index, multiple, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
+    # the factor of a single cell is 1 in both evaluators
+    one_cell = crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0
+    lattice = 0.0 if one_cell else _lattice_error(crystal.shape, about)
     # weights and products of a term: lane 4, strict 5; each sum n - 1; photons 5 on each side; the interval 4
-    relative = (_lattice_error(crystal.shape, about) + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
+    relative = (lattice + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
     spread = SPHERE_MARGIN * SPHERE_DIFFERENCE_BOUND * U * SECOND_ORDER * 1.001
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf

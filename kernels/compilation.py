@@ -90,12 +90,26 @@ class _CacheImpl(caching.CompileResultCacheImpl):
     _locator_classes = [_Locator]
 
 
+class _CacheFile(caching.IndexDataCacheFile):
+    """Files named after what is in them: two processes that compile at once never share a name."""
+
+    def save(self, key, data):
+        name = f"{self._filename_base}.{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.nbc"
+        self._save_data(name, data)
+        overloads = self._load_index()
+        overloads[key] = name
+        self._save_index(overloads)
+
+
 class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
     def __init__(self, py_func, variant):
         super().__init__(py_func)
         self._variant = repr(variant)
+        self._cache_file = _CacheFile(cache_path=self._cache_path, filename_base=self._impl.filename_base,
+                                      source_stamp=self._impl.locator.get_source_stamp())
+        self._cache_file._filename_base = self._impl.filename_base
 
     def _index_key(self, sig, codegen):
         # Numba would add the functions that a closure refers to, which never look the same twice;
@@ -125,8 +139,8 @@ def jit(function=None, *, variant=None, **options):
     """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
 
     `fastmath` is refused: every floating-point operation is the one that is written.  Functions
-    made by one piece of code in several variants must say which they are: `variant` is any value
-    with a repr of its own.
+    made by one piece of code in several variants must say which they are, or they are not kept on
+    disk: `variant` is any value with a repr of its own.
     """
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
@@ -137,7 +151,8 @@ def jit(function=None, *, variant=None, **options):
     # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
     options.setdefault("_nrt", False)
     dispatcher = numba.njit(**options)(function)
-    if not numba.config.DISABLE_JIT and not options.get("forceinline"):
+    told_apart = variant is not None or not function.__closure__
+    if not numba.config.DISABLE_JIT and not options.get("forceinline") and told_apart:
         try:
             dispatcher._cache = _Cache(dispatcher.py_func, variant)
         except RuntimeError:

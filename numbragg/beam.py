@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .parameters import HC_EV_ANGSTROM, Parameters
-from .validation import finite, not_negative, optional, positive, vector, whole
+from .validation import finite, flag, not_negative, optional, positive, vector, whole
 
 __all__ = ["Beam"]
 
@@ -17,9 +17,13 @@ UNIT_FLUENCE = 125932015286227086360700780544.0
 
 
 def _sources(value):
-    table = np.array(value, dtype=np.float64, ndmin=2)
+    rule = "must be (n, 5) numbers: x, y, z, intensity, wavelength [m]"
+    try:
+        table = np.array(value, dtype=np.float64, ndmin=2)
+    except (TypeError, ValueError):
+        raise ValueError(f"sources: {value!r} {rule}") from None
     if table.ndim != 2 or table.shape[1] != 5 or len(table) == 0:
-        raise ValueError(f"sources: shape {table.shape}; must be (n, 5): x, y, z, intensity, wavelength [m]")
+        raise ValueError(f"sources: shape {table.shape} {rule}")
     if np.isinf(table).any():
         raise ValueError("sources: a number is infinite")
     with np.errstate(invalid="ignore"):
@@ -116,10 +120,12 @@ class Beam:
         for name in ("divergence_h_steps", "divergence_v_steps", "dispersion_steps"):
             put(name, optional(getattr(self, name), whole, name))
         put("dispersion_percent", not_negative("dispersion_percent", self.dispersion_percent, "%"))
+        put("round_divergence", flag("round_divergence", self.round_divergence))
         if self.dispersion_percent >= 200.0:
             raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, or wavelengths vanish")
-        if self.flux_photons_per_s and not math.isfinite(self.flux_photons_per_s * self.exposure_s
-                                                         / (self.size_mm / 1000) / (self.size_mm / 1000)):
+        area = (self.size_mm / 1000) * (self.size_mm / 1000)
+        if self.flux_photons_per_s and not (
+                area > 0.0 and math.isfinite(self.flux_photons_per_s * self.exposure_s / area)):
             raise ValueError(f"size_mm: {self.size_mm!r} mm is too small for a fluence from the flux")
         put("d_min_angstrom", not_negative("d_min_angstrom", self.d_min_angstrom, "Angstrom"))
         put("sources", None if self.sources is None else _sources(self.sources))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import choice, finite, not_negative, optional, positive, triple, vector, whole
+from .validation import choice, entries, finite, not_negative, optional, positive, triple, vector, whole
 
 __all__ = ["Crystal"]
 
@@ -13,9 +13,7 @@ SHAPES = ("square", "round", "gauss", "tophat")
 
 
 def _cell(value):
-    values = tuple(value)
-    if len(values) != 6:
-        raise ValueError(f"cell: {value!r} must be six numbers, a b c [Angstrom] and alpha beta gamma [deg]")
+    values = entries("cell", value, 6, "six numbers, a b c [Angstrom] and alpha beta gamma [deg]")
     lengths = tuple(positive("cell", v, "Angstrom") for v in values[:3])
     angles = tuple(positive("cell", v, "deg") for v in values[3:])
     if max(angles) >= 180.0:
@@ -24,9 +22,8 @@ def _cell(value):
 
 
 def _matrix(field, value):
-    rows = [tuple(finite(field, v) for v in row) for row in value]
-    if len(rows) != 3 or any(len(row) != 3 for row in rows):
-        raise ValueError(f"{field}: must be three rows of three numbers")
+    rule = "three rows of three numbers"
+    rows = [tuple(finite(field, v) for v in entries(field, row, 3, rule)) for row in entries(field, value, 3, rule)]
     a, b, c = rows
     if (a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
             + a[2] * (b[0] * c[1] - b[1] * c[0])) == 0.0:

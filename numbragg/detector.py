@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import choice, finite, not_negative, optional, positive, triple, vector, whole
+from .validation import choice, entries, finite, flag, not_negative, optional, positive, triple, vector, whole
 
 __all__ = ["Detector"]
 
@@ -16,9 +16,7 @@ CONVENTIONS = ("mosflm", "adxv", "denzo", "xds", "dials", "custom")
 
 
 def _pair(field, value, check, *arguments):
-    values = tuple(value)
-    if len(values) != 2:
-        raise ValueError(f"{field}: {value!r} must be two numbers")
+    values = entries(field, value, 2, "two numbers")
     return tuple(None if v is None else check(field, v, *arguments) for v in values)
 
 
@@ -126,8 +124,13 @@ class Detector:
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
+        put("curved", flag("curved", self.curved))
+        put("point_pixel", flag("point_pixel", self.point_pixel))
         if self.mask is not None:
-            mask = np.asarray(self.mask) != 0
+            try:
+                mask = np.asarray(self.mask) != 0
+            except ValueError:
+                raise ValueError(f"mask: {self.mask!r} must be an array of shape {self.shape} (slow, fast)") from None
             if mask.shape != self.shape:
                 raise ValueError(f"mask: shape {mask.shape} must be {self.shape} (slow, fast)")
             mask.setflags(write=False)

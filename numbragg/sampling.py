@@ -45,6 +45,10 @@ class Sampling:
         object.__setattr__(self, "oversample", optional(self.oversample, whole, "oversample"))
         if isinstance(self.per_step, str):
             object.__setattr__(self, "per_step", (self.per_step,))
+        try:
+            tuple(self.per_step)
+        except TypeError:
+            raise ValueError(f"per_step: {self.per_step!r} must be a sequence of {', '.join(PER_STEP)}") from None
         object.__setattr__(self, "per_step", tuple(choice("per_step", name, PER_STEP) for name in self.per_step))
         choice("interpolation", self.interpolation, (None, True, False))
 

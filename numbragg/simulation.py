@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .beam import Beam
+from .crystal import Crystal
+from .detector import Detector
 from .parameters import Parameters
 from .sampling import Sampling
 from .structure_factors import StructureFactors
-from .validation import choice, optional, whole
+from .validation import choice, entries, optional, whole
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
@@ -68,12 +71,17 @@ def _structure_factors(value):
     raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")
 
 
+def _kind(name, value, kind):
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: {type(value).__name__} must be a {kind.__name__} object")
+    return value
+
+
 def _roi(roi, shape):
     if roi is None:
         return [-1, -1, -1, -1]
-    values = [whole("roi", v, 0) for v in roi]
-    if len(values) != 4:
-        raise ValueError(f"roi: {roi!r} must be four pixel numbers: fast min, fast max, slow min, slow max")
+    rule = "four pixel numbers: fast min, fast max, slow min, slow max"
+    values = [whole("roi", v, 0) for v in entries("roi", roi, 4, rule)]
     for low, high, size, axis in ((*values[:2], shape[1], "fast"), (*values[2:], shape[0], "slow")):
         if not low <= high < size:
             raise ValueError(f"roi: {axis} pixels {low} to {high} (ends included) must lie in 0 to {size - 1}")
@@ -113,9 +121,10 @@ class Simulator:
 
     def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
                  revision="fixed"):
-        self.detector, self.beam = detector, beam
+        self.detector = _kind("detector", detector, Detector)
+        self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
-        self.sampling = Sampling() if sampling is None else sampling
+        self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
         self.roi = _roi(roi, detector.shape)
         self.threads = optional(threads, whole, "threads")
         self.revision = choice("revision", revision, REVISIONS)
@@ -124,6 +133,7 @@ class Simulator:
         """Derive everything for one crystal, without rendering."""
         from .scene import prepare
 
+        _kind("crystal", crystal, Crystal)
         for owner, name in _VECTORS:
             config = {"crystal": crystal, "beam": self.beam}[owner]
             if getattr(config, name) is not None and self.detector.convention != "custom":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 
@@ -24,6 +25,10 @@ class StructureFactors:
         Amplitude outside the box (and in gaps, for the constructors that fill them).
     filled : bool
         False: the table is empty and only the default counts.
+    reflections : int, optional
+        Number of reflections it was made of, for reports.
+    source : str
+        Where it came from, for reports.
 
     Raises
     ------
@@ -107,6 +112,12 @@ class StructureFactors:
             raise ValueError(f"table: shape {table.shape}; must have three axes, none empty")
         if not np.isfinite(table).all():
             raise ValueError("table: not all amplitudes are finite")
+        try:
+            minimum = tuple(operator.index(v) for v in minimum)
+        except TypeError:
+            minimum = ()
+        if len(minimum) != 3 or any(abs(low) + n > 2 ** 31 - 1 for low, n in zip(minimum, table.shape)):
+            raise ValueError("minimum: must be three whole numbers h, k, l, so that all indices fit 32 bits")
         padded = np.zeros(tuple(n + 1 for n in table.shape))
         padded[:-1, :-1, :-1] = table
         maximum = tuple(int(low) + n - 1 for low, n in zip(minimum, table.shape))

@@ -4,7 +4,9 @@ import math
 import numbers
 import operator
 
-__all__ = ["finite", "positive", "not_negative", "whole", "choice", "vector", "optional", "triple"]
+import numpy as np
+
+__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "vector", "optional", "triple"]
 
 
 def _number(field, value, unit):
@@ -57,6 +59,24 @@ def choice(field, value, allowed):
     if value not in allowed:
         raise ValueError(f"{field}: {value!r} must be one of {', '.join(map(repr, allowed))}")
     return value
+
+
+def flag(field, value):
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{field}: {value!r} must be True or False")
+    return bool(value)
+
+
+def entries(field, value, count, what):
+    """A tuple of so many entries; `what` says what they should be."""
+    try:
+        values = tuple(value)
+    except TypeError:
+        values = ()
+    if isinstance(value, (str, bytes)) or len(values) != count:
+        raise ValueError(f"{field}: {value!r} must be {what}")
+    return values
 
 
 def triple(field, value, check, *arguments):

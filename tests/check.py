@@ -19,7 +19,9 @@ def checks(arguments):
     python = sys.executable
     yield "layers", [python, "-m", "pytest", "-q", "tests/test_layers.py"]
     yield "tests", [python, "-m", "pytest", *(arguments or ["--ignore=tests/test_layers.py"])]
-    for module, words in (("pyflakes", []), ("ruff", ["check", "--line-length", "120", "--select", "E9,F"])):
+    # syntax, undefined names, comparisons that are always true
+    for module, words in (("flake8", []), ("ruff", ["check"])):
+        words += ["--select", "E9,F63,F7,F82"]
         if importlib.util.find_spec(module) is not None:
             yield module, [python, "-m", module, *words, *SOURCES]
         else:

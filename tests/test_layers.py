@@ -200,3 +200,14 @@ def test_rules_can_be_broken():
     node, = ast.parse("from . import layout, vectors").body
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout",
                                                              "numbragg.kernels.vectors"]
+
+
+@pytest.mark.parametrize("statuses, wanted", [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([5], 1)])
+def test_the_one_command_for_all_checks_can_fail(statuses, wanted, monkeypatch):
+    """One check that fails is enough, wherever it stands."""
+    import check
+
+    monkeypatch.setattr(check, "checks", lambda arguments: [
+        (str(number), [sys.executable, "-c", f"raise SystemExit({status})"])
+        for number, status in enumerate(statuses)])
+    assert check.main([]) == wanted
