@@ -172,7 +172,6 @@ REMARKS = {
     "-sourcefile a -divsteps 3": "no effect of -divsteps",
     "-flux 1e12 -exposure 0": "-flux has no effect",
     "-nopolar -oversample_polar": "-nopolar has no effect",
-    "-oversample_thick": "leaves nothing",
 }
 
 
