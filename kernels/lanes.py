@@ -21,7 +21,7 @@ from .elementary import C_EXP_ZERO_BELOW
 from .geometry import capture_fraction, position, solid_angle, sub_pixel_centre
 from .lattice import (gauss_exponent, gauss_lane, grating_lane, miller_indices, round_half_down, sphere_lane,
                       tophat_lane)
-from .layout import AXIS, GAUSS, ROUND, SQUARE, TOPHAT
+from .layout import GAUSS, ROUND, SQUARE, TOPHAT
 from .pixel import beyond_limit, photons, rotated_cell, scattering_vector
 from .polarisation import polarisation_factor
 from .simd import tricubic
