@@ -28,6 +28,9 @@ __all__ = ["available_threads", "compiled", "listed_pixels", "load_kernels", "re
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
+#: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
+CHUNK_PIXELS = 2 ** 15
+
 
 @dataclass
 class Outcome:
@@ -260,7 +263,7 @@ def steps_per_pixel(scene):
 
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
     size = max(1, chunk_steps // steps_per_pixel(scene))
-    size = max(1, min(size, -(-(stop - start) // (4 * threads))))
+    size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (4 * threads))))
     if size > 128:
         size -= size % 128
     return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]

@@ -4,7 +4,8 @@ from .compilation import inlined
 from .primitives import c_exp
 from .vectors import dot, rotate_axis
 
-__all__ = ["sub_pixel_centre", "position", "solid_angle", "capture_fraction"]
+__all__ = ["sub_pixel_centre", "flat_position", "curved_position", "position", "pixel_solid_angle",
+           "point_solid_angle", "solid_angle", "capture_fraction"]
 
 
 @inlined
@@ -14,31 +15,55 @@ def sub_pixel_centre(geometry, pixel, sub):
 
 
 @inlined
-def position(geometry, f, s, depth):
-    """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor.
-
-    On a curved detector every pixel is at the distance of the beam spot, and the second and third
-    laboratory components of the flat position, over that distance, are the angles about the slow
-    and the fast axis: as the C program has it, whatever the frame.
-    """
+def flat_position(geometry, f, s, depth):
+    """Laboratory position [m] of a point f, s along the axes of a plane and `depth` into the sensor."""
     fast, slow, normal, origin = geometry.fast_axis, geometry.slow_axis, geometry.normal, geometry.origin
-    x = f * fast[0] + s * slow[0] + depth * normal[0] + origin[0]
-    y = f * fast[1] + s * slow[1] + depth * normal[1] + origin[1]
-    z = f * fast[2] + s * slow[2] + depth * normal[2] + origin[2]
-    if not geometry.curved:
-        return (x, y, z)
-    distance = geometry.distance
-    beam = geometry.beam
+    return (f * fast[0] + s * slow[0] + depth * normal[0] + origin[0],
+            f * fast[1] + s * slow[1] + depth * normal[1] + origin[1],
+            f * fast[2] + s * slow[2] + depth * normal[2] + origin[2])
+
+
+@inlined
+def curved_position(geometry, flat):
+    """Laboratory position [m] on a curved detector, from the one on the plane.
+
+    Every pixel is at the distance of the beam spot, and the second and third laboratory components
+    of the flat position, over that distance, are the angles about the slow and the fast axis: as
+    the C program has it, whatever the frame.
+    """
+    distance, beam = geometry.distance, geometry.beam
     spot = (distance * beam[0], distance * beam[1], distance * beam[2])
-    return rotate_axis(rotate_axis(spot, slow, y / distance), fast, z / distance)
+    return rotate_axis(rotate_axis(spot, geometry.slow_axis, flat[1] / distance), geometry.fast_axis,
+                       flat[2] / distance)
+
+
+@inlined
+def position(geometry, f, s, depth):
+    """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor."""
+    flat = flat_position(geometry, f, s, depth)
+    if geometry.curved:
+        return curved_position(geometry, flat)
+    return flat
+
+
+@inlined
+def pixel_solid_angle(geometry, airpath):
+    """Solid angle of a pixel [sr], obliquity included."""
+    return geometry.pixel_size * geometry.pixel_size / airpath / airpath * geometry.close_distance / airpath
+
+
+@inlined
+def point_solid_angle(airpath):
+    """Solid angle of a point pixel over its area [1/m^2]."""
+    return 1.0 / airpath / airpath
 
 
 @inlined
 def solid_angle(geometry, airpath):
-    """Solid angle of a pixel [sr], obliquity included; 1/airpath**2 [1/m^2] for point pixels."""
+    """Solid angle of a pixel [sr], or that of a point pixel over its area [1/m^2]."""
     if geometry.point_pixel:
-        return 1.0 / airpath / airpath
-    return geometry.pixel_size * geometry.pixel_size / airpath / airpath * geometry.close_distance / airpath
+        return point_solid_angle(airpath)
+    return pixel_solid_angle(geometry, airpath)
 
 
 @inlined

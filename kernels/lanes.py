@@ -18,12 +18,13 @@ import numpy as np
 from .certificate import LARGEST_FACTOR, SMALLEST_PATH, float32_is_certain, half_width
 from .compilation import inlined, jit
 from .elementary import C_EXP_ZERO_BELOW
-from .geometry import capture_fraction, position, solid_angle, sub_pixel_centre
+from .geometry import (capture_fraction, curved_position, flat_position, pixel_solid_angle, point_solid_angle,
+                       sub_pixel_centre)
 from .lattice import (gauss_exponent, gauss_lane, grating_lane, miller_indices, round_half_down, sphere_lane,
                       tophat_lane)
 from .layout import GAUSS, ROUND, SQUARE, TOPHAT
 from .pixel import beyond_limit, photons, rotated_cell, scattering_vector
-from .polarisation import polarisation_factor
+from .polarisation import cosine_of_two_psi, kahn_factor
 from .simd import tricubic
 from .structure_factor import cubic_weights, within_margin
 from .vectors import magnitude, unit
@@ -38,9 +39,11 @@ BLOCK = 128
 
 # -- rows of the scratch array
 (FAST, SLOW, SUM, BUDGET, POLAR, OMEGA, CAPTURE, WEIGHT, BAD, S1X, S1Y, S1Z, QX, QY, QZ, SQUARED, SPREAD,
- INDEX, OUT) = [row * BLOCK for row in range(19)]
-_WEIGHTS = 19 * BLOCK  # of the interpolation: four rows for each index
-SCRATCH_SIZE = 31 * BLOCK
+ INDEX, OUT, PATH) = [row * BLOCK for row in range(20)]
+# rows of several uses: at the end no scattering vector is needed any more, nor a path after the solid angle
+VALUE, WITHIN, WANTED = QX, QY, PATH
+_WEIGHTS = 20 * BLOCK  # of the interpolation: four rows for each index
+SCRATCH_SIZE = 32 * BLOCK
 
 # -- why a pixel is handed to the strict evaluator (values of a flag; 0: its bits are certain)
 _DOUBTFUL, _OUT_OF_MARGIN, _FACTOR = 1, 2, 3
@@ -68,25 +71,52 @@ def _gather(place, mask, start, stop, scratch):
 
 
 @inlined
+def _vector(scratch, row, i):
+    return (scratch[row + i], scratch[row + BLOCK + i], scratch[row + 2 * BLOCK + i])
+
+
+@inlined
+def _enter_vector(v, row, i, scratch):
+    scratch[row + i] = v[0]
+    scratch[row + BLOCK + i] = v[1]
+    scratch[row + 2 * BLOCK + i] = v[2]
+
+
+@inlined
 def _enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
-    """Directions, solid angles and captured fractions of one sub-pixel."""
+    """Directions, solid angles and captured fractions of one sub-pixel.
+
+    What calls the C library has a loop of its own, which is no vector code and often not needed.
+    """
     geometry, sampling = scene.geometry, scene.sampling
     for i in range(n):
-        place = position(geometry, sub_pixel_centre(geometry, scratch[FAST + i], sub_fast),
-                         sub_pixel_centre(geometry, scratch[SLOW + i], sub_slow), layer * geometry.layer_step)
-        s1, airpath = unit(place)
-        scratch[S1X + i] = s1[0]
-        scratch[S1Y + i] = s1[1]
-        scratch[S1Z + i] = s1[2]
+        _enter_vector(flat_position(geometry, sub_pixel_centre(geometry, scratch[FAST + i], sub_fast),
+                                    sub_pixel_centre(geometry, scratch[SLOW + i], sub_slow),
+                                    layer * geometry.layer_step), S1X, i, scratch)
+    if geometry.curved:
+        for i in range(n):
+            _enter_vector(curved_position(geometry, _vector(scratch, S1X, i)), S1X, i, scratch)
+    for i in range(n):
+        s1, airpath = unit(_vector(scratch, S1X, i))
+        _enter_vector(s1, S1X, i, scratch)
+        scratch[PATH + i] = airpath
         scratch[BAD + i] = _FACTOR if airpath < SMALLEST_PATH else scratch[BAD + i]
-        omega = scratch[OMEGA + i]
-        again = solid_angle(geometry, airpath)
-        scratch[OMEGA + i] = again if omega == 0.0 or sampling.oversample_omega else omega
+    if geometry.point_pixel:
+        for i in range(n):
+            _enter_solid_angle(sampling, point_solid_angle(scratch[PATH + i]), i, scratch)
+    else:
+        for i in range(n):
+            _enter_solid_angle(sampling, pixel_solid_angle(geometry, scratch[PATH + i]), i, scratch)
     if geometry.thickness != 0.0 or sampling.oversample_thick:
         for i in range(n):
             if scratch[CAPTURE + i] == 0.0 or sampling.oversample_thick:
-                s1 = (scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i])
-                scratch[CAPTURE + i] = capture_fraction(geometry, layer, s1)
+                scratch[CAPTURE + i] = capture_fraction(geometry, layer, _vector(scratch, S1X, i))
+
+
+@inlined
+def _enter_solid_angle(sampling, now, i, scratch):
+    before = scratch[OMEGA + i]
+    scratch[OMEGA + i] = now if (before == 0.0) | sampling.oversample_omega else before
 
 
 @inlined
@@ -96,28 +126,38 @@ def _enter_source(scene, source, axis, n, scratch):
     s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
     wavelength = beam.wavelengths[source]
     for i in range(n):
-        q = scattering_vector((scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i]), s0, wavelength)
-        scratch[QX + i] = q[0]
-        scratch[QY + i] = q[1]
-        scratch[QZ + i] = q[2]
+        _enter_vector(scattering_vector(_vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
         scratch[WEIGHT + i] = 1.0
     seen = n
     if beam.d_min > 0.0:
         for i in range(n):
-            stol = 0.5 * magnitude((scratch[QX + i], scratch[QY + i], scratch[QZ + i]))
+            stol = 0.5 * magnitude(_vector(scratch, QX, i))
             if beyond_limit(beam.d_min, stol):
                 scratch[WEIGHT + i] = 0.0
                 seen -= 1
     s0, _ = unit(s0)
     if not beam.unpolarised_factor or sampling.oversample_polar:
-        for i in range(n):
-            if scratch[WEIGHT + i] != 0.0 and (scratch[POLAR + i] == 0.0 or sampling.oversample_polar):
-                s1, _ = unit((scratch[S1X + i], scratch[S1Y + i], scratch[S1Z + i]))
-                scratch[S1X + i] = s1[0]
-                scratch[S1Y + i] = s1[1]
-                scratch[S1Z + i] = s1[2]
-                scratch[POLAR + i] = polarisation_factor(beam.polarisation_fraction, s0, s1, axis)
+        _enter_polarisation(beam.polarisation_fraction, sampling.oversample_polar, s0, axis, n, scratch)
     return seen
+
+
+@inlined
+def _enter_polarisation(fraction, each, s0, axis, n, scratch):
+    """Polarisation factors of the lanes that need one, whose directions are normalised once more for good."""
+    for i in range(n):
+        wanted = (scratch[WEIGHT + i] != 0.0) & ((scratch[POLAR + i] == 0.0) | each)
+        before = _vector(scratch, S1X, i)
+        s1, _ = unit(before)
+        scratch[WANTED + i] = 1.0 if wanted else 0.0
+        scratch[S1X + i] = s1[0] if wanted else before[0]
+        scratch[S1Y + i] = s1[1] if wanted else before[1]
+        scratch[S1Z + i] = s1[2] if wanted else before[2]
+        scratch[POLAR + i] = kahn_factor(fraction, s0, s1, 1.0) if wanted else scratch[POLAR + i]
+    if fraction != 0.0:
+        for i in range(n):
+            if scratch[WANTED + i] != 0.0:
+                s1 = _vector(scratch, S1X, i)
+                scratch[POLAR + i] = kahn_factor(fraction, s0, s1, cosine_of_two_psi(s0, s1, axis))
 
 
 @inlined
@@ -198,12 +238,10 @@ def _scales(sampling, zero, capture, polar, omega):
     Where the value rounds to zero a negative factor makes the sign of that zero depend on whether
     the strict sum is quite 0.
     """
-    if not (abs(capture) < LARGEST_FACTOR and abs(polar) < LARGEST_FACTOR and abs(omega) < LARGEST_FACTOR):
-        return False
-    negative = ((capture < 0.0 and not sampling.oversample_thick)
-                or (polar < 0.0 and not sampling.oversample_polar)
-                or (omega < 0.0 and not sampling.oversample_omega))
-    return not (zero and negative)
+    usable = (abs(capture) < LARGEST_FACTOR) & (abs(polar) < LARGEST_FACTOR) & (abs(omega) < LARGEST_FACTOR)
+    negative = (((capture < 0.0) & (not sampling.oversample_thick)) | ((polar < 0.0) & (not sampling.oversample_polar))
+                | ((omega < 0.0) & (not sampling.oversample_omega)))
+    return usable & (not (zero & negative))
 
 
 def _make_factors(shape, cubic, about):
@@ -286,6 +324,21 @@ def _make_add_cubic(shape):
     return add_cubic
 
 
+@inlined
+def _leave(place, start, n, scratch, image, doubles, flags):
+    """Hand over the values of a block."""
+    for i in range(n):
+        slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
+        index = (slow - place[1]) * place[2] + fast - place[0] - start
+        flag = np.uint8(np.int64(scratch[BAD + i]))
+        flags[index] = flag
+        if flag == 0 and image.shape[0] > 0:
+            image[slow, fast] = np.float32(0.0 + scratch[VALUE + i])
+        if doubles.shape[0] > 0:
+            doubles[index, 0] = scratch[VALUE + i]
+            doubles[index, 1] = scratch[WITHIN + i]
+
+
 @functools.cache
 def lane_kernel(shape, cubic, about):
     """Make the kernel for one crystal shape, with interpolated structure factors or nearest ones.
@@ -352,20 +405,11 @@ def lane_kernel(shape, cubic, about):
                 value = photons(sampling, scratch[SUM + i], capture, polar, omega)
                 spread = bound.spread * scratch[BUDGET + i] + bound.smallest
                 within = half_width(bound, value, photons(sampling, spread, capture, polar, omega))
-                slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
-                index = (slow - place[1]) * place[2] + fast - place[0] - start
-                if scratch[BAD + i] != 0.0:
-                    flags[index] = np.uint8(scratch[BAD + i])
-                elif not _scales(sampling, np.float32(value) == 0.0, capture, polar, omega):
-                    flags[index] = _FACTOR
-                elif float32_is_certain(value, within):
-                    flags[index] = 0
-                    if image.shape[0] > 0:
-                        image[slow, fast] = np.float32(0.0 + value)
-                else:
-                    flags[index] = _DOUBTFUL
-                if doubles.shape[0] > 0:
-                    doubles[index, 0] = value
-                    doubles[index, 1] = within
+                flag = 0.0 if float32_is_certain(value, within) else float(_DOUBTFUL)
+                flag = flag if _scales(sampling, np.float32(value) == 0.0, capture, polar, omega) else float(_FACTOR)
+                scratch[BAD + i] = flag if scratch[BAD + i] == 0.0 else scratch[BAD + i]
+                scratch[VALUE + i] = value
+                scratch[WITHIN + i] = within
+            _leave(place, start, n, scratch, image, doubles, flags)
 
     return lane_pixels

@@ -4,7 +4,24 @@ from .compilation import inlined
 from .primitives import c_atan2, c_cos
 from .vectors import cross, dot, unit
 
-__all__ = ["polarisation_factor"]
+__all__ = ["cosine_of_two_psi", "kahn_factor", "polarisation_factor"]
+
+
+@inlined
+def cosine_of_two_psi(s0, s1, axis):
+    """Cosine of twice the angle psi of s1 about s0, counted from the electric field along `axis`."""
+    b_in, _ = unit(cross(axis, s0))
+    e_in, _ = unit(cross(s0, b_in))
+    return c_cos(2.0 * -c_atan2(dot(s1, b_in), dot(s1, e_in)))
+
+
+@inlined
+def kahn_factor(fraction, s0, s1, cos_two_psi):
+    """Polarisation factor from cos(2 psi); see `polarisation_factor`."""
+    cos_two_theta = dot(s0, s1)
+    cos_sqr = cos_two_theta * cos_two_theta
+    sin_sqr = 1.0 - cos_sqr
+    return 0.5 * (1.0 + cos_sqr - fraction * cos_two_psi * sin_sqr)
 
 
 @inlined
@@ -34,12 +51,6 @@ def polarisation_factor(fraction, s0, s1, axis):
     ----------
     Kahn, Fourme, Gadet, Janin, Dumas & Andre (1982). J. Appl. Cryst. 15, 330-337.
     """
-    cos_two_theta = dot(s0, s1)
-    cos_sqr = cos_two_theta * cos_two_theta
-    sin_sqr = 1.0 - cos_sqr
-    psi = 0.0
-    if fraction != 0.0:
-        b_in, _ = unit(cross(axis, s0))
-        e_in, _ = unit(cross(s0, b_in))
-        psi = -c_atan2(dot(s1, b_in), dot(s1, e_in))
-    return 0.5 * (1.0 + cos_sqr - fraction * c_cos(2.0 * psi) * sin_sqr)
+    # psi is 0, and its cosine 1, where it is of no consequence
+    cos_two_psi = cosine_of_two_psi(s0, s1, axis) if fraction != 0.0 else 1.0
+    return kahn_factor(fraction, s0, s1, cos_two_psi)
