@@ -18,7 +18,7 @@ import numpy as np
 from .compilation import inlined
 from .elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND,
                          SINE_LARGEST, SPHERE_DIFFERENCE_BOUND)
-from .layout import GAUSS, ROUND, SQUARE, TOPHAT
+from .layout import EXACT, GAUSS, ROUND, SINGLE, SQUARE, TOPHAT
 
 __all__ = ["Bound", "Plan", "float32_is_certain", "half_width", "plan", "ABSOLUTE", "LARGEST_FACTOR",
            "SMALLEST_PATH", "U"]
@@ -40,6 +40,10 @@ LARGEST_AMPLITUDE = 1e75
 LARGEST_SCALE = 1e50
 LARGEST_BACKGROUND = 1e140
 LARGEST_INDEX = 2.0 ** 30
+
+#: The same for single precision: a sum that float32 holds, and cells that it counts in halves.
+LARGEST_SINGLE = 1e37
+LARGEST_SINGLE_CELLS = 2.0 ** 22
 
 #: A pixel with a factor (captured fraction, polarisation, solid angle) of this size is evaluated strictly ...
 LARGEST_FACTOR = 1e20
@@ -141,6 +145,15 @@ def _obstacle(scene, index, multiple, amplitude):
     return None
 
 
+def _obstacle_to_single(scene, amplitude):
+    """Why single precision cannot hold what a scene needs; None if it can."""
+    if not max(scene.crystal.n_cells) <= LARGEST_SINGLE_CELLS:
+        return "number of unit cells too large"
+    if not max(amplitude ** 2 * terms(scene), scene.sampling.background) < LARGEST_SINGLE:
+        return "numbers too large"
+    return None
+
+
 def _lattice_error(shape, about):
     """Relative errors of the squared lattice factor, lane and strict together, in u."""
     if shape == SQUARE:
@@ -156,12 +169,14 @@ def _lattice_error(shape, about):
     return 1.0
 
 
-def plan(scene):
+def plan(scene, precision=EXACT):
     """Decide whether the lanes can treat a scene, and with which bounds.
 
     Parameters
     ----------
     scene : layout.Scene
+    precision : int
+        layout.EXACT, COMPENSATED or SINGLE; the bounds are those of EXACT.
 
     Returns
     -------
@@ -175,6 +190,8 @@ def plan(scene):
         # tricubic F is at most 16 times the largest
         amplitude = (1.0 + 16.0 * _largest_f(scene.lookup)) * many
         reason = _obstacle(scene, index, multiple, amplitude)
+        if reason is None and precision == SINGLE:
+            reason = _obstacle_to_single(scene, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
     # the factor of a single cell is 1 in both evaluators

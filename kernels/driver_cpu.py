@@ -17,12 +17,14 @@ import numpy as np
 
 from .certificate import plan
 from .compilation import cache_folder, jit
-from .lanes import ONE_CELL, REASONS, SCRATCH_SIZE, lane_kernel
-from .layout import AXIS, FRESH, INTERPOLATING, SQUARE, initial_state
+from .lanes import REASONS, SCRATCH_SIZE, SMALL_SIZE, lane_kernel
+from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
+                     initial_state)
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 
-__all__ = ["available_threads", "compiled", "listed_pixels", "load_kernels", "render", "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "listed_pixels", "load_kernels", "render", "rotated_cells", "trace_pixel",
+           "Outcome", "strict_pixels"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -269,15 +271,26 @@ def _chunks(scene, start, stop, axis, threads, chunk_steps):
     return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
 
 
+def planned(scene, precision):
+    """How the lanes treat a scene; ValueError if they cannot and there is no other way."""
+    how = plan(scene, precision)
+    if how.reason is not None and precision != EXACT:
+        name, = (name for name, value in PRECISIONS.items() if value == precision)
+        raise ValueError(f"precision: {name!r} is not possible for this scene ({how.reason}); 'exact' is")
+    return how
+
+
 class _Evaluator:
     """The evaluators applied to one window of one image."""
 
-    def __init__(self, scene, place, mask, image, settled_axis, plan, doubles):
+    def __init__(self, scene, place, mask, image, settled_axis, plan, doubles, precision, summation):
         self.scene, self.place, self.mask, self.image = scene, place, mask, image
         self.settled_axis = settled_axis
         self.plan = plan
         self.doubles = doubles
-        self._grid = squared_grid(scene.lookup) if self.lanes else None
+        self.precision, self.summation = precision, summation
+        kind = np.float32 if precision == SINGLE else np.float64
+        self._grid = squared_grid(scene.lookup, kind) if self.lanes else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
@@ -310,11 +323,13 @@ class _Evaluator:
             return self.strict(chunk, state, until_trip=until_trip)
         crystal = self.scene.crystal
         shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
-        kernel = lane_kernel(shape, bool(state[INTERPOLATING]), self.plan.about and shape == SQUARE)
+        about = self.plan.about and shape == SQUARE and self.precision == EXACT
+        kernel = lane_kernel(shape, bool(state[INTERPOLATING]), about, self.precision, self.summation)
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         doubles = self.doubles[chunk.start:chunk.stop]
         kernel(self.scene, self._grid, self.plan.bound, self.place, self.mask, self.image, chunk.start, chunk.stop,
-               len(self.scene.beam.next_axis) - 1, np.empty(SCRATCH_SIZE), doubles, flags)
+               len(self.scene.beam.next_axis) - 1, np.empty(SCRATCH_SIZE), np.empty(SMALL_SIZE, dtype=np.float32), doubles,
+               flags)
         listed = np.flatnonzero(flags)
         following = chunk.stop
         if len(listed):
@@ -329,16 +344,17 @@ class _Evaluator:
         return following
 
 
-def load_kernels(scene, interpolating):
+def load_kernels(scene, interpolating, precision=EXACT, summation=SEQUENTIAL):
     """Compile the kernels that a scene needs, or load them from disk, and compute nothing."""
     empty = np.empty((0, 0), dtype=np.uint8)
     # of the right types, but small
     lookup = scene.lookup._replace(table=scene.lookup.table[:1, :1, :1].copy(), minimum=(0, 0, 0), maximum=(-1, -1, -1))
-    _Evaluator(scene._replace(lookup=lookup), (0, 0, 1), empty, _NO_IMAGE, 0, plan(scene),
-               _NO_DOUBLES).load(interpolating)
+    _Evaluator(scene._replace(lookup=lookup), (0, 0, 1), empty, _NO_IMAGE, 0, planned(scene, precision),
+               _NO_DOUBLES, precision, summation).load(interpolating)
 
 
-def render(scene, window, mask, image, *, interpolating, threads=None, progress=None, lanes=True, doubles=None):
+def render(scene, window, mask, image, *, interpolating, threads=None, progress=None, lanes=True, doubles=None,
+           precision=EXACT, summation=SEQUENTIAL):
     """Fill a window of an image with the C program's bits.
 
     Parameters
@@ -356,13 +372,20 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     progress : callable or None
         Called with the number of pixels just finished.
     lanes : bool
-        False: the strict evaluator alone.
+        False: the strict evaluator alone (exact only).
     doubles : (pixels of the window, 2) float64 array or None
         Gets the values before rounding, and the lanes' half-widths.
+    precision, summation : int
+        layout.EXACT with SEQUENTIAL, COMPENSATED with KAHAN, SINGLE with either.
 
     Returns
     -------
     Outcome
+
+    Raises
+    ------
+    ValueError
+        If the scene is possible with layout.EXACT only.
     """
     threads = threads or available_threads()
     if mask is None:
@@ -379,10 +402,12 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     state = initial_state(interpolating)
     polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
     settled_axis = int(scene.beam.next_axis[-1]) if polarised else 0
-    how = plan(scene)
+    how = planned(scene, precision)
     if not lanes:
+        assert precision == EXACT
         how = how._replace(reason="strict evaluation asked for")
-    evaluator = _Evaluator(scene, place, mask, image, settled_axis, how, _NO_DOUBLES if doubles is None else doubles)
+    evaluator = _Evaluator(scene, place, mask, image, settled_axis, how, _NO_DOUBLES if doubles is None else doubles,
+                           precision, summation)
 
     # -- what depends on the first pixels, in their order
     start = 0

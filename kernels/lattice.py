@@ -16,8 +16,9 @@ from .elementary import (SPHERE_DIFFERENCE_BOUND, SPHERE_SMALLEST, exp_squared_c
 from .layout import GAUSS, ROUND, SQUARE
 from .primitives import c_exp, c_sin, divided, sincos
 
-__all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down", "squared_distance",
-           "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane", "gauss_exponent",
+__all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down",
+           "squared_distance", "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane",
+           "gauss_exponent", "fractions",
            "SPHERE_VOLUME_ROOT", "GAUSS_WIDTH", "TOPHAT_LIMIT", "OUT_OF_RANGE"]
 
 #: What a C program on x86-64 gets when it converts NaN or a number beyond int to int.
@@ -75,17 +76,17 @@ def sphere_transform(x):
 
 
 @inlined
-def squared_radius(crystal, dh, dk, dl):
+def squared_radius(n_cells, dh, dk, dl):
     """Squared distance from the nearest lattice point, each index in units of 1/N."""
-    na, nb, nc = crystal.n_cells
+    na, nb, nc = n_cells
     return dh * dh * na * na + dk * dk * nb * nb + dl * dl * nc * nc
 
 
 @inlined
-def squared_distance(crystal, dh, dk, dl):
-    """Squared distance from the nearest lattice point, times the squared number of cells."""
-    r = crystal.reciprocal
-    na, nb, nc = crystal.n_cells
+def squared_distance(reciprocal, n_cells, dh, dk, dl):
+    """Squared distance from the nearest lattice point [1/Angstrom^2], times the squared number of cells."""
+    r = reciprocal
+    na, nb, nc = n_cells
     x = dh * r[0] + dk * r[3] + dl * r[6]
     y = dh * r[1] + dk * r[4] + dl * r[7]
     z = dh * r[2] + dk * r[5] + dl * r[8]
@@ -116,9 +117,9 @@ def lattice_factor(crystal, hkl, nearest):
     dk = hkl[1] - nearest[1]
     dl = hkl[2] - nearest[2]
     if crystal.shape == ROUND:
-        r = squared_radius(crystal, dh, dk, dl)
+        r = squared_radius(crystal.n_cells, dh, dk, dl)
         return na * nb * nc * SPHERE_VOLUME_ROOT * sphere_transform(math.pi * math.sqrt(r * crystal.fudge))
-    r = squared_distance(crystal, dh, dk, dl)
+    r = squared_distance(crystal.reciprocal, crystal.n_cells, dh, dk, dl)
     if crystal.shape == GAUSS:
         return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
     return na * nb * nc * (1.0 if r * crystal.fudge < TOPHAT_LIMIT else 0.0)
@@ -128,6 +129,18 @@ def lattice_factor(crystal, hkl, nearest):
 
 #: Denominators below this are not used (the result is not a number); above, no numerator is denormal.
 _SMALLEST_DENOMINATOR = 1e-240
+
+
+@inlined
+def fractions(hkl, nearest):
+    """What the indices lack or have over whole numbers; exact."""
+    return hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2]
+
+
+@inlined
+def _squared_distance(crystal, hkl, nearest):
+    dh, dk, dl = fractions(hkl, nearest)
+    return squared_distance(crystal.reciprocal, crystal.n_cells, dh, dk, dl)
 
 
 @inlined
@@ -172,7 +185,8 @@ def sphere_lane(crystal, hkl, nearest):
     by at most SPHERE_DIFFERENCE_BOUND u times the second result.  Not a number below SPHERE_SMALLEST.
     """
     na, nb, nc = crystal.n_cells
-    r = squared_radius(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    dh, dk, dl = fractions(hkl, nearest)
+    r = squared_radius(crystal.n_cells, dh, dk, dl)
     x = math.pi * math.sqrt(r * crystal.fudge)
     inverse = 1.0 / x
     difference = sphere_difference(x, inverse)
@@ -185,7 +199,7 @@ def sphere_lane(crystal, hkl, nearest):
 @inlined
 def gauss_exponent(crystal, hkl, nearest):
     """Exponent of the Gaussian, with the strict form's bits."""
-    r = squared_distance(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    r = _squared_distance(crystal, hkl, nearest)
     return -(divided(r, GAUSS_WIDTH, 1.0 / GAUSS_WIDTH) * crystal.fudge)
 
 
@@ -202,5 +216,5 @@ def tophat_lane(crystal, hkl, nearest):
     """Squared lattice factor of the top-hat."""
     na, nb, nc = crystal.n_cells
     many = na * nb * nc
-    r = squared_distance(crystal, hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2])
+    r = _squared_distance(crystal, hkl, nearest)
     return many * many if r * crystal.fudge < TOPHAT_LIMIT else 0.0

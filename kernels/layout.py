@@ -10,12 +10,21 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = ["Geometry", "Beam", "Crystal", "Lookup", "Sampling", "Scene",
-           "SQUARE", "ROUND", "GAUSS", "TOPHAT", "SHAPES",
+           "SQUARE", "ROUND", "GAUSS", "TOPHAT", "ONE_CELL", "SHAPES",
+           "EXACT", "COMPENSATED", "SINGLE", "PRECISIONS", "SEQUENTIAL", "KAHAN", "SUMMATIONS",
            "AXIS", "INTERPOLATING", "FRESH", "STATE_SIZE", "initial_state"]
 
 # -- crystal shapes, as Crystal.shape holds them
 SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
+#: Stands for the shape of a parallelepiped of one unit cell, where a kernel is made for one shape.
+ONE_CELL = -1
+
+# -- arithmetic of the lanes, and how they add up
+EXACT, COMPENSATED, SINGLE = 0, 1, 2
+PRECISIONS = {"exact": EXACT, "compensated": COMPENSATED, "single": SINGLE}
+SEQUENTIAL, KAHAN = 0, 1
+SUMMATIONS = {"sequential": SEQUENTIAL, "kahan": KAHAN}
 
 # -- what the C program carries from pixel to pixel, as an int64 array
 AXIS = 0  # row of Beam.polarisation_axes now in use

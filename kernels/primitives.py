@@ -9,6 +9,7 @@ import ctypes
 import ctypes.util
 from fractions import Fraction
 import math
+import struct
 import sys
 
 import llvmlite.binding
@@ -170,16 +171,27 @@ def _fma(typingctx, a, b, c):
     def codegen(context, builder, signature, args):
         return builder.fma(*args)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+    kind = types.float32 if a == b == c == types.float32 else types.float64
+    return kind(kind, kind, kind), codegen
+
+
+def _single(exact):
+    """A fraction rounded to float32, once: by way of the double that is odd where it is not exact."""
+    double = float(exact)
+    if Fraction(double) != exact and not int.from_bytes(struct.pack("<d", double)[:1], "little") & 1:
+        double = math.nextafter(double, math.inf if exact > Fraction(double) else -math.inf)
+    return np.float32(double)
 
 
 def fma(a, b, c):
-    """a * b + c, rounded once; vectorised by LLVM where the processor has the instruction."""
+    """a * b + c, rounded once, to float32 if all three are; vectorised where the processor has the instruction."""
     if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)):
         return a * b + c
-    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
     try:
-        return float(exact) if exact else a * b + c
+        if not exact:
+            return a * b + c
+        return _single(exact) if all(isinstance(x, np.float32) for x in (a, b, c)) else float(exact)
     except OverflowError:
         return math.inf if exact > 0 else -math.inf
 

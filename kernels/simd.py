@@ -2,16 +2,17 @@
 
 Four neighbours along l lie side by side in memory, so the sixty-four values about a point are
 sixteen vectors; each level of the interpolation weighs four vectors and adds them up across, with
-the operations and the order of `structure_factor.cubic_lane`.  In the interpreter the scalar form
-runs instead.
+the operations and the order of `structure_factor.cubic_lane`, or of `weighed` in single precision.
+In the interpreter the scalar form runs instead.
 """
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+import numpy as np
 
-from .structure_factor import cubic_lane
+from .structure_factor import cubic_lane, weighed
 
 __all__ = ["tricubic"]
 
@@ -21,24 +22,27 @@ def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
 
     Parameters
     ----------
-    amplitudes : (n,) float64
+    amplitudes : (n,) float64 or float32
         Flat table, rows of l.
     at : int
         Place of the first of the 4 x 4 x 4 values.
     row_h, row_k : int
         Values of k per h, and of l per k.
-    wh, wk, wl : tuples of 4 float64
-        Weights of `structure_factor.cubic_weights`.
+    wh, wk, wl : tuples of 4 of the same type
+        Weights of `structure_factor.cubic_weights`, or of `single_weights`.
     """
+    polynomial = weighed if amplitudes.dtype == np.float32 else cubic_lane
+
     def row(plane, n):
         start = at + (plane * row_h + n) * row_k
-        return cubic_lane(wl, *amplitudes[start:start + 4])
+        return polynomial(wl, *amplitudes[start:start + 4])
 
-    return cubic_lane(wh, *(cubic_lane(wk, *(row(plane, n) for n in range(4))) for plane in range(4)))
+    return polynomial(wh, *(polynomial(wk, *(row(plane, n) for n in range(4))) for plane in range(4)))
 
 
 _DOUBLE = ir.DoubleType()
 _FOUR = ir.VectorType(_DOUBLE, 4)
+_FOUR_SINGLE = ir.VectorType(ir.FloatType(), 4)
 _INT = ir.IntType(32)
 _DIVISORS = (-6.0, 2.0, -2.0, 6.0)
 
@@ -53,8 +57,10 @@ def _fma(builder, a, b, c):
 
 
 def _weighed(builder, weights, values):
-    """weights * values / (-6, 2, -2, 6), as `primitives.divided` divides."""
+    """weights * values, and for doubles / (-6, 2, -2, 6), as `primitives.divided` divides."""
     product = builder.fmul(weights, values)
+    if values.type == _FOUR_SINGLE:
+        return product
     reciprocals = _constant([1.0 / d for d in _DIVISORS])
     quotient = builder.fmul(product, reciprocals)
     remainder = _fma(builder, _constant([-d for d in _DIVISORS]), quotient, product)
@@ -79,8 +85,8 @@ def _sums(builder, rows):
     return total
 
 
-def _vector(builder, values):
-    vector = ir.Constant(_FOUR, ir.Undefined)
+def _vector(builder, four, values):
+    vector = ir.Constant(four, ir.Undefined)
     for n, value in enumerate(values):
         vector = builder.insert_element(vector, value, ir.Constant(_INT, n))
     return vector
@@ -88,12 +94,14 @@ def _vector(builder, values):
 
 @intrinsic
 def _tricubic(typingctx, amplitudes, at, row_h, row_k, wh, wk, wl):
-    four = types.UniTuple(types.float64, 4)
-    signature = types.float64(amplitudes, types.uint64, types.uint64, types.uint64, four, four, four)
+    kind = amplitudes.dtype
+    four = types.UniTuple(kind, 4)
+    signature = kind(amplitudes, types.uint64, types.uint64, types.uint64, four, four, four)
+    vector = _FOUR_SINGLE if kind == types.float32 else _FOUR
 
     def codegen(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
-        weights = [_vector(builder, cgutils.unpack_tuple(builder, w, 4)) for w in args[4:]]
+        weights = [_vector(builder, vector, cgutils.unpack_tuple(builder, w, 4)) for w in args[4:]]
         planes = []
         for plane in range(4):
             rows = []
@@ -101,9 +109,9 @@ def _tricubic(typingctx, amplitudes, at, row_h, row_k, wh, wk, wl):
                 skipped = builder.add(builder.mul(ir.Constant(ir.IntType(64), plane), args[2]),
                                       ir.Constant(ir.IntType(64), n))
                 place = builder.add(args[1], builder.mul(skipped, args[3]))
-                pointer = builder.bitcast(builder.gep(array.data, [place]), _FOUR.as_pointer())
+                pointer = builder.bitcast(builder.gep(array.data, [place]), vector.as_pointer())
                 loaded = builder.load(pointer)
-                loaded.align = 8
+                loaded.align = kind.bitwidth // 8
                 rows.append(_weighed(builder, weights[2], loaded))
             planes.append(_weighed(builder, weights[1], _sums(builder, rows)))
         last = _weighed(builder, weights[0], _sums(builder, planes))

@@ -11,8 +11,8 @@ import numpy as np
 from .compilation import inlined
 from .primitives import divided
 
-__all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "cubic", "cubic_lane", "Grid",
-           "squared_grid"]
+__all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",
+           "cubic_lane", "Grid", "squared_grid"]
 
 
 @inlined
@@ -50,6 +50,27 @@ def cubic_weights(x):
     d2 = x - (n1 + 1.0)
     d3 = x - (n1 + 2.0)
     return (d1 * d2 * d3, d0 * d2 * d3, d0 * d1 * d3, d0 * d1 * d2)
+
+
+_ONE, _TWO = np.float32(1.0), np.float32(2.0)
+_SIXTH, _HALF = np.float32(1.0 / 6.0), np.float32(0.5)
+
+
+@inlined
+def single_weights(t):
+    """Weights of four neighbours in single precision, from the fraction t = x - floor(x) as float32.
+
+    Unlike those of `cubic_weights` they hold the divisors, so that the polynomial is their scalar
+    product with the values: `weighed`.
+    """
+    d0, d2, d3 = t + _ONE, t - _ONE, t - _TWO
+    return (-(t * d2 * d3 * _SIXTH), d0 * d2 * d3 * _HALF, -(d0 * t * d3 * _HALF), d0 * t * d2 * _SIXTH)
+
+
+@inlined
+def weighed(w, y0, y1, y2, y3):
+    """Scalar product of four weights and values, from the first on."""
+    return w[0] * y0 + w[1] * y1 + w[2] * y2 + w[3] * y3
 
 
 @inlined
@@ -116,25 +137,27 @@ class Grid(NamedTuple):
     last: tuple  # last places of four neighbours along h, k, l, as floats
 
 
-def squared_grid(lookup):
+def squared_grid(lookup, kind=np.float64):
     """Make the table of squared structure factors.
 
     Parameters
     ----------
     lookup : layout.Lookup
+    kind : dtype
+        float64, or float32 for single precision (squares and amplitudes rounded once).
 
     Returns
     -------
     Grid
     """
     if not lookup.filled:
-        return Grid(np.array([lookup.default * lookup.default]), (0.0,) * 3, (0.0,) * 3, 0.0, 0.0,
-                    lookup.table.reshape(-1), 1, 1, (0.0,) * 3)
+        return Grid(np.array([lookup.default * lookup.default]).astype(kind), (0.0,) * 3, (0.0,) * 3, 0.0, 0.0,
+                    lookup.table.reshape(-1).astype(kind, copy=False), 1, 1, (0.0,) * 3)
     extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
-    squares = np.full(extents, lookup.default * lookup.default)
+    squares = np.full(extents, lookup.default * lookup.default, dtype=kind)
     inner = lookup.table[:-1, :-1, :-1]
-    np.multiply(inner, inner, out=squares[1:-1, 1:-1, 1:-1])
-    amplitudes = lookup.table
+    np.multiply(inner, inner, out=squares[1:-1, 1:-1, 1:-1], casting="same_kind")
+    amplitudes = lookup.table.astype(kind, copy=False)
     if min(amplitudes.shape) < 4:
         # nothing is inside the margin, but lanes look before they are told
         amplitudes = np.pad(amplitudes, [(0, max(4 - n, 0)) for n in amplitudes.shape])

@@ -298,6 +298,10 @@ _OUTPUT = (
 _OWN = (
     _row("--revision", "WORD", "nanoBragg as it stands (main) or with its three open repairs (fixed)",
          store("revision"), default="fixed", kind="main|fixed"),
+    _row("--precision", "WORD", "the C program's bits (exact), better than that (compensated), or float32 (single)",
+         store("line.precision"), default="exact", kind="exact|compensated|single"),
+    _row("--summation", "WORD", "how terms are added up; kahan goes with compensated and single",
+         store("line.summation"), default="as the precision has it", kind="sequential|kahan"),
     _row("--threads", "N", "number of threads", store("line.threads"), default="all processors", kind="whole",
          rule=AT_LEAST_ONE),
     _row("--tiff", "FILE", "also write the float image as TIFF", store("outputs.tiff"), kind="file"),

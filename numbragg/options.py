@@ -80,8 +80,8 @@ class CommandLine:
         The one pixel to list (fast, slow).
     quiet, help, version : bool
         The options of that name.
-    threads : int or None
-        Number of threads; None: all.
+    precision, summation, threads
+        As in `evaluation.Evaluation`.
     notices : list of str
         One-line remarks: options without effect, surprises that took effect.
     """
@@ -98,6 +98,8 @@ class CommandLine:
     printout: bool = False
     printout_pixel: tuple | None = None
     quiet: bool = False
+    precision: str = "exact"
+    summation: str | None = None
     threads: int | None = None
     notices: list = field(default_factory=list)
     help: bool = False
@@ -244,6 +246,8 @@ def check(line):
         dispersion reaches a wavelength of zero.
     """
     p = line.parameters
+    if line.printout and line.precision != "exact":
+        _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
     if line.files.matrix is None and p.matrix is None and not p.cell_given:
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):

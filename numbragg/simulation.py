@@ -9,10 +9,11 @@ import numpy as np
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
+from .evaluation import Evaluation
 from .parameters import Parameters
 from .sampling import Sampling
 from .structure_factors import StructureFactors
-from .validation import choice, entries, optional, whole
+from .validation import choice, entries, whole
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
@@ -39,14 +40,13 @@ class Result:
     outcome: object
 
 
-def render_prepared(prepared, threads=None, progress=None):
+def render_prepared(prepared, evaluation=Evaluation(), progress=None):
     """Render a prepared scene.
 
     Parameters
     ----------
     prepared : scene.Prepared
-    threads : int, optional
-        By default one per processor.
+    evaluation : evaluation.Evaluation, optional
     progress : callable, optional
         Called with the number of pixels just finished.
 
@@ -54,12 +54,18 @@ def render_prepared(prepared, threads=None, progress=None):
     -------
     image : (slow, fast) float32 array
     outcome : kernels.driver_cpu.Outcome
+
+    Raises
+    ------
+    ValueError
+        If the scene is possible with precision="exact" only.
     """
     from .kernels import driver_cpu
 
     image = np.zeros(prepared.shape, dtype=np.float32)
     outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
-                                interpolating=prepared.interpolating, threads=threads, progress=progress)
+                                interpolating=prepared.interpolating, threads=evaluation.threads,
+                                progress=progress, **evaluation.modes)
     return image, outcome
 
 
@@ -104,6 +110,10 @@ class Simulator:
         By default one per processor.  The image does not depend on it.
     revision : {"fixed", "main"}
         Which revision of the C program to reproduce; docs/quirks lists the differences.
+    precision : {"exact", "compensated", "single"}
+        "exact": the C program's bits.  The other two are docs/precision's.
+    summation : {None, "sequential", "kahan"}
+        None: sequential, or Kahan's for "compensated", which is all that those two have.
 
     Raises
     ------
@@ -120,13 +130,13 @@ class Simulator:
     """
 
     def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
-                 revision="fixed"):
+                 revision="fixed", precision="exact", summation=None):
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
         self.roi = _roi(roi, detector.shape)
-        self.threads = optional(threads, whole, "threads")
+        self.evaluation = Evaluation(precision, summation, threads)
         self.revision = choice("revision", revision, REVISIONS)
 
     def prepare(self, crystal):
@@ -147,7 +157,7 @@ class Simulator:
     def run(self, crystal, progress=None):
         """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
         prepared = self.prepare(crystal)
-        image, outcome = render_prepared(prepared, self.threads, progress)
+        image, outcome = render_prepared(prepared, self.evaluation, progress)
         return Result(image, prepared, outcome)
 
     def image(self, crystal):
@@ -160,7 +170,8 @@ class Simulator:
             yield self.image(crystal)
 
 
-def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed"):
+def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed",
+             precision="exact", summation=None):
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
     Parameters
@@ -177,6 +188,10 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
         By default one per processor.  The image does not depend on it.
     revision : {"fixed", "main"}
         Which revision of the C program to reproduce; docs/quirks lists the differences.
+    precision : {"exact", "compensated", "single"}
+        "exact": the C program's bits.  The other two are docs/precision's.
+    summation : {None, "sequential", "kahan"}
+        None: sequential, or Kahan's for "compensated", which is all that those two have.
 
     Returns
     -------
@@ -198,4 +213,4 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
     ((64, 64), dtype('float32'))
     """
     return Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
-                     revision=revision).image(crystal)
+                     revision=revision, precision=precision, summation=summation).image(crystal)

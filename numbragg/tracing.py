@@ -380,4 +380,4 @@ def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=No
 
     simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                           revision=revision)
-    return trace_prepared(simulator.prepare(crystal), fast, slow, steps=steps, threads=simulator.threads)
+    return trace_prepared(simulator.prepare(crystal), fast, slow, steps=steps, threads=simulator.evaluation.threads)

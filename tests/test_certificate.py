@@ -252,7 +252,7 @@ def test_gaussian_at_the_underflow_of_exp():
         driver_cpu.trace_pixel(ready.scene, fast, slow, state.copy(), record)
         row = dict(zip(driver_cpu.RECORD_FIELDS, record[0].tolist()))
         offsets = [row[name] - row[name + "0"] for name in "hkl"]
-        exponents.append(lattice.squared_distance(bare, *offsets) / lattice.GAUSS_WIDTH)
+        exponents.append(lattice.squared_distance(bare.reciprocal, bare.n_cells, *offsets) / lattice.GAUSS_WIDTH)
     for exponent in exponents:
         for wanted in (354.0, 708.4, 745.12, 745.13, 745.1331, 745.13321, 745.13322, 745.1333, 745.134,
                        745.14, 745.15):

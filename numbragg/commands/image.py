@@ -5,6 +5,7 @@ import time
 
 from .. import options
 from ..command_inputs import read_inputs, take_misset_seed
+from ..evaluation import Evaluation
 
 __all__ = ["run"]
 
@@ -36,6 +37,7 @@ def run(argv):
         print(f"numbragg {__version__}")
         return 0
     options.check(line)
+    evaluation = Evaluation(line.precision, line.summation, line.threads)
     clock = _Clock()
     factors = read_inputs(line)
     clock.lap("read")
@@ -52,9 +54,9 @@ def run(argv):
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
         clock.lap("prepare")
-        image, outcome = _render(line, prepared, clock)
+        image, outcome = _render(line, prepared, evaluation, clock)
         clock.lap("render")
-        facts = _write(outputs, line, prepared, image, outcome, dump, clock, argv)
+        facts = _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv)
         outputs.commit()
     if line.printout:
         _print_pixels(line, prepared)
@@ -87,23 +89,23 @@ def _reserve(outputs, line):
     return True
 
 
-def _render(line, prepared, clock):
+def _render(line, prepared, evaluation, clock):
     from ..kernels.driver_cpu import compiled, load_kernels
     from ..progress import Progress
     from ..simulation import render_prepared
 
     if not line.quiet and not compiled():
         print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
-    load_kernels(prepared.scene, prepared.interpolating)
+    load_kernels(prepared.scene, prepared.interpolating, **evaluation.modes)
     clock.lap("load")
     fast_min, fast_max, slow_min, slow_max = prepared.window
     total = max(fast_max - fast_min + 1, 0) * max(slow_max - slow_min + 1, 0)
     wanted = line.progress is not False and not line.quiet and not line.printout
     with Progress(total, wanted) as progress:
-        return render_prepared(prepared, line.threads, progress)
+        return render_prepared(prepared, evaluation, progress)
 
 
-def _write(outputs, line, prepared, image, outcome, dump, clock, argv):
+def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv):
     """Write all files to their temporary places; the account of the run."""
     from .. import report
     from ..io.pgm import write_pgm
@@ -139,6 +141,7 @@ def _write(outputs, line, prepared, image, outcome, dump, clock, argv):
             prepared.structure_factors.write_dump(file)
         written.append(line.files.dump)
     facts = report.account(prepared, outcome, products, clock.seconds, argv)
+    facts["precision"], facts["summation"] = evaluation.precision, evaluation.summation
     facts["notices"] = list(line.notices)
     written += _write_ours(outputs, names, image, facts)
     facts["files"] = written

@@ -80,6 +80,8 @@ def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
     line = options.parse(words)
     options.check(line)
+    if line.precision != "exact":
+        raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
     factors = read_inputs(line)
     take_misset_seed(line, int(time.time()))
     if not line.quiet:

@@ -88,14 +88,14 @@ def _alternating_peaks(errors):
     return peaks
 
 
-def rounded_fit(target, weight, count, low, high):
-    """Minimax coefficients as doubles, ascending powers, rounded one by one."""
+def rounded_fit(target, weight, count, low, high, nearest=float):
+    """Minimax coefficients as doubles (or `nearest`), ascending powers, rounded one by one."""
     wanted, _ = remez(target, weight, list(range(count)), low, high)
     rounded = []
     while wanted:
         power = len(rounded)
-        rounded.append(float(wanted[0]))
-        left = [wanted[0] - rounded[-1]] + wanted[1:]
+        rounded.append(nearest(wanted[0]))
+        left = [wanted[0] - mpmath.mpf(float(rounded[-1]))] + wanted[1:]
         if not wanted[1:]:
             break
 
@@ -138,12 +138,12 @@ def fits():
     }
 
 
-def parts(value, count):
-    """A number as a sum of `count` doubles, each the nearest to what the earlier ones leave."""
+def parts(value, count, nearest=float):
+    """A number as a sum of `count` doubles (or `nearest`), each the nearest to what the earlier ones leave."""
     result = []
     for _ in range(count):
-        result.append(float(value))
-        value -= mpmath.mpf(result[-1])
+        result.append(nearest(value))
+        value -= mpmath.mpf(float(result[-1]))
     return tuple(result)
 
 
@@ -161,9 +161,14 @@ def constants():
     return table
 
 
-if __name__ == "__main__":
-    for name, value in constants().items():
+def show(table):
+    """Print constants as they stand in a module."""
+    for name, value in table.items():
         if isinstance(value, tuple):
             print(f"{name} = (\n" + "".join(f"    {c!r},\n" for c in value) + ")")
         else:
             print(f"{name} = {value!r}")
+
+
+if __name__ == "__main__":
+    show(constants())

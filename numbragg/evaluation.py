@@ -1,0 +1,55 @@
+"""How an image is computed: precision, summation, threads.  What is computed is said elsewhere."""
+
+from dataclasses import dataclass
+
+from .validation import choice, optional, whole
+
+__all__ = ["Evaluation", "PRECISIONS", "SUMMATIONS"]
+
+#: Precisions, and the ways of adding up that each has, its own first.
+PRECISIONS = {"exact": ("sequential",), "compensated": ("kahan",), "single": ("sequential", "kahan")}
+SUMMATIONS = ("sequential", "kahan")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How an image is computed.
+
+    Attributes
+    ----------
+    precision : {"exact", "compensated", "single"}
+        "exact": the C program's bits.  "compensated": double precision, from formulas that lose
+        nothing, with compensated summation.  "single": indices in double precision, all that is
+        made of them in float32.
+    summation : {None, "sequential", "kahan"}
+        How terms are added up, in the C program's order; None: as the precision has it.
+    threads : int or None
+        None: one per processor.  The image does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+    """
+
+    precision: str = "exact"
+    summation: str | None = None
+    threads: int | None = None
+
+    def __post_init__(self):
+        choice("precision", self.precision, tuple(PRECISIONS))
+        allowed = PRECISIONS[self.precision]
+        if self.summation is None:
+            object.__setattr__(self, "summation", allowed[0])
+        choice("summation", self.summation, SUMMATIONS)
+        if self.summation not in allowed:
+            raise ValueError(f"summation: {self.summation!r} does not go with precision={self.precision!r}, "
+                             f"which has {' or '.join(map(repr, allowed))}")
+        object.__setattr__(self, "threads", optional(self.threads, whole, "threads"))
+
+    @property
+    def modes(self):
+        """What the kernels know of it: keyword arguments of `kernels.driver_cpu.render`."""
+        from .kernels import layout
+
+        return {"precision": layout.PRECISIONS[self.precision], "summation": layout.SUMMATIONS[self.summation]}
