@@ -27,7 +27,7 @@ __all__ = ["sine_pi_polynomial", "cosine_pi_polynomial", "sine_pi_single", "many
 
 # -- domains, and bounds in units of 2**-24 (derived in docs/accuracy/single.md)
 
-SINE_PI_BOUND = 2.0
+SINE_PI_BOUND = 2.21
 #: Absolute.
 COSINE_PI_BOUND = 2.5
 #: Of `exp_negative_single`, which is 0 below the smallest x.
