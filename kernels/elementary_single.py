@@ -21,7 +21,7 @@ from .compilation import inlined
 from .primitives import fma
 
 __all__ = ["sine_pi_polynomial", "cosine_pi_polynomial", "sine_pi_single", "many_fraction_single",
-           "parallelepiped_single", "exp_negative_single", "sphere_transform_single",
+           "product_of_three", "parallelepiped_single", "exp_negative_single", "sphere_transform_single",
            "SINE_PI_BOUND", "COSINE_PI_BOUND", "EXP_BOUND", "EXP_SMALLEST", "SPHERE_BOUND", "LARGEST_COUNT",
            "SMALLEST_FRACTION"]
 
@@ -138,6 +138,13 @@ def _not_too_small(f):
 
 
 @inlined
+def product_of_three(a, b, c):
+    """a b c, rounded once (nearly): the same for any order, so that symmetric pixels stay equal."""
+    p = a * b
+    return fma(p, c, fma(a, b, -p) * c)
+
+
+@inlined
 def parallelepiped_single(f, g, h, n):
     """Lattice factor of a parallelepiped, up to sign: three gratings over one division.
 
@@ -152,9 +159,10 @@ def parallelepiped_single(f, g, h, n):
         Numbers of cells.
     """
     f, g, h = _not_too_small(f), _not_too_small(g), _not_too_small(h)
-    many = (sine_pi_polynomial(many_fraction_single(f, n[0])) * sine_pi_polynomial(many_fraction_single(g, n[1]))
-            * sine_pi_polynomial(many_fraction_single(h, n[2])))
-    return many / (sine_pi_polynomial(f) * sine_pi_polynomial(g) * sine_pi_polynomial(h))
+    many = product_of_three(sine_pi_polynomial(many_fraction_single(f, n[0])),
+                            sine_pi_polynomial(many_fraction_single(g, n[1])),
+                            sine_pi_polynomial(many_fraction_single(h, n[2])))
+    return many / product_of_three(sine_pi_polynomial(f), sine_pi_polynomial(g), sine_pi_polynomial(h))
 
 
 @inlined

@@ -80,9 +80,13 @@ def emulated_parallelepiped(f, g, h, n):
         k = (F(count) * x + single.ROUNDER) - single.ROUNDER
         return emulated_sine(fused(np.full_like(x, count), x, -k))
 
+    def product(a, b, c):
+        p = a * b
+        return fused(p, c, fused(a, b, -p) * c)
+
     f, g, h = limited(f), limited(g), limited(h)
-    return (many(f, n[0]) * many(g, n[1]) * many(h, n[2])
-            / (emulated_sine(f) * emulated_sine(g) * emulated_sine(h)))
+    return (product(many(f, n[0]), many(g, n[1]), many(h, n[2]))
+            / product(emulated_sine(f), emulated_sine(g), emulated_sine(h)))
 
 
 def _squared_distance(f, g, h, n, stars):
