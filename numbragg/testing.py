@@ -1,0 +1,324 @@
+"""An oracle for other people's tests: reference images with the C program's bits, and assertions.
+
+    from numbragg.testing import assert_matches, reference_image
+
+    def test_my_port():
+        wanted = reference_image("-lambda 6.2 -cell 100 100 100 90 90 90 -N 5 -default_F 100 -distance 100")
+        assert_matches(my_port(...), wanted, min_correlation=0.9995)
+
+Images may be arrays of NumPy, PyTorch, CuPy or Numba, or whatever has `__dlpack__` or `__array__`.
+docs/oracle.md has a worked example.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+from pathlib import Path
+import shlex
+import tempfile
+
+import numpy as np
+
+__all__ = ["as_numpy", "assert_matches", "assert_same_bits", "clear_cache", "prepare_scene", "reference_image"]
+
+
+# -- images of other libraries
+
+
+def as_numpy(image):
+    """A NumPy array of an image, on whatever device and of whatever library it is.
+
+    Parameters
+    ----------
+    image : array
+        Of NumPy, PyTorch (gradients are left behind), CuPy or Numba, or any object with `__dlpack__` or
+        `__array__`.
+
+    Returns
+    -------
+    (slow, fast) array
+        Of the same type; no copy where none is needed.
+
+    Raises
+    ------
+    ValueError
+        It is no array, or has other than two dimensions.
+    """
+    if hasattr(image, "detach") and hasattr(image, "cpu"):
+        image = image.detach().cpu()
+    if isinstance(image, np.ndarray):
+        array = image
+    elif hasattr(image, "__cuda_array_interface__") and hasattr(image, "get"):
+        array = image.get()
+    elif hasattr(image, "__cuda_array_interface__") and hasattr(image, "copy_to_host"):
+        array = image.copy_to_host()
+    elif hasattr(image, "__dlpack__"):
+        array = np.from_dlpack(image)
+    elif hasattr(image, "__array__"):
+        array = np.asarray(image)
+    else:
+        raise ValueError(f"image: {type(image).__name__} is no array (nothing that DLPack or __array__ reads)")
+    if array.ndim != 2:
+        raise ValueError(f"image: of shape {tuple(array.shape)} must have two dimensions, slow and fast")
+    return array
+
+
+# -- reference images
+
+
+def _of_command_line(words, revision, folder):
+    from . import options
+    from .command_inputs import read_inputs
+    from .scene import prepare
+
+    words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
+    with contextlib.chdir(folder or "."):
+        line = options.parse([*words, *(["--revision", revision] if revision else [])])
+        options.check(line)
+        if line.precision != "exact":
+            raise ValueError(f"--precision {line.precision}: a reference image is exact")
+        if line.parameters.misset == "random" and line.parameters.misset_seed is None:
+            raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
+        return prepare(line.parameters, read_inputs(line))
+
+
+def prepare_scene(*scene, revision=None, folder=None, **settings):
+    """What `reference_image` renders, derived but not rendered.
+
+    Parameters
+    ----------
+    *scene, revision, folder, **settings
+        As for `reference_image`.
+
+    Returns
+    -------
+    scene.Prepared
+    """
+    if len(scene) == 1:
+        if settings:
+            raise ValueError(f"scene: {', '.join(settings)} cannot be added to a command line, which says it itself")
+        return _of_command_line(scene[0], revision, folder)
+    from .simulation import Simulator
+
+    if len(scene) != 4:
+        raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
+    if folder is not None:
+        raise ValueError("folder: goes with a command line")
+    crystal, beam, detector, factors = scene
+    return Simulator(detector, beam, factors, revision=revision or "fixed", **settings).prepare(crystal)
+
+
+def _digest(value, into):
+    """Feed everything of a scene into a hash, each value with its type and size."""
+    if isinstance(value, np.ndarray):
+        into.update(f"array {value.dtype.str} {value.shape} ".encode())
+        into.update(np.ascontiguousarray(value))
+    elif isinstance(value, tuple):
+        into.update(f"tuple {len(value)} ".encode())
+        for item in value:
+            _digest(item, into)
+    else:
+        into.update(f"{type(value).__name__} {value!r} ".encode())
+
+
+def _key(prepared):
+    """Name of an image: a hash of all that determines it."""
+    from .kernels.compilation import source_hash
+
+    digest = hashlib.sha256(source_hash().encode())
+    _digest((prepared.scene, prepared.window, prepared.mask, prepared.shape, prepared.interpolating), digest)
+    return digest.hexdigest()
+
+
+def _cache_folder():
+    from .kernels.compilation import cache_folder
+
+    return Path(cache_folder()).parent / "reference"
+
+
+def _kept(path):
+    """An image from the cache; None if there is none, or if it is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    return np.load(io.BytesIO(content[32:]), allow_pickle=False)
+
+
+def _keep(image, path):
+    """Put an image into the cache, whole or not at all; a folder that cannot be written is no error."""
+    buffer = io.BytesIO()
+    np.save(buffer, image)
+    content = buffer.getvalue()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix="new-", delete=False) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        os.replace(file.name, path)
+    except OSError:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            os.unlink(file.name)
+
+
+def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
+    """The image that the C program makes of a scene, bit for bit.
+
+    Parameters
+    ----------
+    *scene
+        The C program's command line, as one string or as a list of words (what it says of output files and
+        of noise is passed over); or crystal, beam, detector and structure factors as `numbragg.simulate` has them.
+    revision : {"fixed", "main"}, optional
+        Which revision of the C program; "fixed" if the command line does not say.
+    folder : path, optional
+        Where the input files of a command line are.  (The working directory changes for the moment of reading.)
+    cache : bool
+        Keep the image on disk, in the folder `reference` beside the compiled kernels (NUMBRAGG_CACHE_DIR), under a
+        hash of everything that determines it, and use it next time.  Damaged files are noticed and made anew.
+    **settings
+        Further arguments of `numbragg.Simulator`: sampling, roi, threads.
+
+    Returns
+    -------
+    (slow, fast) float32 array
+        A new one each time.
+
+    Raises
+    ------
+    ValueError
+        As for `numbragg.simulate` or the command line; a precision other than exact; a random orientation
+        without a seed.
+
+    Examples
+    --------
+    >>> from numbragg.testing import reference_image
+    >>> reference_image("-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -detpixels 32").shape
+    (32, 32)
+    """
+    if settings.get("precision", "exact") != "exact" or settings.get("summation") not in (None, "sequential"):
+        raise ValueError("precision: a reference image is exact")
+    from .evaluation import Evaluation
+    from .simulation import render_prepared
+
+    prepared = prepare_scene(*scene, revision=revision, folder=folder, **settings)
+    path = _cache_folder() / f"{_key(prepared)}.npy"
+    image = _kept(path) if cache else None
+    if image is None:
+        image, _ = render_prepared(prepared, Evaluation(threads=settings.get("threads")))
+        if cache:
+            _keep(image, path)
+    return image
+
+
+def clear_cache():
+    """Remove all kept reference images; returns how many there were."""
+    paths = list(_cache_folder().glob("*"))
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return sum(path.suffix == ".npy" for path in paths)
+
+
+# -- assertions
+
+
+def _both(image, reference):
+    image, reference = as_numpy(image), as_numpy(reference)
+    if image.shape != reference.shape:
+        raise AssertionError(f"image of {image.shape[0]} x {image.shape[1]} pixels, reference of "
+                             f"{reference.shape[0]} x {reference.shape[1]} (slow x fast)")
+    return image, reference
+
+
+def _about(pixel, what):
+    return (f"{what} at fast {pixel.fast}, slow {pixel.slow}: {pixel.a!r} ({pixel.bits()[0]}), "
+            f"reference {pixel.b!r} ({pixel.bits()[1]})")
+
+
+def _differences(found):
+    """Lines that say where two images differ, and by how much."""
+    lines = [f"{found.differing} of {found.pixels} pixels have other bits"]
+    if found.first is not None:
+        lines.append(_about(found.first, "first"))
+    if found.largest is not None:
+        lines.append(_about(found.largest, f"worst, {found.largest_ulp} ulp of {found.ulp_type},"))
+    if found.unmatched:
+        lines.append(f"{found.unmatched} pixels are NaN or infinite in one image only")
+    correlation = "undefined" if found.correlation is None else f"{found.correlation:.12g}"
+    lines.append(f"correlation {correlation}, peaks matched {found.peaks.matched} of {max(found.peaks.found)} "
+                 f"within {found.peaks.within:g} pixel")
+    return lines
+
+
+def assert_same_bits(image, reference):
+    """Assert that two images are equal to the last bit.
+
+    Parameters
+    ----------
+    image, reference : (slow, fast) array
+        See `as_numpy`.  Both must be of one type: a float64 image never has the bits of a float32 one.
+
+    Raises
+    ------
+    AssertionError
+        Saying how many pixels differ, which is the first, which the worst, and by how many ulp.
+    """
+    from .compare import compare_images
+
+    image, reference = _both(image, reference)
+    if image.dtype != reference.dtype:
+        raise AssertionError(f"image of {image.dtype}, reference of {reference.dtype}: no common bits; "
+                             "convert one, or use assert_matches")
+    found = compare_images(image, reference)
+    if not found.identical:
+        raise AssertionError("\n  ".join(_differences(found)))
+
+
+def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peaks=50, within=0.5, at_least=0.95,
+                   max_distinct_ratio=None, roi=None):
+    """Assert that an image is as near to a reference as is asked.
+
+    Parameters
+    ----------
+    image, reference : (slow, fast) array
+        See `as_numpy`.
+    min_correlation : float, optional
+        Lower limit of Pearson's correlation.
+    max_ulp : int, optional
+        Upper limit of the distance of two pixels in units in the last place (of the coarser type).
+    peaks, within, at_least : int, float, float
+        So many of the strongest peaks (pixels equal to the largest of 3 x 3, exactly), matched one to one within
+        so many pixels, and the part of them that must match; at_least=None: not asked for.
+    max_distinct_ratio : float, optional
+        Upper limit of the number of distinct float32 values over the reference's: whether plateaus are kept.
+    roi : four int, optional
+        Region to look at: first and last pixel along the fast, then along the slow axis, inclusive.
+
+    Raises
+    ------
+    AssertionError
+        Naming every limit that does not hold, the value found, and where the images differ most.
+    ValueError
+        Nothing is asked for.
+    """
+    from .compare import compare_images
+    from .plateaus import plateaus
+
+    if min_correlation is None and max_ulp is None and at_least is None and max_distinct_ratio is None:
+        raise ValueError("assert_matches: nothing is asked for; assert_same_bits asks for equal bits")
+    image, reference = _both(image, reference)
+    found = compare_images(image, reference, peaks=peaks, within=within, roi=roi)
+    failed = []
+    limits = {"min_correlation": min_correlation, "max_ulp": max_ulp, "at_least": at_least}
+    if any(limit is not None for limit in limits.values()):
+        failed = [f"{check.what}: {check.value!r}, limit {check.limit!r}" for check in found.checks(**limits)
+                  if not check.passed]
+    if max_distinct_ratio is not None:
+        ours, theirs = (plateaus(a.astype(np.float32), roi).distinct for a in (image, reference))
+        if ours > max_distinct_ratio * theirs:
+            failed.append(f"distinct float32 values: {ours}, the reference has {theirs}; "
+                          f"ratio {ours / theirs:.3g}, limit {max_distinct_ratio!r}")
+    if failed:
+        raise AssertionError("\n  ".join([*failed, *_differences(found)]))
