@@ -259,7 +259,7 @@ def _make_total(precision, summation):
 
 
 @functools.cache
-def lane_kernel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
+def lane_kernel(shape, cubic, about, precision, summation):
     """Make the kernel for one crystal shape, with interpolated structure factors or nearest ones.
 
     Parameters

@@ -14,6 +14,7 @@ import naive
 import naive_arguments
 import numbragg as nb
 from numbragg.cli import main
+from numbragg.evaluation import Evaluation
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.layout import initial_state
 from numbragg.kernels.pixel import RECORD_FIELDS
@@ -105,7 +106,7 @@ def order_dependent(kind):
 def test_state_of_the_pixels_before(kind):
     """Q1, Q3, Q20: each pixel starts from the state that one thread brings to it, and ends in the image."""
     ready = order_dependent(kind)
-    image = render_prepared(ready, 2)[0]
+    image = render_prepared(ready, Evaluation(threads=2))[0]
     states = set()
     for fast, slow, state in carried(ready):
         found = state_before(ready.scene, ready.window, ready.mask, ready.interpolating, fast, slow, 1)
@@ -127,7 +128,7 @@ def test_state_is_shown():
     states = [trace_prepared(ready, fast, slow) for fast, slow, _ in carried(ready)]
     trips = [t for t in states if t.before["interpolating"] and not t.final["interpolating"]]
     assert len(trips) == 1
-    outcome = render_prepared(ready, 1)[1]
+    outcome = render_prepared(ready, Evaluation(threads=1))[1]
     assert outcome.first_out_of_range == (trips[0].fast, trips[0].slow)
 
 
