@@ -122,6 +122,17 @@ def strict_table(records):
                    "strict / lanes"], rows)
 
 
+def precision_table(records):
+    """The other precisions beside the exact one."""
+    names = ("compensated", "single", "single_kahan")
+    rows = [[group[-1]["scene"], _number(_pooled(group, "ns_per_step", "lanes")),
+             *(_number(_pooled(group, "ns_per_step", name)) for name in names),
+             *(_times(_pooled(group, "ratios", f"lanes_over_{name}")) for name in names)]
+            for group in gathered(records, "speed", "scene")]
+    return _table(["scene", "exact [ns/step]", "compensated", "single", "single, Kahan", "exact / compensated",
+                   "exact / single", "exact / single, Kahan"], rows)
+
+
 def port_table(records):
     """The PyTorch port, where it was there."""
     rows = []
@@ -140,8 +151,8 @@ def port_table(records):
 
 
 def speed_tables(records):
-    """All three tables of `speed.py`."""
-    return "\n\n".join([lane_table(records), strict_table(records), port_table(records)])
+    """All tables of `speed.py`."""
+    return "\n\n".join(make(records) for make in (lane_table, strict_table, precision_table, port_table))
 
 
 def start_table(records):
@@ -183,7 +194,7 @@ def compile_table(records):
     return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
 
 
-TABLES = {"lanes": lane_table, "strict": strict_table, "port": port_table, "start": start_table,
+TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table, "start": start_table,
           "compile": compile_table, "machine": _machines}
 
 

@@ -5,9 +5,10 @@
     python benchmarks/speed.py --table               end with the table of docs/benchmarks.md
 
 Each scene is checked before it is timed: the lanes' image against the strict evaluator in a band of
-rows and, where there is a C program, against its file, byte for byte.  Then all are timed in turn,
---pairs times, so that each ratio belongs to one pair of neighbours in time.  One JSON line per
-scene.  Exit status 1 if an image is wrong or fewer than 99 % of the pixels went through the lanes.
+rows and, where there is a C program, against its file, byte for byte; those of the other precisions
+against the exact one.  Then all are timed in turn, --pairs times, so that
+each ratio belongs to one pair of neighbours in time.  One JSON line per scene.  Exit status 1 if an
+image is wrong or fewer than 99 % of the pixels went through the lanes.
 """
 
 import argparse
@@ -31,6 +32,14 @@ BAND_STEPS = 6_000_000
 
 #: Seconds that one measurement of the lanes takes at least, by repetition.
 LEAST_SECONDS = 0.6
+
+#: The other precisions, and how the driver is asked for them.
+OTHERS = {"compensated": {"precision": "compensated", "summation": "kahan"},
+          "single": {"precision": "single", "summation": "sequential"},
+          "single_kahan": {"precision": "single", "summation": "kahan"}}
+
+#: Least correlation of their images with the exact one.
+LEAST_CORRELATION = 0.9999
 
 
 class CProgram:
@@ -61,14 +70,15 @@ class Ours:
         self.band = (0, fast - 1, first, first + rows - 1)
         self.band_pixels = fast * rows
 
-    def render(self, window=None, threads=1, lanes=True, image=None):
+    def render(self, window=None, threads=1, lanes=True, image=None, precision="exact", summation="sequential"):
         """Render once; the driver's account."""
-        from numbragg.kernels import driver_cpu
+        from numbragg.kernels import driver_cpu, layout
 
         p = self.prepared
         return driver_cpu.render(p.scene, p.window if window is None else window, p.mask,
                                  self.image if image is None else image, interpolating=p.interpolating,
-                                 threads=threads, lanes=lanes)
+                                 threads=threads, lanes=lanes, precision=layout.PRECISIONS[precision],
+                                 summation=layout.SUMMATIONS[summation])
 
     def timed(self, repeats=1, **how):
         """Time of a rendering: `Spent`."""
@@ -110,17 +120,29 @@ def check(ours, c):
     return differ, outcome
 
 
+def correlations(ours):
+    """How the images of the other precisions correlate with the exact one."""
+    found = {}
+    for name, how in OTHERS.items():
+        image = np.zeros_like(ours.image)
+        ours.render(threads=ours.threads, image=image, **how)
+        found[name] = float(np.corrcoef(image.ravel(), ours.image.ravel())[0, 1])
+    return found
+
+
 def take_times(ours, c, pairs):
     """Measure all in turn, `pairs` times: lists of `Spent` by name.
 
     `lanes` and `c` are the whole image, `strict` and `c_band` the band of rows, one thread each;
     `lanes_all`, `strict_all` use all threads, with `lanes_one`, `strict_one` as their neighbours.
+    The names of OTHERS are the whole image in the other precisions, one thread.
     The C program's times are less those of a run of the same scene that computes one pixel.
     """
     once = ours.timed().wall
     repeats = max(1, int(np.ceil(LEAST_SECONDS / max(once, 1e-6))))
     band = {"window": ours.band, "lanes": False}
     strict_repeats = max(1, int(np.ceil(LEAST_SECONDS / max(ours.timed(**band).wall, 1e-6))))
+    spare = np.zeros_like(ours.image)
     times = {}
 
     def take(name, value):
@@ -133,6 +155,9 @@ def take_times(ours, c, pairs):
             take("c", whole - one_pixel)
             take("c_band", band_only - one_pixel)
         take("strict", ours.timed(strict_repeats, **band))
+        for name, how in OTHERS.items():
+            take(name, ours.timed(repeats, image=spare, **how))
+        take("lanes_again", ours.timed(repeats))
         if ours.threads > 1:
             for name, count, how in (("lanes", repeats, {}), ("strict", strict_repeats, band)):
                 take(f"{name}_one", ours.timed(count, **how))
@@ -148,6 +173,8 @@ def ratios(times):
         found["c_over_lanes_wall"] = pair_ratios(times["c"], times["lanes"], "wall")
         found["c_over_strict"] = pair_ratios(times["c_band"], times["strict"])
         found["c_over_strict_wall"] = pair_ratios(times["c_band"], times["strict"], "wall")
+    for name in OTHERS:
+        found[f"lanes_over_{name}"] = pair_ratios(times["lanes_again"], times[name])
     for name in ("lanes", "strict"):
         if f"{name}_all" in times:
             found[f"{name}_threads"] = pair_ratios(times[f"{name}_one"], times[f"{name}_all"], "wall")
@@ -158,7 +185,7 @@ def per_step(times, ours):
     """CPU nanoseconds per step of one thread, a list over the pairs by name."""
     steps = ours.prepared.steps
     whole, band = ours.image.size * steps, ours.band_pixels * steps
-    sizes = {"lanes": whole, "c": whole, "strict": band, "c_band": band}
+    sizes = {"lanes": whole, "c": whole, "strict": band, "c_band": band} | dict.fromkeys(OTHERS, whole)
     return {name: [value.cpu / size * 1e9 for value in times[name]] for name, size in sizes.items() if name in times}
 
 
@@ -195,6 +222,9 @@ def measure(name, pairs, threads, pixels=None):
                   "strict_reasons": dict(outcome.reasons), "c": None if path is None else c_facts(path)}
         if any(differ.values()) or record["lane_fraction"] < LEAST_LANES:
             return record
+        record["correlation"] = correlations(ours)
+        if complaint(record):
+            return record
         times = take_times(ours, c, pairs)
         record["ns_per_step"] = per_step(times, ours)
         record["ratios"] = ratios(times)
@@ -209,6 +239,9 @@ def complaint(record):
     if record["lane_fraction"] < LEAST_LANES:
         return (f"scene {record['scene']}: {record['lane_fraction']:.2%} of the pixels in the lanes, "
                 f"not {LEAST_LANES:.0%}; not timed: {record['strict_reasons']}")
+    for name, value in record.get("correlation", {}).items():
+        if not value >= LEAST_CORRELATION:
+            return f"scene {record['scene']}: correlation of {name} with exact is {value:.6f}; not timed"
     return None
 
 

@@ -43,6 +43,8 @@ def test_speed(tmp_path):
     assert record["scene"] == "A" and record["pixels"] == 1024 and record["steps_per_pixel"] == 200
     assert record["differ"] == {"strict": 0} and record["lane_fraction"] >= 0.99 and record["c"] is None
     assert 0.0 <= record["zero_terms"] <= 0.5
+    assert all(record["correlation"][name] > 0.9999 and len(record["ratios"][f"lanes_over_{name}"]) == 2
+               for name in ("compensated", "single", "single_kahan"))
     assert len(record["ns_per_step"]["lanes"]) == len(record["ns_per_step"]["strict"]) == 2
     assert json.loads(output.read_text().splitlines()[0]) == record
     assert "| A | mosaic: 200 domains |" in text
@@ -104,6 +106,15 @@ def test_scene_outside_the_lanes_is_not_timed(monkeypatch, capsys):
     captured = capsys.readouterr()
     record = json.loads(captured.out.splitlines()[0])
     assert record["lane_fraction"] == 0.0 and "ratios" not in record and "not timed" in captured.err
+
+
+def test_imprecise_image_is_not_timed(monkeypatch, capsys):
+    import speed
+
+    monkeypatch.setattr(speed, "correlations", lambda ours: {"single": 0.99})
+    assert speed.main(["--scene", "F", "--pixels", "16", "--pairs", "1"]) == 1
+    captured = capsys.readouterr()
+    assert "ratios" not in json.loads(captured.out.splitlines()[0]) and "correlation of single" in captured.err
 
 
 def test_missing_program_is_named():
