@@ -22,8 +22,14 @@ from measuring import emit, python_program, run_program
 #: Options that lead to each kernel; `strict` stands for the strict evaluator.
 _SHAPES = {"square": "-N 5", "round": "-N 5 -round_xtal", "gauss": "-N 5 -gauss_xtal", "top-hat": "-N 5 -tophat_spots",
            "one cell": "-N 1", "square, large indices": "-N 1000"}
-VARIANTS = {"strict": "-N 5", **{f"{shape}, {how}": f"{options} {flag}" for shape, options in _SHAPES.items()
-                                 for how, flag in (("nearest", "-nointerpolate"), ("tricubic", "-interpolate"))}}
+_EXACT = {f"{shape}, {how}": f"{options} {flag}" for shape, options in _SHAPES.items()
+          for how, flag in (("nearest", "-nointerpolate"), ("tricubic", "-interpolate"))}
+_OTHERS = {f"{name}, {precision}": f"{options} {words}" for name, options in _EXACT.items()
+           # the shorter reduction of arguments is the exact precision's own
+           if not name.startswith("square, large")
+           for precision, words in (("compensated", "--precision compensated"), ("single", "--precision single"),
+                                    ("single, Kahan", "--precision single --summation kahan"))}
+VARIANTS = {"strict": "-N 5", **_EXACT, **_OTHERS}
 _COMMON = "-cell 50 60 70 80 85 95 -lambda 1 -distance 100 -pixel 0.1 -detpixels 8 -oversample 1"
 
 
@@ -32,12 +38,14 @@ def compile_one(name):
     from numba.core import event
 
     from numbragg import StructureFactors, options
+    from numbragg.evaluation import Evaluation
     from numbragg.kernels import driver_cpu
     from numbragg.scene import prepare
 
     line = options.parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
     factors = StructureFactors.from_array(np.ones((41, 41, 41)), (-20, -20, -20), 1.0)
     prepared = prepare(line.parameters, factors)
+    modes = Evaluation(line.precision, line.summation).modes
     image = np.zeros(prepared.shape, dtype=np.float32)
     compiled, started = {}, {}
 
@@ -56,7 +64,7 @@ def compile_one(name):
     def use():
         start = time.process_time()
         outcome = driver_cpu.render(prepared.scene, (0, 7, 0, 0), prepared.mask, image, threads=1,
-                                    interpolating=prepared.interpolating, lanes=name != "strict")
+                                    interpolating=prepared.interpolating, lanes=name != "strict", **modes)
         return time.process_time() - start, outcome
 
     watch = Watch()
