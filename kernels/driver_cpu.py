@@ -411,8 +411,11 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
 
     # -- what depends on the first pixels, in their order
     start = 0
+    if precision != EXACT:
+        # not the C program's bits but the same for every region: no pixel sees how the axis settles
+        state[AXIS] = settled_axis
     same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
-    if not same_rows or settled_axis > 0:
+    if not same_rows or state[AXIS] != settled_axis:
         start = evaluator.strict(_Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
         if interpolating and not state[INTERPOLATING]:
             outcome.first_out_of_range = _find_place(start - 1, place)

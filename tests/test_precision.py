@@ -235,6 +235,21 @@ def test_bits_depend_on_neither_threads_nor_region(precision, summation, shape, 
 
 @compiled_only
 @each_mode
+def test_first_pixel_of_a_region_is_no_other_where_the_polarisation_axis_settles_late(precision, summation):
+    """Normalising this axis once more changes its last bit, and the exact evaluation begins each region with it."""
+    how = dict(detector={"convention": "custom"}, precision=precision, summation=summation,
+               beam={"polarisation_fraction": 0.9, "polarisation_axis": (0, 1, 2)})
+    simulation, crystal = simulator(**how)
+    whole = simulation.run(crystal)
+    assert whole.prepared.scene.beam.next_axis[-1] > 0
+    assert not whole.outcome.reasons
+    for fast, slow in ((0, 0), (7, 9), (11, 3), (23, 19)):
+        simulation, _ = simulator(roi=(fast, fast, slow, slow), **how)
+        assert simulation.image(crystal)[slow, fast] == whole.image[slow, fast]
+
+
+@compiled_only
+@each_mode
 @each_shape
 def test_images_are_near_the_exact_one(precision, summation, shape):
     simulation, crystal = simulator({"shape": shape})
