@@ -228,7 +228,9 @@ def _cbf(path):
     with open(path, "rb") as file:
         content = file.read()
     size, start = _CBF_SIZE.search(content), content.find(_CBF_START)
-    if size and start >= 0 and start + len(_CBF_START) + int(size.group(1)) > len(content):
+    if start < 0:
+        raise format_error(path, "is not a readable CBF file (no pixels begin in it)")
+    if size and start + len(_CBF_START) + int(size.group(1)) > len(content):
         # the decoder does not see where the data end
         raise format_error(path, f"is incomplete: its header says {size.group(1).decode()} bytes of pixels")
     del content

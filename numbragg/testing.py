@@ -25,6 +25,9 @@ __all__ = ["as_numpy", "assert_matches", "assert_same_bits", "clear_cache", "pre
 
 # -- images of other libraries
 
+#: Memory that the host can read, by DLPack's numbers: its own, and pinned or managed for CUDA and ROCm.
+_HOST_DEVICES = (1, 3, 11, 13)
+
 
 def as_numpy(image):
     """A NumPy array of an image, on whatever device and of whatever library it is.
@@ -33,35 +36,54 @@ def as_numpy(image):
     ----------
     image : array
         Of NumPy, PyTorch (gradients are left behind), CuPy or Numba, or any object with `__dlpack__` or
-        `__array__`.
+        `__array__`.  What lies on another device is copied to the host.
 
     Returns
     -------
     (slow, fast) array
-        Of the same type; no copy where none is needed.
+        Of the same type, in native byte order; no copy where none is needed.  PyTorch's bfloat16, which
+        NumPy does not have, becomes float32.
 
     Raises
     ------
     ValueError
-        It is no array, or has other than two dimensions.
+        It is no array or cannot be read, has masked pixels (what stands for them is the caller's to say), or
+        has other than two dimensions.
     """
-    if hasattr(image, "detach") and hasattr(image, "cpu"):
-        image = image.detach().cpu()
-    if isinstance(image, np.ndarray):
-        array = image
-    elif hasattr(image, "__cuda_array_interface__") and hasattr(image, "get"):
-        array = image.get()
-    elif hasattr(image, "__cuda_array_interface__") and hasattr(image, "copy_to_host"):
-        array = image.copy_to_host()
-    elif hasattr(image, "__dlpack__"):
-        array = np.from_dlpack(image)
-    elif hasattr(image, "__array__"):
-        array = np.asarray(image)
-    else:
-        raise ValueError(f"image: {type(image).__name__} is no array (nothing that DLPack or __array__ reads)")
+    kind = f"{type(image).__module__.partition('.')[0]}.{type(image).__name__}".removeprefix("builtins.")
+    if isinstance(image, np.ma.MaskedArray):
+        raise ValueError("image: a masked array; fill it first")
+    try:
+        array = _on_host(image)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"image: {kind} cannot be read as an array ({reason})") from error
+    if array is None:
+        raise ValueError(f"image: {kind} is no array (nothing that DLPack or __array__ reads)")
     if array.ndim != 2:
         raise ValueError(f"image: of shape {tuple(array.shape)} must have two dimensions, slow and fast")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _on_host(image):
+    """An image of any library as an array of NumPy; None if there is no way."""
+    if isinstance(image, np.ndarray):
+        return image
+    if hasattr(image, "detach") and hasattr(image, "cpu"):
+        image = image.detach().cpu()
+        if hasattr(image, "resolve_neg"):
+            # a change of sign that is still to be made would be lost
+            image = image.resolve_neg()
+        if str(getattr(image, "dtype", "")) == "torch.bfloat16":
+            image = image.float()
+    if hasattr(image, "__cuda_array_interface__"):
+        for copy in ("get", "copy_to_host"):
+            if hasattr(image, copy):
+                return getattr(image, copy)()
+    if hasattr(image, "__dlpack__"):
+        on_host = image.__dlpack_device__()[0] in _HOST_DEVICES
+        return np.from_dlpack(image) if on_host else np.from_dlpack(image, device="cpu")
+    return np.asarray(image) if hasattr(image, "__array__") else None
 
 
 # -- reference images
@@ -247,8 +269,9 @@ def _differences(found):
     if found.unmatched:
         lines.append(f"{found.unmatched} pixels are NaN or infinite in one image only")
     correlation = "undefined" if found.correlation is None else f"{found.correlation:.12g}"
-    lines.append(f"correlation {correlation}, peaks matched {found.peaks.matched} of {max(found.peaks.found)} "
-                 f"within {found.peaks.within:g} pixel")
+    matched = (f"{found.peaks.matched} of {max(found.peaks.found)} within {found.peaks.within:g} pixel"
+               if max(found.peaks.found) else "none, for neither image has a peak")
+    lines.append(f"correlation {correlation}, peaks matched {matched}")
     return lines
 
 
@@ -313,8 +336,8 @@ def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peak
     failed = []
     limits = {"min_correlation": min_correlation, "max_ulp": max_ulp, "at_least": at_least}
     if any(limit is not None for limit in limits.values()):
-        failed = [f"{check.what}: {check.value!r}, limit {check.limit!r}" for check in found.checks(**limits)
-                  if not check.passed]
+        failed = [f"{check.what}: {'undefined' if check.value is None else repr(check.value)}, limit {check.limit!r}"
+                  for check in found.checks(**limits) if not check.passed]
     if max_distinct_ratio is not None:
         ours, theirs = (plateaus(a.astype(np.float32), roi).distinct for a in (image, reference))
         if ours > max_distinct_ratio * theirs:

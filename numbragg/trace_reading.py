@@ -16,6 +16,9 @@ FULL, DIGITS = "full", "digits"
 #: Sorts of files.
 OWN, LISTING, PLAIN = "a trace of numbragg", "nanoBragg's -printout", "names and numbers"
 
+#: Bytes that no text has, not even one with a terminal's colours.
+_NO_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a]")
+
 #: Significant digits that give a double back, whatever it is.
 ENOUGH = 17
 
@@ -356,8 +359,12 @@ def read_trace(path, pixel):
     OSError
         If it cannot be read.
     """
-    with open(path, encoding="utf-8", errors="replace") as file:
-        text = file.read()
+    with open(path, "rb") as file:
+        content = file.read()
+    if _NO_TEXT.search(content):
+        # an image, say: among its bytes there is always some name with a number behind it
+        raise format_error(path, "is not text")
+    text = "\n".join(content.decode("utf-8", errors="replace").splitlines())
     reference = Reference(str(path), "")
     data = None
     if text.lstrip().startswith("{"):

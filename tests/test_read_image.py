@@ -126,7 +126,7 @@ def test_library_errors_stay_off_the_terminal(folder, capfd):
     assert main(["compare", "a.h5::/none", "a.h5::/x"]) == 2
     assert "a.h5::/none: is not a readable HDF5 image" in error_line(capfd)
     assert main(["compare", "bad.cbf", "a.h5::/x"]) == 2
-    assert "bad.cbf: is not a readable CBF file" in error_line(capfd)
+    assert "bad.cbf: is not a readable CBF file (no pixels begin in it)" in error_line(capfd)
 
 
 @pytest.mark.parametrize("name", ["frame.cbf", "frame.h5"])

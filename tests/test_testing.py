@@ -202,8 +202,54 @@ def test_arrays_of_other_libraries(image, wrap):
     assert_matches(image, wrap(image))
 
 
+class FarAway(WithDlpack):
+    """An array on a device that copies to the host when it is asked to."""
+
+    def __init__(self, array, device):
+        super().__init__(array)
+        self.device, self.asked = device, []
+
+    def __dlpack_device__(self):
+        return self.device, 0
+
+    def __dlpack__(self, *, dl_device=None, copy=None, **how):
+        self.asked.append(dl_device)
+        if self.device == 2 and dl_device != (1, 0):
+            raise BufferError("this memory is the device's")
+        return self.array.__dlpack__(**how)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.1.0", reason="NumPy before 2.1 cannot ask for a copy")
+def test_dlpack_on_a_device(image):
+    far = FarAway(image, 2)
+    assert_same_bits(far, image)
+    assert far.asked == [(1, 0)]
+    pinned = FarAway(image, 3)  # memory of the host
+    assert_same_bits(pinned, image)
+    assert pinned.asked == [None]
+
+
+def test_byte_order_and_masks(image):
+    assert_same_bits(image.astype(">f4"), image)
+    assert as_numpy(image.astype(">f4")).dtype == np.float32
+    with pytest.raises(ValueError, match="a masked array; fill it first"):
+        as_numpy(np.ma.masked_less(image, 1.5))
+
+
 def test_torch_tensors(image):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    for tensor in (torch.from_numpy(image).T.clone().T, torch.nn.Parameter(torch.from_numpy(image)),
+                   # a view with the sign to be changed when it is read, which DLPack does not tell
+                   torch.complex(torch.from_numpy(image), torch.from_numpy(-image)).conj().imag):
+        assert_same_bits(tensor, image)
+    rounded = torch.from_numpy(image).bfloat16()
+    assert as_numpy(rounded).dtype == np.float32
+    assert_matches(rounded, image, min_correlation=0.999, at_least=None)
+    with pytest.raises(AssertionError, match="pixels have other bits"):
+        assert_same_bits(rounded, image)
+    for unreadable in (torch.from_numpy(image).to_sparse(), torch.empty(3, 4, device="meta")):
+        with pytest.raises(ValueError, match="torch.Tensor cannot be read as an array"):
+            as_numpy(unreadable)
     tensor = torch.from_numpy(image.copy()).requires_grad_()
     assert_same_bits(tensor * 1, image)
     with pytest.raises(AssertionError, match="1 of 2000 pixels"):
@@ -272,6 +318,17 @@ def test_region(image):
 def test_nothing_asked_for(image):
     with pytest.raises(ValueError, match="nothing is asked for"):
         assert_matches(image, image, at_least=None)
+
+
+def test_blank_images_have_no_peaks_to_match():
+    """Nothing was compared, so nothing passes; the message says why."""
+    blank = np.zeros((8, 9), np.float32)
+    assert_same_bits(blank, blank)
+    with pytest.raises(AssertionError) as caught:
+        assert_matches(blank, blank)
+    assert "fraction of peaks matched: undefined, limit 0.95" in str(caught.value)
+    assert "none, for neither image has a peak" in str(caught.value)
+    assert_matches(blank, blank, max_ulp=0, at_least=None)
 
 
 def test_nan_is_no_match(image):

@@ -53,6 +53,16 @@ def test_pixel_is_counted_in_float32(folder, traced):
     assert compare(traced, "a.txt").same
 
 
+@pytest.mark.parametrize("harm", [b"\0", b"\x01", b"\x1a"])
+def test_an_image_is_no_trace(folder, traced, harm):
+    """Among the bytes of an image there is sooner or later a name with a number, and it may even agree."""
+    (folder / "image.bin").write_bytes(b"\xc3\x28 z:0" + harm + b"omega = 0.00027\n")
+    with pytest.raises(FileFormatError, match="image.bin: is not text"):
+        compare(traced, "image.bin")
+    (folder / "log.txt").write_bytes(b"caf\xe9 \x1b[1m100 %\x1b[0m\r\nomega = 0.00027\r\n\tpolar = 1.0\r")
+    assert compare(traced, "log.txt").compared == 2
+
+
 def test_traces_of_other_lengths(folder, traced):
     short = nb.trace(*SCENE, 9, 5, sampling=TWO, steps=3)
     (folder / "whole").write_text(traced.to_text())

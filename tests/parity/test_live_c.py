@@ -47,8 +47,9 @@ MATRIX = {
     # crystals
     "plain": BASE, "cubic, unrotated": f"-cell 50 50 50 90 90 90 {SEEN} {F} -N 5",
     "unequal edges": f"{CELL} {SEEN} {F} -Na 3 -Nb 7 -Nc 12", "one cell": f"{CELL} {SEEN} {F} -N 1",
-    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40", "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003",
-    "many cells": f"{CELL} {SEEN} {F} -N 500", "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
+    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40", "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003 -roi 10 20 10 20",
+    # 750 sub-pixels along an edge, a number that the program finds itself
+    "many cells": f"{CELL} {SEEN} {F} -N 500 -roi 20 22 30 32", "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
     "top-hat": f"{BASE} -tophat_spots", "sphere, fudge": f"{BASE} -round_xtal -fudge 0.7",
     "Gaussian, fudge": f"{BASE} -gauss_xtal -fudge 0.01", "top-hat, fudge": f"{BASE} -tophat_spots -fudge 0.01",
     "matrix": f"-mat A.mat {SEEN} {F} -N 5", "matrix, misset": f"-mat A.mat -misset 1 2 3 {SEEN} {F} -N 5",
