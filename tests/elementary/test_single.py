@@ -3,6 +3,7 @@
 The sine is tried with every float32 there is (slow), and with a stride of them otherwise.
 """
 
+import functools
 import math
 
 import mpmath
@@ -24,17 +25,22 @@ MANY = 500 if INTERPRETED else 200_000
 _compile = numba.njit(nogil=True, error_model="numpy")
 
 
-def singles(function, x):
-    """A function of one float32 over an array of them."""
+@functools.cache
+def _loop(function):
     @_compile
     def apply(x, result):
         for i in range(x.size):
             result[i] = function(x[i])
 
+    return apply
+
+
+def singles(function, x):
+    """A function of one float32 over an array of them."""
     x = np.ascontiguousarray(x, dtype=F)
     result = np.empty(x.shape, dtype=F)
     with np.errstate(all="ignore"):
-        apply(x, result)
+        _loop(function)(x, result)
     return result
 
 
@@ -127,6 +133,52 @@ def test_sine_of_all_arguments():
     print(f"\nsine of all 2**32 arguments: largest error {worst:.4f} v, {wrong} special values wrong")
     assert wrong == 0
     assert 0.5 * single.SINE_PI_BOUND < worst <= single.SINE_PI_BOUND
+
+
+_SIGN = np.uint32(2**31)
+
+
+def differing_bits(start, stop, step, size=2**16):
+    """For how many arguments with bits from start to stop, and their negatives, the sine is not what is written down.
+
+    Up to one half that is numpy's evaluation of every operation; beyond, the value at the exactly reduced
+    argument.
+    """
+    count = 0
+    for first in range(start, stop, size * step):
+        x = np.arange(first, min(first + size * step, stop), step, dtype="u4").view(F)
+        found = singles(single.sine_pi_single, x)
+        with np.errstate(all="ignore"):
+            y = x.astype("f8")
+            r = y - np.floor(y)
+            reduced = np.minimum(r, 1.0 - r).astype(F)
+            wanted = np.empty_like(x)
+            near = x <= F(0.5)
+            wanted[near] = emulated_sine(x[near])
+            wanted[~near] = singles(single.sine_pi_polynomial, reduced[~near])
+        negative = (x.view("u4") | _SIGN).view(F)
+        for other in (wanted, singles(single.sine_pi_single, negative)):
+            count += np.count_nonzero((found.view("u4") != other.view("u4")) & ~(np.isnan(found) & np.isnan(other)))
+        odd = singles(single.sine_pi_polynomial, negative[near])
+        count += np.count_nonzero((odd.view("u4") != found[near].view("u4") ^ _SIGN) & (x[near] > 0))
+    return count
+
+
+def test_bits_of_the_sine_at_a_stride_of_all_arguments():
+    assert differing_bits(0, 2**31, 2**24 + 1 if INTERPRETED else 10007) == 0
+
+
+@pytest.mark.skipif(INTERPRETED, reason="then both sides see the change")
+def test_bits_of_the_sine_notice_the_last_bit_of_a_coefficient(monkeypatch):
+    a, b, c, d = single.SINE_PI
+    monkeypatch.setattr(single, "SINE_PI", (np.nextafter(a, F(0)), b, c, d))
+    assert differing_bits(0, 2**31, 10007) > 0
+
+
+@pytest.mark.slow
+def test_bits_of_the_sine_at_all_arguments():
+    """All 2**32 of them: some minutes."""
+    assert differing_bits(0, 2**31, 1) == 0
 
 
 def worst_error(found, exact, relative):
