@@ -92,12 +92,14 @@ def _on_host(image):
 def _of_command_line(words, revision, folder):
     from . import options
     from .command_inputs import read_inputs
+    from .evaluation import Evaluation
     from .scene import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
         line = options.parse([*words, *(["--revision", revision] if revision else [])])
         options.check(line)
+        Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
         if line.parameters.misset == "random" and line.parameters.misset_seed is None:
@@ -118,6 +120,8 @@ def prepare_scene(*scene, revision=None, folder=None, **settings):
     scene.Prepared
     """
     if len(scene) == 1:
+        if not isinstance(scene[0], (str, list, tuple)):
+            raise ValueError(f"scene: {type(scene[0]).__name__} must be a command line, as one string or as a list of words")
         if settings:
             raise ValueError(f"scene: {', '.join(settings)} cannot be added to a command line, which says it itself")
         return _of_command_line(scene[0], revision, folder)

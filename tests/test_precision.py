@@ -332,3 +332,5 @@ def test_command_line_refuses(words, said, tmp_path, monkeypatch, capfd):
 def test_trace_is_of_the_exact_evaluation(capfd):
     assert main(["trace", "3", "4", *SMALL, "--precision", "single"]) == 2
     assert "a trace shows the exact evaluation only" in error_line(capfd)
+    assert main(["trace", "3", "4", *SMALL, "--summation", "kahan"]) == 2
+    assert "'kahan' does not go with precision='exact'" in error_line(capfd)

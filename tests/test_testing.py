@@ -63,9 +63,11 @@ def test_revision_and_folder(tmp_path):
 @pytest.mark.parametrize("arguments, said", [
     (((WORDS,), {"roi": (0, 1, 0, 1)}), "roi cannot be added to a command line"),
     (((WORDS + " --precision single",), {}), "a reference image is exact"),
+    (((WORDS + " --summation kahan",), {}), "'kahan' does not go with precision='exact'"),
     ((OBJECTS, {"precision": "single"}), "a reference image is exact"),
     ((OBJECTS, {"folder": "."}), "folder: goes with a command line"),
     ((OBJECTS[:3], {}), "must be a command line, or a crystal"),
+    (((3,), {}), "scene: int must be a command line"), (((WORDS.encode(),), {}), "scene: bytes must be a command line"),
     (((WORDS + " -misset random",), {}), "needs -misset_seed"),
     (((WORDS + " -nosuch",), {}), "nosuch"),
 ])

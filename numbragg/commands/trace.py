@@ -6,6 +6,7 @@ import time
 
 from .. import options
 from ..command_inputs import read_inputs, take_misset_seed
+from ..evaluation import Evaluation
 
 __all__ = ["run"]
 
@@ -80,6 +81,8 @@ def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
     line = options.parse(words)
     options.check(line)
+    # what does not go together is refused as it is for an image
+    Evaluation(line.precision, line.summation, line.threads)
     if line.precision != "exact":
         raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
     factors = read_inputs(line)
