@@ -190,7 +190,8 @@ def _read_own_json(reference, data):
 
 # -- the C program's listing
 
-_C_HEAD = re.compile(r"^ *(\d+) +(\d+) : stol = (\S+) or \S+ *$", re.MULTILINE)
+# a warning about interpolation may stand in the same line
+_C_HEAD = re.compile(r"^(?:WARNING: .*! )? *(\d+) +(\d+) : stol = (\S+) or \S+ *$", re.MULTILINE)
 _C_LINES = (
     (1, r"at (\S+) (\S+) (\S+)", "step", _XYZ, ".6g", 1.0),
     (2, r"hkl= (\S+) (\S+) (\S+) +hkl0= .*", "step", ("h", "k", "l"), ".6f", 1.0),
@@ -234,6 +235,7 @@ def _read_listing(reference, text, pixel):
 
 # -- anything with names and numbers
 
+_C_BANNER = re.compile(r"nanoBragg\b.*simulator")
 _PREFIX = re.compile(r"\s*[A-Z]+_[A-Z]+:\s+")
 _PLACE = re.compile(r"(before|final|step ?\[?(\d+)\]?)\.(\w+)")
 _STEP = re.compile(r"\s*\[?step\s*\[?(\d+)\]?:?\s*", re.I)
@@ -284,6 +286,11 @@ def _enter(reference, name, values, step, unknown):
 
 
 def _read_plain(reference, lines):
+    if lines and _C_BANNER.match(lines[0]):
+        # its account of the scene has names such as x, of other things
+        lines = [line for line in lines if _PREFIX.match(line)]
+        if not lines:
+            raise format_error(reference.path, "is nanoBragg's output without a listing of pixels; run it with -printout")
     step = None
     unknown = []
     for line in lines:

@@ -83,6 +83,11 @@ def test_what_the_c_program_lists(folder, traced):
     found = compare(traced, "c.txt")
     assert found.same and not found.exact and found.compared == 27
     assert "nanoBragg's -printout" in found.to_text() and "to the digits printed" in found.to_text()
+    # where interpolation ends, a warning that has no end of line stands before the block
+    (folder / "warned.txt").write_text(LISTED.replace(
+        "   9    5 :", "WARNING: out of range for three point interpolation: h,k,l,h0,k0,l0: 4.3,6.2,-11.7,4,6,-12 \n"
+        "WARNING: further warnings will not be printed!    9    5 :"))
+    assert compare(traced, "warned.txt").compared == 27
     for old, new, name in (("0.497344", "0.497345", "step[15].h"),
                            ("2.13567820", "2.13567821", "step[15].c_y"),
                            ("0.9997890222", "0.9997890223", "final.polarisation_factor"),
@@ -106,6 +111,17 @@ def test_listing_of_both_revisions(revision, folder):
     assert compare(trace, f"{revision}.txt").same
     assert [d.name for d in compare(trace, f"{other}.txt").differences] == ["final.sum", "final.sum_per_step",
                                                                             "final.pixel"]
+
+
+def test_output_without_a_listing(folder, traced):
+    """What the C program says of the scene is not taken for the pixel; traces of instrumented copies are."""
+    said = "nanoBragg nanocrystal diffraction simulator\n  -0.1 -0.2 x 3\nx = 17\nF000=0\n"
+    (folder / "c.txt").write_text(said)
+    with pytest.raises(FileFormatError, match="c.txt: is nanoBragg's output without a listing of pixels"):
+        compare(traced, "c.txt")
+    (folder / "c.txt").write_text(said + f"TRACE_C: omega_pixel_sr {printed(traced.final['solid_angle'])}\n")
+    found = compare(traced, "c.txt")
+    assert found.same and found.compared == 1
 
 
 def test_listings_of_several_pixels(folder, traced):
