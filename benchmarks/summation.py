@@ -23,6 +23,7 @@ from measuring import emit
 
 F = np.float32
 PEAKS, WITHIN = 50, 0.5
+REPEATS = 5
 
 #: Words of the command line, edge of the square of pixels in the middle of the detector that is summed.
 _COMMON = "-lambda 6.2 -cell 100 100 100 90 90 90 -default_F 100 -N 5 -distance 100 -detpixels 1024 -pixel 0.1 "
@@ -188,11 +189,21 @@ ORDERS = {
 }
 
 
+def _torch_version():
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch.__version__.partition("+")[0]
+
+
 def _torch_orders():
     try:
         import torch
     except ImportError:
         return {}
+
+    torch.set_num_threads(1)
 
     def tensor(terms):
         made = torch.from_numpy(checked(terms, F))
@@ -243,10 +254,11 @@ def measure(count, edge=None):
         checked(given, F if kind is NARROW else kind)
         totals = order(given, counts)
         seconds = []
-        for _ in range(3):
-            start = time.perf_counter()
+        for _ in range(REPEATS):
+            # CPU time, so that other work on the machine counts for little; all orders run on one thread
+            start = time.process_time()
             order(given, counts)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         error = np.abs(totals.astype(np.float64) - exact) / exact * 2.0**24
         image = image_of(totals, factors, edge)
         peaks = find_peaks(image, PEAKS)
@@ -258,15 +270,16 @@ def measure(count, edge=None):
             "distinct": len(np.unique(image[middle - 10:middle + 10, middle - 10:middle + 10])),
             "matched": match.matched, "peaks": min(match.found),
             "ns_per_term": statistics.median(seconds) / terms.size * 1e9,
+            "ns_per_term_range": [min(seconds) / terms.size * 1e9, max(seconds) / terms.size * 1e9],
             "time_over_c_order": statistics.median(seconds) / wanted[1]}
     return {"benchmark": "summation", "terms": count, "axes": list(counts), "pixels": edge * edge,
-            "arguments": words.split(), "orders": found}
+            "arguments": words.split(), "repeats": REPEATS, "torch": _torch_version(), "orders": found}
 
 
 def table(records):
     """The table in Markdown: a row per order, a group of columns per number of terms."""
     records = sorted(records, key=lambda r: r["terms"])
-    lines = ["| order | " + " | ".join(f"{r['terms']} terms" for r in records) + " |",
+    lines = ["| order | " + " | ".join(f"{r['terms']} term{'s' * (r['terms'] > 1)}" for r in records) + " |",
              "|---|" + "---|" * len(records)]
     names = list(dict.fromkeys(name for r in records for name in r["orders"]))
     for name in names:
