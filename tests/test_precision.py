@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import mpmath
 import numba
@@ -120,6 +121,26 @@ def test_single_has_the_bits_of_its_definition(shape, scene, summation):
         wanted = emulated_pixel(found.prepared, shape, fast, slow, summation)
         assert found.image[slow, fast].view("i4") == wanted.view("i4"), (fast, slow, found.image[slow, fast], wanted)
     assert found.image.any() and len(np.unique(found.image)) > 1
+
+
+@compiled_only
+@pytest.mark.skipif("avx2" not in numba.core.codegen.get_host_cpu_features(), reason="looks for the vectors of AVX2")
+def test_lanes_are_eight_to_a_vector():
+    """The sines and the quotient of the kernel itself: packed float32 in vectors of 256 bits."""
+    from numbragg.kernels.compilation import jit
+    from numbragg.kernels.lanes import lane_kernel
+    from numbragg.kernels.layout import SEQUENTIAL, SINGLE, SQUARE
+
+    simulation, crystal = simulator(precision="single")
+    simulation.image(crystal)
+    kernel = lane_kernel(SQUARE, False, False, SINGLE, SEQUENTIAL)
+    anew = jit(kernel.py_func, variant="looked at")
+    anew._cache = numba.core.caching.NullCache()
+    anew.compile(kernel.signatures[0])
+    assembly, = anew.inspect_asm().values()
+    assert re.search(r"vdivps\s[^\n]*%[yz]mm", assembly)
+    # six sines of five fused operations each, and the reductions of three
+    assert len(re.findall(r"vfn?m(?:add|sub)\d+ps\s[^\n]*%[yz]mm", assembly)) >= 30
 
 
 # -- compensated: accuracy
