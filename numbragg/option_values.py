@@ -15,6 +15,9 @@ __all__ = ["CommandLineError", "Rule", "atof", "file_name", "quoted", "real", "w
 #: The integers of the C program have 32 bits; seeds are negated there, so the lowest one is out.
 INT_MAX = 2147483647
 
+#: Words longer than this are cut in messages.
+_LONGEST_SHOWN = 60
+
 _BLANK = r"[ \t\n\v\f\r]*"
 _HEXADECIMAL = r"0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?"
 _DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -49,7 +52,9 @@ class Rule:
 
 
 def quoted(word):
-    """The word as it is shown in a message: in quotes where it would be hard to read bare."""
+    """The word as it is shown in a message: in quotes where it would be hard to read bare, and not too long."""
+    if len(word) > _LONGEST_SHOWN:
+        word = word[:_LONGEST_SHOWN] + "..."
     return word if word and word.isprintable() and " " not in word else repr(word)
 
 

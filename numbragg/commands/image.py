@@ -1,9 +1,10 @@
 """nanoBragg's own command line: read, simulate, write the C program's files and ours."""
 
+import os
 import sys
 import time
 
-from .. import options
+from .. import memory, options
 from ..command_inputs import read_inputs, take_misset_seed
 from ..evaluation import Evaluation
 
@@ -43,7 +44,7 @@ def run(argv):
     clock.lap("read")
 
     from ..io.output import OutputSet
-    from ..scene import prepare
+    from ..scene import image_bytes, prepare
 
     now = int(time.time())
     if line.seed is None:
@@ -51,6 +52,9 @@ def run(argv):
         line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
     take_misset_seed(line, now)
     prepared = prepare(line.parameters, factors)
+    # float image, integer or noise image, grey image
+    slow, fast = prepared.shape
+    memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
         clock.lap("prepare")
@@ -58,13 +62,22 @@ def run(argv):
         clock.lap("render")
         facts = _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv)
         outputs.commit()
-    if line.printout:
-        _print_pixels(line, prepared)
-    if not line.quiet:
-        from ..report import report_lines
+    try:
+        if line.printout:
+            _print_pixels(line, prepared)
+        if not line.quiet:
+            from ..report import report_lines
 
-        print("\n".join(report_lines(facts, line.notices)))
-        print("  wrote " + ", ".join(facts["files"]))
+            print("\n".join(report_lines(facts, line.notices)))
+            print("  wrote " + ", ".join(facts["files"]))
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # the files are what was asked for
+        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
+              file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
