@@ -37,7 +37,8 @@ def _determinant(a, b, c):
 def _rotation(field, value):
     rows = _matrix(field, value)
     if _determinant(*rows) < 0.0:
-        raise ValueError(f"{field}: {rows!r} is not a rotation but changes the hand: its determinant must be 1")
+        raise ValueError(f"{field}: {rows!r} is not a rotation, for it changes the hand: these rows have the "
+                         "determinant -1 and not 1")
     for i in range(3):
         for j in range(3):
             product = sum(x * y for x, y in zip(rows[i], rows[j]))
