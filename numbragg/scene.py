@@ -5,6 +5,7 @@ facts that headers and reports show.
 """
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -125,6 +126,22 @@ def _check_steps(sources, domains, phi_steps, oversample):
     return steps
 
 
+def _check_finite(geometry, wavelengths, crystal):
+    """Refuse indices that are not numbers: with them the C program interpolates out of bounds."""
+    places = (*geometry.origin, *geometry.fast_axis, *geometry.slow_axis, *geometry.normal)
+    what = None
+    if not all(map(math.isfinite, places)):
+        what = "detector: its place is"
+    elif geometry.curved and (geometry.distance == 0.0 or not math.isfinite(geometry.distance)):
+        what = f"curved detector: with a distance of {geometry.distance * 1000.0:g} mm along the beam, positions are"
+    elif not all(wavelength != 0.0 and math.isfinite(2.0 / wavelength) for wavelength in wavelengths.tolist()):
+        what = "sources: the inverse of a wavelength is"
+    elif not (np.isfinite(crystal.phi_cells).all() and np.isfinite(crystal.mosaic).all()):
+        what = "crystal: its orientation is"
+    if what is not None:
+        raise ValueError(f"{what} not finite, so structure factors cannot be interpolated")
+
+
 def _check_memory(p, counts, placement):
     """Refuse an image or a list of steps that does not fit in memory, before it is made."""
     window = window_of(p.roi, placement.fpixels, placement.spixels)
@@ -215,8 +232,8 @@ def prepare(p, structure_factors):
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
         skip_zero=p.water_size == 0.0)
     crystal = _crystal(p, counts, orientation, placement, n_cells, matrices)
-    if interpolating and not np.isfinite(crystal.phi_cells).all():
-        raise ValueError("crystal: its orientation is not finite, so structure factors cannot be interpolated")
+    if interpolating:
+        _check_finite(geometry, wavelengths, crystal)
     return Prepared(
         scene=layout.Scene(geometry, beam, crystal, lookup, sums), parameters=p, placement=placement,
         orientation=orientation, counts=counts, n_cells=n_cells,

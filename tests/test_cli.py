@@ -231,6 +231,9 @@ def test_statistics(folder):
     assert main(words) == 0
     stats = json.loads((folder / "stats.json").read_text())
     assert_schema(stats, SCHEMA)
+    assert stats["image"]["noise_seed"] == 1 and stats["image"]["adc_offset"] == 40.0
+    assert stats["crystal"]["mosaic_seed"] == 12345678 and stats["crystal"]["random_misset_seed"] is None
+    assert stats["sampling"]["per_step"] == []
     assert stats["arguments"] == words and stats["threads"] == 2 and stats["revision"] == "fixed"
     fast, slow = stats["detector"]["pixels_fast_slow"]
     image = read_float_image(folder, (slow, fast)).astype(np.float64)

@@ -283,7 +283,8 @@ def smv(keys):
     ("PIXEL_SIZE=0", "must be greater than zero"), ("PIXEL_SIZE=-0.1", "must be greater than zero"),
     ("PIXEL_SIZE=inf", "must be greater than zero and finite"), ("WAVELENGTH=0", "must be greater than zero"),
     ("WAVELENGTH=-1", "must be greater than zero"), ("CLOSE_DISTANCE=word", "must not be zero"),
-    ("DISTANCE=0", "must not be zero"), ("PHI=inf", "not a finite number"), ("BEAM_CENTER_X=-inf", "not a finite number"),
+    ("DISTANCE=0", "must not be zero"), ("PHI=inf", "not a finite number"),
+    ("BEAM_CENTER_X=-inf", "not a finite number"),
 ])
 def test_bad_value_of_a_header_names_file_and_key(option, header, said, folder, capfd):
     (folder / "m.img").write_bytes(smv(header))
@@ -296,7 +297,8 @@ def test_bad_value_of_a_header_names_file_and_key(option, header, said, folder, 
 
 def test_option_repairs_a_header(folder, capfd):
     (folder / "m.img").write_bytes(smv("WAVELENGTH=0;\nPIXEL_SIZE=0;\nDISTANCE=0"))
-    assert main("-cell 80 -default_F 1 -seed 1 -img m.img -lambda 1 -pixel 0.1 -distance 100 -detpixels 8 --quiet".split()) == 0
+    words = "-cell 80 -default_F 1 -seed 1 -img m.img -lambda 1 -pixel 0.1 -distance 100 -detpixels 8 --quiet"
+    assert main(words.split()) == 0
     assert capfd.readouterr().err == ""
 
 
@@ -335,3 +337,27 @@ def test_quiet_says_nothing_of_a_dump(folder, capfd):
     assert main([*SMALL, "-hkl", "f.hkl", "--quiet"]) == 0
     assert main([*SMALL, "--quiet"]) == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_mosaic_spread_beyond_float32(folder, capfd):
+    assert main([*SMALL, "-mosaic", "1e300", "-mosaic_dom", "2"]) == 2
+    assert "mosaic spread" in error_line(capfd)
+    assert content(folder) == {}
+
+
+@pytest.mark.parametrize("words, said", [
+    ("-curved_det -detector_rotz 90 -detector_roty 90 -polar_vector 0.5 0 1 -pivot sample -ORGX 0.5 -detpixels 5 "
+     "-pixel 5", "curved detector"),
+    ("-sourcefile s.txt", "wavelength"),
+])
+def test_indices_that_are_not_numbers_are_not_interpolated(words, said, folder, capfd):
+    """The C program crashes, or reads memory that it does not own; without interpolation it writes NaN."""
+    (folder / "f.hkl").write_text("".join(f"{h} {k} 0 1\n" for h in range(-9, 10) for k in range(-9, 10)))
+    (folder / "s.txt").write_text("-1 0 0 1")  # without its newline: the wavelength is 0
+    before = content(folder)
+    words = [*SMALL, "-hkl", "f.hkl", "-interpolate", *words.split()]
+    assert main(words) == 2
+    line = error_line(capfd)
+    assert said in line and "cannot be interpolated" in line
+    assert content(folder) == before
+    assert main([*words, "-nointerpolate", "-nonoise"]) == 0

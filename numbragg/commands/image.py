@@ -156,6 +156,8 @@ def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, arg
     facts = report.account(prepared, outcome, products, clock.seconds, argv)
     facts["precision"], facts["summation"] = evaluation.precision, evaluation.summation
     facts["notices"] = list(line.notices)
+    facts["image"]["adc_offset"] = line.adc_offset
+    facts["image"]["noise_seed"] = line.seed if names.calculate_noise else None
     written += _write_ours(outputs, names, image, facts)
     facts["files"] = written
     clock.lap("write")
