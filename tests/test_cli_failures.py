@@ -346,7 +346,7 @@ def test_mosaic_spread_beyond_float32(folder, capfd):
 
 
 @pytest.mark.parametrize("words, said", [
-    ("-curved_det -detector_rotz 90 -detector_roty 90 -polar_vector 0.5 0 1 -pivot sample -ORGX 0.5 -detpixels 5 "
+    ("-curved_det -detector_rotz 90 -detector_roty 90 -polar_vector 0.5 0 1 -Xbeam -100 -ORGX 0.5 -detpixels 5 "
      "-pixel 5", "curved detector"),
     ("-sourcefile s.txt", "wavelength"),
 ])
