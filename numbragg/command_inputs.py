@@ -6,7 +6,7 @@ import sys
 from . import options
 from .option_values import quoted
 
-__all__ = ["read_inputs", "take_misset_seed"]
+__all__ = ["announce", "read_inputs", "take_misset_seed"]
 
 #: Wavelengths from here on [m] are hardly meant: the list of sources was probably written in Angstrom.
 _LONG_WAVELENGTH = 1e-6
@@ -57,9 +57,7 @@ def read_inputs(line):
 
         dump = read_dump(files.dump)
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
-        if not line.quiet:
-            print(f"numbragg: structure factors read from {quoted(files.dump)}, for no -hkl was given",
-                  file=sys.stderr)
+        line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
             line.notices.append(dump.warning)
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
@@ -67,6 +65,20 @@ def read_inputs(line):
         raise options.CommandLineError(
             f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
     return StructureFactors.constant(line.default_f)
+
+
+def announce(line):
+    """Say on stderr which file is used though nobody named it, unless `--quiet`.
+
+    To be called when nothing can be refused any more, so that a refusal stays one line.
+
+    Parameters
+    ----------
+    line : options.CommandLine
+        After `read_inputs`.
+    """
+    if line.announcement is not None and not line.quiet:
+        print(f"numbragg: {line.announcement}", file=sys.stderr)
 
 
 def take_misset_seed(line, now):

@@ -84,6 +84,8 @@ class CommandLine:
         As in `evaluation.Evaluation`.
     notices : list of str
         One-line remarks: options without effect, surprises that took effect.
+    announcement : str or None
+        What a user must know before the image is there, in one line.
     origins : dict of str
         Where parameters come from that a header gave, by name, to begin an error with.
     """
@@ -104,6 +106,7 @@ class CommandLine:
     summation: str | None = None
     threads: int | None = None
     notices: list = field(default_factory=list)
+    announcement: str | None = None
     origins: dict = field(default_factory=dict)
     help: bool = False
     version: bool = False

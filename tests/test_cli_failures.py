@@ -309,6 +309,14 @@ def test_bad_dump_has_one_line(folder, capfd):
     assert main(words) == 2
     assert "Fdump.bin" in error_line(capfd)
     assert os.listdir(folder) == ["Fdump.bin"]
+    # nor is a good one announced before all else is known to be right
+    (folder / "Fdump.bin").write_bytes(b"0 0 0 0 0 0\n\f" + bytes(64))
+    assert main([*words, "-osc", "0", "-phistep", "1"]) == 2
+    assert "steps" in error_line(capfd)
+    assert main([*words, "-floatfile", "missing/f"]) == 2
+    assert "missing/f" in error_line(capfd)
+    assert main(words) == 0
+    assert capfd.readouterr().err.startswith("numbragg: structure factors read from Fdump.bin")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full on this system")

@@ -5,7 +5,7 @@ import sys
 import time
 
 from .. import memory, options
-from ..command_inputs import read_inputs, take_misset_seed
+from ..command_inputs import announce, read_inputs, take_misset_seed
 from ..evaluation import Evaluation
 
 __all__ = ["run"]
@@ -57,6 +57,7 @@ def run(argv):
     memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
+        announce(line)
         clock.lap("prepare")
         image, outcome = _render(line, prepared, evaluation, clock)
         clock.lap("render")
