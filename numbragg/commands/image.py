@@ -6,7 +6,6 @@ import time
 
 from .. import memory, options
 from ..command_inputs import announce, read_inputs, take_misset_seed
-from ..evaluation import Evaluation
 
 __all__ = ["run"]
 
@@ -38,6 +37,9 @@ def run(argv):
         print(f"numbragg {__version__}")
         return 0
     options.check(line)
+    # these load numpy, which help and errors above have no need of
+    from ..evaluation import Evaluation
+
     evaluation = Evaluation(line.precision, line.summation, line.threads)
     clock = _Clock()
     factors = read_inputs(line)
