@@ -369,10 +369,12 @@ def test_printout_of_one_pixel(pixel, words, folder, capfd):
 
 
 def test_printout_pixel_outside(folder, capfd):
-    """Outside the detector nothing is listed, or it is refused; never a traceback."""
-    code = main([*SMALL, "-printout_pixel", "100", "3"])
-    assert code in (0, 2)
-    assert blocks(capfd.readouterr().out) == []
+    """As in the C program nothing is listed for a pixel that is not computed, but not in silence."""
+    for words in (["-printout_pixel", "100", "3"], ["-printout_pixel", "3", "3", "-roi", "5", "9", "0", "9"]):
+        assert main([*SMALL, *words]) == 0
+        said = capfd.readouterr().out
+        assert f"pixel {words[1]} {words[2]} (fast slow): masked, or outside the region of interest" in said
+        assert "position" not in said
 
 
 def test_printout_to_a_closed_pipe(folder):

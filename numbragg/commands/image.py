@@ -205,6 +205,11 @@ def _print_pixels(line, prepared):
     from ..report import listing
 
     only = line.printout_pixel
+    found = False
     for fast, slow, row, value in listed_pixels(prepared.scene, prepared.window, prepared.mask,
                                                 prepared.interpolating, only):
+        found = True
         print(listing(fast, slow, RECORD_FIELDS, row, value, prepared.scene))
+    if only is not None and not found:
+        print(f"pixel {only[0]} {only[1]} (fast slow): masked, or outside the region of interest; nothing is"
+              " computed there")
