@@ -373,8 +373,8 @@ def test_printout_pixel_outside(folder, capfd):
     for words in (["-printout_pixel", "100", "3"], ["-printout_pixel", "3", "3", "-roi", "5", "9", "0", "9"]):
         assert main([*SMALL, *words]) == 0
         said = capfd.readouterr().out
-        assert f"pixel {words[1]} {words[2]} (fast slow): masked, or outside the region of interest" in said
-        assert "position" not in said
+        assert f"-printout_pixel {words[1]} {words[2]}: masked, or outside the region of interest" in said
+        assert blocks(said) == []
 
 
 def test_printout_to_a_closed_pipe(folder):

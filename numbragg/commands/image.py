@@ -211,5 +211,5 @@ def _print_pixels(line, prepared):
         found = True
         print(listing(fast, slow, RECORD_FIELDS, row, value, prepared.scene))
     if only is not None and not found:
-        print(f"pixel {only[0]} {only[1]} (fast slow): masked, or outside the region of interest; nothing is"
+        print(f"-printout_pixel {only[0]} {only[1]}: masked, or outside the region of interest; nothing is"
               " computed there")
