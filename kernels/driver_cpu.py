@@ -33,6 +33,9 @@ LANE_CHUNK_STEPS = 1_000_000
 #: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
 CHUNK_PIXELS = 2 ** 15
 
+#: Chunks of an image at most, for they are listed: pixels of a million steps would otherwise be a chunk each.
+MOST_CHUNKS = 2 ** 16
+
 
 @dataclass
 class Outcome:
@@ -266,6 +269,7 @@ def steps_per_pixel(scene):
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
     size = max(1, chunk_steps // steps_per_pixel(scene))
     size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (4 * threads))))
+    size = max(size, -(-(stop - start) // MOST_CHUNKS))
     if size > 128:
         size -= size % 128
     return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
