@@ -9,12 +9,19 @@ Where the folder cannot be written, kernels are compiled anew in each process.
 import hashlib
 import os
 from pathlib import Path
+import re
 import sys
+import time
 
 import numba
 from numba.core import caching
 
-__all__ = ["jit", "inlined", "cache_folder", "source_hash"]
+__all__ = ["jit", "inlined", "cache_folder", "enter_folder", "source_hash"]
+
+#: Days that compiled code is kept after its last use, once another version has come.
+KEPT_DAYS = 90
+
+_OURS = re.compile("[0-9a-f]{16}")
 
 
 def source_hash(folder=None):
@@ -81,9 +88,42 @@ def _folder_once():
     if not _folder:
         try:
             _folder.append(cache_folder())
+            enter_folder(_folder[0])
         except OSError:
             _folder.append(None)
     return _folder[0]
+
+
+def enter_folder(folder):
+    """Mark a cache folder as used now; where there is none yet, remove those that were not used for long.
+
+    A new folder means a new version, so that is when old ones are looked for.  Only folders named as ours are,
+    and in them only files of compiled code, are removed; a folder that holds anything else stays.
+    """
+    try:
+        if os.path.isdir(folder):
+            os.utime(folder)
+        else:
+            _remove_old(os.path.dirname(folder), time.time() - KEPT_DAYS * 86400.0)
+    except OSError:
+        # not ours to write; then it is somebody else's to tidy up
+        pass
+
+
+def _remove_old(base, oldest):
+    for entry in os.scandir(base):
+        if not (_OURS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)):
+            continue
+        try:
+            if entry.stat(follow_symlinks=False).st_mtime >= oldest:
+                continue
+            for file in os.listdir(entry.path):
+                if file.endswith((".nbi", ".nbc")):
+                    os.unlink(os.path.join(entry.path, file))
+            os.rmdir(entry.path)
+        except OSError:
+            # in use, protected, or holding something of somebody's
+            continue
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):

@@ -23,8 +23,8 @@ from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SE
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 
-__all__ = ["available_threads", "compiled", "listed_pixels", "load_kernels", "render", "rotated_cells", "trace_pixel",
-           "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "render",
+           "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -32,6 +32,9 @@ LANE_CHUNK_STEPS = 1_000_000
 
 #: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
 CHUNK_PIXELS = 2 ** 15
+
+#: Chunks of an image at most, for they are listed: pixels of a million steps would otherwise be a chunk each.
+MOST_CHUNKS = 2 ** 16
 
 
 @dataclass
@@ -266,6 +269,7 @@ def steps_per_pixel(scene):
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
     size = max(1, chunk_steps // steps_per_pixel(scene))
     size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (4 * threads))))
+    size = max(size, -(-(stop - start) // MOST_CHUNKS))
     if size > 128:
         size -= size % 128
     return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
@@ -481,14 +485,19 @@ def _render_interpolating(crew, chunks, state, evaluator, outcome):
     return ([_Chunk(following, last, axis)] if following < last else []) + chunks[number + 1:]
 
 
+def counting_scene(scene):
+    """A scene that uses the polarisation axis as often as this one, and has no steps to sum."""
+    no_rows = np.empty(0, dtype=np.int64)
+    return scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
+
+
 def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
     """Give each chunk the polarisation axis that one-thread order would bring to it.
 
     Normalising some axes again and again alternates for ever, so the axis of a chunk depends on
-    how often the chunks before it used it.  A run without phi steps counts that.
+    how often the chunks before it used it.
     """
-    no_rows = np.empty(0, dtype=np.int64)
-    counting = scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
+    counting = counting_scene(scene)
     axes = range(settled_axis, len(scene.beam.next_axis))
     ends = {}
 

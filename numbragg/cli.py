@@ -67,6 +67,10 @@ def main(argv=None):
     int
         0, or 2 after one line on stderr that says what was wrong, or 130 when interrupted.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # it was closed when the process started
+            setattr(sys, name, open(os.devnull, "w"))
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv:
         print(USAGE, file=sys.stderr)
@@ -91,6 +95,10 @@ def main(argv=None):
         return _fail(str(error) or "not enough memory")
     except OSError as error:
         return _fail(_os_error(error))
+    except ArithmeticError as error:
+        if os.environ.get("NUMBRAGG_TRACEBACK"):
+            raise
+        return _fail(f"numbers too large or too small to compute with: {error}")
     except (ValueError, ImportError) as error:
         if os.environ.get("NUMBRAGG_TRACEBACK"):
             raise

@@ -4,8 +4,12 @@ import os
 import sys
 
 from . import options
+from .option_values import quoted
 
-__all__ = ["read_inputs", "take_misset_seed"]
+__all__ = ["announce", "read_inputs", "take_misset_seed"]
+
+#: Wavelengths from here on [m] are hardly meant: the list of sources was probably written in Angstrom.
+_LONG_WAVELENGTH = 1e-6
 
 
 def read_inputs(line):
@@ -38,6 +42,10 @@ def read_inputs(line):
         from .io.tables import read_sources
 
         p.sources = read_sources(files.sources)
+        longest = max((row[4] for row in p.sources.tolist() if row[4] > _LONG_WAVELENGTH), default=None)
+        if longest is not None:
+            line.notices.append(f"{quoted(files.sources)}: a wavelength of {longest:g} m; the fifth column is in"
+                                " metres, not in Angstrom")
     if files.stol is not None:
         from .io.tables import read_stol
 
@@ -45,12 +53,11 @@ def read_inputs(line):
     if files.hkl is not None:
         return StructureFactors.from_file(files.hkl, line.default_f)
     if os.path.exists(files.dump):
-        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
-        print(f"numbragg: reading structure factors from {files.dump}, for no -hkl was given",
-              file=sys.stderr)
         from .io.dump import read_dump
 
         dump = read_dump(files.dump)
+        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
+        line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
             line.notices.append(dump.warning)
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
@@ -58,6 +65,20 @@ def read_inputs(line):
         raise options.CommandLineError(
             f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
     return StructureFactors.constant(line.default_f)
+
+
+def announce(line):
+    """Say on stderr which file is used though nobody named it, unless `--quiet`.
+
+    To be called when nothing can be refused any more, so that a refusal stays one line.
+
+    Parameters
+    ----------
+    line : options.CommandLine
+        After `read_inputs`.
+    """
+    if line.announcement is not None and not line.quiet:
+        print(f"numbragg: {line.announcement}", file=sys.stderr)
 
 
 def take_misset_seed(line, now):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import choice, entries, finite, not_negative, optional, positive, triple, vector, whole
+from .validation import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
 
 __all__ = ["Crystal"]
 
@@ -24,15 +24,21 @@ def _cell(value):
 def _matrix(field, value):
     rule = "three rows of three numbers"
     rows = [tuple(finite(field, v) for v in entries(field, row, 3, rule)) for row in entries(field, value, 3, rule)]
-    a, b, c = rows
-    if (a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
-            + a[2] * (b[0] * c[1] - b[1] * c[0])) == 0.0:
+    if _determinant(*rows) == 0.0:
         raise ValueError(f"{field}: {rows!r} is singular")
     return tuple(rows)
 
 
+def _determinant(a, b, c):
+    return (a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
+            + a[2] * (b[0] * c[1] - b[1] * c[0]))
+
+
 def _rotation(field, value):
     rows = _matrix(field, value)
+    if _determinant(*rows) < 0.0:
+        raise ValueError(f"{field}: {rows!r} is not a rotation, for it changes the hand: these rows have the "
+                         "determinant -1 and not 1")
     for i in range(3):
         for j in range(3):
             product = sum(x * y for x, y in zip(rows[i], rows[j]))
@@ -129,7 +135,7 @@ class Crystal:
         put("cell", None if self.cell is None else _cell(self.cell))
         put("matrix", None if self.matrix is None else _matrix("matrix", self.matrix))
         put("u_matrix", None if self.u_matrix is None else _rotation("u_matrix", self.u_matrix))
-        put("misset_deg", None if self.misset_deg is None else triple("misset_deg", self.misset_deg, finite, "deg"))
+        put("misset_deg", None if self.misset_deg is None else angles("misset_deg", self.misset_deg))
         put("n_cells", triple("n_cells", self.n_cells, whole))
         put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
         choice("shape", self.shape, SHAPES)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import choice, entries, finite, flag, not_negative, optional, positive, triple, vector, whole
+from .validation import angles, choice, entries, finite, flag, not_negative, optional, positive, vector, whole
 
 __all__ = ["Detector"]
 
@@ -16,6 +16,11 @@ CONVENTIONS = ("mosflm", "adxv", "denzo", "xds", "dials", "custom")
 
 
 def _pair(field, value, check, *arguments):
+    return tuple(check(field, v, *arguments) for v in entries(field, value, 2, "two numbers"))
+
+
+def _open_pair(field, value, check, *arguments):
+    """Two numbers, either of which may be None: left to its default."""
     values = entries(field, value, 2, "two numbers")
     return tuple(None if v is None else check(field, v, *arguments) for v in values)
 
@@ -113,8 +118,8 @@ class Detector:
         choice("pivot", self.pivot, ("beam", "sample"))
         for name, unit in (("beam_centre_mm", "mm"), ("close_point_mm", "mm"), ("close_point_pixels", "pixels")):
             value = getattr(self, name)
-            put(name, None if value is None else _pair(name, value, finite, unit))
-        put("rotation_deg", triple("rotation_deg", self.rotation_deg, finite, "deg"))
+            put(name, None if value is None else _open_pair(name, value, finite, unit))
+        put("rotation_deg", angles("rotation_deg", self.rotation_deg))
         put("twotheta_deg", finite("twotheta_deg", self.twotheta_deg, "deg"))
         for name in ("fast_axis", "slow_axis", "normal", "twotheta_axis"):
             value = getattr(self, name)

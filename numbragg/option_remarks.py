@@ -77,6 +77,10 @@ def _geometry(line, uses, given):
         without = [name for name in _VECTORS if name in given]
         if without:
             yield f"the later -{p.convention} resets all axes: no effect of {' '.join(without)}"
+    curved = [use for use in uses if use.option.name == "-curved_det"]
+    if p.revision == "main" and curved and not curved[0].following:
+        yield (f"{curved[0].word} is the last word: nanoBragg main would ignore it there, numbragg curves the"
+               " detector")
     for name, counts in (("-detsize", (p.pixels_f, p.pixels_s)), ("-detsize_f", (p.pixels_f,)),
                          ("-detsize_s", (p.pixels_s,))):
         if name in given and all(counts):

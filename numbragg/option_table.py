@@ -112,7 +112,7 @@ _CRYSTAL = (
     _row("-tophat_spots -binary_spots", "", "spots of one height, without fringes", put("shape", "tophat")),
     _row("-fudge", "x", "widens (below 1) or narrows the spots of all but the parallelepiped",
          store("fudge"), default="1", rule=NOT_NEGATIVE),
-    _row("-mosaic -mosaicity -mosaic_spread", "angle",
+    _row("-mosaic -mosaici -mosaicity -mosaic_spr -mosaic_spread", "angle",
          "mosaic spread; 90 for a powder; negative: not given [degrees]",
          store("mosaic_spread", convert=degrees), default="0"),
     _row("-mosaic_dom -mosaic_domain -mosaic_domains", "n", "number of mosaic domains",

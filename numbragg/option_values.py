@@ -15,12 +15,15 @@ __all__ = ["CommandLineError", "Rule", "atof", "file_name", "quoted", "real", "w
 #: The integers of the C program have 32 bits; seeds are negated there, so the lowest one is out.
 INT_MAX = 2147483647
 
+#: Words longer than this are cut in messages.
+_LONGEST_SHOWN = 60
+
 _BLANK = r"[ \t\n\v\f\r]*"
 _HEXADECIMAL = r"0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?"
 _DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _REAL = re.compile(rf"{_BLANK}([+-]?(?:({_HEXADECIMAL})|{_DECIMAL}))")
 _SPECIAL = re.compile(rf"{_BLANK}([+-]?(?:inf|nan))", re.IGNORECASE)
-_WHOLE = re.compile(rf"{_BLANK}([+-]?[0-9]+)")
+_WHOLE = re.compile(rf"{_BLANK}([+-]?[0-9]+)(?:\.0*)?")
 
 
 class CommandLineError(ValueError):
@@ -49,7 +52,9 @@ class Rule:
 
 
 def quoted(word):
-    """The word as it is shown in a message: in quotes where it would be hard to read bare."""
+    """The word as it is shown in a message: in quotes where it would be hard to read bare, and not too long."""
+    if len(word) > _LONGEST_SHOWN:
+        word = word[:_LONGEST_SHOWN] + "..."
     return word if word and word.isprintable() and " " not in word else repr(word)
 
 
@@ -134,11 +139,12 @@ def whole(option, word):
     Raises
     ------
     CommandLineError
-        If the word is anything else; ``5.0`` and ``1e3`` are refused too.
+        If the word is anything else.  ``5.0`` is 5 for `atoi` too and passes; ``5.5`` and ``1e3``, of which it
+        would make 5 and 1, do not.
     """
     match = _WHOLE.fullmatch(word)
     if match is None:
-        hint = " (no decimal point or exponent)" if is_number(word) else ""
+        hint = " (no fraction or exponent)" if is_number(word) else ""
         raise CommandLineError(f"{option} {quoted(word)}: must be a whole number{hint}")
     digits = match[1].lstrip("+-").lstrip("0") or "0"
     # Compared by length first: Python refuses to convert thousands of digits.

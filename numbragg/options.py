@@ -84,6 +84,10 @@ class CommandLine:
         As in `evaluation.Evaluation`.
     notices : list of str
         One-line remarks: options without effect, surprises that took effect.
+    announcement : str or None
+        What a user must know before the image is there, in one line.
+    origins : dict of str
+        Where parameters come from that a header gave, by name, to begin an error with.
     """
 
     parameters: Parameters = field(default_factory=Parameters)
@@ -102,6 +106,8 @@ class CommandLine:
     summation: str | None = None
     threads: int | None = None
     notices: list = field(default_factory=list)
+    announcement: str | None = None
+    origins: dict = field(default_factory=dict)
     help: bool = False
     version: bool = False
 
@@ -118,6 +124,7 @@ def _apply_header(line, name, header, flipped):
         value = header.value(key)
         if not math.isnan(value):
             setattr(p, attribute, convert(value))
+            line.origins[attribute] = f"{quoted(name)}: {key} gives {value:g}, for the "
 
     enter("PIXEL_SIZE", "pixel_size", lambda v: v / 1000.0)
     p.detector_size_f, p.detector_size_s = p.pixel_size * p.pixels_f, p.pixel_size * p.pixels_s
@@ -155,10 +162,11 @@ def _refuse(text):
     raise CommandLineError(text)
 
 
-def _pixels(p):
+def _pixels(line):
     """Numbers of pixels (fast, slow) as the C program ends up with.  Raises `CommandLineError`."""
-    if not p.pixel_size > 0.0:
-        _refuse(f"pixel size: {p.pixel_size * 1000.0:g} mm; must be greater than zero")
+    p = line.parameters
+    if not 0.0 < p.pixel_size < math.inf:
+        _refuse(f"{line.origins.get('pixel_size', '')}pixel size: {p.pixel_size * 1000.0:g} mm; must be greater than zero and finite")
     axes = (p.detector_size_f, p.pixels_f), (p.detector_size_s, p.pixels_s)
     edges = [(p.pixel_size * count if count else size) / p.pixel_size for size, count in axes]
     if not all(0.5 < edge < PIXEL_LIMIT for edge in edges):
@@ -171,7 +179,7 @@ def _pixels(p):
 
 def _fit_mask(line):
     """Lay out a mask of another shape as the C program does: in file order, row by row."""
-    fast, slow = _pixels(line.parameters)
+    fast, slow = _pixels(line)
     mask = line.parameters.mask
     if tuple(mask.shape) != (slow, fast) and mask.size >= fast * slow:
         line.parameters.mask = mask.reshape(-1)[:fast * slow].reshape(slow, fast)
@@ -246,29 +254,35 @@ def check(line):
         dispersion reaches a wavelength of zero.
     """
     p = line.parameters
+
+    def origin(name):
+        return line.origins.get(name, "")
+
     if line.printout and line.precision != "exact":
         _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
     if line.files.matrix is None and p.matrix is None and not p.cell_given:
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):
         _refuse("-misset_seed: the words after it, read as misset angles, are not finite numbers")
+    _pixels(line)
     for item in fields(p):
         value = getattr(p, item.name)
         for number in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(number, float) and not math.isfinite(number) and not (
                     item.name in _UNSET_AS_NAN and math.isnan(number)):
-                _refuse(f"{item.name.replace('_', ' ')}: {number} is not a finite number")
+                _refuse(f"{origin(item.name)}{item.name.replace('_', ' ')}: {number} is not a finite number")
     if not p.wavelength > 0.0:
-        _refuse(f"wavelength: {p.wavelength * 1e10:g} Angstrom; must be greater than zero")
-    fast, slow = _pixels(p)
+        _refuse(f"{origin('wavelength')}wavelength: {p.wavelength * 1e10:g} Angstrom; must be greater than zero")
+    fast, slow = _pixels(line)
     if p.mask is not None and tuple(p.mask.shape) != (slow, fast):
         _refuse(f"mask: {p.mask.shape[1]} x {p.mask.shape[0]} pixels, but the detector has {fast} x {slow}"
                 " (fast x slow)")
     for name, low, high in (("fast", *p.roi[:2]), ("slow", *p.roi[2:])):
         if 0 <= high < low:
             _refuse(f"-roi: the {name} range ends at {high}, before it starts at {low}")
-    if (p.distance if math.isnan(p.close_distance) else p.close_distance) == 0.0:
-        _refuse("distance: the detector is at the sample; must not be zero")
+    decisive = "distance" if math.isnan(p.close_distance) else "close_distance"
+    if getattr(p, decisive) == 0.0:
+        _refuse(f"{origin(decisive)}distance: the detector is at the sample; must not be zero")
     if line.files.sources is None and not p.dispersion < 2.0:
         _refuse(f"dispersion: {p.dispersion * 100.0:g} percent; must be below 200")
     if p.flux != 0.0 and p.exposure > 0.0 and p.beam_size >= 0.0:

@@ -141,6 +141,8 @@ def orient(p, misset):
                   *_scale(cross(a, b), volume_star))
     direct = [_scale(v, 1e-10) for v in (a, b, c)]
     lengths = tuple(magnitude(v) for v in direct)
-    if not all(math.isfinite(v) for v in (*direct[0], *direct[1], *direct[2])):
-        raise ValueError("unit cell: its vectors are not finite")
+    if not all(0.0 < length < math.inf for length in lengths):
+        shown = " ".join(f"{length * 1e10:g}" for length in lengths)
+        raise ValueError(f"unit cell: its axes come out as {shown} Angstrom; lengths must be greater than zero and "
+                         "finite")
     return Orientation((*direct[0], *direct[1], *direct[2]), reciprocal, lengths, volume, misset or (0.0, 0.0, 0.0))

@@ -19,6 +19,9 @@ __all__ = ["Generator", "random_misset", "misset_angles", "mosaic_domains"]
 #: Seeds lie between minus this and this: they are negated in 64 bits.
 LARGEST_SEED = 2**63 - 1
 
+#: Spreads of mosaic domains [rad] are rounded to float32, which holds no more.
+LARGEST_SPREAD = float(np.finfo(np.float32).max)
+
 # Below this many domains the interpreter is done before the compiled kernel is loaded.
 _FEW_DOMAINS = 500
 
@@ -155,8 +158,9 @@ def mosaic_domains(generator, count, spread_rad, seed):
     """
     if count < 1:
         raise ValueError(f"count is {count}: there must be at least 1 mosaic domain")
-    if not math.isfinite(spread_rad):
-        raise ValueError(f"spread_rad is {spread_rad}: it must be finite")
+    if not abs(spread_rad) <= LARGEST_SPREAD:
+        raise ValueError(f"mosaic spread is {spread_rad} rad: it must lie between -{LARGEST_SPREAD:g} and"
+                         f" {LARGEST_SPREAD:g}")
     stream = generator.stream(seed)
     draw = mosaic_rotations
     if count < _FEW_DOMAINS:

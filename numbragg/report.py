@@ -63,12 +63,14 @@ def account(prepared, outcome, products, timings, arguments=None):
             "fast_axis": list(place.fast), "slow_axis": list(place.slow), "normal": list(place.normal),
             "origin_mm": [v * 1e3 for v in place.origin], "layers": counts.layers,
             "sensor_thickness_um": counts.thickness * 1e6, "window_fast_slow": list(prepared.window),
+            "rotation_deg": [v * DEGREES_PER_RADIAN for v in (p.rotation_x, p.rotation_y, p.rotation_z)],
+            "twotheta_deg": p.twotheta * DEGREES_PER_RADIAN, "curved": p.curved, "point_pixel": p.point_pixel,
         },
         "beam": {
             "wavelength_angstrom": p.wavelength * 1e10, "fluence_photons_per_m2": prepared.fluence,
             "sources": prepared.sources, "polarisation_fraction": None if p.unpolarised_factor else p.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
-            "divergence_v_rad": list(counts.divergence_v),
+            "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": p.d_min * 1e10,
         },
         "crystal": {
             "cell_angstrom_deg": _cell(prepared), "volume_angstrom3": prepared.orientation.volume,
@@ -78,7 +80,9 @@ def account(prepared, outcome, products, timings, arguments=None):
             "mosaic_spread_deg": counts.mosaic_spread * DEGREES_PER_RADIAN,
             "phi_start_deg": p.phi_start * DEGREES_PER_RADIAN, "phi_steps": counts.phi_steps,
             "phi_step_deg": counts.phi_step * DEGREES_PER_RADIAN,
-            "oscillation_deg": counts.oscillation * DEGREES_PER_RADIAN,
+            "oscillation_deg": counts.oscillation * DEGREES_PER_RADIAN, "fudge": p.fudge,
+            "water_size_um": p.water_size * 1e6, "mosaic_seed": p.mosaic_seed,
+            "random_misset_seed": p.misset_seed if p.misset == "random" else None,
         },
         "structure_factors": {
             "source": factors.source, "reflections": factors.reflections, "default": factors.default,
@@ -89,6 +93,9 @@ def account(prepared, outcome, products, timings, arguments=None):
         "sampling": {
             "oversample": prepared.oversample, "recommended_oversample": prepared.recommended_oversample,
             "steps_per_pixel": prepared.steps,
+            "per_step": [name for name, wanted in (
+                ("capture", p.oversample_thick), ("polarisation", p.oversample_polar),
+                ("solid_angle", p.oversample_omega)) if wanted],
         },
         "pixels": {
             "computed": outcome.pixels - outcome.masked, "masked": outcome.masked, "lane": outcome.lane_pixels,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .parameters import Parameters
-from .validation import choice, optional, whole
+from .validation import choice, flag, optional, whole
 
 __all__ = ["Sampling"]
 
@@ -50,7 +50,8 @@ class Sampling:
         except TypeError:
             raise ValueError(f"per_step: {self.per_step!r} must be a sequence of {', '.join(PER_STEP)}") from None
         object.__setattr__(self, "per_step", tuple(choice("per_step", name, PER_STEP) for name in self.per_step))
-        choice("interpolation", self.interpolation, (None, True, False))
+        if self.interpolation is not None:
+            object.__setattr__(self, "interpolation", flag("interpolation", self.interpolation))
 
     def pack(self, parameters: Parameters):
         """Write these choices into `parameters`."""

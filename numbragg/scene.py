@@ -5,6 +5,7 @@ facts that headers and reports show.
 """
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from .kernels import layout
 from .kernels.vectors import rotate_axis
 from .orientation import orient
 from .placement import place_detector
-from . import steps
+from . import memory, steps
 
-__all__ = ["Prepared", "prepare", "window_of"]
+__all__ = ["Prepared", "image_bytes", "prepare", "window_of"]
 
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).
 MAX_CELLS = 1 << 19
+
+#: Bytes that one spindle step, one source and one mosaic domain take while their lists are made.
+STEP_BYTES, SOURCE_BYTES, DOMAIN_BYTES = 600, 400, 72
 
 
 @dataclass(slots=True)
@@ -63,6 +67,11 @@ def window_of(roi, fpixels, spixels):
     fast_max = fpixels - 1 if fast_max < 0 else min(fast_max, fpixels - 1)
     slow_max = spixels - 1 if slow_max < 0 else min(slow_max, spixels - 1)
     return (fast_min, fast_max, slow_min, slow_max)
+
+
+def image_bytes(fpixels, window, depth):
+    """Memory that images of `depth` bytes per pixel in all take: rows that nothing is written to take none."""
+    return depth * fpixels * max(window[3] - window[2] + 1, 0)
 
 
 def _misset(p, generator):
@@ -117,6 +126,34 @@ def _check_steps(sources, domains, phi_steps, oversample):
     return steps
 
 
+def _check_finite(geometry, wavelengths, crystal):
+    """Refuse indices that are not numbers: with them the C program interpolates out of bounds."""
+    places = (*geometry.origin, *geometry.fast_axis, *geometry.slow_axis, *geometry.normal)
+    what = None
+    if not all(map(math.isfinite, places)):
+        what = "detector: its place is"
+    elif geometry.curved and (geometry.distance == 0.0 or not math.isfinite(geometry.distance)):
+        what = f"curved detector: with a distance of {geometry.distance * 1000.0:g} mm along the beam, positions are"
+    elif not all(wavelength != 0.0 and math.isfinite(2.0 / wavelength) for wavelength in wavelengths.tolist()):
+        what = "sources: the inverse of a wavelength is"
+    elif not (np.isfinite(crystal.phi_cells).all() and np.isfinite(crystal.mosaic).all()):
+        what = "crystal: its orientation is"
+    if what is not None:
+        raise ValueError(f"{what} not finite, so structure factors cannot be interpolated")
+
+
+def _check_memory(p, counts, placement):
+    """Refuse an image or a list of steps that does not fit in memory, before it is made."""
+    window = window_of(p.roi, placement.fpixels, placement.spixels)
+    memory.require(image_bytes(placement.fpixels, window, 4),
+                   f"detector: {placement.fpixels} x {placement.spixels} pixels")
+    memory.require(DOMAIN_BYTES * counts.mosaic_domains, f"mosaic domains: {counts.mosaic_domains} of them")
+    memory.require(STEP_BYTES * counts.phi_steps, f"phi: {counts.phi_steps} steps")
+    if p.sources is None:
+        asked = counts.divergence_h[0] * counts.divergence_v[0] * counts.dispersion[0]
+        memory.require(SOURCE_BYTES * asked, f"divergence and dispersion: {asked} sources")
+
+
 def _check_mask(p, placement):
     if p.mask is None:
         return None
@@ -163,6 +200,7 @@ def prepare(p, structure_factors):
     interpolating = _interpolating(p, structure_factors)
     n_cells = steps.crystal_cells(p, orientation.lengths)
     oversample, recommended = steps.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
+    _check_memory(p, counts, placement)
     matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, p.mosaic_seed)
     if p.sources is None:
         # before a list of them is made; an elliptic clip leaves at least half of them
@@ -194,8 +232,8 @@ def prepare(p, structure_factors):
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
         skip_zero=p.water_size == 0.0)
     crystal = _crystal(p, counts, orientation, placement, n_cells, matrices)
-    if interpolating and not np.isfinite(crystal.phi_cells).all():
-        raise ValueError("crystal: its orientation is not finite, so structure factors cannot be interpolated")
+    if interpolating:
+        _check_finite(geometry, wavelengths, crystal)
     return Prepared(
         scene=layout.Scene(geometry, beam, crystal, lookup, sums), parameters=p, placement=placement,
         orientation=orientation, counts=counts, n_cells=n_cells,

@@ -91,7 +91,7 @@ def _on_host(image):
 
 def _of_command_line(words, revision, folder):
     from . import options
-    from .command_inputs import read_inputs
+    from .command_inputs import announce, read_inputs
     from .evaluation import Evaluation
     from .scene import prepare
 
@@ -104,7 +104,9 @@ def _of_command_line(words, revision, folder):
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
         if line.parameters.misset == "random" and line.parameters.misset_seed is None:
             raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
-        return prepare(line.parameters, read_inputs(line))
+        prepared = prepare(line.parameters, read_inputs(line))
+        announce(line)
+        return prepared
 
 
 def prepare_scene(*scene, revision=None, folder=None, **settings):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import memory
 from ._version import __version__
 from .kernels.layout import AXIS, FRESH, INTERPOLATING, initial_state
 from .kernels.pixel import RECORD_FIELDS
@@ -196,7 +197,7 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     -------
     (STATE_SIZE,) int64
     """
-    from .kernels.driver_cpu import render, strict_pixels
+    from .kernels.driver_cpu import counting_scene, render, strict_pixels
 
     fast_min, fast_max, slow_min, _ = window
     width = fast_max - fast_min + 1
@@ -220,10 +221,8 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
         if given_up is not None and (given_up[1], given_up[0]) < (slow, fast):
             state[INTERPOLATING] = 0
     if polarised and len(scene.beam.next_axis) - settled > 1:
-        # an axis that alternates: without spindle steps, only its use is counted
-        no_rows = np.empty(0, np.int64)
-        still = scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows)
-        evaluate(scene._replace(crystal=still), start, False)
+        # an axis that alternates
+        evaluate(counting_scene(scene), start, False)
     return state
 
 
@@ -245,11 +244,9 @@ def _check_place(prepared, fast, slow):
 
 def _rows(prepared, steps):
     """Rows to keep: the steps asked for, and one for the last."""
-    from .io.hkl import _memory_available
-
     rows = prepared.steps if steps == "all" else min(prepared.steps, whole("steps", steps, 0) + 1)
     needed = 8 * rows * (len(RECORD_FIELDS) + len(STEP_FIELDS) + 1)
-    available = _memory_available()
+    available = memory.available()
     if needed > available:
         raise MemoryError(f"trace: {rows} steps need {needed / 1e9:.4g} GB; {available / 1e9:.4g} GB of "
                           "memory are available")

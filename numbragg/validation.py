@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "vector", "optional", "triple"]
+__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "angles", "vector", "optional", "triple"]
 
 
 def _number(field, value, unit):
@@ -90,6 +90,11 @@ def triple(field, value, check, *arguments):
     if len(values) != 3:
         raise ValueError(f"{field}: {value!r} must be one number or three")
     return tuple(check(field, v, *arguments) for v in values)
+
+
+def angles(field, value):
+    """Three finite angles [deg]."""
+    return tuple(finite(field, v, "deg") for v in entries(field, value, 3, "three angles in deg, about x, y, z"))
 
 
 def vector(field, value):

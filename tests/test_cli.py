@@ -231,6 +231,9 @@ def test_statistics(folder):
     assert main(words) == 0
     stats = json.loads((folder / "stats.json").read_text())
     assert_schema(stats, SCHEMA)
+    assert stats["image"]["noise_seed"] == 1 and stats["image"]["adc_offset"] == 40.0
+    assert stats["crystal"]["mosaic_seed"] == 12345678 and stats["crystal"]["random_misset_seed"] is None
+    assert stats["sampling"]["per_step"] == []
     assert stats["arguments"] == words and stats["threads"] == 2 and stats["revision"] == "fixed"
     fast, slow = stats["detector"]["pixels_fast_slow"]
     image = read_float_image(folder, (slow, fast)).astype(np.float64)
@@ -366,10 +369,12 @@ def test_printout_of_one_pixel(pixel, words, folder, capfd):
 
 
 def test_printout_pixel_outside(folder, capfd):
-    """Outside the detector nothing is listed, or it is refused; never a traceback."""
-    code = main([*SMALL, "-printout_pixel", "100", "3"])
-    assert code in (0, 2)
-    assert blocks(capfd.readouterr().out) == []
+    """As in the C program nothing is listed for a pixel that is not computed, but not in silence."""
+    for words in (["-printout_pixel", "100", "3"], ["-printout_pixel", "3", "3", "-roi", "5", "9", "0", "9"]):
+        assert main([*SMALL, *words]) == 0
+        said = capfd.readouterr().out
+        assert f"-printout_pixel {words[1]} {words[2]}: masked, or outside the region of interest" in said
+        assert blocks(said) == []
 
 
 def test_printout_to_a_closed_pipe(folder):

@@ -143,6 +143,31 @@ def test_memory_error_has_one_line(folder, capfd, monkeypatch):
     assert content(folder) == before
 
 
+@pytest.mark.parametrize("cell", ["1e-200 100 100", "100 1e-200 100", "1e200 100 100", "100 100 1e-170",
+                                  "1e-200 1e-200 1e-200", "1e200 1e200 1e200", "1e-100 1e-100 1e-100",
+                                  "1e100 1e100 1e100"])
+def test_cells_beyond_the_range_of_numbers(cell, folder, capfd):
+    """A cell whose axes a double cannot hold is refused; the C program writes an image of NaN."""
+    assert main([*SMALL, "-cell", *cell.split()]) == 2
+    assert "cell" in error_line(capfd)
+    assert content(folder) == {}
+
+
+def test_arithmetic_that_fails_has_one_line(folder, capfd, monkeypatch):
+    def prepare(*_):
+        return 1.0 / 0.0
+
+    monkeypatch.setattr("numbragg.scene.prepare", prepare)
+    assert main(SMALL) == 2
+    assert "division by zero" in error_line(capfd)
+    assert content(folder) == {}
+
+
+def test_long_words_are_cut(folder, capfd):
+    assert main([*SMALL, "-N", "1" * 5000]) == 2
+    assert len(error_line(capfd)) < 200
+
+
 @pytest.mark.parametrize("words", ["-detpixels 46340 -pixel 0.001", "-detpixels_f 2000000000 -detpixels_s 1"])
 def test_huge_detector(words, folder):
     """An image of gigabytes is refused in one line where there is not the memory for it.
@@ -242,3 +267,105 @@ def test_interrupt_while_reading(folder):
     assert process.returncode in (2, 130)
     assert "Traceback" not in said and said.startswith("numbragg: ")
     assert [path.name for path in folder.iterdir()] == ["slow.hkl"]
+
+
+# -- where a bad value came from
+
+
+def smv(keys):
+    """A small SMV image whose header has these keys."""
+    head = ("{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nSIZE1=8;\nSIZE2=6;\n" + keys + ";\n}\f").encode()
+    return head.ljust(512) + bytes(2 * 48)
+
+
+@pytest.mark.parametrize("option", ["-img", "-mask"])
+@pytest.mark.parametrize("header, said", [
+    ("PIXEL_SIZE=0", "must be greater than zero"), ("PIXEL_SIZE=-0.1", "must be greater than zero"),
+    ("PIXEL_SIZE=inf", "must be greater than zero and finite"), ("WAVELENGTH=0", "must be greater than zero"),
+    ("WAVELENGTH=-1", "must be greater than zero"), ("CLOSE_DISTANCE=word", "must not be zero"),
+    ("DISTANCE=0", "must not be zero"), ("PHI=inf", "not a finite number"),
+    ("BEAM_CENTER_X=-inf", "not a finite number"),
+])
+def test_bad_value_of_a_header_names_file_and_key(option, header, said, folder, capfd):
+    (folder / "m.img").write_bytes(smv(header))
+    before = content(folder)
+    assert main(["-cell", "80", "-default_F", "1", "-seed", "1", option, "m.img"]) == 2
+    line = error_line(capfd)
+    assert f"m.img: {header.partition('=')[0]} gives " in line and said in line
+    assert content(folder) == before
+
+
+def test_option_repairs_a_header(folder, capfd):
+    (folder / "m.img").write_bytes(smv("WAVELENGTH=0;\nPIXEL_SIZE=0;\nDISTANCE=0"))
+    words = "-cell 80 -default_F 1 -seed 1 -img m.img -lambda 1 -pixel 0.1 -distance 100 -detpixels 8 --quiet"
+    assert main(words.split()) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_bad_dump_has_one_line(folder, capfd):
+    """The dump is announced when it has been read, not before."""
+    (folder / "Fdump.bin").write_bytes(b"no dump")
+    words = [word for word in SMALL if word not in ("-default_F", "100")]
+    assert main(words) == 2
+    assert "Fdump.bin" in error_line(capfd)
+    assert os.listdir(folder) == ["Fdump.bin"]
+    # nor is a good one announced before all else is known to be right
+    (folder / "Fdump.bin").write_bytes(b"0 0 0 0 0 0\n\f" + bytes(64))
+    assert main([*words, "-osc", "0", "-phistep", "1"]) == 2
+    assert "steps" in error_line(capfd)
+    assert main([*words, "-floatfile", "missing/f"]) == 2
+    assert "missing/f" in error_line(capfd)
+    assert main(words) == 0
+    assert capfd.readouterr().err.startswith("numbragg: structure factors read from Fdump.bin")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full on this system")
+def test_report_that_cannot_be_written(folder):
+    """The images are in place, so the run has succeeded."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command(*SMALL), cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1 and "all files are in place" in done.stderr
+    assert set(content(folder)) == C_FILES
+
+
+@pytest.mark.skipif(os.name != "posix", reason="streams are closed through the shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams(closed, folder):
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command(*SMALL)], cwd=folder, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == ""
+    assert set(content(folder)) == C_FILES
+
+
+def test_quiet_says_nothing_of_a_dump(folder, capfd):
+    assert main([*SMALL, "-hkl", "f.hkl", "--quiet"]) == 2
+    capfd.readouterr()
+    (folder / "f.hkl").write_text("0 0 1 10\n")
+    assert main([*SMALL, "-hkl", "f.hkl", "--quiet"]) == 0
+    assert main([*SMALL, "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_mosaic_spread_beyond_float32(folder, capfd):
+    assert main([*SMALL, "-mosaic", "1e300", "-mosaic_dom", "2"]) == 2
+    assert "mosaic spread" in error_line(capfd)
+    assert content(folder) == {}
+
+
+@pytest.mark.parametrize("words, said", [
+    ("-curved_det -detector_rotz 90 -detector_roty 90 -polar_vector 0.5 0 1 -Xbeam -100 -ORGX 0.5 -detpixels 5 "
+     "-pixel 5", "curved detector"),
+    ("-sourcefile s.txt", "wavelength"),
+])
+def test_indices_that_are_not_numbers_are_not_interpolated(words, said, folder, capfd):
+    """The C program crashes, or reads memory that it does not own; without interpolation it writes NaN."""
+    (folder / "f.hkl").write_text("".join(f"{h} {k} 0 1\n" for h in range(-9, 10) for k in range(-9, 10)))
+    (folder / "s.txt").write_text("-1 0 0 1")  # without its newline: the wavelength is 0
+    before = content(folder)
+    words = [*SMALL, "-hkl", "f.hkl", "-interpolate", *words.split()]
+    assert main(words) == 2
+    line = error_line(capfd)
+    assert said in line and "cannot be interpolated" in line
+    assert content(folder) == before
+    assert main([*words, "-nointerpolate", "-nonoise"]) == 0

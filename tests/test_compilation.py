@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import llvmlite.binding
 import numba
@@ -126,6 +127,34 @@ def test_folder_is_where_it_was_asked_for(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert Path(compilation.cache_folder()).parent == tmp_path / "home" / ".cache" / "numbragg"
+
+
+def test_folders_of_other_versions_are_removed_when_long_unused(tmp_path):
+    """Only where a new folder begins, only old ones, and never anything that is not ours."""
+    def folder(name, days, *files):
+        place = tmp_path / name
+        place.mkdir()
+        for file in files:
+            (place / file).write_bytes(b"")
+        when = time.time() - days * 86400
+        os.utime(place, (when, when))
+        return place
+
+    recent = folder("0" * 16, compilation.KEPT_DAYS - 1, "a.nbi", "a.1.nbc")
+    old = folder("1" * 16, compilation.KEPT_DAYS + 1, "a.nbi", "a.1.nbc")
+    with_more = folder("2" * 16, compilation.KEPT_DAYS + 1, "a.nbi", "notes.txt")
+    other = folder("photographs", 1000, "a.nbi")
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "a.nbi").write_bytes(b"")
+    (tmp_path / ("3" * 16)).symlink_to(target)
+    compilation.enter_folder(str(recent))
+    assert old.exists() and recent.stat().st_mtime > time.time() - 60  # marked as used, nothing removed
+    compilation.enter_folder(str(tmp_path / ("4" * 16)))
+    assert not old.exists()
+    assert sorted(file.name for file in recent.iterdir()) == ["a.1.nbc", "a.nbi"]
+    assert (with_more / "notes.txt").exists() and (other / "a.nbi").exists() and (target / "a.nbi").exists()
+    compilation.enter_folder(str(tmp_path / "missing" / ("5" * 16)))
 
 
 @pytest.mark.parametrize("place", ["below a file", "/dev/null"])
@@ -355,6 +384,7 @@ def test_closures_are_told_apart(named):
 
 SHARED = """
 import sys
+import time
 from numbragg.kernels.compilation import jit
 
 def adder(amount):

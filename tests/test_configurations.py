@@ -36,7 +36,8 @@ BAD = {
         "cell": [5, "x", (1, 2, 3), (0, 50, 50, 90, 90, 90), (50, 50, -1, 90, 90, 90),
                  (50, 50, 50, 90, 90, 180), (50, 50, 50, 0, 90, 90), (50, 50, 50, NAN, 90, 90), ("a",) * 6],
         "matrix": MATRICES, "u_matrix": [*MATRICES, ((1, 0, 0), (0, 1, 0), (0, 0, 2)),
-                                         ((1, 0.1, 0), (0, 1, 0), (0, 0, 1))], "misset_deg": TRIPLES,
+                                         ((1, 0.1, 0), (0, 1, 0), (0, 0, 1)), ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
+                                         -np.eye(3)], "misset_deg": [5, *TRIPLES],
         "random_misset_seed": [-2 ** 31, 2.5, "3", 2 ** 31], "n_cells": [*TRIPLES, *COUNTS, (1, 2, 0)],
         "size_mm": [*TRIPLES, -1.0, (1, 1, -1), (1, 1, NAN), None], "shape": WORDS,
         "fudge": not_number(), "mosaic_spread_deg": [-1, *OPTIONAL], "mosaic_domains": COUNTS,
@@ -58,10 +59,11 @@ BAD = {
         "d_min_angstrom": [-1, *not_number()],
     },
     nb.Detector: {
-        "pixels": [*PAIRS, (0, 5), (5, -1), (5, 2.5), (2 ** 31, 1)], "size_mm": [*PAIRS, (0, 5), (5, -1)],
+        "pixels": [*PAIRS, (0, 5), (5, -1), (5, 2.5), (2 ** 31, 1), (None, 5)],
+        "size_mm": [*PAIRS, (0, 5), (5, -1), (None, 5), (5.0, None)],
         "pixel_mm": [*NOT_POSITIVE, *not_number()], "distance_mm": [*NOT_POSITIVE, *not_number()],
         "close_distance_mm": [*NOT_POSITIVE, *OPTIONAL], "convention": WORDS, "beam_centre_mm": PAIRS,
-        "close_point_mm": PAIRS, "close_point_pixels": PAIRS, "rotation_deg": TRIPLES,
+        "close_point_mm": PAIRS, "close_point_pixels": PAIRS, "rotation_deg": [5, *TRIPLES],
         "twotheta_deg": not_number(), "fast_axis": VECTORS, "slow_axis": VECTORS, "normal": VECTORS,
         "twotheta_axis": VECTORS, "pivot": WORDS, "sensor_thickness_um": [-1, *not_number()],
         "attenuation_depth_um": [*NOT_POSITIVE, *OPTIONAL], "sensor_layers": COUNTS, "curved": FLAGS,
@@ -69,7 +71,7 @@ BAD = {
     },
     nb.Sampling: {
         "oversample": COUNTS, "per_step": ["other", ["capture", "other"], 5, [3], [[]]],
-        "interpolation": ["yes", 2, 0.5, []],
+        "interpolation": ["yes", 1, 2, 0.5, []],
     },
 }
 NEEDED = {nb.Crystal: dict(cell=CUBIC), nb.Beam: {}, nb.Detector: dict(pixels=(10, 8)), nb.Sampling: {}}

@@ -425,3 +425,15 @@ def test_counts(monkeypatch):
     assert outcome.pixels == 20
     assert outcome.masked == np.count_nonzero(ready.mask[window] == 0)
     assert outcome.strict_pixels + outcome.lane_pixels == outcome.pixels - outcome.masked
+
+
+@pytest.mark.parametrize("threads", [1, 2, 1000])
+@pytest.mark.parametrize("count", [1, 100, 2 ** 16, 2 ** 22 + 1, 2 ** 30])
+def test_chunks_are_few_and_cover_everything(count, threads, monkeypatch):
+    """However many steps a pixel has: the list of chunks must not take more memory than the image."""
+    monkeypatch.setattr(driver_cpu, "steps_per_pixel", lambda scene: 10 ** 9)
+    chunks = driver_cpu._chunks(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
+    assert len(chunks) <= 2 * driver_cpu.MOST_CHUNKS
+    assert chunks[0].start == 0 and chunks[-1].stop == count
+    assert all(one.stop == other.start for one, other in zip(chunks, chunks[1:]))
+    assert len(chunks) >= min(count, 4 * threads) or count < 4 * threads

@@ -47,6 +47,7 @@ TABLE_OF_SETTINGS = {
     "-noisefile a -nonoise": {"calculate_noise": False, "noisefile": "a"},
     "-nopgm -pgmscale 3": {"write_pgm": True, "pgm_scale": 3.0},
     "-seed -5 -curved_det": {"seed": -5, "curved": True},
+    "-phisteps 3.0 -mosaic_dom +007. -seed -0.00": {"phi_steps": 3, "mosaic_domains": 7, "seed": 0},
     "-printout_pixel 30 31": {"printout": True, "printout_pixel": (30, 31)},
     "-hkl ./-odd.hkl -roi -1 40 -5 -1": {"hkl": "./-odd.hkl", "roi": [-1, 40, -5, -1]},
     "--quiet --threads=4 --stats-json s.json": {"quiet": True, "threads": 4, "stats_json": "s.json"},
@@ -109,8 +110,9 @@ BAD = {
     "-lambda \u0661": "must be a finite number",
     "-detector_abs nan": "must be a finite number",
     "-N 5x": "-N 5x: must be a whole number",
-    "-N 1e3": "no decimal point or exponent",
-    "-N 5.0": "no decimal point or exponent",
+    "-N 1e3": "no fraction or exponent",
+    "-N 5.5": "no fraction or exponent", "-N 0x5": "no fraction or exponent", "-N .0": "no fraction or exponent",
+    "-N 5.0e0": "no fraction or exponent", "-N 5.0.0": "must be a whole number",
     "-N 2147483648": "must lie within",
     "-seed " + "9" * 5000: "must lie within",
     "-hkl -x.hkl": "-x.hkl follows (if that is the file, write ./-x.hkl)",
@@ -172,6 +174,7 @@ REMARKS = {
     "-sourcefile a -divsteps 3": "no effect of -divsteps",
     "-flux 1e12 -exposure 0": "-flux has no effect",
     "-nopolar -oversample_polar": "-nopolar has no effect",
+    "-N 5 -curved_det --revision main --threads 2": "-curved_det is the last word: nanoBragg main would ignore it",
 }
 
 
@@ -181,6 +184,8 @@ def test_remarks(text):
 
 
 def test_no_remarks_without_cause():
+    for text in ("-curved_det -N 5 --revision main", "-N 5 -curved_det", "-curved_det -N 5 -curved_det --revision main"):
+        assert read(text).notices == [], text
     assert read("-misset_seed 5 -misset 1 2 3 -twotheta_axis 0 0 1 -odet_vector 1 0 0").notices == []
     assert read("-cell 50 -N 5 -lambda 1 -distance 100 -misset random -misset_seed 5").notices == []
 

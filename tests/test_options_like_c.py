@@ -93,7 +93,7 @@ def test_unseeded_random_orientation_is_remarked():
 
 NUMBERS = st.one_of(st.floats(-400, 400).map(lambda v: repr(round(v, 9))), st.sampled_from(
     ["0", "-0", "1e-3", ".5", "5.", "-7", "+2", " 3", "0x1p-2", "1E2", "12398.42", "6.2", "90"]))
-COUNTS = st.one_of(st.integers(-9, 40).map(str), st.sampled_from(["+3", " 4", "007", "-0", "2147483647"]))
+COUNTS = st.one_of(st.integers(-9, 40).map(str), st.sampled_from(["+3", " 4", "007", "-0", "2147483647", "5.0", "-2."]))
 NAMES = st.sampled_from(["a.hkl", "dir/b.img", "./-c", "1e3.mat", "nano.txt", "0x1f", "rand", "beam", "5"])
 
 
@@ -115,8 +115,7 @@ def words_for(option, values=NUMBERS, counts=COUNTS, names=NAMES):
         return st.sampled_from([[word] for word in option.kind.split("|")])
     source = {"real": values, "vector": values, "whole": counts, "file": names}[option.kind]
     if option.rule is not None:
-        read_value = int if option.kind == "whole" else atof
-        source = source.filter(lambda text: option.rule.holds(read_value(text)))
+        source = source.filter(lambda text: option.rule.holds(atof(text)))
     lists = st.lists(source, min_size=size, max_size=size)
     return lists.filter(lambda texts: any(map(atof, texts))) if option.kind == "vector" else lists
 

@@ -245,7 +245,7 @@ def test_refusals(monkeypatch):
     masked = nb.Detector(pixels=(16, 16), pixel_mm=1.0, distance_mm=60.0, mask=mask)
     with pytest.raises(ValueError, match="masked"):
         nb.trace(*SCENE[:2], masked, 100.0, 4, 3)
-    monkeypatch.setattr("numbragg.io.hkl._memory_available", lambda: 1000)
+    monkeypatch.setattr("numbragg.memory.available", lambda: 1500)
     with pytest.raises(MemoryError, match="GB of memory are available"):
         nb.trace(*SCENE, 3, 3, steps="all")
 

@@ -1,11 +1,11 @@
 """nanoBragg's own command line: read, simulate, write the C program's files and ours."""
 
+import os
 import sys
 import time
 
-from .. import options
-from ..command_inputs import read_inputs, take_misset_seed
-from ..evaluation import Evaluation
+from .. import memory, options
+from ..command_inputs import announce, read_inputs, take_misset_seed
 
 __all__ = ["run"]
 
@@ -37,13 +37,16 @@ def run(argv):
         print(f"numbragg {__version__}")
         return 0
     options.check(line)
+    # these load numpy, which help and errors above have no need of
+    from ..evaluation import Evaluation
+
     evaluation = Evaluation(line.precision, line.summation, line.threads)
     clock = _Clock()
     factors = read_inputs(line)
     clock.lap("read")
 
     from ..io.output import OutputSet
-    from ..scene import prepare
+    from ..scene import image_bytes, prepare
 
     now = int(time.time())
     if line.seed is None:
@@ -51,20 +54,33 @@ def run(argv):
         line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
     take_misset_seed(line, now)
     prepared = prepare(line.parameters, factors)
+    # float image, integer or noise image, grey image
+    slow, fast = prepared.shape
+    memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
         dump = _reserve(outputs, line)
+        announce(line)
         clock.lap("prepare")
         image, outcome = _render(line, prepared, evaluation, clock)
         clock.lap("render")
         facts = _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv)
         outputs.commit()
-    if line.printout:
-        _print_pixels(line, prepared)
-    if not line.quiet:
-        from ..report import report_lines
+    try:
+        if line.printout:
+            _print_pixels(line, prepared)
+        if not line.quiet:
+            from ..report import report_lines
 
-        print("\n".join(report_lines(facts, line.notices)))
-        print("  wrote " + ", ".join(facts["files"]))
+            print("\n".join(report_lines(facts, line.notices)))
+            print("  wrote " + ", ".join(facts["files"]))
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # the files are what was asked for
+        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
+              file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -143,6 +159,8 @@ def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, arg
     facts = report.account(prepared, outcome, products, clock.seconds, argv)
     facts["precision"], facts["summation"] = evaluation.precision, evaluation.summation
     facts["notices"] = list(line.notices)
+    facts["image"]["adc_offset"] = line.adc_offset
+    facts["image"]["noise_seed"] = line.seed if names.calculate_noise else None
     written += _write_ours(outputs, names, image, facts)
     facts["files"] = written
     clock.lap("write")
@@ -187,6 +205,11 @@ def _print_pixels(line, prepared):
     from ..report import listing
 
     only = line.printout_pixel
+    found = False
     for fast, slow, row, value in listed_pixels(prepared.scene, prepared.window, prepared.mask,
                                                 prepared.interpolating, only):
+        found = True
         print(listing(fast, slow, RECORD_FIELDS, row, value, prepared.scene))
+    if only is not None and not found:
+        print(f"-printout_pixel {only[0]} {only[1]}: masked, or outside the region of interest; nothing is"
+              " computed there")

@@ -5,7 +5,7 @@ import sys
 import time
 
 from .. import options
-from ..command_inputs import read_inputs, take_misset_seed
+from ..command_inputs import announce, read_inputs, take_misset_seed
 from ..evaluation import Evaluation
 
 __all__ = ["run"]
@@ -95,6 +95,7 @@ def _traced(words, fast, slow, steps):
     from ..tracing import trace_prepared
 
     prepared = prepare(line.parameters, factors)
+    announce(line)
     if not line.quiet and not _compiled():
         print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
     return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from .. import memory
 from .errors import format_error, shown
 
 __all__ = ["read_hkl", "index_ranges", "table_from_reflections"]
@@ -142,7 +143,7 @@ def table_from_reflections(indices, f, default_f=0.0):
     table_needed = f"structure factors: indices {ranges} need a table of {size / 1e9:.4g} GB"
     if entries > _LARGEST_TABLE:
         raise ValueError(f"{table_needed}; it has {entries} entries, the limit is {_LARGEST_TABLE}")
-    available = _memory_available()
+    available = memory.available()
     if size > available:
         raise ValueError(f"{table_needed}; {available / 1e9:.4g} GB of memory are available")
     try:
@@ -153,23 +154,3 @@ def table_from_reflections(indices, f, default_f=0.0):
         table[:-1, :-1, :-1] = default_f
     text.fill_table(table, indices, f, *minimum)
     return table, minimum, maximum
-
-
-def _memory_available():
-    """Bytes that can still be allocated; infinite where the system does not tell."""
-    available = math.inf
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    available = int(line.split()[1]) * 1024
-        # a container may hold less than the machine
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            limit = file.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
-            used = int(file.read())
-        if limit != "max":
-            available = min(available, max(int(limit) - used, 0))
-    except (OSError, ValueError, IndexError):
-        pass
-    return available

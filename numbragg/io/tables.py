@@ -41,14 +41,17 @@ def read_sources(path):
     ------
     FileFormatError
         No row, a word where a number should be, a number that is not finite, a line over 10239
-        characters, or a row with X = Y = Z = 0.
+        characters, a row with X = Y = Z = 0, or a wavelength that is not greater than zero.
     OSError
         The file cannot be read.
     """
-    rows, lines = _table(path, 5, "a list of sources")
-    for row, line in zip(rows, lines):
+    rows, columns_given = _table(path, 5, "a list of sources")
+    for row, line in zip(rows, columns_given):
         if row[0] == row[1] == row[2] == 0.0:
             raise format_error(path, "a source at 0 0 0 has no direction", line)
+        # zeros of a last line without its newline were not written by anybody
+        if columns_given[line] == 5 and not row[4] > 0.0:
+            raise format_error(path, f"found the wavelength {row[4]:g}; it must be greater than zero [m]", line)
     return rows
 
 
@@ -72,16 +75,16 @@ def read_stol(path):
     OSError
         The file cannot be read.
     """
-    rows, lines = _table(path, 2, "a scattering curve", complete=True)
+    rows, _ = _table(path, 2, "a scattering curve", complete=True)
     return rows
 
 
 def _table(path, columns, what, complete=False):
-    """Rows of a table as (n, columns) array, and the line each comes from."""
+    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
     with open(path, "rb") as file:
         pieces = file.read().replace(b"\r\n", b"\n").split(b"\n")
     rows = []
-    lines = []
+    given = {}
     for line, piece in enumerate(pieces, 1):
         # what follows the last newline is a line without one
         has_newline = line < len(pieces)
@@ -98,10 +101,10 @@ def _table(path, columns, what, complete=False):
         if complete and missing:
             raise format_error(path, f"found {len(values)} of {columns} columns of {what}", line)
         rows.append(values + [math.nan if has_newline else 0.0] * missing)
-        lines.append(line)
+        given[line] = len(values)
     if not rows:
         raise format_error(path, f"has no rows; {what} needs at least one")
-    return np.array(rows), lines
+    return np.array(rows), given
 
 
 def _number(path, token, line):

@@ -40,7 +40,7 @@ def same(array, rows):
     ("-10 ", [[-10, 0, 0, 0, 0]]),
     # line ends of other systems
     ("-10 0.01 0.02\r\n\r\n-10 0 0\r\n", [[-10, 0.01, 0.02, NAN, NAN], [-10, 0, 0, NAN, NAN]]),
-    ("+1. .5 -1E+2 -0 0\n", [[1, 0.5, -100, -0.0, 0]]),
+    ("+1. .5 -1E+2 -0 2E-10\n", [[1, 0.5, -100, -0.0, 2e-10]]),
 ])
 def test_sources(tmp_path, content, rows):
     assert same(read_sources(stored(tmp_path, content)), rows)
@@ -89,7 +89,7 @@ _gap = st.text(" \t,;:!", min_size=1, max_size=3)
 
 
 @RELAXED
-@given(st.lists(st.lists(_column, min_size=1, max_size=7), min_size=1, max_size=5), st.data())
+@given(st.lists(st.lists(_column, min_size=1, max_size=7).map(lambda row: [*row[:4], *map(abs, row[4:])]), min_size=1, max_size=5), st.data())
 def test_any_separators(tmp_path, rows, data):
     newline = data.draw(st.sampled_from(["\n", "\r\n"]))
     content = ""
@@ -112,3 +112,11 @@ def test_stol(tmp_path):
 def test_unreadable(tmp_path):
     with pytest.raises(OSError):
         read_sources(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize("wavelength", ["0", "0.0", "-1e-10", "-0"])
+def test_wavelength_that_is_not_positive(wavelength, tmp_path):
+    path = tmp_path / "sources.txt"
+    path.write_text(f"-1 0 0 1 1e-10\n\n-1 0 0 1 {wavelength}\n")
+    with pytest.raises(FileFormatError, match=r"line 3: found the wavelength .*greater than zero"):
+        read_sources(path)

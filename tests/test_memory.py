@@ -1,0 +1,54 @@
+"""What does not fit in memory is refused before it is made, with its size."""
+
+import numpy as np
+import pytest
+
+from cli_tools import SMALL, error_line
+import numbragg as nb
+from numbragg import memory
+from numbragg.cli import main
+
+
+def test_available_is_plausible():
+    assert 2 ** 20 < memory.available()
+
+
+def test_require():
+    memory.require(1000, "something")
+    with pytest.raises(ValueError, match=r"^something need 1e\+09 GB; .* GB of memory are available$"):
+        memory.require(10 ** 18, "something")
+
+
+@pytest.mark.parametrize("words, said", [
+    ("-detpixels 46340", "detector: 46340 x 46340 pixels"),
+    ("-mosaic 1 -mosaic_dom 900000", "mosaic domains: 900000 of them"),
+    ("-phi 1 -osc 1 -phisteps 900000", "phi: 900000 steps"),
+    ("-dispersion 1 -dispsteps 900000", "divergence and dispersion: 900000 sources"),
+    ("-divergence 1 -divsteps 900", "divergence and dispersion: 810000 sources"),
+])
+def test_refused_on_the_command_line(words, said, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("numbragg.memory.available", lambda: 6e7)
+    assert main([*SMALL, "-oversample", "1", *words.split()]) == 2
+    message = error_line(capfd)
+    assert said in message and "0.06 GB of memory are available" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_the_command_line_count(tmp_path, monkeypatch, capfd):
+    """A float image alone would fit, all images do not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("numbragg.memory.available", lambda: 5 * 24 * 20)
+    assert main(SMALL) == 2
+    assert "the images of 24 x 20 pixels" in error_line(capfd)
+
+
+def test_rows_outside_the_region_take_no_memory(monkeypatch):
+    """A small region of a detector that is larger than the memory."""
+    monkeypatch.setattr("numbragg.memory.available", lambda: 1e6)
+    crystal, beam = nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5), nb.Beam()
+    detector = nb.Detector(pixels=(1000, 1000))
+    with pytest.raises(ValueError, match="detector: 1000 x 1000 pixels need"):
+        nb.simulate(crystal, beam, detector, 1.0)
+    image = nb.simulate(crystal, beam, detector, 1.0, roi=(400, 500, 400, 500))
+    assert np.count_nonzero(image) and image.shape == (1000, 1000)
