@@ -10,7 +10,7 @@ import sys
 import pytest
 
 MATRIX_FILE = Path(__file__).with_name("test_live_c.py")
-CASES = "plain or matrix_is_large"
+CASES = "(same_files and plain) or matrix_is_large"
 
 #: A program with the C program's command line; it may do some harm before it ends.
 STAND_IN = """#!{python}

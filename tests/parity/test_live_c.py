@@ -1,4 +1,4 @@
-"""Parity with a C binary of the user's own: all files, byte for byte, one thread.
+"""Parity with a C binary of the user's own: all files, byte for byte, one thread; and what -printout lists.
 
     NB_RUN_PARALLEL=1 NB_C_BIN=./nanoBragg pytest tests/parity
 
@@ -9,6 +9,7 @@ NB_C_REVISION.  A binary that is neither (another version, or built with contrac
 import hashlib
 import os
 from pathlib import Path
+import re
 import subprocess
 
 import pytest
@@ -42,14 +43,17 @@ PHI = "-phi 10 -osc 2 -phisteps 3"
 SOURCES = "-dispersion 2 -dispsteps 3"
 SENSOR = "-detector_thick 300 -detector_abs 200 -detector_thicksteps 3"
 
+#: In every image, region and mask of the matrix: fast, slow.
+PIXEL = ("21", "20")
+
 #: Name: words.  One binary, one folder and one comparison each.
 MATRIX = {
     # crystals
     "plain": BASE, "cubic, unrotated": f"-cell 50 50 50 90 90 90 {SEEN} {F} -N 5",
     "unequal edges": f"{CELL} {SEEN} {F} -Na 3 -Nb 7 -Nc 12", "one cell": f"{CELL} {SEEN} {F} -N 1",
-    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40", "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003 -roi 10 20 10 20",
+    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40", "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003 -roi 16 26 12 22",
     # 750 sub-pixels along an edge, a number that the program finds itself
-    "many cells": f"{CELL} {SEEN} {F} -N 500 -roi 20 22 30 32", "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
+    "many cells": f"{CELL} {SEEN} {F} -N 500 -roi 20 22 19 21", "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
     "top-hat": f"{BASE} -tophat_spots", "sphere, fudge": f"{BASE} -round_xtal -fudge 0.7",
     "Gaussian, fudge": f"{BASE} -gauss_xtal -fudge 0.01", "top-hat, fudge": f"{BASE} -tophat_spots -fudge 0.01",
     "matrix": f"-mat A.mat {SEEN} {F} -N 5", "matrix, misset": f"-mat A.mat -misset 1 2 3 {SEEN} {F} -N 5",
@@ -120,10 +124,11 @@ def write_inputs(words, folder, mask):
 
 
 def run_c(words, folder):
-    """Run the binary in a folder on one thread."""
+    """Run the binary in a folder on one thread; what it prints."""
     done = subprocess.run([BINARY, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
                           env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -167,11 +172,28 @@ def test_matrix_is_large():
     assert len(MATRIX) >= 60 and len(set(MATRIX.values())) == len(MATRIX)
 
 
+def words_of(name):
+    """The command line of a scene, with all that makes it repeatable."""
+    words = [*MATRIX[name].split(), "-noprogress"]
+    return words if "-seed" in words else [*words, "-seed", "1"]
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_trace_agrees_with_what_this_binary_lists(name, revision, mask, tmp_path, monkeypatch, capsys):
+    """One pixel with all its intermediates; the last step is what the C program shows."""
+    words, (fast, slow) = words_of(name), PIXEL
+    write_inputs(words, tmp_path / "c", mask)
+    listing = run_c([*words, "-printout", "-printout_pixel", fast, slow], tmp_path / "c")
+    monkeypatch.chdir(tmp_path / "c")
+    Path("listing.txt").write_bytes(listing)
+    arguments = ["trace", fast, slow, *words, "--revision", revision, "--quiet", "--against", "listing.txt"]
+    assert main(arguments) == 0, capsys.readouterr()
+    assert re.search("nanoBragg's -printout.: 2[0-9] quantities compared", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("name", MATRIX)
 def test_same_files_as_this_binary(name, revision, mask, tmp_path, monkeypatch):
-    words = [*MATRIX[name].split(), "-noprogress"]
-    if "-seed" not in words:
-        words += ["-seed", "1"]
+    words = words_of(name)
     theirs, ours = tmp_path / "c", tmp_path / "numbragg"
     for folder in (theirs, ours):
         write_inputs(words, folder, mask)
