@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 
+import numba
 import pytest
 
 MATRIX_FILE = Path(__file__).with_name("test_live_c.py")
@@ -39,17 +40,23 @@ def run(folder, harm, **environment):
     return subprocess.run(command, env=kept | environment, capture_output=True, text=True, timeout=600).stdout
 
 
+compiled_only = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole images are for compiled kernels")
+
+
+@compiled_only
 def test_same_files_pass_and_the_revision_is_found_out(tmp_path):
     printed = run(tmp_path, "print('as ever')")
     assert "2 passed" in printed, printed
 
 
+@compiled_only
 @pytest.mark.parametrize("harm", [ONE_BIT, "import os; os.remove('image.pgm')"], ids=["one bit", "no picture"])
 def test_other_files_fail(tmp_path, harm):
     printed = run(tmp_path, harm, NB_C_REVISION="main")
     assert "1 failed, 1 passed" in printed, printed
 
 
+@compiled_only
 def test_a_binary_of_neither_revision_fails(tmp_path):
     printed = run(tmp_path, "open('floatimage.bin', 'ab').write(bytes(4))")
     assert "is neither revision main nor fixed" in printed and "1 passed" in printed and "1 error" in printed, printed
