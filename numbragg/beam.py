@@ -45,9 +45,11 @@ class Beam:
         See `from_energy` for photon energies.
     fluence_photons_per_m2 : float
         Photons per square metre over the exposure.
-    flux_photons_per_s, exposure_s, size_mm : float
-        Flux [photons/s], exposure [s] and edge of the square beam [mm].  With a flux, the fluence
-        is flux * exposure / size**2.  The beam clips the crystal's y and z size (`Crystal.size_mm`).
+    flux_photons_per_s, exposure_s : float
+        Flux [photons/s] and exposure [s].  With a flux, the fluence is flux * exposure / size**2.
+    size_mm : float or None
+        Edge of the square beam [mm].  It clips the crystal's y and z size (`Crystal.size_mm`), with the
+        default too; None: it does not.
     polarisation_fraction : float or None
         Kahn factor [-1..1]: 0 unpolarised, 1 along `polarisation_axis`; None: the polarisation
         factor is 1 everywhere.
@@ -84,7 +86,7 @@ class Beam:
     fluence_photons_per_m2: float = UNIT_FLUENCE
     flux_photons_per_s: float = 0.0
     exposure_s: float = 1.0
-    size_mm: float = 0.1
+    size_mm: float | None = 0.1
     polarisation_fraction: float | None = 0.0
     polarisation_axis: tuple | None = None
     direction: tuple | None = None
@@ -109,7 +111,7 @@ class Beam:
                                                    "photons/m^2"))
         put("flux_photons_per_s", not_negative("flux_photons_per_s", self.flux_photons_per_s, "photons/s"))
         put("exposure_s", positive("exposure_s", self.exposure_s, "s"))
-        put("size_mm", positive("size_mm", self.size_mm, "mm"))
+        put("size_mm", optional(self.size_mm, positive, "size_mm", "mm"))
         put("polarisation_fraction", optional(self.polarisation_fraction, finite, "polarisation_fraction"))
         if self.polarisation_fraction is not None and abs(self.polarisation_fraction) > 1.0:
             raise ValueError(f"polarisation_fraction: {self.polarisation_fraction!r} must be from -1 to 1, or None")
@@ -123,7 +125,9 @@ class Beam:
         put("round_divergence", flag("round_divergence", self.round_divergence))
         if self.dispersion_percent >= 200.0:
             raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, or wavelengths vanish")
-        area = (self.size_mm / 1000) * (self.size_mm / 1000)
+        if self.flux_photons_per_s and self.size_mm is None:
+            raise ValueError("size_mm: None mm, but a fluence from the flux needs a number")
+        area = 1.0 if self.size_mm is None else (self.size_mm / 1000) * (self.size_mm / 1000)
         if self.flux_photons_per_s and not (
                 area > 0.0 and math.isfinite(self.flux_photons_per_s * self.exposure_s / area)):
             raise ValueError(f"size_mm: {self.size_mm!r} mm is too small for a fluence from the flux")
@@ -140,7 +144,8 @@ class Beam:
         p = parameters
         p.wavelength = self.wavelength_angstrom / 1.0e10
         p.fluence = self.fluence_photons_per_m2
-        p.flux, p.exposure, p.beam_size = self.flux_photons_per_s, self.exposure_s, self.size_mm / 1000
+        p.flux, p.exposure = self.flux_photons_per_s, self.exposure_s
+        p.beam_size = -1.0 if self.size_mm is None else self.size_mm / 1000
         p.unpolarised_factor = self.polarisation_fraction is None
         p.polarisation_fraction = self.polarisation_fraction or 0.0
         if self.polarisation_axis is not None:

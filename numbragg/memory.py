@@ -4,25 +4,40 @@ import math
 
 __all__ = ["available", "require"]
 
+#: Where the limits of a container are.
+_GROUP = "/sys/fs/cgroup"
+
 
 def available():
     """Bytes that can still be allocated; infinite where the system does not tell."""
     left = math.inf
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    left = int(line.split()[1]) * 1024
+        left = 1024 * _numbers("/proc/meminfo", ":")["MemAvailable"]
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
         # a container may hold less than the machine
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            limit = file.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
-            used = int(file.read())
+        limit, used = _content("memory.max"), _content("memory.current")
         if limit != "max":
-            left = min(left, max(int(limit) - used, 0))
-    except (OSError, ValueError, IndexError):
+            # what is kept of files counts as used, but is given up when memory is needed
+            stat = _numbers(f"{_GROUP}/memory.stat")
+            kept = sum(stat.get(name, 0) for name in ("active_file", "inactive_file", "slab_reclaimable"))
+            left = min(left, max(int(limit) - int(used) + kept, 0))
+    except (OSError, ValueError):
         pass
     return left
+
+
+def _content(name):
+    with open(f"{_GROUP}/{name}", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _numbers(path, colon=""):
+    """The first number behind each name of a file of the system."""
+    with open(path, encoding="ascii") as file:
+        words = [line.split() for line in file]
+    return {line[0].removesuffix(colon): int(line[1]) for line in words if len(line) > 1}
 
 
 def require(size, what):

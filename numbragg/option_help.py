@@ -31,7 +31,7 @@ def _entry(option):
     """The lines of one option."""
     also = f"; also {', '.join(option.spellings[1:])}" if len(option.spellings) > 1 else ""
     default = f" (default: {option.default})" if option.default else ""
-    if len(default) < 30:
+    if 0 < len(default) < 30:
         default = " " + default[1:].replace(" ", _TIE)
     head = "  " + " ".join((option.name, *option.values))
     lines = textwrap.wrap(option.text + default + also, WIDTH - INDENT, break_on_hyphens=False)

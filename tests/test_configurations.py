@@ -48,7 +48,7 @@ BAD = {
     nb.Beam: {
         "wavelength_angstrom": [*NOT_POSITIVE, *not_number()], "fluence_photons_per_m2": [-1, *not_number()],
         "flux_photons_per_s": [-1, *not_number()], "exposure_s": [*NOT_POSITIVE, *not_number()],
-        "size_mm": [*NOT_POSITIVE, *not_number()], "polarisation_fraction": [1.5, -1.01, *OPTIONAL],
+        "size_mm": [*NOT_POSITIVE, *OPTIONAL], "polarisation_fraction": [1.5, -1.01, *OPTIONAL],
         "polarisation_axis": VECTORS, "direction": VECTORS, "divergence_h_mrad": [-1, *OPTIONAL],
         "divergence_v_mrad": [-1, *OPTIONAL], "divergence_h_step_mrad": [-1, *OPTIONAL],
         "divergence_v_step_mrad": [-1, *OPTIONAL], "divergence_h_steps": COUNTS, "divergence_v_steps": COUNTS,
@@ -127,6 +127,7 @@ def test_error_names_field_value_and_rule(config, field, value):
      "beam.polarisation_axis"),
     (lambda: nb.Beam(flux_photons_per_s=1e12, size_mm=1e-300), "size_mm"),
     (lambda: nb.Beam(flux_photons_per_s=1e12, size_mm=1e-322), "size_mm"),
+    (lambda: nb.Beam(flux_photons_per_s=1e12, size_mm=None), "size_mm"),
     (lambda: nb.Beam.from_energy(0.0), "energy_ev"),
     (lambda: nb.Beam.from_energy("x"), "energy_ev"),
 ])
@@ -204,3 +205,11 @@ def test_configurations_are_frozen():
             setattr(config, field, None)
     with pytest.raises(ValueError, match="read-only"):
         nb.Detector(pixels=(2, 2), mask=np.ones((2, 2))).mask[0, 0] = False
+
+
+def test_a_beam_without_size_clips_nothing():
+    """As a negative -beamsize: the fluence counts, and a large crystal keeps its size."""
+    crystal = nb.Crystal(cell=CUBIC, size_mm=(0.0002, 0.0002, 0.0002))
+    cells = [nb.Simulator(nb.Detector(pixels=(4, 4)), nb.Beam(size_mm=size), 1.0).prepare(crystal).n_cells
+             for size in (None, 1.0, 0.0001)]
+    assert cells == [(20.0, 20.0, 20.0), (20.0, 20.0, 20.0), (20.0, 10.0, 10.0)]

@@ -136,8 +136,8 @@ def test_any_settings(lengths, misset, matrix, u_matrix):
     try:
         assert_same(p, misset)
     except ValueError as refusal:
-        # three vectors in one plane: the oracle goes on with the lengths of the cell
-        assert "span no volume" in str(refusal)
+        # three vectors in one plane, almost or altogether: the oracle goes on with what rounding leaves of them
+        assert "span no volume" in str(refusal) or "lengths must be greater than zero" in str(refusal)
 
 
 def test_matrix_alone_and_with_a_cell():

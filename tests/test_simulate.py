@@ -390,7 +390,7 @@ def test_custom_convention_can_be_any_other(scene, convention):
     """With the vectors of a named convention, its pivot and its beam spot, "custom" is the same detector."""
     beam, fast, slow, normal, twotheta, polarisation, spindle, pivot = FRAMES[convention]
     # without rotations, so that the pivot makes no difference to where the spot is
-    scene.detector = with_fields(scene.detector, convention=convention, rotation_deg=0.0, twotheta_deg=0.0,
+    scene.detector = with_fields(scene.detector, convention=convention, rotation_deg=(0.0, 0.0, 0.0), twotheta_deg=0.0,
                                  pixel_mm=0.5, beam_centre_mm=(7.0, 9.0), curved=False)
     named = scene.simulator().run(scene.crystal)
     place = named.prepared.placement
