@@ -6,31 +6,16 @@ Which revision the binary is (main or fixed) is found out by a scene on which th
 NB_C_REVISION.  A binary that is neither (another version, or built with contracted multiply-adds) fails.
 """
 
-import hashlib
-import os
 from pathlib import Path
 import re
-import subprocess
 
 import pytest
 
+import live_c
+from live_c import content, run_c
 from numbragg.cli import main
 
-BINARY = os.environ.get("NB_C_BIN")
-
-
-def _reason():
-    """Why these tests are skipped; None if they run."""
-    if os.environ.get("NB_RUN_PARALLEL") != "1":
-        return "NB_RUN_PARALLEL=1 is not set"
-    if not BINARY:
-        return "NB_C_BIN names no C binary"
-    if not os.access(BINARY, os.X_OK):
-        return f"NB_C_BIN: {BINARY} is no program"
-    return None
-
-
-pytestmark = pytest.mark.skipif(_reason() is not None, reason=_reason() or "")
+pytestmark = live_c.skipped
 
 CELL = "-cell 40 50 60 80 95 100 -misset 10 20 30"
 SEEN = "-lambda 1.2 -distance 60 -pixel 0.6 -detpixels 48"
@@ -98,11 +83,6 @@ MATRIX = {
 }
 
 
-def content(folder):
-    """Hash of every file of a folder, by name."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
-
-
 #: What the command lines read: content by name.
 INPUTS = {
     "some.hkl": "".join(f"{h} {k} {l} {(h * 7 + k * 5 + l * 3) % 23 + 0.5}\n"
@@ -123,14 +103,6 @@ def write_inputs(words, folder, mask):
         (folder / "mask.img").write_bytes(mask)
 
 
-def run_c(words, folder):
-    """Run the binary in a folder on one thread; what it prints."""
-    done = subprocess.run([BINARY, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def mask(tmp_path_factory):
     """An SMV image of the scene with some pixels masked."""
@@ -143,29 +115,6 @@ def mask(tmp_path_factory):
     for i in range(len(pixels)):
         pixels[i] = 0 if 300 < i < 700 or i % 7 == 0 else 1
     return bytes(content)
-
-
-@pytest.fixture(scope="module")
-def revision(tmp_path_factory):
-    """Which revision the binary is."""
-    said = os.environ.get("NB_C_REVISION")
-    if said:
-        return said
-    folder = tmp_path_factory.mktemp("probe")
-    words = f"{BASE} -phi 0 -osc 2 -phisteps 2 -oversample 2 -oversample_omega -seed 1".split()
-    run_c(words, folder)
-    theirs = content(folder)["floatimage.bin"]
-    found = []
-    for name in ("main", "fixed"):
-        ours = tmp_path_factory.mktemp(name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(ours)
-            assert main([*words, "--revision", name, "--quiet"]) == 0
-        if content(ours)["floatimage.bin"] == theirs:
-            found.append(name)
-    assert len(found) == 1, f"{BINARY} is neither revision main nor fixed (NB_C_REVISION says which to compare with)"
-    print(f"NB_C_BIN is revision {found[0]}")
-    return found[0]
 
 
 def test_matrix_is_large():

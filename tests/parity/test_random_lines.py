@@ -2,8 +2,8 @@
 
     NB_RUN_PARALLEL=1 NB_C_BIN=./nanoBragg pytest tests/parity/test_random_lines.py
 
-NB_RANDOM_LINES is their number (50), NB_C_REVISION the revision of the binary (main).  The values go to
-the edges: zeros, negative numbers, right angles, more than the C program has types for.
+NB_RANDOM_LINES is their number (50).  The values go to the edges: zeros, negative numbers, right
+angles, more than the C program has types for.
 """
 
 import os
@@ -12,14 +12,11 @@ import subprocess
 
 import pytest
 
+import live_c
+from live_c import content, run_c
 from numbragg.cli import main
 
-BINARY = os.environ.get("NB_C_BIN")
-REVISION = os.environ.get("NB_C_REVISION", "main")
 NUMBER = int(os.environ.get("NB_RANDOM_LINES", "50"))
-
-pytestmark = pytest.mark.skipif(os.environ.get("NB_RUN_PARALLEL") != "1" or not BINARY,
-                                reason="NB_RUN_PARALLEL=1 and NB_C_BIN are not set")
 
 #: Values to draw from, by option.
 VALUES = {
@@ -62,12 +59,9 @@ def random_line(r):
     return [word for group in groups for word in group]
 
 
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
+@live_c.skipped
 @pytest.mark.parametrize("seed", range(NUMBER))
-def test_same_files(seed, tmp_path, monkeypatch):
+def test_same_files(seed, revision, tmp_path, monkeypatch):
     """The same files, or a refusal where the C program makes something of nothing."""
     r = random.Random(seed)
     words = random_line(r)
@@ -78,17 +72,19 @@ def test_same_files(seed, tmp_path, monkeypatch):
         folder.mkdir()
         (folder / "some.hkl").write_text(table)
     try:
-        done = subprocess.run([BINARY, *words], cwd=theirs, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
-                              env={**os.environ, "OMP_NUM_THREADS": "1"})
+        run_c(words, theirs, timeout=60)
+        failed = False
     except subprocess.TimeoutExpired:
         pytest.skip("the C program takes more than a minute")
+    except AssertionError:
+        failed = True
     monkeypatch.chdir(ours)
-    code = main([*words, "--revision", REVISION, "--quiet"])
+    code = main([*words, "--revision", revision, "--quiet"])
     print(" ".join(words))
     if code == 2:
         assert content(ours).keys() == {"some.hkl"}
     else:
-        assert (code, done.returncode) == (0, 0)
+        assert (code, failed) == (0, False)
         assert content(ours) == content(theirs)
 
 
