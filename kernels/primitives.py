@@ -19,7 +19,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
-__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided"]
+__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided", "ceil",
+           "floor"]
 
 
 def _library():
@@ -199,6 +200,57 @@ def fma(a, b, c):
 @overload(fma)
 def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
+
+
+# -- rounding to whole numbers: vector code on the CPU, one instruction on CUDA
+
+
+def _on_cuda(context):
+    return "cuda" in type(context).__module__
+
+
+def _rounding(name):
+    """Intrinsic for `ceil` or `floor`: LLVM's own, or libdevice's (libNVVM has no other)."""
+    @intrinsic
+    def rounded(typingctx, x):
+        if x not in (types.float32, types.float64):
+            return None
+
+        def codegen(context, builder, signature, args):
+            kind = args[0].type
+            if _on_cuda(context):
+                called = f"__nv_{name}" + ("f" if x == types.float32 else "")
+            else:
+                called = f"llvm.{name}." + ("f32" if x == types.float32 else "f64")
+            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), called)
+            return builder.call(function, args)
+
+        return x(x), codegen
+
+    return rounded
+
+
+_ceil, _floor = _rounding("ceil"), _rounding("floor")
+
+
+def ceil(x):
+    """Least whole number that is not below x, of x's type (`math.ceil` makes an int, and breaks vectors)."""
+    return np.ceil(x)
+
+
+def floor(x):
+    """Largest whole number that is not above x, of x's type."""
+    return np.floor(x)
+
+
+@overload(ceil)
+def _jit_ceil(x):
+    return lambda x: _ceil(x)
+
+
+@overload(floor)
+def _jit_floor(x):
+    return lambda x: _floor(x)
 
 
 @register_jitable(error_model="numpy")
