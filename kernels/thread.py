@@ -59,7 +59,8 @@ class Span(NamedTuple):
 class Outputs(NamedTuple):
     """Where the results of n pixels go."""
 
-    image: np.ndarray  # (slow, fast) float32
+    image: np.ndarray  # (rows of the detector, fast) float32, from row `first_row` on
+    first_row: int
     doubles: np.ndarray  # (n, 2): value before rounding and half-width; no rows: not wanted
     flags: np.ndarray  # (n,) uint8: 0 or a key of lane.REASONS
     carried: np.ndarray  # (CARRIED, n); no rows: all steps are in one part
@@ -222,7 +223,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             flag = np.int64(doubt)
         outputs.flags[number] = np.uint8(flag)
         if flag == 0:
-            outputs.image[slow, fast] = np.float32(0.0 + value)
+            outputs.image[slow - outputs.first_row, fast] = np.float32(0.0 + value)
         if outputs.doubles.shape[0] > 0:
             outputs.doubles[number, 0] = value
             outputs.doubles[number, 1] = within
