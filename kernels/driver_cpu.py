@@ -23,8 +23,9 @@ from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SE
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 
-__all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "render",
-           "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "planned", "render",
+           "render_in_order", "rotated_cells", "steps_per_pixel", "trace_pixel", "Chunk", "Crew", "Evaluator",
+           "NO_DOUBLES", "NO_LIST", "Outcome", "strict_pixels"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -48,6 +49,8 @@ class Outcome:
     lane_pixels: int = 0
     strict_pixels: int = 0
     reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator, and how many
+    backend: str = "cpu"  # or "cuda"
+    device: str | None = None  # number and name
 
 
 def available_threads():
@@ -59,8 +62,8 @@ def available_threads():
 
 
 _NO_IMAGE = np.empty((0, 0), dtype=np.float32)
-_NO_LIST = np.empty(0, dtype=np.int64)
-_NO_DOUBLES = np.empty((0, 2))
+NO_LIST = np.empty(0, dtype=np.int64)
+NO_DOUBLES = np.empty((0, 2))
 
 
 @jit
@@ -179,8 +182,8 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
             return
         # everything before it, for the state that it leaves
-        strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, _NO_LIST, 0,
-                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_DOUBLES)
+        strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, NO_LIST, 0,
+                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, NO_DOUBLES)
         fast_range, slow_range = (fast, fast), (slow, slow)
     else:
         fast_range, slow_range = (fast_min, fast_max), (slow_min, slow_max)
@@ -298,7 +301,7 @@ class Evaluator:
         self.polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
         self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
         self.plan = plan
-        self.doubles = _NO_DOUBLES if doubles is None else doubles
+        self.doubles = NO_DOUBLES if doubles is None else doubles
         self.precision, self.summation = precision, summation
         self.threads = threads or available_threads()
         self._grid = self.squared_grid() if self.lanes else None
@@ -346,8 +349,8 @@ class Evaluator:
         if needed:
             self.strict(nothing, initial_state(False))
 
-    def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=_NO_LIST):
-        """Evaluate a chunk (or the pixels listed) strictly; the pixel to go on with."""
+    def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=NO_LIST):
+        """Evaluate a chunk (or the pixels listed) strictly; the pixel (of the list) to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
         following = strict_pixels(self.scene, self.place, self.mask, self.image, listed, start, stop, state,
                                   until_settled, self.settled_axis, until_trip, self.doubles)
@@ -546,8 +549,8 @@ def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
         for axis in axes:
             own = initial_state(False)
             own[AXIS] = axis
-            strict_pixels(counting, place, mask, _NO_IMAGE, _NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
-                          _NO_DOUBLES)
+            strict_pixels(counting, place, mask, _NO_IMAGE, NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
+                          NO_DOUBLES)
             ends[chunk.start, axis] = int(own[AXIS])
 
     Crew(threads).run(work, chunks)
