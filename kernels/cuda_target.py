@@ -39,6 +39,9 @@ OLDEST = (7, 5)
 #: Threads of a block.
 THREADS = 128
 
+#: Blocks that a multiprocessor must have room for: no more than 65536 / (128 * 4) = 128 registers for a thread.
+BLOCKS = 4
+
 SIMULATED = cuda is not None and bool(numba.config.ENABLE_CUDASIM)
 
 
@@ -185,7 +188,7 @@ def _compile(function, signature, compute_capability, fuse=False):
     kernel = library.get_function(result.fndesc.llvm_func_name)
     library._entry_name = result.fndesc.llvm_func_name
     kernel_fixup(kernel, False)
-    nvvm.set_launch_bounds(kernel, THREADS)
+    nvvm.set_launch_bounds(kernel, (THREADS, BLOCKS))
     made = _Kernel._rebuild(cooperative=False, name=kernel.name, signature=result.signature, codelibrary=library,
                             debug=False, lineinfo=False, call_helper=result.call_helper, extensions=[])
     return made
@@ -260,7 +263,7 @@ class Kernel:
         self._lock = threading.Lock()
 
     def _path(self, device, signature):
-        text = repr((self._variant, signature, device.compute_capability, THREADS, _versions()))
+        text = repr((self._variant, signature, device.compute_capability, THREADS, BLOCKS, _versions()))
         return os.path.join(cache_folder(), f"cuda.{hashlib.sha256(text.encode()).hexdigest()[:24]}.nbc")
 
     def kept(self, device, arguments):

@@ -49,6 +49,7 @@ class Outcome:
     lane_pixels: int = 0
     strict_pixels: int = 0
     reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator, and how many
+    refused: str | None = None  # why the lanes could not treat the scene
     backend: str = "cpu"  # or "cuda"
     device: str | None = None  # number and name
 
@@ -494,6 +495,7 @@ def render_in_order(evaluator, interpolating, progress=None):
     evaluated = outcome.pixels - outcome.masked
     outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
     outcome.lane_pixels = evaluated - outcome.strict_pixels
+    outcome.refused = evaluator.plan.reason
     outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
     return outcome
 

@@ -24,7 +24,7 @@ from .lane import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, ne
                    verdict_of)
 from .lattice import fractions, miller_indices
 from .lattice_forms import lane_factor, single_crystal, single_factor
-from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SEQUENTIAL, SINGLE
+from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
 from .pixel import rotated_cell
 from .primitives import floor
 from .simd import tricubic

@@ -20,7 +20,7 @@ from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
 __all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided", "ceil",
-           "floor"]
+           "floor", "sqrt"]
 
 
 def _library():
@@ -202,24 +202,24 @@ def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
 
 
-# -- rounding to whole numbers: vector code on the CPU, one instruction on CUDA
+# -- of one argument and its type: vector code on the CPU, correctly rounded on CUDA
 
 
 def _on_cuda(context):
     return "cuda" in type(context).__module__
 
 
-def _rounding(name):
-    """Intrinsic for `ceil` or `floor`: LLVM's own, or libdevice's (libNVVM has no other)."""
+def _of_one(name, on_cuda):
+    """Intrinsic for a function: LLVM's own, or what libNVVM has in its place, for doubles and floats."""
     @intrinsic
-    def rounded(typingctx, x):
+    def called_by_name(typingctx, x):
         if x not in (types.float32, types.float64):
             return None
 
         def codegen(context, builder, signature, args):
             kind = args[0].type
             if _on_cuda(context):
-                called = f"__nv_{name}" + ("f" if x == types.float32 else "")
+                called = on_cuda[x == types.float32]
             else:
                 called = f"llvm.{name}." + ("f32" if x == types.float32 else "f64")
             function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), called)
@@ -227,10 +227,12 @@ def _rounding(name):
 
         return x(x), codegen
 
-    return rounded
+    return called_by_name
 
 
-_ceil, _floor = _rounding("ceil"), _rounding("floor")
+_ceil = _of_one("ceil", ("__nv_ceil", "__nv_ceilf"))
+_floor = _of_one("floor", ("__nv_floor", "__nv_floorf"))
+_sqrt = _of_one("sqrt", ("llvm.nvvm.sqrt.rn.d", "llvm.nvvm.sqrt.rn.f"))
 
 
 def ceil(x):
@@ -241,6 +243,16 @@ def ceil(x):
 def floor(x):
     """Largest whole number that is not above x, of x's type."""
     return np.floor(x)
+
+
+def sqrt(x):
+    """Square root of x, of x's type (`math.sqrt` makes a double in the interpreter)."""
+    return np.sqrt(x)
+
+
+@overload(sqrt)
+def _jit_sqrt(x):
+    return lambda x: _sqrt(x)
 
 
 @overload(ceil)

@@ -30,7 +30,7 @@ from .vectors import magnitude, unit
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 
 #: Numbers that a pixel carries from one part to the next.
-CARRIED = 14
+CARRIED = 13
 
 
 class Inputs(NamedTuple):
@@ -153,15 +153,15 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
         # -- what has been carried
         total, second = beginning(sampling.background)
         s1, q = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        airpath, omega, weight, flag, out, evaluated = 0.0, 0.0, 1.0, 0, False, 0
+        omega, weight, flag, out, evaluated = 0.0, 1.0, 0, False, 0
         if not span.begins:
             carried = outputs.carried
             total, second = real(carried[0, number]), real(carried[1, number])
             s1 = (carried[2, number], carried[3, number], carried[4, number])
             q = (carried[5, number], carried[6, number], carried[7, number])
-            airpath, omega, weight = carried[8, number], carried[9, number], carried[10, number]
-            flag, out = np.int64(carried[11, number]), carried[12, number] != 0.0
-            evaluated = np.int64(carried[13, number])
+            omega, weight = carried[8, number], carried[9, number]
+            flag, out = np.int64(carried[10, number]), carried[11, number] != 0.0
+            evaluated = np.int64(carried[12, number])
         # -- the steps of this part
         for view in range(span.first_view, span.last_view):
             source, sub_pixel = view % sources, view // sources
@@ -211,9 +211,9 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             carried[0, number], carried[1, number] = total, second
             carried[2, number], carried[3, number], carried[4, number] = s1
             carried[5, number], carried[6, number], carried[7, number] = q
-            carried[8, number], carried[9, number], carried[10, number] = airpath, omega, weight
-            carried[11, number], carried[12, number] = flag, 1.0 if out else 0.0
-            carried[13, number] = evaluated
+            carried[8, number], carried[9, number] = omega, weight
+            carried[10, number], carried[11, number] = flag, 1.0 if out else 0.0
+            carried[12, number] = evaluated
             return
         capture = _row_of(inputs.captures, inputs.captures.shape[0] - 1, number)
         polar = _row_of(inputs.polars, inputs.polars.shape[0] - 1, number)

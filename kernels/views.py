@@ -58,10 +58,10 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inp
         Of no meaning.
     inputs : Inputs
     """
-    geometry, beam = scene.geometry, scene.beam
+    geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
             beam.polarisation_axes[axis_row, 2])
-    once = inputs.evaluations.shape[0] > 0
+    once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
     sources = beam.wavelengths.shape[0]
     for first in range(start, stop, BLOCK):
         n = gather(place, mask, first, min(first + BLOCK, stop), scratch)
@@ -73,9 +73,9 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inp
             for sub_slow in range(geometry.oversample):
                 for sub_fast in range(geometry.oversample):
                     # of captured fractions that are taken once, the last layer's are left
-                    captures = inputs.captures.shape[0] > 1 or (inputs.captures.shape[0] == 1
-                                                                and layer == geometry.layers - 1)
-                    if not (geometry.curved or captures or unsettled > 0 or inputs.polars.shape[0] > 1):
+                    captures = inputs.captures.shape[0] > 0 and (sampling.oversample_thick
+                                                                 or layer == geometry.layers - 1)
+                    if not (geometry.curved or captures or unsettled > 0 or each):
                         continue
                     sub_pixel = (layer * geometry.oversample + sub_slow) * geometry.oversample + sub_fast
                     enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
@@ -87,9 +87,9 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inp
                             inputs.directions[4 * sub_pixel + 2, number] = scratch[S1Z + i]
                             inputs.directions[4 * sub_pixel + 3, number] = scratch[PATH + i]
                         if captures:
-                            row = sub_pixel if inputs.captures.shape[0] > 1 else 0
+                            row = sub_pixel if sampling.oversample_thick else 0
                             inputs.captures[row, number] = scratch[CAPTURE + i]
-                    if unsettled == 0 and inputs.polars.shape[0] <= 1:
+                    if unsettled == 0 and not each:
                         continue
                     for source in range(sources):
                         enter_source(scene, source, axis, n, scratch)
