@@ -119,6 +119,6 @@ def open_backend(evaluation):
     except ValueError as error:
         if evaluation.device is not None:
             raise
-        return CPU(f"backend auto: cpu, for {str(error).removeprefix('backend: ')}")
+        return CPU(f"backend auto: cpu ({str(error).removeprefix('backend: ')})")
     found.remark = f"backend auto: cuda, device {found.device}"
     return found
