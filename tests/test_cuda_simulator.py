@@ -1,0 +1,85 @@
+"""The CUDA driver on numba's simulator, in processes of their own: numba must know before it is imported."""
+
+import json
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from cuda_tools import needs_numba_cuda
+from formula_tools import INTERPRETED
+
+ROOT = Path(__file__).parent.parent
+
+pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own")]
+
+
+def simulated(words, **more):
+    """Run Python with simulated CUDA."""
+    environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1", **more)
+    return subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_every_path_of_the_driver():
+    """The tests of tests/simulated."""
+    done = simulated(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/simulated"])
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout and "skipped" not in done.stdout and "failed" not in done.stdout
+
+
+def test_selftest_on_the_simulator():
+    """The command chooses the simulator by itself."""
+    done = subprocess.run([sys.executable, "-m", "numbragg", "selftest", "--backend", "cudasim", "--pixels", "60",
+                           "--json", "-"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    account = json.loads(done.stdout)
+    total = account["total"]
+    assert account["backend"] == "cudasim" and account["device"] == "0: CUDA simulator"
+    assert total["pixels"] >= 60 and total["other_precisions_pixels"] > 60
+    assert total["violations"] == total["mismatches"] == total["other_precisions_mismatches"] == 0
+    assert {row["precision"] for row in account["speed"]} == {"exact", "single"}
+    assert all(row["same_bits"] and row["device_seconds"] > 0.0 for row in account["speed"])
+
+
+MUTATION = ("cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]", "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]")
+
+IMAGES = """
+import sys
+import numpy as np
+import numbragg as nb
+from numbragg.kernels import driver_cpu, lattice
+from numbragg.kernels.driver_cuda import Session
+from numbragg.kernels.layout import EXACT, SEQUENTIAL
+
+assert lattice.__file__.startswith(sys.argv[1]), lattice.__file__
+prepared = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=2.0, distance_mm=60.0), nb.Beam(wavelength_angstrom=1.3),
+                        17.0).prepare(nb.Crystal(cell=(50, 55, 60, 90, 90, 90), n_cells=3, misset_deg=(10, 20, 30)))
+images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(3)]
+place = prepared.scene, prepared.window, None
+driver_cpu.render(*place, images[0], interpolating=False, threads=1, lanes=False)
+driver_cpu.render(*place, images[1], interpolating=False, threads=1)
+outcome, _ = Session().render(*place, images[2], interpolating=False, threads=1, precision=EXACT, summation=SEQUENTIAL)
+assert outcome.lane_pixels == 6
+print(*(image.tobytes().hex() for image in images))
+"""
+
+
+@pytest.mark.parametrize("mutated", [False, True])
+def test_one_physics(mutated, tmp_path):
+    """A line of `lattice` that is changed shows in the strict evaluator, the lanes and the device alike."""
+    shutil.copytree(ROOT / "numbragg", tmp_path / "numbragg", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "kernels", tmp_path / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    if mutated:
+        path = tmp_path / "numbragg" / "kernels" / "lattice.py"
+        text = path.read_text()
+        assert text.count(MUTATION[0]) == 1
+        path.write_text(text.replace(*MUTATION))
+    done = simulated(["-c", IMAGES, str(tmp_path)], PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    images = set(done.stdout.split())
+    right = simulated(["-c", IMAGES, str(ROOT)]).stdout.split()
+    assert len(images) == 1 == len(set(right))
+    assert (images == set(right)) == (not mutated)
