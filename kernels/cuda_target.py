@@ -39,7 +39,8 @@ OLDEST = (7, 5)
 #: Threads of a block.
 THREADS = 128
 
-#: Blocks that a multiprocessor must have room for: no more than 65536 / (128 * 4) = 128 registers for a thread.
+#: Blocks that a multiprocessor must have room for, where a kernel says nothing else: that leaves a thread
+#: 65536 / (128 * 4) = 128 registers.
 BLOCKS = 4
 
 SIMULATED = cuda is not None and bool(numba.config.ENABLE_CUDASIM)
@@ -176,7 +177,7 @@ def _target(compute_capability):
     return (*compute_capability, "a" if tuple(compute_capability) >= (9, 0) else "")
 
 
-def _compile(function, signature, compute_capability, fuse=False):
+def _compile(function, signature, compute_capability, blocks=BLOCKS, fuse=False):
     """A kernel as numba-cuda's dispatcher would have made it, but for the option fma=0."""
     from numba.cuda.compiler import compile_cuda, kernel_fixup
     from numba.cuda.cudadrv import nvvm
@@ -188,7 +189,7 @@ def _compile(function, signature, compute_capability, fuse=False):
     kernel = library.get_function(result.fndesc.llvm_func_name)
     library._entry_name = result.fndesc.llvm_func_name
     kernel_fixup(kernel, False)
-    nvvm.set_launch_bounds(kernel, (THREADS, BLOCKS))
+    nvvm.set_launch_bounds(kernel, (THREADS, blocks))
     made = _Kernel._rebuild(cooperative=False, name=kernel.name, signature=result.signature, codelibrary=library,
                             debug=False, lineinfo=False, call_helper=result.call_helper, extensions=[])
     return made
@@ -219,12 +220,12 @@ def _as_if_on(compute_capability):
         dispatcher.get_current_device = asked
 
 
-def assembly(function, arguments, compute_capabilities, fuse=False):
+def assembly(kernel, arguments, compute_capabilities, fuse=False):
     """PTX of a kernel, made without a device.
 
     Parameters
     ----------
-    function : Python function
+    kernel : Kernel
     arguments : tuple
         Examples of its arguments; arrays may be host arrays.
     compute_capabilities : list of (major, minor)
@@ -236,7 +237,7 @@ def assembly(function, arguments, compute_capabilities, fuse=False):
     list of str
     """
     with _as_if_on(compute_capabilities[0]):
-        made = _compile(function, argument_types(arguments), compute_capabilities[0], fuse)
+        made = kernel.compile(argument_types(arguments), compute_capabilities[0], fuse)
         return [made._codelibrary.get_asm_str(cc=_target(c)) for c in compute_capabilities]
 
 
@@ -255,15 +256,17 @@ class Kernel:
         Calls `cuda` by that global name, as the simulator wants it.
     variant : hashable
         What tells kernels made of one piece of code apart.
+    blocks : int
+        Blocks that a multiprocessor must have room for.
     """
 
-    def __init__(self, function, variant):
-        self._function, self._variant = function, variant
+    def __init__(self, function, variant, blocks=BLOCKS):
+        self._function, self._variant, self._blocks = function, variant, blocks
         self._made = {}
         self._lock = threading.Lock()
 
     def _path(self, device, signature):
-        text = repr((self._variant, signature, device.compute_capability, THREADS, BLOCKS, _versions()))
+        text = repr((self._variant, signature, device.compute_capability, THREADS, self._blocks, _versions()))
         return os.path.join(cache_folder(), f"cuda.{hashlib.sha256(text.encode()).hexdigest()[:24]}.nbc")
 
     def kept(self, device, arguments):
@@ -282,9 +285,13 @@ class Kernel:
                                    or self._new(device.compute_capability, signature, self._path(device, signature)))
             return self._made[key]
 
+    def compile(self, signature, compute_capability, fuse=False):
+        """Compile, and nothing else; see `assembly`."""
+        return _compile(self._function, signature, compute_capability, self._blocks, fuse)
+
     def _new(self, compute_capability, signature, path):
         with device_errors("compiling a kernel"):
-            made = _checked(_compile(self._function, signature, compute_capability), _target(compute_capability))
+            made = _checked(self.compile(signature, compute_capability), _target(compute_capability))
             made._codelibrary.get_cubin(cc=_target(compute_capability))
         _write(path, made)
         return made

@@ -10,8 +10,8 @@ import functools
 import numpy as np
 
 from .block import SCRATCH_SIZE
-from .cuda_target import Kernel, DeviceError, cuda, device_errors, open_device, to_device
-from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, planned, render_in_order, steps_per_pixel
+from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
+from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, planned, render_in_order, rotated_cells
 from .layout import SINGLE, initial_state
 from .structure_factor import squared_grid
 from .thread import CARRIED, Outputs, Span, thread_pixel
@@ -23,6 +23,9 @@ __all__ = ["Session", "pixel_kernel", "spans"]
 #: with doubles (3 ns a step), milliseconds on a fast one.
 LAUNCH_STEPS = 100_000_000
 TRICUBIC_STEPS = 6
+
+#: Blocks on a multiprocessor for tricubic interpolation, which needs more registers: up to 168.
+TRICUBIC_BLOCKS = 3
 
 #: Pixels of one tile at most, and bytes of what a tile needs on the device.
 TILE_PIXELS = 1 << 22
@@ -45,7 +48,7 @@ def pixel_kernel(variant):
         if number < count:
             pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs)
 
-    return Kernel(pixels, variant)
+    return Kernel(pixels, variant, TRICUBIC_BLOCKS if variant[1] else BLOCKS)
 
 
 def _replace_pixels(image, first_row, rows, columns, values):
@@ -57,20 +60,24 @@ def _replace_pixels(image, first_row, rows, columns, values):
 _REPLACE = Kernel(_replace_pixels, "replace")
 
 
-def spans(views, orientations, pixels, launch_steps):
+def spans(scene, pixels, launch_steps):
     """Parts of the steps of a pixel, none of them with more than `launch_steps` for all pixels (or one each).
 
     Returns
     -------
     list of thread.Span
     """
+    sources, over, domains = len(scene.beam.wavelengths), scene.geometry.oversample, scene.crystal.domains
+    views, orientations = scene.geometry.layers * over ** 2 * sources, len(scene.crystal.phi_rows) * domains
     each = max(1, launch_steps // max(pixels, 1))
     if each >= orientations:
         ends = [(v, min(v + each // orientations, views), 0, orientations)
                 for v in range(0, views, each // orientations)]
     else:
         ends = [(v, v + 1, o, min(o + each, orientations)) for v in range(views) for o in range(0, orientations, each)]
-    return [Span(*end, n == 0, n == len(ends) - 1) for n, end in enumerate(ends)]
+    return [Span(*end, end[0] // (sources * over ** 2), end[0] // (sources * over) % over, end[0] // sources % over,
+                 end[0] % sources, end[2] // domains, end[2] % domains, n == 0, n == len(ends) - 1)
+            for n, end in enumerate(ends)]
 
 
 class _DeviceEvaluator(Evaluator):
@@ -80,13 +87,11 @@ class _DeviceEvaluator(Evaluator):
         self.session, self.stays = session, stays
         super().__init__(scene, *rest)
         self.patched = [NO_LIST]
-        self._steps = steps_per_pixel(scene)
-        self._orientations = len(scene.crystal.phi_rows) * scene.crystal.domains
         if self.lanes:
             with device_errors("copying the scene"):
                 # structure factors come in a grid of their own
-                lookup = scene.lookup._replace(table=np.empty((1, 1, 1)))
-                self._scene = to_device(scene._replace(lookup=lookup))
+                self._scene = to_device(scene._replace(
+                    lookup=scene.lookup._replace(table=np.empty((1, 1, 1))), crystal=session.crystal(scene.crystal)))
                 self._mask = session.mask(self.mask)
                 self._image, self._first_row = self._make_image()
 
@@ -150,7 +155,7 @@ class _DeviceEvaluator(Evaluator):
     def examples(self, interpolating):
         """Arguments of the right types, for one pixel."""
         inputs = to_device(empty_inputs(self.scene, 1))
-        return self._arguments(interpolating, inputs, Span(0, 0, 0, 0, True, True), 0, self._outputs(1, 2))
+        return self._arguments(interpolating, inputs, Span(*[0] * 10, True, True), 0, self._outputs(1, 2))
 
     def load(self, interpolating):
         super().strict(Chunk(0, 0, 0), initial_state(False))
@@ -162,8 +167,7 @@ class _DeviceEvaluator(Evaluator):
         if not self.lanes:
             return super().evaluate(chunk, state, until_trip)
         interpolating, count = bool(state[1]), chunk.stop - chunk.start
-        parts = spans(self._steps // self._orientations, self._orientations, count,
-                      LAUNCH_STEPS // (TRICUBIC_STEPS if interpolating else 1))
+        parts = spans(self.scene, count, LAUNCH_STEPS // (TRICUBIC_STEPS if interpolating else 1))
         kernel, device = pixel_kernel(self.variant(interpolating)), self.session.device
         with device_errors("preparing pixels"):
             inputs = self.session.inputs(self, chunk)
@@ -253,6 +257,17 @@ class Session:
                 self._grids[interpolating] = to_device(needed)
             self.uploads["structure factors"] += 1
         return self._grids[interpolating]
+
+    def crystal(self, crystal):
+        """A crystal with a table of all its rotated cells, which then stands for the rotations."""
+        size = len(crystal.phi_cells) * crystal.domains * 72
+        free = self.device.free_bytes()
+        if size > free:
+            raise DeviceError(f"crystal: {len(crystal.phi_cells)} orientations of {crystal.domains} mosaic domains take "
+                              f"{size / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that are free on device "
+                              f"{self.device}")
+        cells = crystal.cells if len(crystal.cells) else rotated_cells(crystal)
+        return crystal._replace(cells=cells, mosaic=np.empty((0, 9)))
 
     def mask(self, mask):
         return to_device(mask)

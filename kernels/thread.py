@@ -21,7 +21,7 @@ from .lane import (cubic_place, is_tested_of, nearest_lattice_point, nearest_pla
 from .lattice import miller_indices
 from .lattice_forms import lane_factor
 from .layout import EXACT, SEQUENTIAL, SINGLE
-from .pixel import beyond_limit, rotated_cell, scattering_vector
+from .pixel import beyond_limit, scattering_vector, tabulated_cell
 from .primitives import floor
 from .structure_factor import (cubic_weights, single_weights, tricubic_scalar, tricubic_scalar_single,
                                within_margin)
@@ -46,12 +46,19 @@ class Span(NamedTuple):
     """The steps of one part: some views, and of each of them some orientations.
 
     A view is a layer, a sub-pixel and a source; an orientation is a phi step and a mosaic domain.
+    Where the first ones are in the loop nest is counted out by the host: divisions are dear.
     """
 
     first_view: int
     last_view: int  # not included
     first: int
     last: int  # not included
+    layer: int  # of the first view, and so on
+    sub_slow: int
+    sub_fast: int
+    source: int
+    phi_step: int  # of the first orientation of each view
+    domain: int
     begins: bool  # nothing has been carried yet
     ends: bool  # nothing is left: give the pixel its value
 
@@ -130,6 +137,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
     function
         pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs): a part of the
         steps of pixel start + number of the window; `number` is its place in `inputs` and `outputs`.
+        The scene's table of cells must be there.
     """
     step, policy = _make_step(shape, cubic, about, precision), summing(shape, precision, summation)
     beginning, total_sum, verdict = start_of(precision), total_of(summation), verdict_of(precision)
@@ -139,8 +147,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
     def pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs):
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
         first_fast, first_slow, width = place
-        slow = first_slow + (start + number) // width
-        fast = first_fast + (start + number) % width
+        row = (start + number) // width
+        slow, fast = first_slow + row, first_fast + (start + number) - row * width
         if mask.shape[0] > 0 and mask[slow, fast] == 0:
             if span.ends:
                 outputs.flags[number] = 0
@@ -163,12 +171,10 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             flag, out = np.int64(carried[10, number]), carried[11, number] != 0.0
             evaluated = np.int64(carried[12, number])
         # -- the steps of this part
+        layer, sub_slow, sub_fast, source = span.layer, span.sub_slow, span.sub_fast, span.source
         for view in range(span.first_view, span.last_view):
-            source, sub_pixel = view % sources, view // sources
             if span.first == 0:
                 if source == 0:
-                    layer = sub_pixel // (over * over)
-                    sub_slow, sub_fast = (sub_pixel // over) % over, sub_pixel % over
                     s1, airpath = _direction(scene, inputs, number, fast, slow, layer, sub_slow, sub_fast)
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
@@ -183,16 +189,16 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     s1, _ = unit(s1)
                     evaluated += 1
                 if per_step:
+                    sub_pixel = (layer * over + sub_slow) * over + sub_fast
                     weight, usable = weight_of_step(sampling, weight, _row_of(inputs.captures, sub_pixel, number),
                                                     _row_of(inputs.polars, view, number), omega)
                     if not usable:
                         flag = FACTOR
             # beyond the resolution limit a step adds nothing
             if weight != 0.0 or per_step:
-                domain = span.first % crystal.domains
-                phi_step = span.first // crystal.domains
+                phi_step, domain = span.phi_step, span.domain
                 for _ in range(span.first, span.last):
-                    cell = rotated_cell(crystal, crystal.phi_rows[phi_step], domain)
+                    cell = tabulated_cell(crystal, crystal.phi_rows[phi_step], domain)
                     f_square, square, spread, outside = step(scene, grid, cell, q)
                     if weighted:
                         f_square = f_square * real(weight)
@@ -205,6 +211,13 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 if out:
                     flag = OUT_OF_MARGIN
                 out = False
+            source += 1
+            if source == sources:
+                source, sub_fast = 0, sub_fast + 1
+                if sub_fast == over:
+                    sub_fast, sub_slow = 0, sub_slow + 1
+                    if sub_slow == over:
+                        sub_slow, layer = 0, layer + 1
         # -- what is left of it
         if not span.ends:
             carried = outputs.carried

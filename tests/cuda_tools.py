@@ -36,15 +36,14 @@ def example_arguments(variant):
                              np.zeros((thread.CARRIED, 0)))
     scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))))
     return (scene, grid, certificate.plan(scene).bound, (0, 0, 1), np.zeros((0, 0), np.uint8),
-            views.empty_inputs(scene, 1), thread.Span(0, 0, 0, 0, True, True), 0, 1, outputs)
+            views.empty_inputs(scene, 1), thread.Span(*[0] * 10, True, True), 0, 1, outputs)
 
 
 def kernel_ptx(variant, capabilities, fuse=False):
     """PTX of the kernel of a variant, one text per compute capability."""
     from numbragg.kernels import cuda_target, driver_cuda
 
-    kernel = driver_cuda.pixel_kernel(variant)
-    return cuda_target.assembly(kernel._function, example_arguments(variant), capabilities, fuse)
+    return cuda_target.assembly(driver_cuda.pixel_kernel(variant), example_arguments(variant), capabilities, fuse)
 
 
 def fused(ptx):

@@ -14,6 +14,7 @@ from numbragg.kernels import thread, views
 from numbragg.kernels.block import SCRATCH_SIZE, SMALL_SIZE
 from numbragg.kernels.certificate import plan
 from numbragg.kernels.compilation import jit
+from numbragg.kernels.driver_cpu import rotated_cells
 from numbragg.kernels.driver_cuda import spans
 from numbragg.kernels.lanes import lane_kernel
 from numbragg.kernels.layout import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
@@ -44,7 +45,8 @@ class Window:
     """A scene's window, and its evaluation in one way or the other."""
 
     def __init__(self, prepared, precision, summation):
-        self.prepared, self.scene = prepared, prepared.scene
+        crystal = prepared.scene.crystal._replace(cells=rotated_cells(prepared.scene.crystal))
+        self.prepared, self.scene = prepared, prepared.scene._replace(crystal=crystal)
         self.plan = plan(self.scene, precision)
         crystal = self.scene.crystal
         shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
@@ -68,15 +70,12 @@ class Window:
 
     def threads(self, launch_steps, tile):
         image, doubles, flags = self.results()
-        crystal = self.scene.crystal
-        orientations = len(crystal.phi_rows) * crystal.domains
-        each = self.scene.geometry.layers * self.scene.geometry.oversample ** 2 * len(self.scene.beam.wavelengths)
         for start in range(0, self.count, tile):
             stop = min(start + tile, self.count)
             inputs = views.empty_inputs(self.scene, stop - start)
             views.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, np.empty(SCRATCH_SIZE),
                                inputs)
-            parts = spans(each, orientations, stop - start, launch_steps)
+            parts = spans(self.scene, stop - start, launch_steps)
             carried = np.full((thread.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
             outputs = thread.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried)
             for part in parts:
@@ -122,13 +121,22 @@ def test_scenes_have_what_they_are_for():
                        "polarised", "unpolarised"}
 
 
-@pytest.mark.parametrize("views_, orientations, pixels, limit", [
-    (1, 1, 1, 1), (4, 10, 100, 10 ** 9), (4, 10, 100, 2500), (4, 10, 100, 1000), (4, 10, 100, 300), (4, 10, 100, 1),
-    (7, 3, 5, 31)])
-def test_spans_cover_every_step_once_and_in_order(views_, orientations, pixels, limit):
-    parts = spans(views_, orientations, pixels, limit)
+@pytest.mark.parametrize("pixels, limit", [(1, 1), (100, 10 ** 9), (100, 2500), (100, 1000), (100, 300), (100, 1), (5, 31)])
+def test_spans_cover_every_step_once_and_in_order(pixels, limit):
+    """With the places in the loop nest that belong to their numbers."""
+    scene = random_scene("0:206").prepared.scene
+    layers, over, sources = 2, 3, 4
+    scene = scene._replace(
+        geometry=scene.geometry._replace(layers=layers, oversample=over),
+        beam=scene.beam._replace(wavelengths=np.ones(sources)),
+        crystal=scene.crystal._replace(domains=5, phi_rows=np.zeros(2, dtype=np.int64)))
+    parts = spans(scene, pixels, limit)
     steps = [(v, o) for p in parts for v in range(p.first_view, p.last_view) for o in range(p.first, p.last)]
-    assert steps == [(v, o) for v in range(views_) for o in range(orientations)]
+    assert steps == [(v, o) for v in range(72) for o in range(10)]
+    for p in parts:
+        assert p.first_view == ((p.layer * over + p.sub_slow) * over + p.sub_fast) * sources + p.source
+        assert p.source < sources and p.sub_fast < over and p.sub_slow < over and p.domain < 5
+        assert p.first == p.phi_step * 5 + p.domain
     assert [p.begins for p in parts] == [True] + [False] * (len(parts) - 1)
     assert [p.ends for p in parts] == [False] * (len(parts) - 1) + [True]
     largest = max((p.last_view - p.first_view) * (p.last - p.first) * pixels for p in parts)
