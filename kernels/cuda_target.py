@@ -9,6 +9,7 @@ simulator kernels are Python functions, and nothing is compiled.
 
 import contextlib
 import hashlib
+import importlib.metadata
 import os
 import pickle
 import re
@@ -22,11 +23,11 @@ import numpy as np
 from .compilation import cache_folder
 
 try:
-    # the package of this name: numba's own, older CUDA target is another
-    import numba_cuda
+    # numba's own, older CUDA target has the same name and is another
+    _version = importlib.metadata.version("numba-cuda")
     from numba import cuda
 except ImportError as problem:
-    cuda, numba_cuda, _missing = None, None, problem
+    cuda, _version, _missing = None, None, problem
 else:
     _missing = None
 
@@ -244,7 +245,7 @@ def assembly(kernel, arguments, compute_capabilities, fuse=False):
 def _versions():
     from numba.cuda.cudadrv.nvvm import NVVM
 
-    return numba_cuda.__version__, NVVM().get_version()
+    return _version, NVVM().get_version()
 
 
 class Kernel:

@@ -270,6 +270,7 @@ class Session:
         return crystal._replace(cells=cells, mosaic=np.empty((0, 9)))
 
     def mask(self, mask):
+        """The mask on the device."""
         return to_device(mask)
 
     def rows(self, height, width):

@@ -98,6 +98,7 @@ def _scalar_tricubic(polynomial):
 
     @inlined
     def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
+        """Interpolated structure factor by scalars, for a GPU's thread; the parameters are those of `simd.tricubic`."""
         step = row_h * row_k
         return polynomial(wh, plane(amplitudes, at, row_k, wk, wl), plane(amplitudes, at + step, row_k, wk, wl),
                           plane(amplitudes, at + 2 * step, row_k, wk, wl),
@@ -106,7 +107,7 @@ def _scalar_tricubic(polynomial):
     return tricubic
 
 
-#: Tricubic interpolation in a flat table, by scalars (`simd.tricubic` has its parameters): doubles, and float32.
+#: For doubles, and for float32.
 tricubic_scalar, tricubic_scalar_single = _scalar_tricubic(cubic_lane), _scalar_tricubic(weighed)
 
 
