@@ -304,8 +304,11 @@ class Kernel:
         if SIMULATED:
             made[blocks, min(THREADS, count)](*arguments)
             return
+        from numba.cuda.cudadrv.driver import _to_core_stream
+
         with device_errors("running a kernel"):
-            made.launch(arguments, (blocks, 1, 1), (THREADS, 1, 1))
+            # the default stream, in which copies are made too
+            made.launch(arguments, (blocks, 1, 1), (THREADS, 1, 1), _to_core_stream(0))
 
 
 def _read(path):

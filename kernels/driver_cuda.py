@@ -193,6 +193,7 @@ class _DeviceEvaluator(Evaluator):
                 if len(values):
                     _REPLACE.launch(self.session.device, len(values),
                                     (self._image, self._first_row, *to_device((rows, columns, values))))
+                cuda.synchronize()
                 return
             fast_min, fast_max, slow_min, slow_max = self.window
             found = self._image.copy_to_host()[:, fast_min:fast_max + 1]

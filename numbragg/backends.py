@@ -91,7 +91,7 @@ class CUDA:
         from .device_image import DeviceImage
 
         _, outcome, device_image = self._render(prepared, evaluation, None, True)
-        return DeviceImage(device_image, self.session.device.number), outcome
+        return DeviceImage(device_image, self.session.device), outcome
 
 
 def open_backend(evaluation):

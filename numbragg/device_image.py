@@ -67,8 +67,7 @@ class DeviceImage:
     ----------
     shape : (slow, fast)
     dtype : numpy.dtype
-    device : int
-        Number of the device.
+    device : kernels.cuda_target.Device
     """
 
     dtype = np.dtype(np.float32)
@@ -82,11 +81,12 @@ class DeviceImage:
         self._pointer = (array.ctypes.data if SIMULATED else int(array.__cuda_array_interface__["data"][0]))
 
     def __repr__(self):
-        return f"<DeviceImage {self.shape[0]} x {self.shape[1]} float32 on device {self.device}>"
+        return f"<DeviceImage {self.shape[0]} x {self.shape[1]} float32 on device {self.device.number}>"
 
     def copy_to_host(self):
         """The image as a NumPy array."""
-        return self._array.copy_to_host()
+        with self.device.current():
+            return self._array.copy_to_host()
 
     @property
     def __cuda_array_interface__(self):
@@ -94,7 +94,7 @@ class DeviceImage:
                 "strides": None, "stream": None}
 
     def __dlpack_device__(self):
-        return (_CPU, 0) if self._simulated else (_CUDA, self.device)
+        return (_CPU, 0) if self._simulated else (_CUDA, self.device.number)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         """A capsule with a DLManagedTensor; it holds the memory for as long as it is used."""
