@@ -26,6 +26,7 @@ BLOCK = 128
  INDEX, OUT, PATH) = [row * BLOCK for row in range(20)]
 # rows of several uses: at the end no scattering vector is needed any more, nor a path after the solid angle
 VALUE, WITHIN, WANTED = QX, QY, PATH
+SEEN = PATH  # a source's, when its factors have been entered
 CORRECTION = BUDGET  # the one for the certificate of the sphere, the other where there is no certificate
 WEIGHTS = 20 * BLOCK  # of the interpolation: four rows for each index
 SCRATCH_SIZE = 32 * BLOCK
@@ -180,11 +181,13 @@ def weight_of_step(sampling, weight, capture, polar, omega):
 def enter_weights(sampling, n, scratch):
     """Factors that are multiplied at every step; one out of range spoils the lane."""
     for i in range(n):
-        weight, usable = weight_of_step(sampling, scratch[WEIGHT + i], scratch[CAPTURE + i], scratch[POLAR + i],
-                                        scratch[OMEGA + i])
-        if not usable:
+        seen = scratch[WEIGHT + i] != 0.0
+        weight, usable = weight_of_step(sampling, 1.0, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+        if seen and not usable:
             scratch[BAD + i] = FACTOR
-        scratch[WEIGHT + i] = weight
+        # a lane beyond the resolution limit has no terms, whatever its factors are
+        scratch[WEIGHT + i] = weight if seen else 0.0
+        scratch[SEEN + i] = 1.0 if seen else 0.0
 
 
 @inlined

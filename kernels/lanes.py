@@ -16,7 +16,7 @@ import functools
 import numpy as np
 
 from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, FRACTION, INDEX, OMEGA, OUT, OUT_OF_MARGIN, POLAR, QX,
-                    SCRATCH_SIZE, SMALL_CORRECTION, SMALL_SIZE, SMALL_SQUARED, SMALL_SUM, SMALL_WEIGHTS, SPREAD,
+                    SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_SIZE, SMALL_SQUARED, SMALL_SUM, SMALL_WEIGHTS, SPREAD,
                     SQUARED, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel, enter_vector,
                     enter_weights, gather, leave, start_pixels, vector)
 from .compilation import inlined, jit
@@ -116,7 +116,8 @@ def _leave_source(per_step, n, scratch):
     """Hand over the lanes that an index of this source brought out of the table."""
     for i in range(n):
         # a weight of 0 marks a lane beyond the resolution limit, unless other factors are in it
-        if scratch[OUT + i] != 0.0 and (per_step or scratch[WEIGHT + i] != 0.0):
+        seen = scratch[SEEN + i] if per_step else scratch[WEIGHT + i]
+        if scratch[OUT + i] != 0.0 and seen != 0.0:
             scratch[BAD + i] = OUT_OF_MARGIN
         scratch[OUT + i] = 0.0
 

@@ -30,7 +30,7 @@ from .vectors import magnitude, unit
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 
 #: Numbers that a pixel carries from one part to the next.
-CARRIED = 13
+CARRIED = 14
 
 
 class Inputs(NamedTuple):
@@ -154,14 +154,13 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 outputs.flags[number] = 0
             return
         per_step = sampling.oversample_thick or sampling.oversample_polar or sampling.oversample_omega
-        weighted = per_step or beam.d_min > 0.0
         polarised = sampling.oversample_polar or not beam.unpolarised_factor
         sources, over = beam.wavelengths.shape[0], geometry.oversample
         orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
         total, second = beginning(sampling.background)
         s1, q = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        omega, weight, flag, out, evaluated = 0.0, 1.0, 0, False, 0
+        omega, weight, flag, out, evaluated, seen = 0.0, 1.0, 0, False, 0, True
         if not span.begins:
             carried = outputs.carried
             total, second = real(carried[0, number]), real(carried[1, number])
@@ -169,7 +168,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             q = (carried[5, number], carried[6, number], carried[7, number])
             omega, weight = carried[8, number], carried[9, number]
             flag, out = np.int64(carried[10, number]), carried[11, number] != 0.0
-            evaluated = np.int64(carried[12, number])
+            evaluated, seen = np.int64(carried[12, number]), carried[13, number] != 0.0
         # -- the steps of this part
         layer, sub_slow, sub_fast, source = span.layer, span.sub_slow, span.sub_fast, span.source
         for view in range(span.first_view, span.last_view):
@@ -181,26 +180,24 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
                 s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
                 q = scattering_vector(s1, s0, beam.wavelengths[source])
-                weight = 1.0
-                if beyond_limit(beam.d_min, 0.5 * magnitude(q)):
-                    weight = 0.0
-                elif polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
+                seen = not beyond_limit(beam.d_min, 0.5 * magnitude(q))
+                if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
                     # normalised once more, for the sources that follow
                     s1, _ = unit(s1)
                     evaluated += 1
-                if per_step:
+                if seen and per_step:
                     sub_pixel = (layer * over + sub_slow) * over + sub_fast
-                    weight, usable = weight_of_step(sampling, weight, _row_of(inputs.captures, sub_pixel, number),
+                    weight, usable = weight_of_step(sampling, 1.0, _row_of(inputs.captures, sub_pixel, number),
                                                     _row_of(inputs.polars, view, number), omega)
                     if not usable:
                         flag = FACTOR
             # beyond the resolution limit a step adds nothing
-            if weight != 0.0 or per_step:
+            if seen:
                 phi_step, domain = span.phi_step, span.domain
                 for _ in range(span.first, span.last):
                     cell = tabulated_cell(crystal, crystal.phi_rows[phi_step], domain)
                     f_square, square, spread, outside = step(scene, grid, cell, q)
-                    if weighted:
+                    if per_step:
                         f_square = f_square * real(weight)
                     total, second = policy(total, second, f_square, square, spread)
                     out = out or outside
@@ -226,7 +223,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             carried[5, number], carried[6, number], carried[7, number] = q
             carried[8, number], carried[9, number] = omega, weight
             carried[10, number], carried[11, number] = flag, 1.0 if out else 0.0
-            carried[12, number] = evaluated
+            carried[12, number], carried[13, number] = evaluated, 1.0 if seen else 0.0
             return
         capture = _row_of(inputs.captures, inputs.captures.shape[0] - 1, number)
         polar = _row_of(inputs.polars, inputs.polars.shape[0] - 1, number)
