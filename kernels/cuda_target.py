@@ -297,9 +297,9 @@ class Kernel:
         _write(path, made)
         return made
 
-    def launch(self, device, count, arguments):
-        """Start enough blocks for `count` threads."""
-        made = self.load(device, arguments)
+    def launch(self, device, count, arguments, made=None):
+        """Start enough blocks for `count` threads; `made` is what `load` gives, if that is known already."""
+        made = self.load(device, arguments) if made is None else made
         blocks = -(-count // THREADS)
         if SIMULATED:
             made[blocks, min(THREADS, count)](*arguments)

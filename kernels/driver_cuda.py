@@ -172,8 +172,11 @@ class _DeviceEvaluator(Evaluator):
         with device_errors("preparing pixels"):
             inputs = self.session.inputs(self, chunk)
             outputs = self._outputs(count, len(parts))
+        made = None
         for span in parts:
-            kernel.launch(device, count, self._arguments(interpolating, inputs, span, chunk.start, outputs))
+            arguments = self._arguments(interpolating, inputs, span, chunk.start, outputs)
+            made = kernel.load(device, arguments) if made is None else made
+            kernel.launch(device, count, arguments, made)
         with device_errors("running a kernel"):
             flags = outputs.flags.copy_to_host()
             if self.doubles.shape[0]:
