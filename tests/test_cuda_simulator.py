@@ -44,6 +44,12 @@ def test_selftest_on_the_simulator():
     assert all(row["same_bits"] and row["device_seconds"] > 0.0 for row in account["speed"])
 
 
+def test_the_simulator_wants_interpreted_kernels():
+    done = subprocess.run([sys.executable, "-c", "from numbragg.kernels.driver_cuda import Session; Session()"],
+                          env=dict(os.environ, NUMBA_ENABLE_CUDASIM="1"), capture_output=True, text=True)
+    assert done.returncode == 1 and "(NUMBA_ENABLE_CUDASIM) needs NUMBA_DISABLE_JIT=1 as well" in done.stderr
+
+
 MUTATION = ("cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]", "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]")
 
 IMAGES = """
