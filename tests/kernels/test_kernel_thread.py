@@ -115,7 +115,7 @@ def test_thread_has_the_bits_of_the_lanes(name):
     check(Window(random_scene(name).prepared, EXACT, SEQUENTIAL))
 
 
-@pytest.mark.parametrize("name, precision", [("0:5", "single"), ("0:5", "compensated"), ("0:11", "single-kahan"),
+@pytest.mark.parametrize("name, precision", [("0:72", "single"), ("0:72", "compensated"), ("0:11", "single-kahan"),
                                              ("0:11", "compensated")])
 def test_thread_has_the_bits_of_the_lanes_in_other_precisions(name, precision):
     check(Window(random_scene(name).prepared, *OTHERS[precision]))
