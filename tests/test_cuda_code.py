@@ -157,3 +157,39 @@ def test_what_counts_as_contraction(text, names):
     from numbragg.kernels.cuda_target import contracted
 
     assert contracted(text + "\n") == names
+
+
+def test_the_kernel_that_puts_pixels_in_place():
+    from numbragg.kernels import cuda_target, driver_cuda
+
+    arguments = (np.empty((1, 1), np.float32), 0, np.empty(1, np.int64), np.empty(1, np.int64), np.empty(1, np.float32))
+    text, = cuda_target.assembly(driver_cuda._REPLACE, arguments, [(8, 0)])
+    assert ".visible .entry" in text and "st.global" in text
+
+
+def every_variant():
+    """All kernels that there can be."""
+    from numbragg.kernels import layout
+
+    for precision, summation in ((0, 0), (1, 1), (2, 0), (2, 1)):
+        for shape in (layout.ONE_CELL, *layout.SHAPES.values()):
+            for cubic in (False, True):
+                for about in ((False, True) if (shape, precision) == (layout.SQUARE, layout.EXACT) else (False,)):
+                    yield shape, cubic, about, precision, summation
+
+
+@pytest.mark.slow
+@needs_ptxas
+@pytest.mark.parametrize("variant", every_variant(), ids=str)
+def test_every_kernel(variant, tmp_path):
+    """None contracts, none spills, none has more registers than its launch bounds allow."""
+    from numbragg.kernels.cuda_target import contracted
+
+    for capability, text in zip(CAPABILITIES, kernel_ptx(variant, CAPABILITIES)):
+        assert contracted(text) == []
+        registers, stack, spilled, _ = assembled(text, capability, tmp_path)
+        assert registers <= (168 if variant[1] else 128) and (stack, spilled) == (0, 0)
+
+
+def test_number_of_kernels():
+    assert len(set(every_variant())) == 42
