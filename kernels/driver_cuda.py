@@ -11,7 +11,7 @@ import numpy as np
 
 from .block import SCRATCH_SIZE
 from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
-from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, planned, render_in_order, rotated_cells
+from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
 from .layout import SINGLE, initial_state
 from .structure_factor import squared_grid
 from .thread import CARRIED, Outputs, Span, thread_pixel
@@ -315,9 +315,10 @@ class Session:
         """Whether the kernels that a scene needs have been compiled before and are kept on disk."""
         with self.device.current():
             evaluator = self._evaluator(*_small(scene), None, precision, summation, 1, False)
-            return not evaluator.lanes or all(
+            # the strict kernel for the CPU is needed in any case
+            return compiled() and (not evaluator.lanes or all(
                 pixel_kernel(evaluator.variant(on)).kept(self.device, evaluator.examples(on))
-                for on in {bool(interpolating), False})
+                for on in {bool(interpolating), False}))
 
     def render(self, scene, window, mask, image, *, interpolating, threads=None, progress=None, doubles=None,
                precision, summation, stays=False):

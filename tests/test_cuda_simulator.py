@@ -44,6 +44,25 @@ def test_selftest_on_the_simulator():
     assert all(row["same_bits"] and row["device_seconds"] > 0.0 for row in account["speed"])
 
 
+def test_command_line_writes_the_same_files(tmp_path):
+    words = ("-cell 50 55 60 90 90 90 -misset 10 20 30 -default_F 17 -N 3 -lambda 1.3 -distance 60 -detpixels 5 -pixel 2 "
+             "-oversample 1 -noprogress -nonoise -curved_det --stats-json stats.json").split()
+    files = {}
+    for name, more in (("cpu", []), ("cuda", ["--backend", "cuda", "--device", "0"])):
+        folder = tmp_path / name
+        folder.mkdir()
+        simulation = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"} if name == "cuda" else {}
+        done = subprocess.run([sys.executable, "-m", "numbragg", *words, *more], cwd=folder,
+                              env=dict(os.environ, **simulation), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        stats = json.loads((folder / "stats.json").read_text())
+        assert (stats["backend"], stats["device"]) == (name, "0: CUDA simulator" if name == "cuda" else None)
+        assert stats["pixels"]["lane"] >= 20
+        assert ("computed on" in done.stdout) == (name == "cuda")
+        files[name] = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "stats.json"}
+    assert files["cpu"] == files["cuda"] and set(files["cpu"]) >= {"floatimage.bin", "intimage.img"}
+
+
 def test_the_simulator_wants_interpreted_kernels():
     done = subprocess.run([sys.executable, "-c", "from numbragg.kernels.driver_cuda import Session; Session()"],
                           env=dict(os.environ, NUMBA_ENABLE_CUDASIM="1"), capture_output=True, text=True)
