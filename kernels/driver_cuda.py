@@ -12,7 +12,7 @@ import numpy as np
 from .block import SCRATCH_SIZE
 from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
-from .layout import SINGLE, initial_state
+from .layout import COMPENSATED, EXACT, SINGLE, initial_state
 from .structure_factor import squared_grid
 from .thread import CARRIED, Outputs, Span, thread_pixel
 from .views import empty_inputs, enter_inputs, input_rows
@@ -24,8 +24,9 @@ __all__ = ["Session", "pixel_kernel", "spans"]
 LAUNCH_STEPS = 100_000_000
 TRICUBIC_STEPS = 6
 
-#: Blocks on a multiprocessor for tricubic interpolation, which needs more registers: up to 168.
-TRICUBIC_BLOCKS = 3
+#: Blocks on a multiprocessor for tricubic interpolation, which needs more registers: up to 168, and up to 255
+#: in single precision, where the compiler loads all 64 neighbours at once.
+TRICUBIC_BLOCKS = {EXACT: 3, COMPENSATED: 3, SINGLE: 2}
 
 #: Pixels of one tile at most, and bytes of what a tile needs on the device.
 TILE_PIXELS = 1 << 22
@@ -48,7 +49,7 @@ def pixel_kernel(variant):
         if number < count:
             pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs)
 
-    return Kernel(pixels, variant, TRICUBIC_BLOCKS if variant[1] else BLOCKS)
+    return Kernel(pixels, variant, TRICUBIC_BLOCKS[variant[3]] if variant[1] else BLOCKS)
 
 
 def _replace_pixels(image, first_row, rows, columns, values):
