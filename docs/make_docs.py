@@ -24,8 +24,9 @@ FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"), ("numbragg
            ("numbragg/commands", "numbragg.commands"))
 
 #: Names documented besides those of `numbragg.__all__`: module (or a public name that lives in it), names.
-FURTHER = (("simulation", ("Result",)), ("tracing", ("Trace",)), ("noise", ("photon_counts", "grey_image")),
-           ("io/hkl", ("read_hkl",)), ("io/matrix", ("read_matrix",)), ("io/smv", ("read_image",)),
+FURTHER = (("simulation", ("Result",)), ("device_image", ("DeviceImage",)), ("tracing", ("Trace",)),
+           ("noise", ("photon_counts", "grey_image")), ("io/hkl", ("read_hkl",)), ("io/matrix", ("read_matrix",)),
+           ("io/smv", ("read_image",)),
            ("io/raw", ("read_raw",)), ("io/tiff", ("read_tiff",)), ("images", ("read_image",)),
            ("compare", ("compare_images", "Comparison")), ("peaks", ("find_peaks", "match_peaks", "PeakMatch")),
            ("plateaus", ("plateaus", "Plateaus")), ("trace_compare", ("compare", "Comparison", "Difference")),

@@ -16,7 +16,7 @@ from .polarisation import cosine_of_two_psi, kahn_factor
 from .vectors import magnitude, unit
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "FACTOR", "gather", "start_pixels",
-           "enter_sub_pixel", "enter_source", "enter_weights", "scales", "leave"]
+           "enter_sub_pixel", "enter_source", "enter_weights", "held", "scales", "leave", "weight_of_step"]
 
 #: Pixels side by side.
 BLOCK = 128
@@ -26,6 +26,7 @@ BLOCK = 128
  INDEX, OUT, PATH) = [row * BLOCK for row in range(20)]
 # rows of several uses: at the end no scattering vector is needed any more, nor a path after the solid angle
 VALUE, WITHIN, WANTED = QX, QY, PATH
+SEEN = PATH  # a source's, when its factors have been entered
 CORRECTION = BUDGET  # the one for the certificate of the sphere, the other where there is no certificate
 WEIGHTS = 20 * BLOCK  # of the interpolation: four rows for each index
 SCRATCH_SIZE = 32 * BLOCK
@@ -104,8 +105,13 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
 
 @inlined
 def _enter_solid_angle(sampling, now, i, scratch):
-    before = scratch[OMEGA + i]
-    scratch[OMEGA + i] = now if (before == 0.0) | sampling.oversample_omega else before
+    scratch[OMEGA + i] = held(scratch[OMEGA + i], now, sampling.oversample_omega)
+
+
+@inlined
+def held(before, now, each):
+    """A factor that stays once it is not 0, unless it is taken anew each time."""
+    return now if (before == 0.0) | each else before
 
 
 @inlined
@@ -156,23 +162,32 @@ def _usable(factor):
 
 
 @inlined
+def weight_of_step(sampling, weight, capture, polar, omega):
+    """A weight times the factors that are multiplied at every step, and whether all of them are usable."""
+    usable = True
+    if sampling.oversample_thick:
+        usable = usable and _usable(capture)
+        weight = weight * capture
+    if sampling.oversample_polar:
+        usable = usable and _usable(polar)
+        weight = weight * polar
+    if sampling.oversample_omega:
+        usable = usable and _usable(omega)
+        weight = weight * omega
+    return weight, usable
+
+
+@inlined
 def enter_weights(sampling, n, scratch):
     """Factors that are multiplied at every step; one out of range spoils the lane."""
     for i in range(n):
-        weight = scratch[WEIGHT + i]
-        usable = True
-        if sampling.oversample_thick:
-            usable = usable and _usable(scratch[CAPTURE + i])
-            weight = weight * scratch[CAPTURE + i]
-        if sampling.oversample_polar:
-            usable = usable and _usable(scratch[POLAR + i])
-            weight = weight * scratch[POLAR + i]
-        if sampling.oversample_omega:
-            usable = usable and _usable(scratch[OMEGA + i])
-            weight = weight * scratch[OMEGA + i]
-        if not usable:
+        seen = scratch[WEIGHT + i] != 0.0
+        weight, usable = weight_of_step(sampling, 1.0, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+        if seen and not usable:
             scratch[BAD + i] = FACTOR
-        scratch[WEIGHT + i] = weight
+        # a lane beyond the resolution limit has no terms, whatever its factors are
+        scratch[WEIGHT + i] = weight if seen else 0.0
+        scratch[SEEN + i] = 1.0 if seen else 0.0
 
 
 @inlined

@@ -23,8 +23,9 @@ from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SE
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 
-__all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "render",
-           "rotated_cells", "trace_pixel", "Outcome", "strict_pixels"]
+__all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "planned", "render",
+           "render_in_order", "rotated_cells", "steps_per_pixel", "trace_pixel", "Chunk", "Crew", "Evaluator",
+           "NO_DOUBLES", "NO_LIST", "Outcome", "strict_pixels"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -48,6 +49,9 @@ class Outcome:
     lane_pixels: int = 0
     strict_pixels: int = 0
     reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator, and how many
+    refused: str | None = None  # why the lanes could not treat the scene
+    backend: str = "cpu"  # or "cuda"
+    device: str | None = None  # number and name
 
 
 def available_threads():
@@ -59,8 +63,8 @@ def available_threads():
 
 
 _NO_IMAGE = np.empty((0, 0), dtype=np.float32)
-_NO_LIST = np.empty(0, dtype=np.int64)
-_NO_DOUBLES = np.empty((0, 2))
+NO_LIST = np.empty(0, dtype=np.int64)
+NO_DOUBLES = np.empty((0, 2))
 
 
 @jit
@@ -179,8 +183,8 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (fast_min <= fast <= fast_max and slow_min <= slow <= slow_max):
             return
         # everything before it, for the state that it leaves
-        strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, _NO_LIST, 0,
-                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, _NO_DOUBLES)
+        strict_pixels(scene, (fast_min, slow_min, width), mask, _NO_IMAGE, NO_LIST, 0,
+                      (slow - slow_min) * width + fast - fast_min, state, False, 0, False, NO_DOUBLES)
         fast_range, slow_range = (fast, fast), (slow, slow)
     else:
         fast_range, slow_range = (fast_min, fast_max), (slow_min, slow_max)
@@ -192,7 +196,7 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
             yield fast, slow, record[0], value
 
 
-class _Crew:
+class Crew:
     """Threads that take chunks in turn until none is left, one fails or the user interrupts."""
 
     def __init__(self, threads, progress=None):
@@ -253,7 +257,9 @@ class _Crew:
 
 
 @dataclass
-class _Chunk:
+class Chunk:
+    """Pixels start..stop-1 of a window, and the row of the polarisation axis that they begin with."""
+
     start: int
     stop: int
     axis: int
@@ -272,7 +278,7 @@ def _chunks(scene, start, stop, axis, threads, chunk_steps):
     size = max(size, -(-(stop - start) // MOST_CHUNKS))
     if size > 128:
         size -= size % 128
-    return [_Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
+    return [Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
 
 
 def planned(scene, precision):
@@ -284,29 +290,59 @@ def planned(scene, precision):
     return how
 
 
-class _Evaluator:
+class Evaluator:
     """The evaluators applied to one window of one image."""
 
-    def __init__(self, scene, place, mask, image, settled_axis, plan, doubles, precision, summation):
-        self.scene, self.place, self.mask, self.image = scene, place, mask, image
-        self.settled_axis = settled_axis
+    def __init__(self, scene, window, mask, image, plan, doubles, precision, summation, threads):
+        fast_min, fast_max, slow_min, slow_max = window
+        width, height = fast_max - fast_min + 1, slow_max - slow_min + 1
+        self.scene, self.image = scene, image
+        self.window, self.place, self.count = window, (fast_min, slow_min, width), max(width, 0) * max(height, 0)
+        self.mask = np.empty((0, 0), dtype=np.uint8) if mask is None else mask
+        self.polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
+        self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
         self.plan = plan
-        self.doubles = doubles
+        self.doubles = NO_DOUBLES if doubles is None else doubles
         self.precision, self.summation = precision, summation
-        kind = np.float32 if precision == SINGLE else np.float64
-        self._grid = squared_grid(scene.lookup, kind) if self.lanes else None
+        self.threads = threads or available_threads()
+        self._grid = self.squared_grid() if self.lanes else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
+
+    def squared_grid(self):
+        """Structure factors for the lanes, in the precision asked for."""
+        return squared_grid(self.scene.lookup, np.float32 if self.precision == SINGLE else np.float64)
 
     @property
     def lanes(self):
         """Whether pixels go through the lanes."""
         return self.plan.reason is None
 
+    @property
+    def crew(self):
+        """How many threads take chunks."""
+        return self.threads
+
+    def in_window(self, pixels):
+        """The window's part of an array of the size of the detector."""
+        fast_min, fast_max, slow_min, slow_max = self.window
+        return pixels[slow_min:slow_max + 1, fast_min:fast_max + 1]
+
+    def chunks(self, start, stop, axis):
+        """Pixels start..stop-1, shared out."""
+        return _chunks(self.scene, start, stop, axis, self.threads, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+
+    def variant(self, interpolating):
+        """What tells the kernel of the lanes apart: see `lanes.lane_kernel`."""
+        crystal = self.scene.crystal
+        shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
+        about = self.plan.about and shape == SQUARE and self.precision == EXACT
+        return shape, bool(interpolating), about, self.precision, self.summation
+
     def load(self, interpolating):
         """Compile the kernels that this image will need, or load them from disk."""
-        nothing = _Chunk(0, 0, 0)
+        nothing = Chunk(0, 0, 0)
         # once on disk, the strict kernel is only loaded for a pixel that needs it
         needed = not self.lanes or not compiled()
         for on in {bool(interpolating), False}:
@@ -314,8 +350,8 @@ class _Evaluator:
         if needed:
             self.strict(nothing, initial_state(False))
 
-    def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=_NO_LIST):
-        """Evaluate a chunk (or the pixels listed) strictly; the pixel to go on with."""
+    def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=NO_LIST):
+        """Evaluate a chunk (or the pixels listed) strictly; the pixel (of the list) to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
         following = strict_pixels(self.scene, self.place, self.mask, self.image, listed, start, stop, state,
                                   until_settled, self.settled_axis, until_trip, self.doubles)
@@ -325,15 +361,16 @@ class _Evaluator:
         """Evaluate a chunk, in lanes where that is possible; the pixel to go on with."""
         if not self.lanes:
             return self.strict(chunk, state, until_trip=until_trip)
-        crystal = self.scene.crystal
-        shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
-        about = self.plan.about and shape == SQUARE and self.precision == EXACT
-        kernel = lane_kernel(shape, bool(state[INTERPOLATING]), about, self.precision, self.summation)
+        kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         doubles = self.doubles[chunk.start:chunk.stop]
         kernel(self.scene, self._grid, self.plan.bound, self.place, self.mask, self.image, chunk.start, chunk.stop,
                len(self.scene.beam.next_axis) - 1, np.empty(SCRATCH_SIZE), np.empty(SMALL_SIZE, dtype=np.float32), doubles,
                flags)
+        return self.take_over(chunk, state, flags, until_trip)
+
+    def take_over(self, chunk, state, flags, until_trip):
+        """Evaluate the flagged pixels of a chunk strictly; the pixel to go on with."""
         listed = np.flatnonzero(flags)
         following = chunk.stop
         if len(listed):
@@ -350,11 +387,10 @@ class _Evaluator:
 
 def load_kernels(scene, interpolating, precision=EXACT, summation=SEQUENTIAL):
     """Compile the kernels that a scene needs, or load them from disk, and compute nothing."""
-    empty = np.empty((0, 0), dtype=np.uint8)
     # of the right types, but small
     lookup = scene.lookup._replace(table=scene.lookup.table[:1, :1, :1].copy(), minimum=(0, 0, 0), maximum=(-1, -1, -1))
-    _Evaluator(scene._replace(lookup=lookup), (0, 0, 1), empty, _NO_IMAGE, 0, planned(scene, precision),
-               _NO_DOUBLES, precision, summation).load(interpolating)
+    Evaluator(scene._replace(lookup=lookup), (0, 0, 0, 0), None, _NO_IMAGE, planned(scene, precision), None, precision,
+              summation, 1).load(interpolating)
 
 
 def render(scene, window, mask, image, *, interpolating, threads=None, progress=None, lanes=True, doubles=None,
@@ -391,39 +427,49 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     ValueError
         If the scene is possible with layout.EXACT only.
     """
-    threads = threads or available_threads()
-    if mask is None:
-        mask = np.empty((0, 0), dtype=np.uint8)
-    fast_min, fast_max, slow_min, slow_max = window
-    width, height = fast_max - fast_min + 1, slow_max - slow_min + 1
-    count = max(width, 0) * max(height, 0)
-    outcome = Outcome(pixels=count, threads=threads)
-    if count == 0:
-        return outcome
-    place = (fast_min, slow_min, width)
-    if mask.shape[0]:
-        outcome.masked = int(np.count_nonzero(mask[slow_min:slow_max + 1, fast_min:fast_max + 1] == 0))
-    state = initial_state(interpolating)
-    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
-    settled_axis = int(scene.beam.next_axis[-1]) if polarised else 0
     how = planned(scene, precision)
     if not lanes:
         assert precision == EXACT
         how = how._replace(reason="strict evaluation asked for")
-    evaluator = _Evaluator(scene, place, mask, image, settled_axis, how, _NO_DOUBLES if doubles is None else doubles,
-                           precision, summation)
+    evaluator = Evaluator(scene, window, mask, image, how, doubles, precision, summation, threads)
+    return render_in_order(evaluator, interpolating, progress)
+
+
+def render_in_order(evaluator, interpolating, progress=None):
+    """Fill a window by whatever evaluates its pixels, in the order that the C program's bits depend on.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    interpolating : bool
+        Start with interpolated structure factors.
+    progress : callable or None
+        Called with the number of pixels just finished.
+
+    Returns
+    -------
+    Outcome
+    """
+    scene, mask, count, place = evaluator.scene, evaluator.mask, evaluator.count, evaluator.place
+    threads, settled_axis, polarised = evaluator.threads, evaluator.settled_axis, evaluator.polarised
+    outcome = Outcome(pixels=count, threads=threads)
+    if count == 0:
+        return outcome
+    if mask.shape[0]:
+        outcome.masked = int(np.count_nonzero(evaluator.in_window(mask) == 0))
+    state = initial_state(interpolating)
 
     # -- what depends on the first pixels, in their order
     start = 0
-    if precision != EXACT:
+    if evaluator.precision != EXACT:
         # not the C program's bits but the same for every region: no pixel sees how the axis settles
         state[AXIS] = settled_axis
     same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
     if not same_rows or state[AXIS] != settled_axis:
-        start = evaluator.strict(_Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
+        start = evaluator.strict(Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
         if interpolating and not state[INTERPOLATING]:
             outcome.first_out_of_range = _find_place(start - 1, place)
-            start = evaluator.strict(_Chunk(start, count, 0), state, until_settled=True)
+            start = evaluator.strict(Chunk(start, count, 0), state, until_settled=True)
         if evaluator.lanes:
             evaluator.strict_pixels += start
             evaluator.reasons["state of the first pixels"] = start
@@ -432,9 +478,8 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     state[FRESH] = 0
 
     # -- the rest, in any order
-    crew = _Crew(threads, progress)
-    chunks = _chunks(scene, start, count, int(state[AXIS]), threads,
-                     LANE_CHUNK_STEPS if evaluator.lanes else CHUNK_STEPS)
+    crew = Crew(evaluator.crew, progress)
+    chunks = evaluator.chunks(start, count, int(state[AXIS]))
     if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
         _settle_axes(scene, chunks, place, mask, threads, settled_axis)
     if state[INTERPOLATING]:
@@ -450,7 +495,8 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     evaluated = outcome.pixels - outcome.masked
     outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
     outcome.lane_pixels = evaluated - outcome.strict_pixels
-    outcome.reasons = evaluator.reasons if evaluator.lanes else {how.reason: evaluated}
+    outcome.refused = evaluator.plan.reason
+    outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
     return outcome
 
 
@@ -482,7 +528,7 @@ def _render_interpolating(crew, chunks, state, evaluator, outcome):
     outcome.first_out_of_range = _find_place(following - 1, evaluator.place)
     last = chunks[number].stop
     crew.progress = None
-    return ([_Chunk(following, last, axis)] if following < last else []) + chunks[number + 1:]
+    return ([Chunk(following, last, axis)] if following < last else []) + chunks[number + 1:]
 
 
 def counting_scene(scene):
@@ -505,11 +551,11 @@ def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
         for axis in axes:
             own = initial_state(False)
             own[AXIS] = axis
-            strict_pixels(counting, place, mask, _NO_IMAGE, _NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
-                          _NO_DOUBLES)
+            strict_pixels(counting, place, mask, _NO_IMAGE, NO_LIST, chunk.start, chunk.stop, own, False, 0, False,
+                          NO_DOUBLES)
             ends[chunk.start, axis] = int(own[AXIS])
 
-    _Crew(threads).run(work, chunks)
+    Crew(threads).run(work, chunks)
     axis = chunks[0].axis
     for chunk in chunks:
         chunk.axis = axis

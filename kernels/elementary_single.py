@@ -18,7 +18,7 @@ from numba.extending import intrinsic, overload
 import numpy as np
 
 from .compilation import inlined
-from .primitives import fma
+from .primitives import floor, fma
 
 __all__ = ["sine_pi_polynomial", "cosine_pi_polynomial", "sine_pi_single", "many_fraction_single",
            "product_of_three", "parallelepiped_single", "exp_negative_single", "sphere_transform_single",
@@ -114,7 +114,7 @@ def sine_pi_single(x):
         infinities and NaN.
     """
     y = abs(x)
-    r = y - np.floor(y)
+    r = y - floor(y)
     return sine_pi_polynomial(r if r <= _HALF else _ONE - r)
 
 
@@ -190,7 +190,7 @@ def sphere_transform_single(y):
     near = y <= _HALF
     # a divisor that is not 0, for the value that is not taken
     inverse = _ONE / (_ONE if near else x)
-    r = y - np.floor(y + _HALF)
+    r = y - floor(y + _HALF)
     far = _THREE * fma(sine_pi_polynomial(r), inverse, -cosine_pi_polynomial(r)) * inverse * inverse
     return q if near else far
 

@@ -15,55 +15,29 @@ import functools
 
 import numpy as np
 
-from .accumulate import add, add_compensated, compensated_total
-from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, DOUBTFUL, FACTOR, FRACTION, INDEX, OMEGA, OUT,
-                    OUT_OF_MARGIN, POLAR, QX, SCRATCH_SIZE, SMALL_CORRECTION, SMALL_SIZE, SMALL_SQUARED, SMALL_SUM,
-                    SMALL_WEIGHTS, SPREAD, SQUARED, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source,
-                    enter_sub_pixel, enter_vector, enter_weights, gather, leave, scales, start_pixels, vector)
-from .certificate import float32_is_certain, half_width
+from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, FRACTION, INDEX, OMEGA, OUT, OUT_OF_MARGIN, POLAR, QX,
+                    SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_SIZE, SMALL_SQUARED, SMALL_SUM, SMALL_WEIGHTS, SPREAD,
+                    SQUARED, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel, enter_vector,
+                    enter_weights, gather, leave, start_pixels, vector)
 from .compilation import inlined, jit
-from .elementary import C_EXP_ZERO_BELOW
-from .lattice import fractions, gauss_exponent, miller_indices, round_half_down, tophat_lane
+from .lane import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
+                   verdict_of)
+from .lattice import fractions, miller_indices
 from .lattice_forms import lane_factor, single_crystal, single_factor
-from .layout import COMPENSATED, EXACT, GAUSS, KAHAN, ONE_CELL, ROUND, SEQUENTIAL, SINGLE, TOPHAT
-from .pixel import photons, rotated_cell
+from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
+from .pixel import rotated_cell
+from .primitives import floor
 from .simd import tricubic
 from .structure_factor import cubic_weights, single_weights, within_margin
 
 __all__ = ["BLOCK", "ONE_CELL", "SCRATCH_SIZE", "SMALL_SIZE", "REASONS", "lane_kernel"]
 
-REASONS = {DOUBTFUL: "rounding in doubt", OUT_OF_MARGIN: "interpolation out of range",
-           FACTOR: "factor negative or out of range"}
-
-
-@inlined
-def _within(x, low, high):
-    """x limited to low..high; low if x is not a number."""
-    x = x if x > low else low
-    return x if x < high else high
-
-
-@inlined
-def _enter_nearest(grid, nearest, i, scratch):
-    """Where the nearest structure factor is; its border stands for all that is outside."""
-    low, high = grid.low, grid.high
-    h = _within(nearest[0], low[0], high[0]) - low[0]
-    k = _within(nearest[1], low[1], high[1]) - low[1]
-    l = _within(nearest[2], low[2], high[2]) - low[2]
-    # whole numbers below 2^53: exact
-    scratch[INDEX + i] = h * grid.stride_h + k * grid.stride_k + l
-
 
 @inlined
 def _enter_cubic(lookup, grid, tested, hkl, i, scratch):
     """Where the sixty-four neighbours are, and whether all are there (if that is to be tested)."""
-    low, last = lookup.minimum, grid.last
     scratch[OUT + i] = 1.0 if tested and not within_margin(lookup, hkl) else scratch[OUT + i]
-    # limited so that every look-up is inside, whatever becomes of the pixel
-    h = _within(np.floor(hkl[0]) - 1.0 - low[0], 0.0, last[0])
-    k = _within(np.floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
-    l = _within(np.floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
-    scratch[INDEX + i] = (h * grid.row_h + k) * grid.row_k + l
+    scratch[INDEX + i] = cubic_place(lookup, grid, hkl)
 
 
 @inlined
@@ -79,32 +53,16 @@ def _enter_four(w, at, rows):
     rows[at + 3 * BLOCK] = w[3]
 
 
-def _make_is_tested(shape):
-    """Whether the C program tests the margins of the table: where its lattice factor is not 0.
-
-    To test too often does no harm.
-    """
-    @inlined
-    def is_tested(crystal, hkl, nearest, skip_zero):
-        if shape == GAUSS:
-            return not skip_zero or not gauss_exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
-        if shape == TOPHAT:
-            return not skip_zero or tophat_lane(crystal, hkl, nearest) != 0.0
-        return True
-
-    return is_tested
-
-
 def _make_factors(shape, cubic, about, precision):
     """Loop over lanes: squared lattice factors, and where the structure factor is."""
-    factor, is_tested = lane_factor(shape, precision, about), _make_is_tested(shape)
+    factor, is_tested = lane_factor(shape, precision, about), is_tested_of(shape)
     spread = shape == ROUND and precision == EXACT
 
     @inlined
     def factors(crystal, lookup, grid, skip_zero, cell, n, scratch, small):
         for i in range(n):
             hkl = miller_indices(cell, vector(scratch, QX, i))
-            nearest = (round_half_down(hkl[0]), round_half_down(hkl[1]), round_half_down(hkl[2]))
+            nearest = nearest_lattice_point(hkl)
             square, extra = factor(crystal, hkl, nearest)
             scratch[SQUARED + i] = square
             if spread:
@@ -115,29 +73,29 @@ def _make_factors(shape, cubic, about, precision):
                 _enter_four(cubic_weights(hkl[1]), WEIGHTS + 4 * BLOCK + i, scratch)
                 _enter_four(cubic_weights(hkl[2]), WEIGHTS + 8 * BLOCK + i, scratch)
             else:
-                _enter_nearest(grid, nearest, i, scratch)
+                scratch[INDEX + i] = nearest_place(grid, nearest)
 
     return factors
 
 
 def _make_single_factors(shape, cubic):
     """Loops over lanes: the same in single precision, from the exact fractions of the indices on."""
-    factor, is_tested = single_factor(shape), _make_is_tested(shape)
+    factor, is_tested = single_factor(shape), is_tested_of(shape)
 
     @inlined
     def factors(crystal, lookup, grid, skip_zero, cell, n, scratch, small):
         for i in range(n):
             hkl = miller_indices(cell, vector(scratch, QX, i))
-            nearest = (round_half_down(hkl[0]), round_half_down(hkl[1]), round_half_down(hkl[2]))
+            nearest = nearest_lattice_point(hkl)
             enter_vector(fractions(hkl, nearest), FRACTION, i, small)
             if cubic:
                 _enter_cubic(lookup, grid, is_tested(crystal, hkl, nearest, skip_zero), hkl, i, scratch)
                 # exact but for the rounding to float32
-                small[SMALL_WEIGHTS + i] = hkl[0] - np.floor(hkl[0])
-                small[SMALL_WEIGHTS + 4 * BLOCK + i] = hkl[1] - np.floor(hkl[1])
-                small[SMALL_WEIGHTS + 8 * BLOCK + i] = hkl[2] - np.floor(hkl[2])
+                small[SMALL_WEIGHTS + i] = hkl[0] - floor(hkl[0])
+                small[SMALL_WEIGHTS + 4 * BLOCK + i] = hkl[1] - floor(hkl[1])
+                small[SMALL_WEIGHTS + 8 * BLOCK + i] = hkl[2] - floor(hkl[2])
             else:
-                _enter_nearest(grid, nearest, i, scratch)
+                scratch[INDEX + i] = nearest_place(grid, nearest)
         numbers = single_crystal(crystal)
         for i in range(n):
             dh, dk, dl = vector(small, FRACTION, i)
@@ -158,7 +116,8 @@ def _leave_source(per_step, n, scratch):
     """Hand over the lanes that an index of this source brought out of the table."""
     for i in range(n):
         # a weight of 0 marks a lane beyond the resolution limit, unless other factors are in it
-        if scratch[OUT + i] != 0.0 and (per_step or scratch[WEIGHT + i] != 0.0):
+        seen = scratch[SEEN + i] if per_step else scratch[WEIGHT + i]
+        if scratch[OUT + i] != 0.0 and seen != 0.0:
             scratch[BAD + i] = OUT_OF_MARGIN
         scratch[OUT + i] = 0.0
 
@@ -190,34 +149,27 @@ def _make_look_up(cubic, precision):
 
 def _make_accumulate(shape, precision, summation):
     """Add a term to the sum of a lane."""
-    @inlined
-    def plain(square, i, scratch, small):
-        scratch[SUM + i] = add(scratch[SUM + i], square * scratch[SQUARED + i])
+    policy = summing(shape, precision, summation)
+    # a second number that is not used is not touched
+    second = summation == KAHAN or (precision == EXACT and shape == ROUND)
 
     @inlined
-    def with_spread(square, i, scratch, small):
-        scratch[SUM + i] = add(scratch[SUM + i], square * scratch[SQUARED + i])
-        scratch[BUDGET + i] += square * scratch[SPREAD + i]
-
-    @inlined
-    def compensated(square, i, scratch, small):
-        total, correction = add_compensated(scratch[SUM + i], scratch[CORRECTION + i], square * scratch[SQUARED + i])
+    def double(square, i, scratch, small):
+        spread = scratch[SPREAD + i] if shape == ROUND else 0.0
+        total, other = policy(scratch[SUM + i], scratch[CORRECTION + i], square, scratch[SQUARED + i], spread)
         scratch[SUM + i] = total
-        scratch[CORRECTION + i] = correction
+        if second:
+            scratch[CORRECTION + i] = other
 
     @inlined
     def single(square, i, scratch, small):
-        small[SMALL_SUM + i] = add(small[SMALL_SUM + i], square * small[SMALL_SQUARED + i])
-
-    @inlined
-    def single_compensated(square, i, scratch, small):
-        total, correction = add_compensated(small[SMALL_SUM + i], small[SMALL_CORRECTION + i],
-                                            square * small[SMALL_SQUARED + i])
+        total, other = policy(small[SMALL_SUM + i], small[SMALL_CORRECTION + i], square, small[SMALL_SQUARED + i],
+                              np.float32(0.0))
         small[SMALL_SUM + i] = total
-        small[SMALL_CORRECTION + i] = correction
+        if second:
+            small[SMALL_CORRECTION + i] = other
 
-    return {(EXACT, SEQUENTIAL): with_spread if shape == ROUND else plain, (COMPENSATED, KAHAN): compensated,
-            (SINGLE, SEQUENTIAL): single, (SINGLE, KAHAN): single_compensated}[precision, summation]
+    return single if precision == SINGLE else double
 
 
 def _make_add(shape, cubic, precision, summation):
@@ -238,24 +190,17 @@ def _make_add(shape, cubic, precision, summation):
 
 def _make_total(precision, summation):
     """The sum of a lane as a double."""
-    @inlined
-    def plain(i, scratch, small):
-        return scratch[SUM + i]
+    total = total_of(summation)
 
     @inlined
-    def compensated(i, scratch, small):
-        return compensated_total(scratch[SUM + i], scratch[CORRECTION + i])
+    def double(i, scratch, small):
+        return total(scratch[SUM + i], scratch[CORRECTION + i])
 
     @inlined
     def single(i, scratch, small):
-        return np.float64(small[SMALL_SUM + i])
+        return total(small[SMALL_SUM + i], small[SMALL_CORRECTION + i])
 
-    @inlined
-    def single_compensated(i, scratch, small):
-        return compensated_total(small[SMALL_SUM + i], small[SMALL_CORRECTION + i])
-
-    return {(EXACT, SEQUENTIAL): plain, (COMPENSATED, KAHAN): compensated, (SINGLE, SEQUENTIAL): single,
-            (SINGLE, KAHAN): single_compensated}[precision, summation]
+    return single if precision == SINGLE else double
 
 
 @functools.cache
@@ -286,20 +231,14 @@ def lane_kernel(shape, cubic, about, precision, summation):
     factors = _make_single_factors(shape, cubic) if single else _make_factors(shape, cubic, about, precision)
     add_terms = _make_add(shape, cubic, precision, summation)
     total = _make_total(precision, summation)
-    certified = precision == EXACT
+    verdict, beginning = verdict_of(precision), start_of(precision)
 
     @inlined
     def finish(sampling, bound, n, scratch, small):
         for i in range(n):
-            capture, polar, omega = scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]
-            value = photons(sampling, total(i, scratch, small), capture, polar, omega)
-            within = 0.0
-            if certified:
-                spread = bound.spread * scratch[BUDGET + i] + bound.smallest
-                within = half_width(bound, value, photons(sampling, spread, capture, polar, omega))
-                flag = 0.0 if float32_is_certain(value, within) else float(DOUBTFUL)
-                flag = flag if scales(sampling, np.float32(value) == 0.0, capture, polar, omega) else float(FACTOR)
-                scratch[BAD + i] = flag if scratch[BAD + i] == 0.0 else scratch[BAD + i]
+            value, within, flag = verdict(sampling, bound, total(i, scratch, small), scratch[BUDGET + i],
+                                          scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+            scratch[BAD + i] = flag if scratch[BAD + i] == 0.0 else scratch[BAD + i]
             scratch[VALUE + i] = value
             scratch[WITHIN + i] = within
 
@@ -315,8 +254,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
             start_pixels(scene, n, scratch)
             if single:
                 for i in range(n):
-                    small[SMALL_SUM + i] = sampling.background
-                    small[SMALL_CORRECTION + i] = 0.0
+                    small[SMALL_SUM + i], small[SMALL_CORRECTION + i] = beginning(sampling.background)
             for layer in range(geometry.layers):
                 for i in range(n):
                     scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0

@@ -14,7 +14,7 @@ from .compilation import inlined
 from .elementary import (SPHERE_DIFFERENCE_BOUND, SPHERE_SMALLEST, exp_squared_coarse, nearest_multiple_of_pi,
                          sine_about_coarse, sine_mod_pi_coarse, sphere_difference)
 from .layout import GAUSS, ROUND, SQUARE
-from .primitives import c_exp, c_sin, divided, sincos
+from .primitives import c_exp, c_sin, ceil, divided, sincos
 
 __all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down",
            "squared_distance", "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane",
@@ -43,7 +43,7 @@ def miller_indices(cell, q):
 @inlined
 def round_half_down(x):
     """Nearest whole number, halves going down."""
-    return np.ceil(x - 0.5)
+    return ceil(x - 0.5)
 
 
 @inlined

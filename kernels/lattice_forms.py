@@ -17,7 +17,7 @@ from .elementary_single import exp_negative_single, parallelepiped_single, spher
 from .lattice import (GAUSS_WIDTH, SPHERE_VOLUME_ROOT, TOPHAT_LIMIT, fractions, gauss_exponent, gauss_lane,
                       grating_lane, sphere_lane, squared_distance, squared_radius, tophat_lane)
 from .layout import COMPENSATED, EXACT, GAUSS, ONE_CELL, ROUND, SINGLE, SQUARE, TOPHAT
-from .primitives import fma
+from .primitives import fma, sqrt
 
 __all__ = ["grating_accurate", "sphere_accurate", "lane_factor", "single_crystal", "single_factor"]
 
@@ -120,7 +120,7 @@ def single_factor(shape):
 
     @inlined
     def round_(numbers, dh, dk, dl):
-        y = np.sqrt(squared_radius(numbers[0], dh, dk, dl) * numbers[2])
+        y = sqrt(squared_radius(numbers[0], dh, dk, dl) * numbers[2])
         factor = numbers[4] * _ROOT * sphere_transform_single(y)
         return factor * factor
 

@@ -15,7 +15,7 @@ from .polarisation import polarisation_factor
 from .structure_factor import interpolated_f, nearest_f, within_margin
 from .vectors import magnitude, rotate_matrix, unit
 
-__all__ = ["Step", "rotated_cell", "scattering_vector", "beyond_limit", "step", "pixel_sum", "photons",
+__all__ = ["Step", "rotated_cell", "tabulated_cell", "scattering_vector", "beyond_limit", "step", "pixel_sum", "photons",
            "RECORD_FIELDS"]
 
 #: What a row of a record holds: the values after a step, in this order.
@@ -63,10 +63,16 @@ def _nine(table, place):
 
 
 @inlined
+def tabulated_cell(crystal, row, domain):
+    """a, b, c [m] as nine numbers, after both rotations, from the table of them."""
+    return _nine(crystal.cells, (row, domain))
+
+
+@inlined
 def rotated_cell(crystal, row, domain):
     """a, b, c [m] as nine numbers, after the rotations about the spindle and of the domain."""
     if crystal.cells.shape[0] > 0:
-        return _nine(crystal.cells, (row, domain))
+        return tabulated_cell(crystal, row, domain)
     p = _nine(crystal.phi_cells, (row,))
     if crystal.mosaic.shape[0] == 0:
         return p

@@ -19,7 +19,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
-__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided"]
+__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos", "fma", "divided", "ceil",
+           "floor", "sqrt"]
 
 
 def _library():
@@ -199,6 +200,69 @@ def fma(a, b, c):
 @overload(fma)
 def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
+
+
+# -- of one argument and its type: vector code on the CPU, correctly rounded on CUDA
+
+
+def _on_cuda(context):
+    return "cuda" in type(context).__module__
+
+
+def _of_one(name, on_cuda):
+    """Intrinsic for a function: LLVM's own, or what libNVVM has in its place, for doubles and floats."""
+    @intrinsic
+    def called_by_name(typingctx, x):
+        if x not in (types.float32, types.float64):
+            return None
+
+        def codegen(context, builder, signature, args):
+            kind = args[0].type
+            if _on_cuda(context):
+                called = on_cuda[x == types.float32]
+            else:
+                called = f"llvm.{name}." + ("f32" if x == types.float32 else "f64")
+            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), called)
+            return builder.call(function, args)
+
+        return x(x), codegen
+
+    return called_by_name
+
+
+_ceil = _of_one("ceil", ("__nv_ceil", "__nv_ceilf"))
+_floor = _of_one("floor", ("__nv_floor", "__nv_floorf"))
+_sqrt = _of_one("sqrt", ("llvm.nvvm.sqrt.rn.d", "llvm.nvvm.sqrt.rn.f"))
+
+
+def ceil(x):
+    """Least whole number that is not below x, of x's type (`math.ceil` makes an int, and breaks vectors)."""
+    return np.ceil(x)
+
+
+def floor(x):
+    """Largest whole number that is not above x, of x's type."""
+    return np.floor(x)
+
+
+def sqrt(x):
+    """Square root of x, of x's type (`math.sqrt` makes a double in the interpreter)."""
+    return np.sqrt(x)
+
+
+@overload(sqrt)
+def _jit_sqrt(x):
+    return lambda x: _sqrt(x)
+
+
+@overload(ceil)
+def _jit_ceil(x):
+    return lambda x: _ceil(x)
+
+
+@overload(floor)
+def _jit_floor(x):
+    return lambda x: _floor(x)
 
 
 @register_jitable(error_model="numpy")

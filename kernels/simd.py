@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 import numpy as np
 
-from .structure_factor import cubic_lane, weighed
+from .structure_factor import tricubic_scalar, tricubic_scalar_single
 
 __all__ = ["tricubic"]
 
@@ -31,13 +31,8 @@ def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
     wh, wk, wl : tuples of 4 of the same type
         Weights of `structure_factor.cubic_weights`, or of `single_weights`.
     """
-    polynomial = weighed if amplitudes.dtype == np.float32 else cubic_lane
-
-    def row(plane, n):
-        start = at + (plane * row_h + n) * row_k
-        return polynomial(wl, *amplitudes[start:start + 4])
-
-    return polynomial(wh, *(polynomial(wk, *(row(plane, n) for n in range(4))) for plane in range(4)))
+    scalar = tricubic_scalar_single if amplitudes.dtype == np.float32 else tricubic_scalar
+    return scalar(amplitudes, at, row_h, row_k, wh, wk, wl)
 
 
 _DOUBLE = ir.DoubleType()

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .compilation import inlined
-from .primitives import divided
+from .primitives import divided, floor
 
 __all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",
-           "cubic_lane", "Grid", "squared_grid"]
+           "cubic_lane", "tricubic_scalar", "tricubic_scalar_single", "Grid", "squared_grid"]
 
 
 @inlined
@@ -44,7 +44,7 @@ def within_margin(lookup, hkl):
 @inlined
 def cubic_weights(x):
     """Products of the distances from x to the four whole numbers about it, leaving out one each."""
-    n1 = np.floor(x)
+    n1 = floor(x)
     d0 = x - (n1 - 1.0)
     d1 = x - n1
     d2 = x - (n1 + 1.0)
@@ -86,6 +86,31 @@ def cubic_lane(w, y0, y1, y2, y3):
             + divided(w[3] * y3, 6.0, 1.0 / 6.0))
 
 
+def _scalar_tricubic(polynomial):
+    @inlined
+    def row(amplitudes, start, w):
+        return polynomial(w, amplitudes[start], amplitudes[start + 1], amplitudes[start + 2], amplitudes[start + 3])
+
+    @inlined
+    def plane(amplitudes, start, row_k, wk, wl):
+        return polynomial(wk, row(amplitudes, start, wl), row(amplitudes, start + row_k, wl),
+                          row(amplitudes, start + 2 * row_k, wl), row(amplitudes, start + 3 * row_k, wl))
+
+    @inlined
+    def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
+        """Interpolated structure factor by scalars, for a GPU's thread; the parameters are those of `simd.tricubic`."""
+        step = row_h * row_k
+        return polynomial(wh, plane(amplitudes, at, row_k, wk, wl), plane(amplitudes, at + step, row_k, wk, wl),
+                          plane(amplitudes, at + 2 * step, row_k, wk, wl),
+                          plane(amplitudes, at + 3 * step, row_k, wk, wl))
+
+    return tricubic
+
+
+#: For doubles, and for float32.
+tricubic_scalar, tricubic_scalar_single = _scalar_tricubic(cubic_lane), _scalar_tricubic(weighed)
+
+
 @inlined
 def _holds(n, low, size):
     return n >= low and n + 3.0 < low + size
@@ -96,9 +121,9 @@ def interpolated_f(lookup, hkl):
     """Structure factor by cubic interpolation along l, then k, then h; margins not checked."""
     table = lookup.table
     low = lookup.minimum
-    h0 = np.floor(hkl[0]) - 1.0
-    k0 = np.floor(hkl[1]) - 1.0
-    l0 = np.floor(hkl[2]) - 1.0
+    h0 = floor(hkl[0]) - 1.0
+    k0 = floor(hkl[1]) - 1.0
+    l0 = floor(hkl[2]) - 1.0
     if not (_holds(h0, low[0], table.shape[0]) and _holds(k0, low[1], table.shape[1])
             and _holds(l0, low[2], table.shape[2])):
         return np.nan  # indices that are not finite

@@ -1,14 +1,15 @@
-"""How an image is computed: precision, summation, threads.  What is computed is said elsewhere."""
+"""How an image is computed: precision, summation, threads, backend.  What is computed is said elsewhere."""
 
 from dataclasses import dataclass
 
 from .validation import choice, optional, whole
 
-__all__ = ["Evaluation", "PRECISIONS", "SUMMATIONS"]
+__all__ = ["BACKENDS", "Evaluation", "PRECISIONS", "SUMMATIONS"]
 
 #: Precisions, and the ways of adding up that each has, its own first.
 PRECISIONS = {"exact": ("sequential",), "compensated": ("kahan",), "single": ("sequential", "kahan")}
 SUMMATIONS = ("sequential", "kahan")
+BACKENDS = ("cpu", "cuda", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Evaluation:
         How terms are added up, in the C program's order; None: as the precision has it.
     threads : int or None
         None: one per processor.  The image does not depend on it.
+    backend : {"cpu", "cuda", "auto"}
+        What computes it; the image does not depend on it.  "auto": CUDA where there is a device.
+    device : int or None
+        Number of the CUDA device; None: the first.
 
     Raises
     ------
@@ -35,6 +40,8 @@ class Evaluation:
     precision: str = "exact"
     summation: str | None = None
     threads: int | None = None
+    backend: str = "cpu"
+    device: int | None = None
 
     def __post_init__(self):
         choice("precision", self.precision, tuple(PRECISIONS))
@@ -46,6 +53,10 @@ class Evaluation:
             raise ValueError(f"summation: {self.summation!r} does not go with precision={self.precision!r}, "
                              f"which has {' or '.join(map(repr, allowed))}")
         object.__setattr__(self, "threads", optional(self.threads, whole, "threads"))
+        choice("backend", self.backend, BACKENDS)
+        object.__setattr__(self, "device", optional(self.device, whole, "device", 0))
+        if self.device is not None and self.backend == "cpu":
+            raise ValueError(f"device: {self.device} does not go with backend='cpu', which has none")
 
     @property
     def modes(self):

@@ -80,7 +80,7 @@ class CommandLine:
         The one pixel to list (fast, slow).
     quiet, help, version : bool
         The options of that name.
-    precision, summation, threads
+    precision, summation, threads, backend, device
         As in `evaluation.Evaluation`.
     notices : list of str
         One-line remarks: options without effect, surprises that took effect.
@@ -105,6 +105,8 @@ class CommandLine:
     precision: str = "exact"
     summation: str | None = None
     threads: int | None = None
+    backend: str = "cpu"
+    device: int | None = None
     notices: list = field(default_factory=list)
     announcement: str | None = None
     origins: dict = field(default_factory=dict)

@@ -109,6 +109,7 @@ def account(prepared, outcome, products, timings, arguments=None):
             "grey_scale": products.grey_scale, "photons": products.photons, "overloads": products.overloads,
         },
         "threads": outcome.threads,
+        "backend": outcome.backend, "device": outcome.device,
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
@@ -185,6 +186,8 @@ def report_lines(facts, notices=()):
     rate = f", {facts['steps_per_second']:.3g} steps/s" if facts["steps_per_second"] else ""
     lines += ["", _line("time", "  ".join(f"{name} {value:.2f} s" for name, value in facts["seconds"].items())
                         + f"   ({facts['threads']} thread(s){rate})")]
+    if facts["device"] is not None:
+        lines.append(_line("computed on", f"{facts['backend']} device {facts['device']}"))
     for text in [*notices, *facts["warnings"]]:
         lines.append(f"  note: {text}")
     return lines

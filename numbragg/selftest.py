@@ -4,14 +4,17 @@ Agreeing float32 bits prove little, for they hide all but one error in a million
 value before rounding is compared with what the certificate says: a *violation* is a pixel that the
 lanes vouched for and whose strict value lies further away than its half-width, a *mismatch* one
 whose float32 bits differ.  The largest ratio of distance to half-width says how tight the bounds are.
+
+With a device the lanes' images come from there, and the other precisions, which have no strict
+form, are compared with the CPU's lanes: every pixel must have the same bits.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import time
 
 import numpy as np
 
-from .kernels import driver_cpu
+from .kernels import driver_cpu, layout
 from .kernels.certificate import plan
 from .random_scenes import random_scene
 from .scene_options import LASTS, RUNS_OUT
@@ -27,7 +30,7 @@ class Failure:
     """A pixel that is not what it should be."""
 
     scene: str
-    what: str  # "violation" or "mismatch"
+    what: str  # "violation" or "mismatch", or the latter in a named precision
     fast: int
     slow: int
     lane: float
@@ -59,6 +62,8 @@ class Comparison:
     mismatches: int = 0
     recomputed: dict = field(default_factory=dict)  # reason: pixels
     refused: str | None = None  # why the lanes did not take it
+    others: int = 0  # pixels compared in the other precisions, device against CPU
+    others_mismatches: int = 0
     failures: list = field(default_factory=list)
 
     def add(self, other):
@@ -66,7 +71,7 @@ class Comparison:
         if other.ratio > self.ratio:
             self.ratio, self.ratio_scene = other.ratio, other.ratio_scene
         for name in ("scenes", "pixels", "steps", "lane_pixels", "lane_steps", "lane_seconds",
-                     "strict_seconds", "predicted", "violations", "mismatches"):
+                     "strict_seconds", "predicted", "violations", "mismatches", "others", "others_mismatches"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, pixels in other.recomputed.items():
             self.recomputed[reason] = self.recomputed.get(reason, 0) + pixels
@@ -81,6 +86,7 @@ class Tally:
     kinds: dict = field(default_factory=dict)  # (shape, structure factors): Comparison
     refused: dict = field(default_factory=dict)  # reason: scenes
     options: dict = field(default_factory=dict)  # name: scenes
+    skipped: int = 0  # scenes with too many steps for the simulator
 
     def add(self, kind, options, result):
         """Add the result of one scene."""
@@ -93,14 +99,19 @@ class Tally:
             self.options[name] = self.options.get(name, 0) + 1
 
 
-def _evaluate(prepared, threads, lanes):
-    """Image, doubles, outcome and seconds."""
+def _evaluate(prepared, threads, lanes, session=None):
+    """Image, doubles, outcome and seconds; the lanes on a device, if there is one."""
     fast_min, fast_max, slow_min, slow_max = prepared.window
     image = np.zeros(prepared.shape, dtype=np.float32)
     doubles = np.zeros(((fast_max - fast_min + 1) * (slow_max - slow_min + 1), 2))
     start = time.perf_counter()
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes,
-                                doubles=doubles, interpolating=prepared.interpolating, threads=threads)
+    if session is not None:
+        outcome, _ = session.render(prepared.scene, prepared.window, prepared.mask, image, doubles=doubles,
+                                    interpolating=prepared.interpolating, threads=threads,
+                                    precision=layout.EXACT, summation=layout.SEQUENTIAL)
+    else:
+        outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes,
+                                    doubles=doubles, interpolating=prepared.interpolating, threads=threads)
     return image, doubles, outcome, time.perf_counter() - start
 
 
@@ -144,7 +155,39 @@ def _check(result, name, window, evaluated, lane, strict, kept):
         result.predicted = _recomputation(value[evaluated], half_width[evaluated])
 
 
-def compare(prepared, name="", threads=None, kept=FAILURES_KEPT):
+_OTHERS = {"compensated": (layout.COMPENSATED, layout.KAHAN), "single": (layout.SINGLE, layout.SEQUENTIAL),
+           "single, Kahan": (layout.SINGLE, layout.KAHAN)}
+
+
+def _check_others(result, prepared, name, threads, session, kept):
+    """Enter how the other precisions compare, device against CPU."""
+    fast_min, _, slow_min, _ = prepared.window
+    for word, (precision, summation) in _OTHERS.items():
+        if plan(prepared.scene, precision).reason is not None:
+            continue
+        images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(2)]
+        how = dict(interpolating=prepared.interpolating, threads=threads, precision=precision, summation=summation)
+        outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, images[0], **how)
+        session.render(prepared.scene, prepared.window, prepared.mask, images[1], **how)
+        different = ~_same_bits(*images)
+        result.others += outcome.pixels - outcome.masked
+        result.others_mismatches += int(different.sum())
+        for slow, fast in np.argwhere(different)[:kept].tolist():
+            result.failures.append(Failure(name, f"mismatch ({word})", fast, slow, float(images[1][slow, fast]),
+                                           float(images[0][slow, fast]), 0.0))
+
+
+def _trimmed(prepared, steps):
+    """The same scene with a window of so few pixels that it has no more steps; None if one pixel has more."""
+    side = min(int((steps / prepared.steps) ** 0.5), 6)
+    if side < 1:
+        return None
+    fast_min, fast_max, slow_min, slow_max = prepared.window
+    return replace(prepared, window=(fast_min, min(fast_max, fast_min + side - 1),
+                                     slow_min, min(slow_max, slow_min + side - 1)))
+
+
+def compare(prepared, name="", threads=None, kept=FAILURES_KEPT, session=None):
     """Render a scene with both evaluators and compare.
 
     Parameters
@@ -156,6 +199,8 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT):
         By default one per processor.
     kept : int
         Failures to keep, of each sort.
+    session : kernels.driver_cuda.Session, optional
+        The device to render the lanes' images on.
 
     Returns
     -------
@@ -163,7 +208,7 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT):
     outcome : kernels.driver_cpu.Outcome
         Of the lanes.
     """
-    lane_image, lane_doubles, outcome, lane_seconds = _evaluate(prepared, threads, True)
+    lane_image, lane_doubles, outcome, lane_seconds = _evaluate(prepared, threads, True, session)
     strict_image, strict_doubles, _, strict_seconds = _evaluate(prepared, threads, False)
     pixels = outcome.pixels - outcome.masked
     result = Comparison(pixels=pixels, steps=pixels * prepared.steps, refused=plan(prepared.scene).reason)
@@ -177,6 +222,8 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT):
         evaluated = prepared.mask[slow_min:slow_max + 1, fast_min:fast_max + 1].ravel() != 0
     _check(result, name, prepared.window, evaluated, (lane_image, lane_doubles),
            (strict_image, strict_doubles), kept)
+    if session is not None:
+        _check_others(result, prepared, name, threads, session, kept)
     return result, outcome
 
 
@@ -190,7 +237,7 @@ def _kind(prepared, outcome):
     return shape, "tricubic" if outcome.first_out_of_range is None else "tricubic, then nearest"
 
 
-def campaign(names, pixels, threads=None, progress=None, kept=4):
+def campaign(names, pixels, threads=None, progress=None, kept=4, session=None, most_steps=None):
     """Compare scene after scene.
 
     Parameters
@@ -204,6 +251,10 @@ def campaign(names, pixels, threads=None, progress=None, kept=4):
         Called with the number of pixels just compared.
     kept : int
         Failures to keep of each scene, of each sort.
+    session : kernels.driver_cuda.Session, optional
+        The device to render the lanes' images on.
+    most_steps : int, optional
+        Take no more pixels of a scene than make so many steps, and leave out scenes that have more in one.
 
     Returns
     -------
@@ -215,13 +266,19 @@ def campaign(names, pixels, threads=None, progress=None, kept=4):
         try:
             scene = random_scene(name)
             prepared = scene.prepared
-            result, outcome = compare(prepared, name, threads, kept)
+            if most_steps is not None:
+                prepared = _trimmed(prepared, most_steps)
+                if prepared is None:
+                    tally.skipped += 1
+                    continue
+            result, outcome = compare(prepared, name, threads, kept, session)
             kind = _kind(prepared, outcome)
             variant = (kind, plan(prepared.scene)[:2])
             if variant not in seen:
                 # the first time was spent compiling
                 seen.add(variant)
-                result, outcome = compare(prepared, name, threads, kept)
+                if most_steps is None:
+                    result, outcome = compare(prepared, name, threads, kept, session)
         except Exception as error:
             error.add_note(f"in scene {name}")
             raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .backends import CUDA, open_backend
 from .beam import Beam
 from .crystal import Crystal
 from .detector import Detector
@@ -40,7 +41,7 @@ class Result:
     outcome: object
 
 
-def render_prepared(prepared, evaluation=Evaluation(), progress=None):
+def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=None):
     """Render a prepared scene.
 
     Parameters
@@ -49,6 +50,8 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None):
     evaluation : evaluation.Evaluation, optional
     progress : callable, optional
         Called with the number of pixels just finished.
+    backend : backends.CPU or backends.CUDA, optional
+        By default what the evaluation asks for.
 
     Returns
     -------
@@ -58,15 +61,11 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None):
     Raises
     ------
     ValueError
-        If the scene is possible with precision="exact" only.
+        If the scene is possible with precision="exact" only, or CUDA cannot be had.
     """
-    from .kernels import driver_cpu
-
-    image = np.zeros(prepared.shape, dtype=np.float32)
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
-                                interpolating=prepared.interpolating, threads=evaluation.threads,
-                                progress=progress, **evaluation.modes)
-    return image, outcome
+    if backend is None:
+        backend = open_backend(evaluation)
+    return backend.render(prepared, evaluation, progress)
 
 
 def _structure_factors(value):
@@ -114,6 +113,10 @@ class Simulator:
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}
         None: sequential, or Kahan's for "compensated", which is all that those two have.
+    backend : {"cpu", "cuda", "auto"}
+        What computes; the image does not depend on it.  "auto": CUDA where there is a device.
+    device : int, optional
+        Number of the CUDA device; by default the first.
 
     Raises
     ------
@@ -130,14 +133,26 @@ class Simulator:
     """
 
     def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
-                 revision="fixed", precision="exact", summation=None):
+                 revision="fixed", precision="exact", summation=None, backend="cpu", device=None):
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
         self.roi = _roi(roi, detector.shape)
-        self.evaluation = Evaluation(precision, summation, threads)
+        self.evaluation = Evaluation(precision, summation, threads, backend, device)
         self.revision = choice("revision", revision, REVISIONS)
+        self._backend = None
+
+    @property
+    def backend(self):
+        """What computes the images: an object with `name`, `device` and, where "auto" chose it, `remark`.
+
+        It is opened for the first image, and kept: a CUDA device holds the structure factors and
+        what the pixels need from one image to the next.
+        """
+        if self._backend is None:
+            self._backend = open_backend(self.evaluation)
+        return self._backend
 
     def prepare(self, crystal):
         """Derive everything for one crystal, without rendering."""
@@ -157,12 +172,29 @@ class Simulator:
     def run(self, crystal, progress=None):
         """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
         prepared = self.prepare(crystal)
-        image, outcome = render_prepared(prepared, self.evaluation, progress)
+        image, outcome = render_prepared(prepared, self.evaluation, progress, self.backend)
         return Result(image, prepared, outcome)
 
     def image(self, crystal):
         """Photons per pixel for one crystal: (slow, fast) float32 array."""
         return self.run(crystal).image
+
+    def device_image(self, crystal):
+        """Photons per pixel for one crystal, left in the memory of the CUDA device.
+
+        Returns
+        -------
+        device_image.DeviceImage
+            With `__cuda_array_interface__` and DLPack, for CuPy, PyTorch and others.
+
+        Raises
+        ------
+        ValueError
+            If the images are computed on the CPU.
+        """
+        if not isinstance(self.backend, CUDA):
+            raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, so no image is on a device")
+        return self.backend.render_there(self.prepare(crystal), self.evaluation)[0]
 
     def images(self, crystals):
         """Images of several crystals, one after the other, as a generator."""
@@ -171,7 +203,7 @@ class Simulator:
 
 
 def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed",
-             precision="exact", summation=None):
+             precision="exact", summation=None, backend="cpu", device=None):
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
     Parameters
@@ -192,6 +224,10 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}
         None: sequential, or Kahan's for "compensated", which is all that those two have.
+    backend : {"cpu", "cuda", "auto"}
+        What computes; the image does not depend on it.  "auto": CUDA where there is a device.
+    device : int, optional
+        Number of the CUDA device; by default the first.
 
     Returns
     -------
@@ -213,4 +249,5 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
     ((64, 64), dtype('float32'))
     """
     return Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
-                     revision=revision, precision=precision, summation=summation).image(crystal)
+                     revision=revision, precision=precision, summation=summation, backend=backend,
+                     device=device).image(crystal)

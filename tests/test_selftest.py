@@ -248,7 +248,7 @@ def test_errors_name_the_scene(monkeypatch):
 
 
 @pytest.mark.parametrize("line, hint", [
-    ("--backend cuda", "cuda"), ("--backend cudasim", "cudasim"), ("--backend", "needs a value"),
+    ("--backend gpu", "cudasim"), ("--device 0", "--backend cuda only"), ("--backend", "needs a value"),
     ("--pixels 0", "at least 1"), ("--pixels 1.5", "whole number"), ("--pixels many", "whole number"),
     ("--pixels nan", "whole number"), ("--pixels inf", "whole number"), ("--threads 0", "at least 1"),
     ("--seed x", "whole number"), ("--scene 5", "colon"), ("--scene 1:2:3", "colon"),

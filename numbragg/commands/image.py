@@ -40,8 +40,10 @@ def run(argv):
     # these load numpy, which help and errors above have no need of
     from ..evaluation import Evaluation
 
-    evaluation = Evaluation(line.precision, line.summation, line.threads)
+    evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     clock = _Clock()
+    backend = _open(line, evaluation)
+    clock.lap("backend")
     factors = read_inputs(line)
     clock.lap("read")
 
@@ -61,7 +63,7 @@ def run(argv):
         dump = _reserve(outputs, line)
         announce(line)
         clock.lap("prepare")
-        image, outcome = _render(line, prepared, evaluation, clock)
+        image, outcome = _render(line, prepared, evaluation, backend, clock)
         clock.lap("render")
         facts = _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv)
         outputs.commit()
@@ -105,20 +107,29 @@ def _reserve(outputs, line):
     return True
 
 
-def _render(line, prepared, evaluation, clock):
-    from ..kernels.driver_cpu import compiled, load_kernels
-    from ..progress import Progress
-    from ..simulation import render_prepared
+def _open(line, evaluation):
+    """What computes the image; what "auto" chose is remarked upon."""
+    from ..backends import open_backend
 
-    if not line.quiet and not compiled():
+    backend = open_backend(evaluation)
+    if backend.remark is not None:
+        line.notices.append(backend.remark)
+    return backend
+
+
+def _render(line, prepared, evaluation, backend, clock):
+    from ..progress import Progress
+
+    if not line.quiet and not backend.loaded(prepared, evaluation):
         print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
-    load_kernels(prepared.scene, prepared.interpolating, **evaluation.modes)
+    backend.load(prepared, evaluation)
     clock.lap("load")
     fast_min, fast_max, slow_min, slow_max = prepared.window
     total = max(fast_max - fast_min + 1, 0) * max(slow_max - slow_min + 1, 0)
     wanted = line.progress is not False and not line.quiet and not line.printout
     with Progress(total, wanted) as progress:
-        return render_prepared(prepared, evaluation, progress)
+        image, outcome = backend.render(prepared, evaluation, progress)
+    return image, outcome
 
 
 def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv):

@@ -1,4 +1,4 @@
-"""`numbragg selftest`: the lane evaluator against the strict one on random scenes."""
+"""`numbragg selftest`: the lane evaluator, on the CPU or a CUDA device, against the strict one on random scenes."""
 
 import itertools
 import re
@@ -7,22 +7,32 @@ import time
 
 __all__ = ["run"]
 
-USAGE = """usage: numbragg selftest [--pixels N] [--seed S] [--scene S:K] [--threads N] [--json FILE]
+USAGE = """usage: numbragg selftest [--backend NAME] [--device N] [--pixels N] [--seed S] [--scene S:K]
+                         [--threads N] [--json FILE]
 
 Render random scenes with the lane evaluator and with the strict one, and compare every pixel: the
 values before rounding with the bounds that the certificate promises, and the float32 bits.  Exit
 status 1 if any pixel breaks its bound or has other bits.
 
-  --backend NAME  what is tested; there is cpu
-  --pixels N      go on until so many pixels have been compared (default: 2e6)
+With a CUDA device the lanes run there.  The other precisions are compared as well, device against
+CPU, bit for bit, and a table of times ends the account.  The simulator of a device is a Python
+program: it proves indices and transfers, on a few pixels of each scene, and no speed.
+
+  --backend NAME  what is tested: cpu, cuda or cudasim (numba's CUDA simulator, which needs no device)
+  --device N      number of the CUDA device (default: the first)
+  --pixels N      go on until so many pixels have been compared (default: 2e6; simulated: 300)
   --seed S        first part of the scenes' names; other seeds are other scenes (default: 0)
   --scene S:K     this one scene, in full: the K-th of seed S, as a message named it
   --threads N     number of threads (default: one per processor)
   --json FILE     write the account as JSON; - for standard output, where nothing else is then printed"""
 
-BACKENDS = ("cpu",)
-DEFAULTS = {"--backend": "cpu", "--pixels": 2_000_000, "--seed": 0, "--scene": None, "--threads": None,
+BACKENDS = ("cpu", "cuda", "cudasim")
+DEFAULTS = {"--backend": "cpu", "--device": None, "--pixels": None, "--seed": 0, "--scene": None, "--threads": None,
             "--json": None}
+PIXELS, SIMULATED_PIXELS = 2_000_000, 300
+
+#: Steps of a scene, all pixels together, that are simulated at most.
+SIMULATED_STEPS = 250
 
 
 # -- arguments
@@ -43,8 +53,7 @@ def _whole(word, value, minimum):
 def _value(word, value):
     if word == "--backend":
         if value not in BACKENDS:
-            raise ValueError(f"selftest: --backend {value}: not available in this version; there is "
-                             f"{', '.join(BACKENDS)}")
+            raise ValueError(f"selftest: --backend {value}: there are {', '.join(BACKENDS)}")
         return value
     if word == "--scene":
         if not re.fullmatch(r"-?\d+:\d+", value, re.ASCII):
@@ -52,7 +61,7 @@ def _value(word, value):
         return value
     if word == "--json":
         return value
-    return _whole(word, value, None if word == "--seed" else 1)
+    return _whole(word, value, {"--seed": None, "--device": 0}.get(word, 1))
 
 
 def _options(arguments):
@@ -67,6 +76,10 @@ def _options(arguments):
         if value is None:
             raise ValueError(f"selftest: {word} needs a value")
         options[word] = _value(word, value)
+    if options["--device"] is not None and options["--backend"] != "cuda":
+        raise ValueError(f"selftest: --device {options['--device']}: goes with --backend cuda only")
+    if options["--pixels"] is None:
+        options["--pixels"] = SIMULATED_PIXELS if options["--backend"] == "cudasim" else PIXELS
     return options
 
 
@@ -111,24 +124,27 @@ def _row(result):
             "lane_pixels": result.lane_pixels, "largest_ratio": _number(result.ratio),
             "largest_ratio_scene": result.ratio_scene, "violations": result.violations,
             "mismatches": result.mismatches, "recomputed": dict(sorted(result.recomputed.items())),
-            "predicted_doubtful": result.predicted, "lane_ns_per_step": lane, "strict_ns_per_step": strict}
+            "predicted_doubtful": result.predicted, "lane_ns_per_step": lane, "strict_ns_per_step": strict,
+            "other_precisions_pixels": result.others, "other_precisions_mismatches": result.others_mismatches}
 
 
-def _account(tally, options, seconds):
+def _account(tally, options, seconds, device, speeds):
     from ..kernels.driver_cpu import available_threads
 
     failures = [{"scene": f.scene, "what": f.what, "fast": f.fast, "slow": f.slow, "lane": repr(f.lane),
                  "strict": repr(f.strict), "half_width": repr(f.half_width)} for f in tally.total.failures]
     return {
         "program": "numbragg selftest", "versions": _versions(), "machine": _machine(),
-        "backend": options["--backend"], "seed": options["--seed"], "scene": options["--scene"],
+        "backend": options["--backend"], "device": device, "seed": options["--seed"], "scene": options["--scene"],
         "pixels_wanted": options["--pixels"], "threads": options["--threads"] or available_threads(),
         "seconds": seconds, "total": _row(tally.total),
         "lane_fraction": tally.total.lane_pixels / max(tally.total.pixels, 1),
         "kinds": [{"shape": shape, "structure_factors": factors, **_row(result)}
                   for (shape, factors), result in sorted(tally.kinds.items())],
         "refused": dict(sorted(tally.refused.items())), "options": dict(sorted(tally.options.items())),
-        "failures": failures,
+        "failures": failures, "skipped": tally.skipped,
+        "speed": [{"precision": s.precision, "domains": s.domains, "pixels": s.pixels, "device_seconds": s.device,
+                   "device_only_seconds": s.device_only, "cpu_seconds": s.cpu, "same_bits": s.same} for s in speeds],
     }
 
 
@@ -153,7 +169,19 @@ def _table(tally):
         yield "  ".join(left + right).rstrip()
 
 
-def _text(tally, seconds):
+def _speed_text(speeds):
+    """Times of images of 1024 x 1024 pixels (fewer on the simulator)."""
+    yield ""
+    yield "seconds for one image: N=5, one structure factor, no oversampling"
+    yield f"{'precision':<10}{'pixels':>9}{'domains':>9}{'device':>10}{'stays there':>13}{'CPU':>10}  same bits"
+    for s in speeds:
+        yield (f"{s.precision:<10}{s.pixels:>9}{s.domains:>9}{s.device:>10.4f}{s.device_only:>13.4f}{s.cpu:>10.4f}  "
+               f"{'yes' if s.same else 'NO'}")
+
+
+def _text(tally, seconds, device, speeds):
+    if device is not None:
+        yield f"lanes on device {device}"
     total = tally.total
     yield from _table(tally)
     yield ""
@@ -167,10 +195,21 @@ def _text(tally, seconds):
         yield f"  recomputed, {reason}: {pixels} pixels"
     for reason, scenes in sorted(tally.refused.items()):
         yield f"  strict throughout, {reason}: {scenes} scenes"
+    if tally.skipped:
+        yield f"  left out, more than {SIMULATED_STEPS} steps in a pixel: {tally.skipped} scenes"
+    if total.others:
+        yield f"  other precisions, device against CPU: {total.others} pixels, {total.others_mismatches} mismatches"
     for failure in total.failures:
         yield f"{failure}; numbragg selftest --scene {failure.scene}"
-    verdict = "passed" if not (total.violations or total.mismatches) else "FAILED"
-    yield f"{verdict}: {total.violations} violations, {total.mismatches} mismatches"
+    if speeds:
+        yield from _speed_text(speeds)
+    verdict = "FAILED" if _failed(tally, speeds) else "passed"
+    yield f"{verdict}: {total.violations} violations, {total.mismatches + total.others_mismatches} mismatches"
+
+
+def _failed(tally, speeds):
+    total = tally.total
+    return bool(total.violations or total.mismatches or total.others_mismatches or not all(s.same for s in speeds))
 
 
 def _description(name):
@@ -198,13 +237,31 @@ def _description(name):
 # -- running
 
 
-def _compare(options):
+def _simulate(arguments):
+    """Start anew in a process whose CUDA is simulated: numba must know before it is imported."""
+    import os
+    import subprocess
+
+    environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
+    return subprocess.run([sys.executable, "-m", "numbragg", "selftest", *arguments], env=environment).returncode
+
+
+def _speeds(options, simulated):
+    from ..device_speed import DOMAINS, measure
+
+    if options["--scene"] is not None:
+        return []
+    size = {"side": 4, "domains": DOMAINS[:2], "repeats": 1} if simulated else {}
+    return list(measure(options["--device"], options["--threads"], **size))
+
+
+def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
     from ..kernels.driver_cpu import compiled
     from ..progress import Progress
     from ..selftest import FAILURES_KEPT, campaign
 
-    if not compiled():
+    if not simulated and not compiled():
         print("numbragg: compiling (once for this version; some minutes)", file=sys.stderr)
     if options["--scene"] is not None:
         names, kept = [options["--scene"]], FAILURES_KEPT
@@ -213,7 +270,8 @@ def _compare(options):
         names = (f"{options['--seed']}:{number}" for number in itertools.count())
     start = time.perf_counter()
     with Progress(options["--pixels"]) as progress:
-        tally = campaign(names, options["--pixels"], options["--threads"], progress, kept)
+        tally = campaign(names, options["--pixels"], options["--threads"], progress, kept, session,
+                         SIMULATED_STEPS if simulated else None)
     return tally, time.perf_counter() - start
 
 
@@ -223,6 +281,15 @@ def run(arguments):
     if options is None:
         print(USAGE)
         return 0
+    simulated = options["--backend"] == "cudasim"
+    session = None
+    if options["--backend"] != "cpu":
+        from ..kernels.cuda_target import SIMULATED, cuda
+        from ..kernels.driver_cuda import Session
+
+        if simulated and cuda is not None and not SIMULATED:
+            return _simulate(arguments)
+        session = Session(options["--device"])
     import json
 
     from ..io.output import OutputSet
@@ -233,11 +300,13 @@ def run(arguments):
             outputs.reserve(path, "account")
         if options["--scene"] is not None and path != "-":
             print("\n".join(_description(options["--scene"])), flush=True)
-        tally, seconds = _compare(options)
-        account = json.dumps(_account(tally, options, seconds), indent=2, allow_nan=False) + "\n"
+        tally, seconds = _compare(options, session, simulated)
+        speeds = [] if session is None else _speeds(options, simulated)
+        device = None if session is None else str(session.device)
+        account = json.dumps(_account(tally, options, seconds, device, speeds), indent=2, allow_nan=False) + "\n"
         if path not in (None, "-"):
             with outputs.open(path) as file:
                 file.write(account.encode())
             outputs.commit()
-    print(account if path == "-" else "\n".join(_text(tally, seconds)), end="" if path == "-" else "\n")
-    return 1 if tally.total.violations or tally.total.mismatches else 0
+    print(account if path == "-" else "\n".join(_text(tally, seconds, device, speeds)), end="" if path == "-" else "\n")
+    return 1 if _failed(tally, speeds) else 0

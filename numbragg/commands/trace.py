@@ -82,7 +82,9 @@ def _traced(words, fast, slow, steps):
     line = options.parse(words)
     options.check(line)
     # what does not go together is refused as it is for an image
-    Evaluation(line.precision, line.summation, line.threads)
+    Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
+    if line.backend != "cpu":
+        raise ValueError(f"--backend {line.backend}: a trace is computed on the CPU")
     if line.precision != "exact":
         raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
     factors = read_inputs(line)

@@ -1,0 +1,164 @@
+"""What becomes of one lane, in parts: the physics that a vector loop and a thread of a GPU share.
+
+`lanes` runs these functions in loops over the pixels of a block, `thread` once for the pixel of a
+CUDA thread.  Who calls them owns the memory: here are values only, and no place in an array.
+"""
+
+import functools
+
+import numpy as np
+
+from .accumulate import add, add_compensated, compensated_total
+from .block import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
+from .certificate import float32_is_certain, half_width
+from .compilation import inlined
+from .elementary import C_EXP_ZERO_BELOW
+from .lattice import gauss_exponent, round_half_down, tophat_lane
+from .layout import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
+from .pixel import photons
+from .primitives import floor
+
+__all__ = ["REASONS", "cubic_place", "is_tested_of", "nearest_lattice_point", "nearest_place", "start_of", "summing",
+           "total_of", "verdict_of"]
+
+#: Why a pixel must be evaluated strictly, by flag.
+REASONS = {DOUBTFUL: "rounding in doubt", OUT_OF_MARGIN: "interpolation out of range",
+           FACTOR: "factor negative or out of range"}
+
+
+# -- where structure factors are
+
+
+@inlined
+def nearest_lattice_point(hkl):
+    """The whole numbers nearest to three indices, halves going down."""
+    return (round_half_down(hkl[0]), round_half_down(hkl[1]), round_half_down(hkl[2]))
+
+
+@inlined
+def _within(x, low, high):
+    """x limited to low..high; low if x is not a number."""
+    x = x if x > low else low
+    return x if x < high else high
+
+
+@inlined
+def nearest_place(grid, nearest):
+    """Where the nearest structure factor is; its border stands for all that is outside."""
+    low, high = grid.low, grid.high
+    h = _within(nearest[0], low[0], high[0]) - low[0]
+    k = _within(nearest[1], low[1], high[1]) - low[1]
+    l = _within(nearest[2], low[2], high[2]) - low[2]
+    # whole numbers below 2^53: exact
+    return h * grid.stride_h + k * grid.stride_k + l
+
+
+@inlined
+def cubic_place(lookup, grid, hkl):
+    """Where the first of the sixty-four neighbours is, limited so that every look-up is inside."""
+    low, last = lookup.minimum, grid.last
+    h = _within(floor(hkl[0]) - 1.0 - low[0], 0.0, last[0])
+    k = _within(floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
+    l = _within(floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
+    return (h * grid.row_h + k) * grid.row_k + l
+
+
+@functools.cache
+def is_tested_of(shape):
+    """Whether the C program tests the margins of the table: where its lattice factor is not 0.
+
+    To test too often does no harm.
+    """
+    @inlined
+    def is_tested(crystal, hkl, nearest, skip_zero):
+        if shape == GAUSS:
+            return not skip_zero or not gauss_exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
+        if shape == TOPHAT:
+            return not skip_zero or tophat_lane(crystal, hkl, nearest) != 0.0
+        return True
+
+    return is_tested
+
+
+# -- sums: the total so far, and a second number that is the correction, or for the sphere the budget
+
+
+@inlined
+def _plain(total, second, square, factor, spread):
+    return add(total, square * factor), second
+
+
+@inlined
+def _with_spread(total, second, square, factor, spread):
+    return add(total, square * factor), second + square * spread
+
+
+@inlined
+def _compensated(total, second, square, factor, spread):
+    return add_compensated(total, second, square * factor)
+
+
+@functools.cache
+def summing(shape, precision, summation):
+    """Make the policy of adding up.
+
+    Returns
+    -------
+    function
+        (total, second, squared structure factor, squared lattice factor, factor of its absolute
+        error) to (total, second), in double precision or in single.
+    """
+    return {(EXACT, SEQUENTIAL): _with_spread if shape == ROUND else _plain, (COMPENSATED, KAHAN): _compensated,
+            (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
+
+
+@functools.cache
+def start_of(precision):
+    """Make the function that gives what a sum starts with: background and 0, in the precision of the sum."""
+    real = np.float32 if precision == SINGLE else np.float64
+
+    @inlined
+    def start(background):
+        return real(background), real(0.0)
+
+    return start
+
+
+@functools.cache
+def total_of(summation):
+    """Make the function from (total, second) to the sum as a double."""
+    @inlined
+    def plain(total, second):
+        return np.float64(total)
+
+    @inlined
+    def compensated(total, second):
+        return compensated_total(total, second)
+
+    return compensated if summation == KAHAN else plain
+
+
+@functools.cache
+def verdict_of(precision):
+    """Make the function that scales a sum to photons and says whether the result can be vouched for.
+
+    Returns
+    -------
+    function
+        (sampling, bound, total, budget, capture, polar, omega) to (value, half-width, flag): the
+        flag is 0.0 or a key of REASONS; it and the half-width are always 0 unless exact.
+    """
+    @inlined
+    def certified(sampling, bound, total, budget, capture, polar, omega):
+        value = photons(sampling, total, capture, polar, omega)
+        spread = bound.spread * budget + bound.smallest
+        within = half_width(bound, value, photons(sampling, spread, capture, polar, omega))
+        flag = 0.0 if float32_is_certain(value, within) else float(DOUBTFUL)
+        flag = flag if scales(sampling, np.float32(value) == 0.0, capture, polar, omega) else float(FACTOR)
+        return value, within, flag
+
+    @inlined
+    def taken(sampling, bound, total, budget, capture, polar, omega):
+        return photons(sampling, total, capture, polar, omega), 0.0, 0.0
+
+    return certified if precision == EXACT else taken

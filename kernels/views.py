@@ -1,0 +1,110 @@
+"""What the C library contributes to the pixels of a GPU, computed beforehand on the CPU.
+
+Positions on a curved detector, captured fractions and polarisation factors depend on the sine,
+cosine, exponential and arc tangent of the machine's C library, whose bits no GPU has.  They do not
+depend on the crystal, so one set serves all images of one detector and beam.
+"""
+
+import numpy as np
+
+from .block import (BLOCK, CAPTURE, FAST, PATH, POLAR, S1X, S1Y, S1Z, SLOW, WANTED, enter_source,
+                    enter_sub_pixel, gather, start_pixels)
+from .compilation import inlined, jit
+from .thread import Inputs
+
+__all__ = ["empty_inputs", "enter_inputs", "input_rows"]
+
+
+def input_rows(scene):
+    """Rows of `directions`, `captures`, `polars` and `evaluations` that a scene needs."""
+    geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
+    sub_pixels = geometry.layers * geometry.oversample ** 2
+    captured = geometry.thickness != 0.0 or sampling.oversample_thick
+    polarised = sampling.oversample_polar or not beam.unpolarised_factor
+    return (4 * sub_pixels if geometry.curved else 0,
+            (sub_pixels if sampling.oversample_thick else 1) if captured else 0,
+            (sub_pixels * len(beam.wavelengths) if sampling.oversample_polar else 1) if polarised else 0,
+            1 if polarised and not sampling.oversample_polar else 0)
+
+
+def empty_inputs(scene, pixels):
+    """Arrays for the inputs of so many pixels, not filled."""
+    directions, captures, polars, evaluations = input_rows(scene)
+    return Inputs(np.empty((directions, pixels)), np.ones((captures, pixels)), np.ones((polars, pixels)),
+                  np.zeros((evaluations, pixels), dtype=np.int32))
+
+
+@inlined
+def _number(place, offset, i, scratch):
+    """Place of lane i in the inputs."""
+    return (np.int64(scratch[SLOW + i]) - place[1]) * place[2] + np.int64(scratch[FAST + i]) - place[0] - offset
+
+
+@jit
+def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inputs):
+    """Fill in the inputs of pixels start..stop-1 of a window, those that are not masked.
+
+    Parameters
+    ----------
+    scene : layout.Scene
+    place : (first fast, first slow, fast size) int
+    mask : (slow, fast) uint8
+        Zero: left alone.  No rows: nothing is masked.
+    offset : int
+        Pixel that the arrays of `inputs` begin with.
+    axis_row : int
+        Row of the polarisation axis.
+    scratch : (SCRATCH_SIZE,) float64
+        Of no meaning.
+    inputs : Inputs
+    """
+    geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
+    axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
+            beam.polarisation_axes[axis_row, 2])
+    once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
+    sources = beam.wavelengths.shape[0]
+    for first in range(start, stop, BLOCK):
+        n = gather(place, mask, first, min(first + BLOCK, stop), scratch)
+        start_pixels(scene, n, scratch)
+        unsettled = n if once else 0
+        for layer in range(geometry.layers):
+            for i in range(n):
+                scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0
+            for sub_slow in range(geometry.oversample):
+                for sub_fast in range(geometry.oversample):
+                    # of captured fractions that are taken once, the last layer's are left
+                    captures = inputs.captures.shape[0] > 0 and (sampling.oversample_thick
+                                                                 or layer == geometry.layers - 1)
+                    if not (geometry.curved or captures or unsettled > 0 or each):
+                        continue
+                    sub_pixel = (layer * geometry.oversample + sub_slow) * geometry.oversample + sub_fast
+                    enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
+                    for i in range(n):
+                        number = _number(place, offset, i, scratch)
+                        if geometry.curved:
+                            inputs.directions[4 * sub_pixel, number] = scratch[S1X + i]
+                            inputs.directions[4 * sub_pixel + 1, number] = scratch[S1Y + i]
+                            inputs.directions[4 * sub_pixel + 2, number] = scratch[S1Z + i]
+                            inputs.directions[4 * sub_pixel + 3, number] = scratch[PATH + i]
+                        if captures:
+                            row = sub_pixel if sampling.oversample_thick else 0
+                            inputs.captures[row, number] = scratch[CAPTURE + i]
+                    if unsettled == 0 and not each:
+                        continue
+                    for source in range(sources):
+                        enter_source(scene, source, axis, n, scratch)
+                        if once:
+                            unsettled = 0
+                            for i in range(n):
+                                number = _number(place, offset, i, scratch)
+                                if scratch[WANTED + i] != 0.0:
+                                    inputs.evaluations[0, number] += 1
+                                if scratch[POLAR + i] == 0.0:
+                                    unsettled += 1
+                                inputs.polars[0, number] = scratch[POLAR + i]
+                            if unsettled == 0:
+                                break
+                        else:
+                            for i in range(n):
+                                number = _number(place, offset, i, scratch)
+                                inputs.polars[sub_pixel * sources + source, number] = scratch[POLAR + i]

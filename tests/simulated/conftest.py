@@ -1,0 +1,12 @@
+"""These tests want numba's CUDA simulator, which must be chosen before numba is imported."""
+
+import numba
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    if not numba.config.ENABLE_CUDASIM:
+        # test_cuda_simulator starts them in a process of their own
+        for item in items:
+            if "simulated" in item.path.parts:
+                item.add_marker(pytest.mark.skip(reason="runs in a process with the CUDA simulator"))
