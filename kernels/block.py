@@ -22,18 +22,18 @@ __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "
 BLOCK = 128
 
 # -- rows of the scratch array
-(FAST, SLOW, SUM, BUDGET, POLAR, OMEGA, CAPTURE, WEIGHT, BAD, S1X, S1Y, S1Z, QX, QY, QZ, SQUARED, SPREAD,
- INDEX, OUT, PATH) = [row * BLOCK for row in range(20)]
+(FAST, SLOW, SUM, BUDGET, POLAR, OMEGA, CAPTURE, WEIGHT, BAD, S1X, S1Y, S1Z, QX, QY, QZ, HKL, _, _, NEAREST, _, _,
+ INDEX, F_SQUARED, OUT, PATH) = [row * BLOCK for row in range(25)]
 # rows of several uses: at the end no scattering vector is needed any more, nor a path after the solid angle
 VALUE, WITHIN, WANTED = QX, QY, PATH
 SEEN = PATH  # a source's, when its factors have been entered
 CORRECTION = BUDGET  # the one for the certificate of the sphere, the other where there is no certificate
-WEIGHTS = 20 * BLOCK  # of the interpolation: four rows for each index
-SCRATCH_SIZE = 32 * BLOCK
+WEIGHTS = 25 * BLOCK  # of the interpolation: four rows for each index
+SCRATCH_SIZE = 37 * BLOCK
 
 
 # -- rows of the float32 array of single precision, whose first are the fractions of h, k, l
-(FRACTION, _, _, SMALL_SQUARED, SMALL_SUM, SMALL_CORRECTION) = [row * BLOCK for row in range(6)]
+(FRACTION, _, _, SMALL_F_SQUARED, SMALL_SUM, SMALL_CORRECTION) = [row * BLOCK for row in range(6)]
 SMALL_WEIGHTS = 6 * BLOCK
 SMALL_SIZE = 18 * BLOCK
 

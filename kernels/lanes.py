@@ -7,18 +7,19 @@ exponentials are our own, of known error, and products and quotients are regroup
 single precision is asked for.  `certificate` says what that does to an exact sum, and which pixels
 must be evaluated strictly.
 
-Table look-ups have a loop of their own, for they cannot be vector code and would keep the rest
-from it; so has arithmetic in single precision, for its vectors are longer.
+A step is three loops over the lanes: where the structure factor is, its look-up, and the lattice
+factor with the sum.  The look-up cannot be vector code and would keep the rest from it; arithmetic
+in single precision stands in the last loop, for its vectors are longer.
 """
 
 import functools
 
 import numpy as np
 
-from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, FRACTION, INDEX, OMEGA, OUT, OUT_OF_MARGIN, POLAR, QX,
-                    SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_SIZE, SMALL_SQUARED, SMALL_SUM, SMALL_WEIGHTS, SPREAD,
-                    SQUARED, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel, enter_vector,
-                    enter_weights, gather, leave, start_pixels, vector)
+from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, F_SQUARED, FRACTION, HKL, INDEX, NEAREST, OMEGA, OUT,
+                    OUT_OF_MARGIN, POLAR, QX, SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_F_SQUARED, SMALL_SIZE,
+                    SMALL_SUM, SMALL_WEIGHTS, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel,
+                    enter_vector, enter_weights, gather, leave, start_pixels, vector)
 from .compilation import inlined, jit
 from .lane import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
                    verdict_of)
@@ -53,62 +54,48 @@ def _enter_four(w, at, rows):
     rows[at + 3 * BLOCK] = w[3]
 
 
-def _make_factors(shape, cubic, about, precision):
-    """Loop over lanes: squared lattice factors, and where the structure factor is."""
-    factor, is_tested = lane_factor(shape, precision, about), is_tested_of(shape)
-    spread = shape == ROUND and precision == EXACT
+def _make_places(shape, cubic, precision):
+    """Loop over lanes: indices, and where the structure factor is."""
+    is_tested, single = is_tested_of(shape), precision == SINGLE
 
     @inlined
-    def factors(crystal, lookup, grid, skip_zero, cell, n, scratch, small):
-        for i in range(n):
-            hkl = miller_indices(cell, vector(scratch, QX, i))
-            nearest = nearest_lattice_point(hkl)
-            square, extra = factor(crystal, hkl, nearest)
-            scratch[SQUARED + i] = square
-            if spread:
-                scratch[SPREAD + i] = extra
-            if cubic:
-                _enter_cubic(lookup, grid, is_tested(crystal, hkl, nearest, skip_zero), hkl, i, scratch)
-                _enter_four(cubic_weights(hkl[0]), WEIGHTS + i, scratch)
-                _enter_four(cubic_weights(hkl[1]), WEIGHTS + 4 * BLOCK + i, scratch)
-                _enter_four(cubic_weights(hkl[2]), WEIGHTS + 8 * BLOCK + i, scratch)
-            else:
-                scratch[INDEX + i] = nearest_place(grid, nearest)
-
-    return factors
-
-
-def _make_single_factors(shape, cubic):
-    """Loops over lanes: the same in single precision, from the exact fractions of the indices on."""
-    factor, is_tested = single_factor(shape), is_tested_of(shape)
-
-    @inlined
-    def factors(crystal, lookup, grid, skip_zero, cell, n, scratch, small):
-        for i in range(n):
-            hkl = miller_indices(cell, vector(scratch, QX, i))
-            nearest = nearest_lattice_point(hkl)
+    def enter_indices(hkl, nearest, i, scratch, small):
+        if single:
+            # exact but for the rounding to float32
             enter_vector(fractions(hkl, nearest), FRACTION, i, small)
+        else:
+            enter_vector(hkl, HKL, i, scratch)
+            enter_vector(nearest, NEAREST, i, scratch)
+
+    @inlined
+    def enter_weights_of(x, row, i, scratch, small):
+        if single:
+            # the weights are made of it in a loop of their own
+            small[SMALL_WEIGHTS + row + i] = x - floor(x)
+        else:
+            _enter_four(cubic_weights(x), WEIGHTS + row + i, scratch)
+
+    @inlined
+    def places(crystal, lookup, grid, skip_zero, cell, n, scratch, small):
+        for i in range(n):
+            hkl = miller_indices(cell, vector(scratch, QX, i))
+            nearest = nearest_lattice_point(hkl)
+            enter_indices(hkl, nearest, i, scratch, small)
             if cubic:
                 _enter_cubic(lookup, grid, is_tested(crystal, hkl, nearest, skip_zero), hkl, i, scratch)
-                # exact but for the rounding to float32
-                small[SMALL_WEIGHTS + i] = hkl[0] - floor(hkl[0])
-                small[SMALL_WEIGHTS + 4 * BLOCK + i] = hkl[1] - floor(hkl[1])
-                small[SMALL_WEIGHTS + 8 * BLOCK + i] = hkl[2] - floor(hkl[2])
+                enter_weights_of(hkl[0], 0, i, scratch, small)
+                enter_weights_of(hkl[1], 4 * BLOCK, i, scratch, small)
+                enter_weights_of(hkl[2], 8 * BLOCK, i, scratch, small)
             else:
                 scratch[INDEX + i] = nearest_place(grid, nearest)
-        numbers = single_crystal(crystal)
-        for i in range(n):
-            dh, dk, dl = vector(small, FRACTION, i)
-            small[SMALL_SQUARED + i] = factor(numbers, dh, dk, dl)
-        if cubic:
+        if cubic and single:
             for i in range(n):
-                _enter_four(single_weights(small[SMALL_WEIGHTS + i]), SMALL_WEIGHTS + i, small)
-                at = SMALL_WEIGHTS + 4 * BLOCK + i
+                at = SMALL_WEIGHTS + i
                 _enter_four(single_weights(small[at]), at, small)
-                at = SMALL_WEIGHTS + 8 * BLOCK + i
-                _enter_four(single_weights(small[at]), at, small)
+                _enter_four(single_weights(small[at + 4 * BLOCK]), at + 4 * BLOCK, small)
+                _enter_four(single_weights(small[at + 8 * BLOCK]), at + 8 * BLOCK, small)
 
-    return factors
+    return places
 
 
 @inlined
@@ -123,69 +110,67 @@ def _leave_source(per_step, n, scratch):
 
 
 def _make_look_up(cubic, precision):
-    """Squared structure factor of a lane, in the precision of the table."""
+    """Loop over lanes: squared structure factors, in the precision of the table."""
     @inlined
-    def nearest(grid, i, scratch, small):
+    def square(grid, i, scratch, small):
         return grid.squares[np.uint64(np.int64(scratch[INDEX + i]))]
 
     @inlined
-    def interpolated(grid, i, scratch, small):
+    def interpolated(grid, rows, weights, i, scratch):
+        at = weights + i
         f = tricubic(grid.amplitudes, np.uint64(np.int64(scratch[INDEX + i])), np.uint64(grid.row_h),
-                     np.uint64(grid.row_k), _four(scratch, WEIGHTS + i), _four(scratch, WEIGHTS + 4 * BLOCK + i),
-                     _four(scratch, WEIGHTS + 8 * BLOCK + i))
+                     np.uint64(grid.row_k), _four(rows, at), _four(rows, at + 4 * BLOCK), _four(rows, at + 8 * BLOCK))
         return f * f
 
     @inlined
-    def interpolated_single(grid, i, scratch, small):
-        f = tricubic(grid.amplitudes, np.uint64(np.int64(scratch[INDEX + i])), np.uint64(grid.row_h),
-                     np.uint64(grid.row_k), _four(small, SMALL_WEIGHTS + i),
-                     _four(small, SMALL_WEIGHTS + 4 * BLOCK + i), _four(small, SMALL_WEIGHTS + 8 * BLOCK + i))
-        return f * f
-
-    if not cubic:
-        return nearest
-    return interpolated_single if precision == SINGLE else interpolated
-
-
-def _make_accumulate(shape, precision, summation):
-    """Add a term to the sum of a lane."""
-    policy = summing(shape, precision, summation)
-    # a second number that is not used is not touched
-    second = summation == KAHAN or (precision == EXACT and shape == ROUND)
+    def double(grid, n, scratch, small):
+        for i in range(n):
+            scratch[F_SQUARED + i] = (interpolated(grid, scratch, WEIGHTS, i, scratch) if cubic
+                                      else square(grid, i, scratch, small))
 
     @inlined
-    def double(square, i, scratch, small):
-        spread = scratch[SPREAD + i] if shape == ROUND else 0.0
-        total, other = policy(scratch[SUM + i], scratch[CORRECTION + i], square, scratch[SQUARED + i], spread)
-        scratch[SUM + i] = total
-        if second:
-            scratch[CORRECTION + i] = other
-
-    @inlined
-    def single(square, i, scratch, small):
-        total, other = policy(small[SMALL_SUM + i], small[SMALL_CORRECTION + i], square, small[SMALL_SQUARED + i],
-                              np.float32(0.0))
-        small[SMALL_SUM + i] = total
-        if second:
-            small[SMALL_CORRECTION + i] = other
+    def single(grid, n, scratch, small):
+        for i in range(n):
+            small[SMALL_F_SQUARED + i] = (interpolated(grid, small, SMALL_WEIGHTS, i, scratch) if cubic
+                                          else square(grid, i, scratch, small))
 
     return single if precision == SINGLE else double
 
 
-def _make_add(shape, cubic, precision, summation):
-    """Loop over lanes: look up the squared structure factor and add the term."""
-    look_up, accumulate = _make_look_up(cubic, precision), _make_accumulate(shape, precision, summation)
-    real = np.float32 if precision == SINGLE else np.float64
+def _make_add(shape, about, precision, summation):
+    """Loop over lanes: squared lattice factors, and the terms added to the sums."""
+    factor, policy = lane_factor(shape, precision, about), summing(shape, precision, summation)
+    of_fractions = single_factor(shape)
+    # a second number that is not used is not touched
+    second = summation == KAHAN or (precision == EXACT and shape == ROUND)
 
     @inlined
-    def add_terms(grid, weighted, n, scratch, small):
+    def double(crystal, weighted, n, scratch, small):
         for i in range(n):
-            square = look_up(grid, i, scratch, small)
-            if weighted:
-                square = square * real(scratch[WEIGHT + i])
-            accumulate(square, i, scratch, small)
+            square, spread = factor(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
+            f_squared = scratch[F_SQUARED + i] * scratch[WEIGHT + i] if weighted else scratch[F_SQUARED + i]
+            total, other = policy(scratch[SUM + i], scratch[CORRECTION + i], f_squared, square, spread)
+            scratch[SUM + i] = total
+            if second:
+                scratch[CORRECTION + i] = other
 
-    return add_terms
+    @inlined
+    def single(crystal, weighted, n, scratch, small):
+        if weighted:
+            # a loop of its own: vectors of doubles are shorter
+            for i in range(n):
+                small[SMALL_F_SQUARED + i] *= np.float32(scratch[WEIGHT + i])
+        numbers = single_crystal(crystal)
+        for i in range(n):
+            dh, dk, dl = vector(small, FRACTION, i)
+            square = of_fractions(numbers, dh, dk, dl)
+            total, other = policy(small[SMALL_SUM + i], small[SMALL_CORRECTION + i], small[SMALL_F_SQUARED + i],
+                                  square, np.float32(0.0))
+            small[SMALL_SUM + i] = total
+            if second:
+                small[SMALL_CORRECTION + i] = other
+
+    return single if precision == SINGLE else double
 
 
 def _make_total(precision, summation):
@@ -228,8 +213,8 @@ def lane_kernel(shape, cubic, about, precision, summation):
         exact).  `scratch` and `small` are SCRATCH_SIZE doubles and SMALL_SIZE floats of no meaning.
     """
     single = precision == SINGLE
-    factors = _make_single_factors(shape, cubic) if single else _make_factors(shape, cubic, about, precision)
-    add_terms = _make_add(shape, cubic, precision, summation)
+    places, look_up = _make_places(shape, cubic, precision), _make_look_up(cubic, precision)
+    add_terms = _make_add(shape, about, precision, summation)
     total = _make_total(precision, summation)
     verdict, beginning = verdict_of(precision), start_of(precision)
 
@@ -269,8 +254,9 @@ def lane_kernel(shape, cubic, about, precision, summation):
                             for phi_step in range(crystal.phi_rows.shape[0]):
                                 for domain in range(crystal.domains):
                                     cell = rotated_cell(crystal, crystal.phi_rows[phi_step], domain)
-                                    factors(crystal, scene.lookup, grid, sampling.skip_zero, cell, n, scratch, small)
-                                    add_terms(grid, weighted, n, scratch, small)
+                                    places(crystal, scene.lookup, grid, sampling.skip_zero, cell, n, scratch, small)
+                                    look_up(grid, n, scratch, small)
+                                    add_terms(crystal, weighted, n, scratch, small)
                             if cubic:
                                 _leave_source(per_step, n, scratch)
             finish(sampling, bound, n, scratch, small)
