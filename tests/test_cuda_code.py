@@ -180,7 +180,7 @@ def every_variant():
 
 @pytest.mark.slow
 @needs_ptxas
-@pytest.mark.parametrize("variant", every_variant(), ids=str)
+@pytest.mark.parametrize("variant", list(every_variant()), ids=str)
 def test_every_kernel(variant, tmp_path):
     """None contracts, none spills, none has more registers than its launch bounds allow."""
     from numbragg.kernels.cuda_target import contracted
