@@ -31,6 +31,9 @@ __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
+#: Chunks for each thread at least, so that all end at about the same time.
+CHUNKS_PER_THREAD = 16
+
 #: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
 CHUNK_PIXELS = 2 ** 15
 
@@ -197,7 +200,10 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
 
 
 class Crew:
-    """Threads that take chunks in turn until none is left, one fails or the user interrupts."""
+    """Threads that take chunks in turn until none is left, one fails or the user interrupts.
+
+    The caller's thread is one of them: it has a processor already.
+    """
 
     def __init__(self, threads, progress=None):
         self.threads = threads
@@ -225,13 +231,13 @@ class Crew:
                     work(chunk)
                     with lock:
                         self._report(chunk)
-                except BaseException as failure:  # handed on by the caller's thread
+                except BaseException as failure:  # raised when all have stopped
                     failures.append(failure)
                     stopping.set()
 
         crew = []
         try:
-            for _ in range(min(self.threads, len(chunks))):
+            for _ in range(min(self.threads, len(chunks)) - 1):
                 thread = threading.Thread(target=labour, daemon=True)
                 try:
                     thread.start()
@@ -239,8 +245,7 @@ class Crew:
                     # the system gives no more: those that there are do the work
                     break
                 crew.append(thread)
-            if not crew:
-                labour()
+            labour()
             for thread in crew:
                 thread.join()
         except BaseException:
@@ -274,7 +279,7 @@ def steps_per_pixel(scene):
 
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
     size = max(1, chunk_steps // steps_per_pixel(scene))
-    size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (4 * threads))))
+    size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (CHUNKS_PER_THREAD * threads))))
     size = max(size, -(-(stop - start) // MOST_CHUNKS))
     if size > 128:
         size -= size % 128
