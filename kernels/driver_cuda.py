@@ -12,7 +12,7 @@ import numpy as np
 from .block import SCRATCH_SIZE
 from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
-from .layout import COMPENSATED, EXACT, SINGLE, initial_state
+from .layout import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
 from .structure_factor import squared_grid
 from .thread import CARRIED, Outputs, Span, thread_pixel
 from .views import empty_inputs, enter_inputs, input_rows
@@ -167,7 +167,7 @@ class _DeviceEvaluator(Evaluator):
     def evaluate(self, chunk, state, until_trip=False):
         if not self.lanes:
             return super().evaluate(chunk, state, until_trip)
-        interpolating, count = bool(state[1]), chunk.stop - chunk.start
+        interpolating, count = bool(state[INTERPOLATING]), chunk.stop - chunk.start
         parts = spans(self.scene, count, LAUNCH_STEPS // (TRICUBIC_STEPS if interpolating else 1))
         kernel, device = pixel_kernel(self.variant(interpolating)), self.session.device
         with device_errors("preparing pixels"):

@@ -168,7 +168,8 @@ def _pixels(line):
     """Numbers of pixels (fast, slow) as the C program ends up with.  Raises `CommandLineError`."""
     p = line.parameters
     if not 0.0 < p.pixel_size < math.inf:
-        _refuse(f"{line.origins.get('pixel_size', '')}pixel size: {p.pixel_size * 1000.0:g} mm; must be greater than zero and finite")
+        _refuse(f"{line.origins.get('pixel_size', '')}pixel size: {p.pixel_size * 1000.0:g} mm; "
+                "must be greater than zero and finite")
     axes = (p.detector_size_f, p.pixels_f), (p.detector_size_s, p.pixels_s)
     edges = [(p.pixel_size * count if count else size) / p.pixel_size for size, count in axes]
     if not all(0.5 < edge < PIXEL_LIMIT for edge in edges):
