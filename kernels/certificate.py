@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compilation import inlined
+from .compilation import inlined, jit
 from .elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND,
                          SINE_LARGEST, SPHERE_DIFFERENCE_BOUND)
 from .layout import EXACT, GAUSS, ROUND, SINGLE, SQUARE, TOPHAT
@@ -103,11 +103,22 @@ def terms(scene):
             * len(scene.crystal.phi_rows) * scene.crystal.domains + 1)
 
 
+@jit
+def _largest_bits(bits):
+    """Bits of the largest magnitude among numbers given by theirs: they are in order, and NaN comes last."""
+    largest = np.int64(0)
+    for i in range(bits.shape[0]):
+        magnitude = bits[i] & np.int64(0x7FFFFFFFFFFFFFFF)
+        largest = magnitude if magnitude > largest else largest
+    return largest
+
+
 def _largest_f(lookup):
     if not lookup.filled:
         return abs(lookup.default)
+    largest = np.int64(_largest_bits(lookup.table.reshape(-1).view(np.int64))).view(np.float64)
     # not Python's max, which loses NaN
-    return float(np.abs([lookup.default, lookup.table.max(), lookup.table.min()]).max())
+    return float(np.maximum(abs(lookup.default), largest))
 
 
 def _largest_multiple(crystal, index):

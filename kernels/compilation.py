@@ -6,6 +6,7 @@ named after a hash of every source file of this package; an edit anywhere opens 
 Where the folder cannot be written, kernels are compiled anew in each process.
 """
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ import sys
 import time
 
 import numba
-from numba.core import caching
+from numba.core import caching, registry
 
 __all__ = ["jit", "inlined", "cache_folder", "enter_folder", "source_hash"]
 
@@ -175,6 +176,14 @@ class _Cache(caching.FunctionCache):
             pass
 
 
+def _options(given):
+    """The options of every kernel, and those given."""
+    if "fastmath" in given:
+        raise TypeError("kernels are never compiled with fastmath")
+    # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
+    return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
+
+
 def jit(function=None, *, variant=None, **options):
     """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
 
@@ -182,17 +191,12 @@ def jit(function=None, *, variant=None, **options):
     made by one piece of code in several variants must say which they are, or they are not kept on
     disk: `variant` is any value with a repr of its own.
     """
+    options = _options(options)
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
-    if "fastmath" in options:
-        raise TypeError("kernels are never compiled with fastmath")
-    options.setdefault("nogil", True)
-    options.setdefault("error_model", "numpy")
-    # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
-    options.setdefault("_nrt", False)
     dispatcher = numba.njit(**options)(function)
     told_apart = variant is not None or not function.__closure__
-    if not numba.config.DISABLE_JIT and not options.get("forceinline") and told_apart:
+    if not numba.config.DISABLE_JIT and told_apart:
         try:
             dispatcher._cache = _Cache(dispatcher.py_func, variant)
         except RuntimeError:
@@ -201,9 +205,26 @@ def jit(function=None, *, variant=None, **options):
     return dispatcher
 
 
+class _Part(registry.CPUDispatcher):
+    """A function with no entry from Python, which would take as long to compile as the function.
+
+    Called from Python all the same, it becomes a kernel of its own.
+    """
+
+    @functools.cached_property
+    def _kernel(self):
+        return jit(self.py_func)
+
+    def __call__(self, *arguments, **named):
+        return self._kernel(*arguments, **named)
+
+
 def inlined(function):
     """Compile a kernel that is part of every kernel calling it; never called from Python in earnest.
 
     Scenes are records of a hundred fields: a call that is not inlined copies them all.
     """
-    return jit(function, forceinline=True)
+    if numba.config.DISABLE_JIT:
+        return function
+    return _Part(function, targetoptions=_options({"nopython": True, "forceinline": True, "no_cpython_wrapper": True,
+                                                   "no_cfunc_wrapper": True}))

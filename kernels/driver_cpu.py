@@ -17,7 +17,7 @@ import numpy as np
 
 from .certificate import plan
 from .compilation import cache_folder, jit
-from .lanes import REASONS, SCRATCH_SIZE, SMALL_SIZE, lane_kernel
+from .lanes import BLOCK, REASONS, lane_kernel
 from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
                      initial_state)
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
@@ -31,13 +31,14 @@ __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
-#: Chunks for each thread at least, so that all end at about the same time.
-CHUNKS_PER_THREAD = 16
+#: The smallest chunks have this part of it: some ten times what it takes to hand one out.
+LEAST_PART = 32
 
 #: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
 CHUNK_PIXELS = 2 ** 15
 
-#: Chunks of an image at most, for they are listed: pixels of a million steps would otherwise be a chunk each.
+#: Chunks of an image at most, or few more, for they are listed: pixels of a million steps would otherwise be a
+#: chunk each.
 MOST_CHUNKS = 2 ** 16
 
 
@@ -278,12 +279,20 @@ def steps_per_pixel(scene):
 
 
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
-    size = max(1, chunk_steps // steps_per_pixel(scene))
-    size = max(1, min(size, CHUNK_PIXELS, -(-(stop - start) // (CHUNKS_PER_THREAD * threads))))
-    size = max(size, -(-(stop - start) // MOST_CHUNKS))
-    if size > 128:
-        size -= size % 128
-    return [Chunk(a, min(a + size, stop), axis) for a in range(start, stop, size)]
+    """Chunks that get smaller to the end, so that all threads end at about the same time."""
+    steps, chunks = steps_per_pixel(scene), []
+    most = max(1, min(chunk_steps // steps, CHUNK_PIXELS), -(-(stop - start) // MOST_CHUNKS))
+    least = max(1, min(chunk_steps // (LEAST_PART * steps), most))
+    while start < stop:
+        share = (stop - start) // (2 * threads) if threads > 1 else most
+        end = min(start + _whole_blocks(max(least, min(share, most))), stop)
+        chunks.append(Chunk(start, end, axis))
+        start = end
+    return chunks
+
+
+def _whole_blocks(pixels):
+    return pixels - pixels % BLOCK if pixels > BLOCK else pixels
 
 
 def planned(scene, precision):
@@ -370,8 +379,7 @@ class Evaluator:
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         doubles = self.doubles[chunk.start:chunk.stop]
         kernel(self.scene, self._grid, self.plan.bound, self.place, self.mask, self.image, chunk.start, chunk.stop,
-               len(self.scene.beam.next_axis) - 1, np.empty(SCRATCH_SIZE), np.empty(SMALL_SIZE, dtype=np.float32), doubles,
-               flags)
+               len(self.scene.beam.next_axis) - 1, doubles, flags)
         return self.take_over(chunk, state, flags, until_trip)
 
     def take_over(self, chunk, state, flags, until_trip):
@@ -485,6 +493,8 @@ def render_in_order(evaluator, interpolating, progress=None):
     # -- the rest, in any order
     crew = Crew(evaluator.crew, progress)
     chunks = evaluator.chunks(start, count, int(state[AXIS]))
+    if mask.shape[0]:
+        chunks = _not_masked(chunks, evaluator.in_window(mask), progress)
     if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
         _settle_axes(scene, chunks, place, mask, threads, settled_axis)
     if state[INTERPOLATING]:
@@ -503,6 +513,17 @@ def render_in_order(evaluator, interpolating, progress=None):
     outcome.refused = evaluator.plan.reason
     outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
     return outcome
+
+
+def _not_masked(chunks, mask, progress):
+    """The chunks in whose rows there is something to do: to hand out one takes longer than to look through it."""
+    width, kept = mask.shape[1], []
+    for chunk in chunks:
+        if mask[chunk.start // width:(chunk.stop - 1) // width + 1].any():
+            kept.append(chunk)
+        elif progress is not None:
+            progress(chunk.stop - chunk.start)
+    return kept
 
 
 def _find_place(index, place):

@@ -9,7 +9,6 @@ import functools
 
 import numpy as np
 
-from .block import SCRATCH_SIZE
 from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
 from .layout import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
@@ -368,8 +367,7 @@ def _prepared_inputs(evaluator, chunk):
     axis = len(scene.beam.next_axis) - 1
 
     def work(part):
-        enter_inputs(scene, evaluator.place, evaluator.mask, part.start, part.stop, chunk.start, axis,
-                     np.empty(SCRATCH_SIZE), inputs)
+        enter_inputs(scene, evaluator.place, evaluator.mask, part.start, part.stop, chunk.start, axis, inputs)
 
     Crew(evaluator.threads).run(work, [Chunk(first, min(first + INPUT_CHUNK, chunk.stop), axis)
                                        for first in range(chunk.start, chunk.stop, INPUT_CHUNK)])

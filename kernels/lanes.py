@@ -29,9 +29,10 @@ from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
 from .pixel import rotated_cell
 from .primitives import floor
 from .simd import tricubic
+from .stack import on_stack
 from .structure_factor import cubic_weights, single_weights, within_margin
 
-__all__ = ["BLOCK", "ONE_CELL", "SCRATCH_SIZE", "SMALL_SIZE", "REASONS", "lane_kernel"]
+__all__ = ["BLOCK", "ONE_CELL", "REASONS", "lane_kernel"]
 
 
 @inlined
@@ -205,12 +206,12 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Returns
     -------
     function
-        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, scratch, small, doubles, flags)
+        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, doubles, flags)
         renders pixels start..stop-1 of a window (see `driver_cpu.strict_pixels`), with the
         polarisation axis in row `axis`.  flags[index - start] becomes 0 where the pixel of the
         image is right, a key of REASONS where it must be evaluated strictly.  Where `doubles` has
         rows, doubles[index - start] becomes the value before rounding and its half-width (0 unless
-        exact).  `scratch` and `small` are SCRATCH_SIZE doubles and SMALL_SIZE floats of no meaning.
+        exact).
     """
     single = precision == SINGLE
     places, look_up = _make_places(shape, cubic, precision), _make_look_up(cubic, precision)
@@ -228,7 +229,8 @@ def lane_kernel(shape, cubic, about, precision, summation):
             scratch[WITHIN + i] = within
 
     @jit(variant=(shape, cubic, about, precision, summation))
-    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, scratch, small, doubles, flags):
+    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, doubles, flags):
+        scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
         axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
                 beam.polarisation_axes[axis_row, 2])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compilation import inlined
+from .compilation import inlined, jit
 from .primitives import divided, floor
 
 __all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",
@@ -162,6 +162,19 @@ class Grid(NamedTuple):
     last: tuple  # last places of four neighbours along h, k, l, as floats
 
 
+@jit
+def _enter_squares(table, outside, squares):
+    """Fill a table of squares, which has a border that the table of amplitudes has not."""
+    planes, rows, entries = squares.shape
+    for h in range(planes):
+        for k in range(rows):
+            border = h == 0 or h == planes - 1 or k == 0 or k == rows - 1
+            squares[h, k, 0] = outside
+            squares[h, k, entries - 1] = outside
+            for l in range(1, entries - 1):
+                squares[h, k, l] = outside if border else table[h - 1, k - 1, l - 1] * table[h - 1, k - 1, l - 1]
+
+
 def squared_grid(lookup, kind=np.float64):
     """Make the table of squared structure factors.
 
@@ -179,9 +192,9 @@ def squared_grid(lookup, kind=np.float64):
         return Grid(np.array([lookup.default * lookup.default]).astype(kind), (0.0,) * 3, (0.0,) * 3, 0.0, 0.0,
                     lookup.table.reshape(-1).astype(kind, copy=False), 1, 1, (0.0,) * 3)
     extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
-    squares = np.full(extents, lookup.default * lookup.default, dtype=kind)
-    inner = lookup.table[:-1, :-1, :-1]
-    np.multiply(inner, inner, out=squares[1:-1, 1:-1, 1:-1], casting="same_kind")
+    squares = np.empty(extents, dtype=kind)
+
+    _enter_squares(lookup.table, lookup.default * lookup.default, squares)
     amplitudes = lookup.table.astype(kind, copy=False)
     if min(amplitudes.shape) < 4:
         # nothing is inside the margin, but lanes look before they are told

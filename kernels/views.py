@@ -7,9 +7,10 @@ depend on the crystal, so one set serves all images of one detector and beam.
 
 import numpy as np
 
-from .block import (BLOCK, CAPTURE, FAST, PATH, POLAR, S1X, S1Y, S1Z, SLOW, WANTED, enter_source,
+from .block import (BLOCK, CAPTURE, FAST, PATH, POLAR, S1X, S1Y, S1Z, SCRATCH_SIZE, SLOW, WANTED, enter_source,
                     enter_sub_pixel, gather, start_pixels)
 from .compilation import inlined, jit
+from .stack import on_stack
 from .thread import Inputs
 
 __all__ = ["empty_inputs", "enter_inputs", "input_rows"]
@@ -41,7 +42,7 @@ def _number(place, offset, i, scratch):
 
 
 @jit
-def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inputs):
+def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
     """Fill in the inputs of pixels start..stop-1 of a window, those that are not masked.
 
     Parameters
@@ -54,10 +55,9 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, scratch, inp
         Pixel that the arrays of `inputs` begin with.
     axis_row : int
         Row of the polarisation axis.
-    scratch : (SCRATCH_SIZE,) float64
-        Of no meaning.
     inputs : Inputs
     """
+    scratch = on_stack(SCRATCH_SIZE, np.float64)
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
             beam.polarisation_axes[axis_row, 2])

@@ -18,7 +18,7 @@ import pytest
 from formula_tools import INTERPRETED, U
 import numbragg as nb
 from numbragg.kernels import certificate, driver_cpu, lattice
-from numbragg.kernels.layout import SHAPES
+from numbragg.kernels.layout import SHAPES, Lookup
 from numbragg.parameters import Parameters
 from numbragg.scene import prepare
 from numbragg.selftest import compare
@@ -32,6 +32,20 @@ DOUBTFUL_PER_WIDTH = 2.0 ** 24 / math.log(2.0)
 MAY_AGREE = {"tophat", "one cell"}
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
+
+
+@pytest.mark.parametrize("extreme", [0.0, -0.0, 5e-324, -3.5, 1e300, -1e300, math.inf, -math.inf, math.nan, -math.nan])
+@pytest.mark.parametrize("default", [0.0, -2.0, 7.0, math.nan])
+def test_largest_amplitude(extreme, default):
+    """The largest magnitude of table and default, or NaN if one is."""
+    numbers = np.array([[[0.5, -1.25], [extreme, 1.0]]])
+    lookup = Lookup(table=numbers, minimum=(0, 0, 0), maximum=(0, 0, 0), filled=True, default=default)
+    for filled, wanted in ((True, [*numbers.ravel().tolist(), default]), (False, [default])):
+        found = certificate._largest_f(lookup._replace(filled=filled))
+        if any(map(math.isnan, wanted)):
+            assert math.isnan(found)
+        else:
+            assert found == max(map(abs, wanted))
 
 
 def table(r, size, low=1.0, high=100.0):

@@ -16,9 +16,10 @@ import llvmlite.binding
 import numba
 import pytest
 
+from formula_tools import INTERPRETED
 import numbragg as nb
 from numbragg.kernels import compilation, driver_cpu, lanes, primitives
-from numbragg.kernels.compilation import jit
+from numbragg.kernels.compilation import inlined, jit
 
 KERNELS = Path(compilation.__file__).parent
 PACKAGE = Path(nb.__file__).parent
@@ -241,6 +242,26 @@ def test_options_of_compiled_kernels():
     options = driver_cpu.strict_pixels.targetoptions
     assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
     assert not options.get("parallel")
+
+
+def test_parts_are_no_programs_of_their_own():
+    """An inlined function has no entry from Python (which would take as long to compile), and can be called."""
+    @inlined
+    def part(x, y):
+        return 3.0 * x - y
+
+    @jit
+    def whole(x, y):
+        return part(x, y)
+
+    assert whole(2.0, 0.5) == 5.5
+    assert part(2.0, 0.5) == part(2.0, y=0.5) == 5.5
+    if not INTERPRETED:
+        for kernel, entries in ((part, False), (whole, True)):
+            compiled, = kernel.overloads.values()
+            code = compiled.library.get_llvm_str()
+            assert (compiled.fndesc.llvm_cpython_wrapper_name in code) == entries
+            assert (compiled.fndesc.llvm_cfunc_wrapper_name in code) == entries
 
 
 @pytest.fixture(scope="module")

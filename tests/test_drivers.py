@@ -437,3 +437,46 @@ def test_chunks_are_few_and_cover_everything(count, threads, monkeypatch):
     assert chunks[0].start == 0 and chunks[-1].stop == count
     assert all(one.stop == other.start for one, other in zip(chunks, chunks[1:]))
     assert len(chunks) >= min(count, 4 * threads) or count < 4 * threads
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8, 16])
+@pytest.mark.parametrize("steps", [1, 50, 200])
+def test_threads_end_together(steps, threads, monkeypatch):
+    """Where every step takes the same time, whoever is free takes the next chunk, and all end within a twentieth."""
+    monkeypatch.setattr(driver_cpu, "steps_per_pixel", lambda scene: steps)
+    count = 2 ** 26 // steps
+    chunks = driver_cpu._chunks(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
+    ends = [0] * threads
+    for chunk in chunks:
+        ends[ends.index(min(ends))] += chunk.stop - chunk.start
+    assert max(ends) < 1.05 * min(ends)
+    # to hand one out takes as long as a thousand steps or two
+    assert len(chunks) * 2000 < 0.1 * count * steps
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("lanes", EVALUATORS)
+def test_masked_rows_are_not_handed_out(lanes, threads, monkeypatch):
+    """Chunks without a pixel to compute are left out, told to the progress, and change nothing."""
+    detector = nb.Detector(pixels=(9, 7), pixel_mm=1.0)
+    mask = np.zeros(detector.shape, dtype=np.uint8)
+    mask[2, 3:] = mask[5] = 1
+    crystal = nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=5)
+    whole = prepared(crystal, detector=detector)
+    ready = prepared(crystal, detector=nb.Detector(pixels=(9, 7), pixel_mm=1.0, mask=mask))
+    monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", 1)
+    monkeypatch.setattr(driver_cpu, "LANE_CHUNK_STEPS", 1, raising=False)
+    images = [np.zeros(ready.shape, np.float32) for _ in range(2)]
+    told, seen, evaluate = [], [], driver_cpu.Evaluator.evaluate
+
+    def watched(evaluator, chunk, state, until_trip=False):
+        seen.append(chunk)
+        return evaluate(evaluator, chunk, state, until_trip)
+
+    driver_cpu.render(whole.scene, whole.window, None, images[0], interpolating=False, threads=threads, **lanes)
+    monkeypatch.setattr(driver_cpu.Evaluator, "evaluate", watched)
+    driver_cpu.render(ready.scene, ready.window, ready.mask, images[1], interpolating=False, threads=threads,
+                      progress=told.append, **lanes)
+    assert (images[1] == np.where(mask, images[0], 0)).all() and images[1][5].all()
+    assert sum(told) == mask.size
+    assert seen and {chunk.start // mask.shape[1] for chunk in seen} <= {2, 5}

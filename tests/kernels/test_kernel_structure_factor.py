@@ -186,3 +186,24 @@ def test_error_of_interpolation():
         bound = 3 * 10 * U * 1.25 ** 3 * largest
         worst = max(worst, float(abs(ours.interpolated_f(LOOKUP, hkl) - true) / bound))
     assert 0.001 < worst <= 1
+
+
+# -- the table of the lanes
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("extents", [(1, 1, 1), (1, 5, 2), (6, 3, 4), (7, 9, 30)])
+def test_squares_have_a_border_of_squared_defaults(extents, kind):
+    r = np.random.default_rng(5)
+    table = r.normal(size=[n + 1 for n in extents])
+    table[-1], table[:, -1], table[:, :, -1] = 1e30, 1e31, 1e32
+    table[0, 0, 0] = np.nan
+    low = (-3, 0, 7)
+    lookup = layout.Lookup(table=table, minimum=low, maximum=tuple(a + n - 1 for a, n in zip(low, extents)),
+                           filled=True, default=-1.5)
+    grid = ours.squared_grid(lookup, kind)
+    wanted = np.pad(table[:-1, :-1, :-1], 1, constant_values=-1.5) ** 2
+    assert grid.squares.dtype == kind
+    assert np.array_equal(grid.squares.reshape(wanted.shape), wanted.astype(kind), equal_nan=True)
+    assert grid.low == tuple(a - 1.0 for a in low) and grid.high == tuple(float(a + n) for a, n in zip(low, extents))
+    assert (grid.stride_h, grid.stride_k) == (wanted[0].size, wanted.shape[2])

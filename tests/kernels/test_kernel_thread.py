@@ -11,7 +11,6 @@ import pytest
 
 from formula_tools import INTERPRETED
 from numbragg.kernels import thread, views
-from numbragg.kernels.block import SCRATCH_SIZE, SMALL_SIZE
 from numbragg.kernels.certificate import plan
 from numbragg.kernels.compilation import jit
 from numbragg.kernels.driver_cpu import rotated_cells
@@ -65,7 +64,7 @@ class Window:
     def lanes(self):
         image, doubles, flags = self.results()
         lane_kernel(*self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, image, 0, self.count,
-                                   self.axis, np.empty(SCRATCH_SIZE), np.empty(SMALL_SIZE, np.float32), doubles, flags)
+                                   self.axis, doubles, flags)
         return image, doubles, flags
 
     def threads(self, launch_steps, tile):
@@ -73,8 +72,7 @@ class Window:
         for start in range(0, self.count, tile):
             stop = min(start + tile, self.count)
             inputs = views.empty_inputs(self.scene, stop - start)
-            views.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, np.empty(SCRATCH_SIZE),
-                               inputs)
+            views.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, inputs)
             parts = spans(self.scene, stop - start, launch_steps)
             carried = np.full((thread.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
             outputs = thread.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried)

@@ -1,0 +1,53 @@
+"""Arrays that a kernel has for itself, on its stack.
+
+There they lie beside what the compiler puts on the stack, at the same distance in every call, and
+begin with a line of the processor's cache.  Of an array that Python hands over neither is true: its
+vectors may straddle lines, and where its lines and those of the stack get in each other's way,
+which the addresses decide, a loop takes up to a quarter longer.
+"""
+
+from llvmlite import ir
+import numba
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+import numpy as np
+
+__all__ = ["on_stack"]
+
+_LINE = 64
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(typingctx, size, kind):
+    length, array = size.literal_value, types.Array(kind.dtype, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        item = context.get_value_type(kind.dtype)
+        with builder.goto_entry_block():
+            memory = builder.alloca(ir.ArrayType(item, length))
+            memory.align = _LINE
+        made = context.make_array(array)(context, builder)
+        populate_array(made, builder.bitcast(memory, item.as_pointer()), [context.get_constant(types.intp, length)],
+                       [context.get_constant(types.intp, kind.dtype.bitwidth // 8)],
+                       context.get_constant(types.intp, kind.dtype.bitwidth // 8), None)
+        return made._getvalue()
+
+    return array(size, kind), codegen
+
+
+def _in_interpreter(size, kind):
+    """Make an array whose entries have no meaning yet, and which is gone when the kernel returns.
+
+    Parameters
+    ----------
+    size : int
+        A constant.
+    kind : type
+        np.float64 or another of NumPy's.
+    """
+    return np.empty(size, dtype=kind)
+
+
+# an overload will not do: the stack would be that of a function between
+on_stack = _in_interpreter if numba.config.DISABLE_JIT else _on_stack
