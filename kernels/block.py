@@ -162,9 +162,9 @@ def _usable(factor):
 
 
 @inlined
-def weight_of_step(sampling, weight, capture, polar, omega):
-    """A weight times the factors that are multiplied at every step, and whether all of them are usable."""
-    usable = True
+def weight_of_step(sampling, capture, polar, omega):
+    """Product of the factors that are multiplied at every step, and whether all of them are usable."""
+    weight, usable = 1.0, True
     if sampling.oversample_thick:
         usable = usable and _usable(capture)
         weight = weight * capture
@@ -182,7 +182,7 @@ def enter_weights(sampling, n, scratch):
     """Factors that are multiplied at every step; one out of range spoils the lane."""
     for i in range(n):
         seen = scratch[WEIGHT + i] != 0.0
-        weight, usable = weight_of_step(sampling, 1.0, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+        weight, usable = weight_of_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
         if seen and not usable:
             scratch[BAD + i] = FACTOR
         # a lane beyond the resolution limit has no terms, whatever its factors are

@@ -191,10 +191,9 @@ def jit(function=None, *, variant=None, **options):
     made by one piece of code in several variants must say which they are, or they are not kept on
     disk: `variant` is any value with a repr of its own.
     """
-    options = _options(options)
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
-    dispatcher = numba.njit(**options)(function)
+    dispatcher = numba.njit(**_options(options))(function)
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         try:

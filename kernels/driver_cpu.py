@@ -31,14 +31,17 @@ __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
-#: The smallest chunks have this part of it: some ten times what it takes to hand one out.
+#: Steps that take about as long as what is done once for a pixel.
+PIXEL_STEPS = 3
+
+#: Part of these numbers of steps that a chunk has at least: some ten times what it takes to hand one out.
 LEAST_PART = 32
 
 #: Pixels of a chunk at most: what is kept of each stays in a processor's cache.
 CHUNK_PIXELS = 2 ** 15
 
-#: Chunks of an image at most, or few more, for they are listed: pixels of a million steps would otherwise be a
-#: chunk each.
+#: About how many chunks an image has at most, for they are listed: pixels of a million steps would otherwise be
+#: a chunk each.
 MOST_CHUNKS = 2 ** 16
 
 
@@ -280,19 +283,21 @@ def steps_per_pixel(scene):
 
 def _chunks(scene, start, stop, axis, threads, chunk_steps):
     """Chunks that get smaller to the end, so that all threads end at about the same time."""
-    steps, chunks = steps_per_pixel(scene), []
+    steps, chunks = steps_per_pixel(scene) + PIXEL_STEPS, []
     most = max(1, min(chunk_steps // steps, CHUNK_PIXELS), -(-(stop - start) // MOST_CHUNKS))
     least = max(1, min(chunk_steps // (LEAST_PART * steps), most))
     while start < stop:
         share = (stop - start) // (2 * threads) if threads > 1 else most
-        end = min(start + _whole_blocks(max(least, min(share, most))), stop)
+        end = min(start + _whole_vectors(max(least, min(share, most))), stop)
         chunks.append(Chunk(start, end, axis))
         start = end
     return chunks
 
 
-def _whole_blocks(pixels):
-    return pixels - pixels % BLOCK if pixels > BLOCK else pixels
+def _whole_vectors(pixels):
+    """Fewer pixels, so that no loop over them has a rest that is no vector."""
+    unit = next((unit for unit in (BLOCK, 16) if pixels > unit), 1)
+    return pixels - pixels % unit
 
 
 def planned(scene, precision):
@@ -516,10 +521,10 @@ def render_in_order(evaluator, interpolating, progress=None):
 
 
 def _not_masked(chunks, mask, progress):
-    """The chunks in whose rows there is something to do: to hand out one takes longer than to look through it."""
-    width, kept = mask.shape[1], []
+    """The chunks in whose rows there is something to do: to hand out many for nothing would take a while."""
+    width, wanted, kept = mask.shape[1], mask.any(axis=1), []
     for chunk in chunks:
-        if mask[chunk.start // width:(chunk.stop - 1) // width + 1].any():
+        if wanted[chunk.start // width:(chunk.stop - 1) // width + 1].any():
             kept.append(chunk)
         elif progress is not None:
             progress(chunk.stop - chunk.start)

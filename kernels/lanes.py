@@ -113,7 +113,7 @@ def _leave_source(per_step, n, scratch):
 def _make_look_up(cubic, precision):
     """Loop over lanes: squared structure factors, in the precision of the table."""
     @inlined
-    def square(grid, i, scratch, small):
+    def square(grid, i, scratch):
         return grid.squares[np.uint64(np.int64(scratch[INDEX + i]))]
 
     @inlined
@@ -127,13 +127,13 @@ def _make_look_up(cubic, precision):
     def double(grid, n, scratch, small):
         for i in range(n):
             scratch[F_SQUARED + i] = (interpolated(grid, scratch, WEIGHTS, i, scratch) if cubic
-                                      else square(grid, i, scratch, small))
+                                      else square(grid, i, scratch))
 
     @inlined
     def single(grid, n, scratch, small):
         for i in range(n):
             small[SMALL_F_SQUARED + i] = (interpolated(grid, small, SMALL_WEIGHTS, i, scratch) if cubic
-                                          else square(grid, i, scratch, small))
+                                          else square(grid, i, scratch))
 
     return single if precision == SINGLE else double
 

@@ -9,6 +9,7 @@ which the addresses decide, a loop takes up to a quarter longer.
 from llvmlite import ir
 import numba
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 import numpy as np
@@ -18,8 +19,23 @@ __all__ = ["on_stack"]
 _LINE = 64
 
 
+def on_stack(size, kind):
+    """Make an array whose entries have no meaning yet, and which is gone when the kernel returns.
+
+    Parameters
+    ----------
+    size : int
+        A constant: the stack is taken when the kernel begins.
+    kind : type
+        np.float64 or another of NumPy's.
+    """
+    return np.empty(size, dtype=kind)
+
+
 @intrinsic(prefer_literal=True)
 def _on_stack(typingctx, size, kind):
+    if not isinstance(size, types.IntegerLiteral):
+        raise TypingError("on_stack: the size must be a constant")
     length, array = size.literal_value, types.Array(kind.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
@@ -27,27 +43,15 @@ def _on_stack(typingctx, size, kind):
         with builder.goto_entry_block():
             memory = builder.alloca(ir.ArrayType(item, length))
             memory.align = _LINE
+        bytes_of_one = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
         made = context.make_array(array)(context, builder)
         populate_array(made, builder.bitcast(memory, item.as_pointer()), [context.get_constant(types.intp, length)],
-                       [context.get_constant(types.intp, kind.dtype.bitwidth // 8)],
-                       context.get_constant(types.intp, kind.dtype.bitwidth // 8), None)
+                       [bytes_of_one], bytes_of_one, None)
         return made._getvalue()
 
     return array(size, kind), codegen
 
 
-def _in_interpreter(size, kind):
-    """Make an array whose entries have no meaning yet, and which is gone when the kernel returns.
-
-    Parameters
-    ----------
-    size : int
-        A constant.
-    kind : type
-        np.float64 or another of NumPy's.
-    """
-    return np.empty(size, dtype=kind)
-
-
-# an overload will not do: the stack would be that of a function between
-on_stack = _in_interpreter if numba.config.DISABLE_JIT else _on_stack
+if not numba.config.DISABLE_JIT:
+    # an overload will not do: the stack would be that of a function between
+    on_stack = _on_stack

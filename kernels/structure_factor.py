@@ -193,7 +193,6 @@ def squared_grid(lookup, kind=np.float64):
                     lookup.table.reshape(-1).astype(kind, copy=False), 1, 1, (0.0,) * 3)
     extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
     squares = np.empty(extents, dtype=kind)
-
     _enter_squares(lookup.table, lookup.default * lookup.default, squares)
     amplitudes = lookup.table.astype(kind, copy=False)
     if min(amplitudes.shape) < 4:

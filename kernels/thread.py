@@ -187,7 +187,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     evaluated += 1
                 if seen and per_step:
                     sub_pixel = (layer * over + sub_slow) * over + sub_fast
-                    weight, usable = weight_of_step(sampling, 1.0, _row_of(inputs.captures, sub_pixel, number),
+                    weight, usable = weight_of_step(sampling, _row_of(inputs.captures, sub_pixel, number),
                                                     _row_of(inputs.polars, view, number), omega)
                     if not usable:
                         flag = FACTOR

@@ -18,7 +18,7 @@ import pytest
 
 from formula_tools import INTERPRETED
 import numbragg as nb
-from numbragg.kernels import compilation, driver_cpu, lanes, primitives
+from numbragg.kernels import compilation, driver_cpu, lanes, pixel, primitives
 from numbragg.kernels.compilation import inlined, jit
 
 KERNELS = Path(compilation.__file__).parent
@@ -232,6 +232,10 @@ def test_no_module_asks_for_fastmath():
                                                               ast.Name) and node.value.id == "numba":
                 assert node.attr not in ("njit", "jit", "vectorize", "guvectorize", "stencil") or (
                     path.name == "compilation.py"), f"{path}: numba.{node.attr}"
+                assert node.attr != "core" or path.name == "compilation.py", f"{path}: numba.{node.attr}"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba.core"):
+                assert not {"registry", "CPUDispatcher"} & {name.name for name in node.names} or (
+                    path.name == "compilation.py"), path
             if isinstance(node, ast.ImportFrom) and node.module == "numba":
                 assert not {"njit", "jit", "vectorize",
                             "guvectorize"} & {name.name for name in node.names}, path
@@ -239,9 +243,10 @@ def test_no_module_asks_for_fastmath():
 
 def test_options_of_compiled_kernels():
     """What the decorator promises is what Numba was told."""
-    options = driver_cpu.strict_pixels.targetoptions
-    assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
-    assert not options.get("parallel")
+    for kernel in (driver_cpu.strict_pixels, pixel.pixel_sum):
+        options = kernel.targetoptions
+        assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
+        assert options["nopython"] and not options.get("parallel")
 
 
 def test_parts_are_no_programs_of_their_own():
