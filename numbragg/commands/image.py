@@ -121,7 +121,7 @@ def _render(line, prepared, evaluation, backend, clock):
     from ..progress import Progress
 
     if not line.quiet and not backend.loaded(prepared, evaluation):
-        print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
+        print("numbragg: compiling (once for this version; some 10 seconds)", file=sys.stderr)
     backend.load(prepared, evaluation)
     clock.lap("load")
     fast_min, fast_max, slow_min, slow_max = prepared.window

@@ -99,7 +99,7 @@ def _traced(words, fast, slow, steps):
     prepared = prepare(line.parameters, factors)
     announce(line)
     if not line.quiet and not _compiled():
-        print("numbragg: compiling (once for this version; some 20 seconds)", file=sys.stderr)
+        print("numbragg: compiling (once for this version; some 10 seconds)", file=sys.stderr)
     return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
 
 
