@@ -184,6 +184,15 @@ def start_table(records):
     return _table(["what", "limit set", "measured"], rows)
 
 
+def balance_table(records):
+    """One thread over all, with and without masked rows."""
+    names = ("whole", "upper half masked", "random rows masked")
+    rows = [[group[-1]["scene"], str(group[-1]["threads"]), _number([r["seconds"]["whole"] for r in group]),
+             *(_times(_pooled(group, "ratios", name)) for name in names)]
+            for group in gathered(records, "balance", "scene", "threads")]
+    return _table(["scene", "threads", "one thread, whole image [s]", "whole image", *names[1:]], rows)
+
+
 def compile_table(records):
     """Compilation of every variant."""
     rows = []
@@ -194,8 +203,8 @@ def compile_table(records):
     return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
 
 
-TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table, "start": start_table,
-          "compile": compile_table, "machine": _machines}
+TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,
+          "balance": balance_table, "start": start_table, "compile": compile_table, "machine": _machines}
 
 
 def tables(text, records):

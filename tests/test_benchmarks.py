@@ -51,6 +51,23 @@ def test_speed(tmp_path):
     assert str(tmp_path) not in text and "port" in text
 
 
+def test_balance():
+    (record,), _ = run_script("balance.py", "--scene", "F", "--pixels", "64", "--repeats", "2", "--threads", "2")
+    assert record["threads"] == 2
+    assert list(record["ratios"]) == list(record["seconds"]) == ["whole", "upper half masked", "random rows masked"]
+    assert all(len(values) <= 2 for values in record["ratios"].values())
+
+
+def test_masks_leave_rows_of_unequal_work():
+    from balance import masks
+
+    found = masks((100, 7))
+    assert found["whole"] is None
+    assert found["upper half masked"].sum() == 350 and found["upper half masked"][50:].all()
+    kept = found["random rows masked"].sum(axis=1)
+    assert set(kept.tolist()) == {0, 7} and 25 < (kept > 0).sum() < 55
+
+
 def test_startup():
     (record,), _ = run_script("startup.py", "--runs", "2", "--pixels", "32")
     assert record["seconds"].keys() == {"import numba", "frame", "import numpy", "import numbragg"}
