@@ -173,7 +173,7 @@ def start_table(records):
             q = r["ratios"].get(f"c_over_{name}")
             if q:
                 rows.append([f"reading {r['lines']} lines of structure factors, {how}", "the C program's time",
-                             f"**{q[1]:.1f}** times faster: {1e3 * r['seconds'][name]:.0f} ms, "
+                             f"**{q[1]:.1f}** ({q[0]:.1f}-{q[2]:.1f}) times faster: {1e3 * r['seconds'][name]:.0f} ms, "
                              f"{1e3 * r['seconds']['c']:.0f} ms"])
     for group in gathered(records, "memory", "source"):
         r = group[-1]
