@@ -271,8 +271,7 @@ def main(argv=None):
         for ratio, values in record.get("ratios", {}).items():
             shown = " ".join(f"{v:.2f}" for v in quartiles(values)) or "always disturbed"
             print(f"  {name}: {ratio} {shown}", file=sys.stderr)
-        if why_no_port is None and name != "G":
-            # the largest scene would take the port too long
+        if why_no_port is None:
             records.append(emit(measure_port(name, chosen.pixels), chosen.output))
     if chosen.table:
         print(speed_tables(records))
