@@ -138,14 +138,18 @@ def open_device(number=None):
     return Device(number, name, capability)
 
 
+def _with_arrays(value, make):
+    """A record, tuple or single value with make(array) in the place of every array; other values stay as they are."""
+    if isinstance(value, tuple):
+        made = [_with_arrays(v, make) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else tuple(made)
+    return make(value) if hasattr(value, "dtype") and getattr(value, "ndim", 0) else value
+
+
 def to_device(value):
     """A record with its arrays on the device, or one array; other values stay as they are."""
-    if isinstance(value, tuple):
-        moved = [to_device(v) for v in value]
-        return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
-    if isinstance(value, np.ndarray):
-        return cuda.to_device(np.ascontiguousarray(value))
-    return value
+    return _with_arrays(value, lambda array: (cuda.to_device(np.ascontiguousarray(array))
+                                              if isinstance(array, np.ndarray) else array))
 
 
 # -- compiling
@@ -160,19 +164,9 @@ def contracted(ptx):
     return _LOOSE.findall(ptx)
 
 
-def _stand_in(value):
-    """Empty host arrays in place of all arrays, for the sake of their types."""
-    if isinstance(value, tuple):
-        stand_ins = [_stand_in(v) for v in value]
-        return type(value)(*stand_ins) if hasattr(value, "_fields") else tuple(stand_ins)
-    if hasattr(value, "dtype") and hasattr(value, "ndim") and value.ndim:
-        return np.empty((0,) * value.ndim, dtype=value.dtype)
-    return value
-
-
 def argument_types(arguments):
-    """Numba's types of the arguments of a kernel."""
-    return tuple(typeof(_stand_in(a)) for a in arguments)
+    """Numba's types of the arguments of a kernel, taken from empty host arrays in place of all arrays."""
+    return tuple(map(typeof, _with_arrays(tuple(arguments), lambda array: np.empty((0,) * array.ndim, array.dtype))))
 
 
 def _target(compute_capability):

@@ -94,29 +94,13 @@ def c_powf(x, y):
     return np.float32(_powf_ctypes(x, y))
 
 
-@overload(c_sin)
-def _jit_sin(x):
-    return lambda x: _sin(x)
+def _in_kernels(function, called):
+    """In kernels, a function of one argument is a call of something else."""
+    overload(function)(lambda x: lambda x: called(x))
 
 
-@overload(c_cos)
-def _jit_cos(x):
-    return lambda x: _cos(x)
-
-
-@overload(c_exp)
-def _jit_exp(x):
-    return lambda x: _exp(x)
-
-
-@overload(c_log)
-def _jit_log(x):
-    return lambda x: _log(x)
-
-
-@overload(c_tan)
-def _jit_tan(x):
-    return lambda x: _tan(x)
+for _function, _called in ((c_sin, _sin), (c_cos, _cos), (c_exp, _exp), (c_log, _log), (c_tan, _tan)):
+    _in_kernels(_function, _called)
 
 
 @overload(c_atan2)
@@ -250,19 +234,8 @@ def sqrt(x):
     return np.sqrt(x)
 
 
-@overload(sqrt)
-def _jit_sqrt(x):
-    return lambda x: _sqrt(x)
-
-
-@overload(ceil)
-def _jit_ceil(x):
-    return lambda x: _ceil(x)
-
-
-@overload(floor)
-def _jit_floor(x):
-    return lambda x: _floor(x)
+for _function, _called in ((ceil, _ceil), (floor, _floor), (sqrt, _sqrt)):
+    _in_kernels(_function, _called)
 
 
 @register_jitable(error_model="numpy")

@@ -11,7 +11,6 @@ import numba
 from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 import numpy as np
 
 __all__ = ["on_stack"]
@@ -39,6 +38,9 @@ def _on_stack(typingctx, size, kind):
     length, array = size.literal_value, types.Array(kind.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
+        # takes long to load, and only a compilation needs it
+        from numba.np.arrayobj import populate_array
+
         item = context.get_value_type(kind.dtype)
         with builder.goto_entry_block():
             memory = builder.alloca(ir.ArrayType(item, length))

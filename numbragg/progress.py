@@ -1,8 +1,13 @@
-"""A progress bar on a terminal, nothing elsewhere."""
+"""A progress bar on a terminal, nothing elsewhere; and a word where kernels are compiled."""
 
 import sys
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "say_compiling"]
+
+
+def say_compiling(how_long):
+    """Say on stderr why nothing happens for a while."""
+    print(f"numbragg: compiling (once for this version; {how_long})", file=sys.stderr)
 
 
 class Progress:

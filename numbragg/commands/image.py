@@ -118,10 +118,10 @@ def _open(line, evaluation):
 
 
 def _render(line, prepared, evaluation, backend, clock):
-    from ..progress import Progress
+    from ..progress import Progress, say_compiling
 
     if not line.quiet and not backend.loaded(prepared, evaluation):
-        print("numbragg: compiling (once for this version; some 10 seconds)", file=sys.stderr)
+        say_compiling("some 10 seconds")
     backend.load(prepared, evaluation)
     clock.lap("load")
     fast_min, fast_max, slow_min, slow_max = prepared.window

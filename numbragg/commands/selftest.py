@@ -258,11 +258,11 @@ def _speeds(options, simulated):
 def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
     from ..kernels.driver_cpu import compiled
-    from ..progress import Progress
+    from ..progress import Progress, say_compiling
     from ..selftest import FAILURES_KEPT, campaign
 
     if not simulated and not compiled():
-        print("numbragg: compiling (once for this version; some minutes)", file=sys.stderr)
+        say_compiling("some minutes")
     if options["--scene"] is not None:
         names, kept = [options["--scene"]], FAILURES_KEPT
     else:

@@ -93,13 +93,14 @@ def _traced(words, fast, slow, steps):
         for notice in line.notices:
             print(f"numbragg: note: {notice}", file=sys.stderr)
 
+    from ..progress import say_compiling
     from ..scene import prepare
     from ..tracing import trace_prepared
 
     prepared = prepare(line.parameters, factors)
     announce(line)
     if not line.quiet and not _compiled():
-        print("numbragg: compiling (once for this version; some 10 seconds)", file=sys.stderr)
+        say_compiling("some 10 seconds")
     return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
 
 
