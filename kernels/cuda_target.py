@@ -174,8 +174,24 @@ def _target(compute_capability):
     return (*compute_capability, "a" if tuple(compute_capability) >= (9, 0) else "")
 
 
+@contextlib.contextmanager
+def _names_of_older_numpy():
+    """numba-cuda 0.30 names functions that NumPy 2.5 has no longer; within this block they are there."""
+    missing = {name: getattr(np, still) for name, still in (("row_stack", "vstack"), ("in1d", "isin"))
+               if not hasattr(np, name)}
+    for name, function in missing.items():
+        setattr(np, name, function)
+    try:
+        yield
+    finally:
+        for name in missing:
+            delattr(np, name)
+
+
 def _compile(function, signature, compute_capability, blocks=BLOCKS, fuse=False):
     """A kernel as numba-cuda's dispatcher would have made it, but for the option fma=0."""
+    with _names_of_older_numpy():
+        from numba.cuda.np import arrayobj, arraymath  # noqa: F401
     from numba.cuda.compiler import compile_cuda, kernel_fixup
     from numba.cuda.cudadrv import nvvm
     from numba.cuda.dispatcher import _Kernel
