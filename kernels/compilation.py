@@ -25,12 +25,19 @@ KEPT_DAYS = 90
 _OURS = re.compile("[0-9a-f]{16}")
 
 
+#: The folder of all kernels.
+PACKAGE = Path(__file__).parent
+
+
 def source_hash(folder=None):
-    """Hash of all Python sources of the kernels package and of the numba version (16 hex digits)."""
+    """Hash of all Python sources of the kernels package, folders in it included, and of the numba version.
+
+    Sixteen hexadecimal digits.
+    """
     digest = hashlib.sha256()
-    folder = Path(__file__).parent if folder is None else Path(folder)
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    folder = PACKAGE if folder is None else Path(folder)
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(f"numba {numba.__version__} python {sys.version_info[:3]}".encode())
     return digest.hexdigest()[:16]
 
@@ -46,9 +53,10 @@ def cache_folder():
 class _Locator(caching._CacheLocator):
     """Puts the compiled code of every kernel into `cache_folder`."""
 
-    def __init__(self, folder, stamp):
+    def __init__(self, folder, stamp, room):
         self._folder = folder
         self._stamp = stamp
+        self._room = room
 
     def get_cache_path(self):
         return self._folder
@@ -57,7 +65,8 @@ class _Locator(caching._CacheLocator):
         return self._stamp
 
     def get_disambiguator(self):
-        return None
+        # part of the file's name: two modules of one name in two folders keep apart
+        return self._room
 
     @classmethod
     def from_function(cls, py_func, py_file):
@@ -65,8 +74,9 @@ class _Locator(caching._CacheLocator):
         if folder is None:
             return None
         # the folder's name already stands for the sources of this package
-        inside = Path(py_file).parent == Path(__file__).parent
-        locator = cls(folder, 0 if inside else _digest(py_file))
+        inside = Path(py_file).is_relative_to(PACKAGE)
+        room = ".".join(Path(py_file).parent.relative_to(PACKAGE).parts) if inside else "foreign"
+        locator = cls(folder, 0 if inside else _digest(py_file), room or "kernels")
         try:
             locator.ensure_cache_path()
         except OSError:

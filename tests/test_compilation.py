@@ -106,7 +106,7 @@ def test_edit_of_a_callee_is_seen(name, copy, tmp_path):
     assert (back, same, compiled) == (first, folder, 0)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in KERNELS.glob("*.py")))
+@pytest.mark.parametrize("name", sorted(path.relative_to(KERNELS).as_posix() for path in KERNELS.rglob("*.py")))
 def test_hash_sees_every_module(name, tmp_path):
     """One changed character anywhere, a new module or a module of another name: another hash."""
     shutil.copytree(KERNELS, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
@@ -115,8 +115,11 @@ def test_hash_sees_every_module(name, tmp_path):
     path = tmp_path / "kernels" / name
     path.write_text(path.read_text() + "#")
     after = compilation.source_hash(tmp_path / "kernels")
-    path.rename(tmp_path / "kernels" / "other.py")
-    assert len({before, after, compilation.source_hash(tmp_path / "kernels")}) == 3
+    path.rename(path.with_name("other.py"))
+    renamed = compilation.source_hash(tmp_path / "kernels")
+    (tmp_path / "kernels" / "room").mkdir()
+    path.with_name("other.py").rename(tmp_path / "kernels" / "room" / "other.py")
+    assert len({before, after, renamed, compilation.source_hash(tmp_path / "kernels")}) == 4
 
 
 def test_folder_is_where_it_was_asked_for(monkeypatch, tmp_path):
