@@ -225,7 +225,7 @@ def main(argv=None):
     chosen = parser.parse_args(argv)
     clock, records = Clock(chosen.minutes), []
 
-    from numbragg.kernels.cuda_target import open_device
+    from numbragg.kernels.compile.cuda_target import open_device
 
     try:
         device = open_device(chosen.device)

@@ -8,7 +8,7 @@ a loop of its own, which is no vector code and often not needed.
 import numpy as np
 
 from .certificate import LARGEST_FACTOR, SMALLEST_PATH
-from .compilation import inlined
+from .compile.compilation import inlined
 from .geometry import (capture_fraction, curved_position, flat_position, pixel_solid_angle, point_solid_angle,
                        sub_pixel_centre)
 from .pixel import beyond_limit, scattering_vector

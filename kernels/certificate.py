@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compilation import inlined, jit
+from .compile.compilation import inlined, jit
 from .elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND,
                          SINE_LARGEST, SPHERE_DIFFERENCE_BOUND)
 from .layout import EXACT, GAUSS, ROUND, SINGLE, SQUARE, TOPHAT

@@ -16,10 +16,9 @@ import threading
 import numpy as np
 
 from .certificate import plan
-from .compilation import cache_folder, jit
+from .compile.compilation import cache_folder, jit
 from .lanes import BLOCK, REASONS, lane_kernel
-from .layout import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
-                     initial_state)
+from .layout import AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE, initial_state
 from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .structure_factor import squared_grid
 

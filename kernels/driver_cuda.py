@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from .cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
+from .compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
 from .layout import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
 from .structure_factor import squared_grid

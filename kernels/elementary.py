@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .primitives import fma
 
 __all__ = [

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 import numpy as np
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .primitives import floor, fma
 
 __all__ = ["sine_pi_polynomial", "cosine_pi_polynomial", "sine_pi_single", "many_fraction_single",

@@ -1,6 +1,6 @@
 """From a place on the detector to a direction, a solid angle and the fraction absorbed."""
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .primitives import c_exp
 from .vectors import dot, rotate_axis
 

@@ -11,7 +11,7 @@ import numpy as np
 from .accumulate import add, add_compensated, compensated_total
 from .block import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
 from .certificate import float32_is_certain, half_width
-from .compilation import inlined
+from .compile.compilation import inlined
 from .elementary import C_EXP_ZERO_BELOW
 from .lattice import gauss_exponent, round_half_down, tophat_lane
 from .layout import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT

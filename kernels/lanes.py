@@ -20,7 +20,7 @@ from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, F_SQUARED, FRACTION
                     OUT_OF_MARGIN, POLAR, QX, SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_F_SQUARED, SMALL_SIZE,
                     SMALL_SUM, SMALL_WEIGHTS, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel,
                     enter_vector, enter_weights, gather, leave, start_pixels, vector)
-from .compilation import inlined, jit
+from .compile.compilation import inlined, jit
 from .lane import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
                    verdict_of)
 from .lattice import fractions, miller_indices
@@ -29,7 +29,7 @@ from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
 from .pixel import rotated_cell
 from .primitives import floor
 from .simd import tricubic
-from .stack import on_stack
+from .compile.stack import on_stack
 from .structure_factor import cubic_weights, single_weights, within_margin
 
 __all__ = ["BLOCK", "ONE_CELL", "REASONS", "lane_kernel"]

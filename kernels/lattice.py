@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .elementary import (SPHERE_DIFFERENCE_BOUND, SPHERE_SMALLEST, exp_squared_coarse, nearest_multiple_of_pi,
                          sine_about_coarse, sine_mod_pi_coarse, sphere_difference)
 from .layout import GAUSS, ROUND, SQUARE

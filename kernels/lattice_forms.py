@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .elementary import ROUNDER, exp_negative, sine_polynomial, sphere_difference
 from .elementary_single import exp_negative_single, parallelepiped_single, sphere_transform_single
 from .lattice import (GAUSS_WIDTH, SPHERE_VOLUME_ROOT, TOPHAT_LIMIT, fractions, gauss_exponent, gauss_lane,

@@ -7,7 +7,7 @@ the C program carries from pixel to pixel is in `state` (see `layout`); nothing 
 
 from typing import NamedTuple
 
-from .compilation import inlined, jit
+from .compile.compilation import inlined, jit
 from .geometry import capture_fraction, position, solid_angle, sub_pixel_centre
 from .lattice import lattice_factor, miller_indices, nearest_index
 from .layout import AXIS, FRESH, INTERPOLATING

@@ -1,6 +1,6 @@
 """The Kahn polarisation factor."""
 
-from .compilation import inlined
+from .compile.compilation import inlined
 from .primitives import c_atan2, c_cos
 from .vectors import cross, dot, unit
 

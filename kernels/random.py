@@ -14,7 +14,7 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 import numpy as np
 
-from .compilation import jit
+from .compile.compilation import jit
 from .image import clipped, low_bits
 from .primitives import c_cos, c_exp, c_log, c_powf, c_sin, c_tan
 

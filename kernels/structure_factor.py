@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compilation import inlined, jit
+from .compile.compilation import inlined, jit
 from .primitives import divided, floor
 
 __all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",

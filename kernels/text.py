@@ -6,7 +6,7 @@ and the caller converts that one number; a row that breaks a rule ends the pass.
 
 import numpy as np
 
-from .compilation import jit
+from .compile.compilation import jit
 
 __all__ = [
     "FINE", "MISSING", "BAD_INDEX", "INDEX_RANGE", "BAD_NUMBER", "EXTRA_COLUMN",

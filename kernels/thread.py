@@ -14,7 +14,7 @@ import numpy as np
 
 from .block import FACTOR, OUT_OF_MARGIN, held, weight_of_step
 from .certificate import SMALLEST_PATH
-from .compilation import inlined
+from .compile.compilation import inlined
 from .geometry import flat_position, solid_angle, sub_pixel_centre
 from .lane import (cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
                    verdict_of)
@@ -23,8 +23,7 @@ from .lattice_forms import lane_factor
 from .layout import EXACT, SEQUENTIAL, SINGLE
 from .pixel import beyond_limit, scattering_vector, tabulated_cell
 from .primitives import floor
-from .structure_factor import (cubic_weights, single_weights, tricubic_scalar, tricubic_scalar_single,
-                               within_margin)
+from .structure_factor import cubic_weights, single_weights, tricubic_scalar, tricubic_scalar_single, within_margin
 from .vectors import magnitude, unit
 
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from .block import (BLOCK, CAPTURE, FAST, PATH, POLAR, S1X, S1Y, S1Z, SCRATCH_SIZE, SLOW, WANTED, enter_source,
                     enter_sub_pixel, gather, start_pixels)
-from .compilation import inlined, jit
-from .stack import on_stack
+from .compile.compilation import inlined, jit
+from .compile.stack import on_stack
 from .thread import Inputs
 
 __all__ = ["empty_inputs", "enter_inputs", "input_rows"]

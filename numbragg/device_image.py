@@ -67,13 +67,13 @@ class DeviceImage:
     ----------
     shape : (slow, fast)
     dtype : numpy.dtype
-    device : kernels.cuda_target.Device
+    device : kernels.compile.cuda_target.Device
     """
 
     dtype = np.dtype(np.float32)
 
     def __init__(self, array, device):
-        from .kernels.cuda_target import SIMULATED
+        from .kernels.compile.cuda_target import SIMULATED
 
         self._array = array  # holds the memory
         self.shape, self.device = tuple(map(int, array.shape)), device

@@ -152,7 +152,7 @@ def _digest(value, into):
 
 def _key(prepared):
     """Name of an image: a hash of all that determines it."""
-    from .kernels.compilation import source_hash
+    from .kernels.compile.compilation import source_hash
 
     digest = hashlib.sha256(source_hash().encode())
     _digest((prepared.scene, prepared.window, prepared.mask, prepared.shape, prepared.interpolating), digest)
@@ -160,7 +160,7 @@ def _key(prepared):
 
 
 def _cache_folder():
-    from .kernels.compilation import cache_folder
+    from .kernels.compile.compilation import cache_folder
 
     return Path(cache_folder()).parent / "reference"
 

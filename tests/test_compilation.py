@@ -18,8 +18,9 @@ import pytest
 
 from formula_tools import INTERPRETED
 import numbragg as nb
-from numbragg.kernels import compilation, driver_cpu, lanes, pixel, primitives
-from numbragg.kernels.compilation import inlined, jit
+from numbragg.kernels.compile import compilation
+from numbragg.kernels import driver_cpu, lanes, pixel, primitives
+from numbragg.kernels.compile.compilation import inlined, jit
 
 KERNELS = Path(compilation.__file__).parent
 PACKAGE = Path(nb.__file__).parent
@@ -190,7 +191,7 @@ def test_functions_of_other_files_are_not_kept(form, tmp_path):
     script = tmp_path / "script.py"
     environment = os.environ | {"NUMBRAGG_CACHE_DIR": str(tmp_path / "cache")}
     for value in ("1.5", "2.5"):
-        script.write_text("from numbragg.kernels.compilation import jit\n\n\n@jit\ndef value():\n"
+        script.write_text("from numbragg.kernels.compile.compilation import jit\n\n\n@jit\ndef value():\n"
                           f"    {form.format(value)}\n\n\nprint(value() - value.py_func() + {value})\n")
         done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment,
                               check=True)
@@ -414,7 +415,7 @@ def test_closures_are_told_apart(named):
 SHARED = """
 import sys
 import time
-from numbragg.kernels.compilation import jit
+from numbragg.kernels.compile.compilation import jit
 
 def adder(amount):
     @jit(variant=amount)

@@ -13,7 +13,7 @@ from cuda_tools import CAPABILITIES, assembled, fused, kernel_ptx, needs_numba_c
 from formula_tools import INTERPRETED
 from marked_fma import MARK, SEPARATOR
 from numbragg.kernels import layout
-from numbragg.kernels.cuda_target import cuda
+from numbragg.kernels.compile.cuda_target import cuda
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="there is no code in the interpreter")]
 needs_ptxas = pytest.mark.skipif(tool("ptxas") is None, reason="there is no ptxas")
@@ -59,7 +59,7 @@ def test_kernels_compile_for_all_capabilities(ptx, name):
 
 @pytest.mark.parametrize("name", TESTED)
 def test_every_sum_and_product_is_rounded_to_nearest(ptx, name):
-    from numbragg.kernels.cuda_target import contracted
+    from numbragg.kernels.compile.cuda_target import contracted
 
     for text in ptx(name).values():
         assert contracted(text) == []
@@ -81,7 +81,7 @@ def test_every_fused_multiply_add_is_written_on_purpose(ptx, name):
 
 def test_contraction_would_be_seen():
     """The compiler contracts where it may, and each of the checks above turns red."""
-    from numbragg.kernels.cuda_target import contracted
+    from numbragg.kernels.compile.cuda_target import contracted
 
     marked = marked_ptx("SQUARE_ABOUT", "fuse")[0]
     assert fused(marked) > 10 and len(contracted(marked)) > 10
@@ -94,7 +94,7 @@ def _slipped_in(x):
 
 def test_a_plain_product_and_sum():
     """Kept apart by the option; contracted without it, and then the driver takes no such kernel."""
-    from numbragg.kernels import cuda_target
+    from numbragg.kernels.compile import cuda_target
 
     apart, = cuda_target.assembly(cuda_target.Kernel(_slipped_in, None), (np.empty(1),), [(8, 0)])
     assert fused(apart) == 0 and "mul.rn.f64" in apart and "add.rn.f64" in apart
@@ -134,7 +134,7 @@ def test_spills_would_be_seen(ptx, tmp_path):
 
 def test_kept_kernels_can_be_read_again(tmp_path):
     """What is written to disk is the kernel, with its machine code; damage costs a compilation, no more."""
-    from numbragg.kernels import cuda_target
+    from numbragg.kernels.compile import cuda_target
 
     with cuda_target._as_if_on((8, 0)):
         made = cuda_target._compile(_slipped_in, cuda_target.argument_types((np.empty(1),)), (8, 0))
@@ -155,13 +155,14 @@ def test_kept_kernels_can_be_read_again(tmp_path):
     ("\tdiv.approx.f32 %f1, %f2, %f3;", ["div.approx.f32"]), ("\tdiv.rn.f32 %f1, %f2, %f3;", []),
     ("\tmad.lo.s32 %r1, %r2, %r3, %r4;", []), ("\t@%p3 sub.f64 \t%fd1, %fd2, %fd3;", ["sub.f64"])])
 def test_what_counts_as_contraction(text, names):
-    from numbragg.kernels.cuda_target import contracted
+    from numbragg.kernels.compile.cuda_target import contracted
 
     assert contracted(text + "\n") == names
 
 
 def test_the_kernel_that_puts_pixels_in_place():
-    from numbragg.kernels import cuda_target, driver_cuda
+    from numbragg.kernels.compile import cuda_target
+    from numbragg.kernels import driver_cuda
 
     arguments = (np.empty((1, 1), np.float32), 0, np.empty(1, np.int64), np.empty(1, np.int64), np.empty(1, np.float32))
     text, = cuda_target.assembly(driver_cuda._REPLACE, arguments, [(8, 0)])
@@ -186,7 +187,7 @@ def every_variant():
 @pytest.mark.parametrize("variant", list(every_variant()), ids=str)
 def test_every_kernel(variant, tmp_path):
     """None contracts, none has more registers than its launch bounds allow, and only one spills, for one capability."""
-    from numbragg.kernels.cuda_target import contracted
+    from numbragg.kernels.compile.cuda_target import contracted
 
     for capability, text in zip(CAPABILITIES, kernel_ptx(variant, CAPABILITIES)):
         assert contracted(text) == []

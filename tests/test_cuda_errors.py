@@ -8,7 +8,7 @@ import numbragg as nb
 from formula_tools import INTERPRETED
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
-from numbragg.kernels import cuda_target
+from numbragg.kernels.compile import cuda_target
 
 WORDS = ["-cell", "50", "50", "50", "90", "90", "90", "-default_F", "100", "-N", "5", "-lambda", "1", "-distance", "100",
          "-detpixels", "16", "-pixel", "0.1", "-noprogress"]

@@ -12,7 +12,8 @@ import pytest
 
 from cuda_tools import SQUARE_ABOUT, example_arguments, needs_numba_cuda
 from formula_tools import INTERPRETED
-from numbragg.kernels import cuda_target, driver_cuda
+from numbragg.kernels.compile import cuda_target
+from numbragg.kernels import driver_cuda
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="there is no code in the interpreter")]
 

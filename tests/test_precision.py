@@ -127,7 +127,7 @@ def test_single_has_the_bits_of_its_definition(shape, scene, summation):
 @pytest.mark.skipif("avx2" not in numba.core.codegen.get_host_cpu_features(), reason="looks for the vectors of AVX2")
 def test_lanes_are_eight_to_a_vector():
     """The sines and the quotient of the kernel itself: packed float32 in vectors of 256 bits."""
-    from numbragg.kernels.compilation import jit
+    from numbragg.kernels.compile.compilation import jit
     from numbragg.kernels.lanes import lane_kernel
     from numbragg.kernels.layout import SEQUENTIAL, SINGLE, SQUARE
 

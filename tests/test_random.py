@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numbragg.kernels import random as kernels
-from numbragg.kernels.compilation import jit
+from numbragg.kernels.compile.compilation import jit
 import numbragg.random
 from numbragg.random import Generator, misset_angles, mosaic_domains, random_misset
 

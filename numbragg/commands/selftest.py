@@ -284,7 +284,7 @@ def run(arguments):
     simulated = options["--backend"] == "cudasim"
     session = None
     if options["--backend"] != "cpu":
-        from ..kernels.cuda_target import SIMULATED, cuda
+        from ..kernels.compile.cuda_target import SIMULATED, cuda
         from ..kernels.driver_cuda import Session
 
         if simulated and cuda is not None and not SIMULATED:

@@ -69,7 +69,7 @@ def _compiled():
     """Whether the evaluator with a record has been compiled before."""
     import os
 
-    from ..kernels.compilation import cache_folder
+    from ..kernels.compile.compilation import cache_folder
 
     try:
         return any(name.startswith("driver_cpu.trace_pixel") for name in os.listdir(cache_folder()))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED
-from numbragg.kernels.compilation import jit
-from numbragg.kernels.stack import on_stack
+from numbragg.kernels.compile.compilation import jit
+from numbragg.kernels.compile.stack import on_stack
 
 SIZE = 4736
 

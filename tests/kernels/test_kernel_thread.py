@@ -12,7 +12,7 @@ import pytest
 from formula_tools import INTERPRETED
 from numbragg.kernels import thread, views
 from numbragg.kernels.certificate import plan
-from numbragg.kernels.compilation import jit
+from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.driver_cpu import rotated_cells
 from numbragg.kernels.driver_cuda import spans
 from numbragg.kernels.lanes import lane_kernel

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels import cuda_target, driver_cpu, driver_cuda, layout
+from numbragg.kernels.compile import cuda_target
+from numbragg.kernels import driver_cpu, driver_cuda, layout
 from numbragg.random_scenes import random_scene
 
 CELL = (50, 55, 60, 90, 90, 90)

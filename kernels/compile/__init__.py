@@ -1,0 +1,1 @@
+"""How a kernel comes to be: the compiler and its cache, arrays on the stack, the CUDA target; no physics."""
