@@ -13,7 +13,7 @@ from .geometry import (capture_fraction, curved_position, flat_position, pixel_s
                        sub_pixel_centre)
 from .pixel import beyond_limit, scattering_vector
 from .polarisation import cosine_of_two_psi, kahn_factor
-from .vectors import magnitude, unit
+from .arithmetic.vectors import magnitude, unit
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "FACTOR", "gather", "start_pixels",
            "enter_sub_pixel", "enter_source", "enter_weights", "held", "scales", "leave", "weight_of_step"]

@@ -27,7 +27,7 @@ from .lattice import fractions, miller_indices
 from .lattice_forms import lane_factor, single_crystal, single_factor
 from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
 from .pixel import rotated_cell
-from .primitives import floor
+from .arithmetic.c_library import floor
 from .simd import tricubic
 from .compile.stack import on_stack
 from .structure_factor import cubic_weights, single_weights, within_margin

@@ -13,7 +13,7 @@ from .lattice import lattice_factor, miller_indices, nearest_index
 from .layout import AXIS, FRESH, INTERPOLATING
 from .polarisation import polarisation_factor
 from .structure_factor import interpolated_f, nearest_f, within_margin
-from .vectors import magnitude, rotate_matrix, unit
+from .arithmetic.vectors import magnitude, rotate_matrix, unit
 
 __all__ = ["Step", "rotated_cell", "tabulated_cell", "scattering_vector", "beyond_limit", "step", "pixel_sum", "photons",
            "RECORD_FIELDS"]

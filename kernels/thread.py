@@ -22,9 +22,9 @@ from .lattice import miller_indices
 from .lattice_forms import lane_factor
 from .layout import EXACT, SEQUENTIAL, SINGLE
 from .pixel import beyond_limit, scattering_vector, tabulated_cell
-from .primitives import floor
+from .arithmetic.c_library import floor
 from .structure_factor import cubic_weights, single_weights, tricubic_scalar, tricubic_scalar_single, within_margin
-from .vectors import magnitude, unit
+from .arithmetic.vectors import magnitude, unit
 
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 

@@ -9,7 +9,7 @@ __all__ = ["account", "json_ready", "listing", "report_lines"]
 
 
 def _cell(prepared):
-    from .kernels.vectors import dot
+    from .kernels.arithmetic.vectors import dot
 
     orientation = prepared.orientation
     vectors = [orientation.direct[i:i + 3] for i in (0, 3, 6)]

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from .kernels import layout
-from .kernels.vectors import rotate_axis
+from .kernels.arithmetic.vectors import rotate_axis
 from .orientation import orient
 from .placement import place_detector
 from . import memory, steps

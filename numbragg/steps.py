@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .kernels.vectors import rotate_axis, unit
+from .kernels.arithmetic.vectors import rotate_axis, unit
 from .parameters import DEGREES_PER_RADIAN
 
 __all__ = ["StepCounts", "step_counts", "phi_angles", "phi_rows", "source_list", "crystal_cells", "oversampling",

@@ -6,7 +6,7 @@ is every result: numpy rounds each operation of two such arrays once.
 
 import numpy as np
 
-from numbragg.kernels import elementary_single as single
+from numbragg.kernels.arithmetic import elementary_single as single
 
 F = np.float32
 

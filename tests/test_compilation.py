@@ -19,7 +19,8 @@ import pytest
 from formula_tools import INTERPRETED
 import numbragg as nb
 from numbragg.kernels.compile import compilation
-from numbragg.kernels import driver_cpu, lanes, pixel, primitives
+from numbragg.kernels import driver_cpu, lanes, pixel
+from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile.compilation import inlined, jit
 
 KERNELS = Path(compilation.__file__).parent
@@ -311,7 +312,7 @@ def test_fused_operations_would_be_seen():
     """The pattern finds them where they are meant to be."""
     @jit
     def fused(a, b, c):
-        return primitives.fma(a, b, c)
+        return c_library.fma(a, b, c)
 
     assert fused(2.0, 3.0, 4.0) == 10.0
     code = only(fused.inspect_asm())
@@ -378,7 +379,7 @@ def test_symbols_are_those_of_the_c_library(name):
     ("tan", (0.5, 1e5, 3.3e-9, 710.25))])
 def test_compiled_functions_give_the_c_library_s_bits(name, arguments):
     """Called from compiled code, from Python and through ctypes."""
-    ours = getattr(primitives, "c_" + name)
+    ours = getattr(c_library, "c_" + name)
     theirs = getattr(ctypes.CDLL(ctypes.util.find_library("m")), name)
     theirs.restype, theirs.argtypes = ctypes.c_double, [ctypes.c_double]
 
@@ -394,7 +395,7 @@ def test_constants_are_not_folded():
     """A constant argument is still computed by the C library when the program runs."""
     @jit
     def constant():
-        return primitives.c_sin(0.7)
+        return c_library.c_sin(0.7)
 
     constant()
     assert "numbragg_libm_sin" in only(constant.inspect_llvm())

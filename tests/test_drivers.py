@@ -17,7 +17,7 @@ import numbragg as nb
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.layout import INTERPOLATING, initial_state
 from numbragg.kernels.pixel import RECORD_FIELDS
-from numbragg.kernels.vectors import unit
+from numbragg.kernels.arithmetic.vectors import unit
 from numbragg.steps import polarisation_axes
 
 #: (threads, steps of a chunk); 1 step makes chunks of one pixel.

@@ -77,7 +77,7 @@ OUTER = sorted(set(MODULES) - set(KERNELS))
 
 def test_modules_are_found():
     assert "numbragg.kernels.pixel" in KERNELS and "numbragg.io.smv" in OUTER and len(MODULES) > 40
-    assert "numbragg.kernels.vectors" in imports("numbragg.kernels.pixel")
+    assert "numbragg.kernels.arithmetic.vectors" in imports("numbragg.kernels.pixel")
     assert "numbragg.parameters" in imports("numbragg.beam")
 
 
@@ -199,7 +199,7 @@ def test_rules_can_be_broken():
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
     node, = ast.parse("from . import layout, vectors").body
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout",
-                                                             "numbragg.kernels.vectors"]
+                                                             "numbragg.kernels.arithmetic.vectors"]
 
 
 @pytest.mark.parametrize("statuses, wanted", [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([5], 1)])

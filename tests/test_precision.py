@@ -14,7 +14,8 @@ import naive_single
 import numbragg as nb
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
-from numbragg.kernels import accumulate, certificate, driver_cpu, lattice_forms
+from numbragg.kernels.arithmetic import accumulate
+from numbragg.kernels import certificate, driver_cpu, lattice_forms
 from numbragg.kernels.layout import initial_state
 from numbragg.kernels.pixel import RECORD_FIELDS
 

@@ -12,7 +12,7 @@ import numbragg as nb
 from numbragg.cli import main
 from numbragg.io.raw import read_raw
 from numbragg.kernels import driver_cpu
-from numbragg.kernels.vectors import rotate_xyz
+from numbragg.kernels.arithmetic.vectors import rotate_xyz
 from strategies import (amplitude_tables, beams, crystals, detectors, samplings, scenes, structure_factors,
                         with_fields)
 

@@ -1,4 +1,4 @@
-"""Error bounds of kernels/elementary.py, computed line by line from the functions themselves.
+"""Error bounds of kernels/arithmetic/elementary.py, computed line by line from the functions themselves.
 
 The polynomials of that module are run on arrays of enclosures instead of floats.  An enclosure is
 an interval that holds the exact result of the operations so far (on the exact input) and a bound on
@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from numbragg.kernels import elementary
+from numbragg.kernels.arithmetic import elementary
 from worst_cases import closest_doubles, smallest_distance
 
 U = 2.0**-53

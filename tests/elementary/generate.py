@@ -1,4 +1,4 @@
-"""Generator of the polynomial coefficients in kernels/elementary.py: minimax fits, rounded one by one.
+"""Generator of the polynomial coefficients in kernels/arithmetic/elementary.py: minimax fits, rounded one by one.
 
 Run as a script it prints the tuples as they stand in that module.  Each fit minimises the largest
 weighted error over the interval of reduced arguments (Remez exchange, 50 digits).  The coefficient
@@ -148,7 +148,7 @@ def parts(value, count, nearest=float):
 
 
 def constants():
-    """Every constant of kernels/elementary.py that comes from here, by name."""
+    """Every constant of kernels/arithmetic/elementary.py that comes from here, by name."""
     with mpmath.workdps(DIGITS):
         table = {
             "PI_PARTS": parts(+mpmath.pi, 3),

@@ -1,4 +1,4 @@
-"""Generator of the constants in kernels/elementary_single.py: minimax fits, rounded to float32 one by one.
+"""Generator of the constants in kernels/arithmetic/elementary_single.py: minimax fits, rounded to float32 one by one.
 
 Run as a script it prints them as they stand in that module.  The first coefficient of the sine, pi,
 is kept in two parts: its rounding to float32 would be the largest error of all.
@@ -33,7 +33,7 @@ def sphere_series(count):
 
 
 def constants():
-    """Every constant of kernels/elementary_single.py that comes from here, by name."""
+    """Every constant of kernels/arithmetic/elementary_single.py that comes from here, by name."""
     with mpmath.workdps(DIGITS):
         quarter, zero = mpmath.mpf(1) / 4, mpmath.mpf(0)
         high, low = parts(+mpmath.pi, 2, nearest_single)

@@ -4,7 +4,7 @@ import mpmath
 import numba
 import numpy as np
 
-from numbragg.kernels import elementary
+from numbragg.kernels.arithmetic import elementary
 
 U = 2.0**-53
 INTERPRETED = bool(numba.config.DISABLE_JIT)

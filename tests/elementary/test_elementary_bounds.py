@@ -1,4 +1,4 @@
-"""Where the numbers in kernels/elementary.py come from: coefficients, constants and claimed bounds."""
+"""Where the numbers in kernels/arithmetic/elementary.py come from: coefficients, constants and claimed bounds."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 import bounds
 import generate
-from numbragg.kernels import elementary
+from numbragg.kernels.arithmetic import elementary
 
 COEFFICIENTS = ("SINE", "SINE_COARSE", "COSINE", "EXP", "EXP_SQUARED_COARSE")
 

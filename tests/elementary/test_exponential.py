@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lane_loops import INTERPRETED, LONG_DOUBLE, MANY, exact_error, relative_error, values
-from numbragg.kernels import elementary
-from numbragg.kernels.primitives import c_exp
+from numbragg.kernels.arithmetic import elementary
+from numbragg.kernels.arithmetic.c_library import c_exp
 
 EXPONENTIALS = [
     (elementary.exp_negative, elementary.EXP_BOUND, 1, elementary.EXP_SMALLEST, elementary.EXP_LARGEST),

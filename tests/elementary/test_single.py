@@ -14,8 +14,8 @@ import pytest
 from elementary import generate_single
 from lane_loops import INTERPRETED
 from naive_single import emulated_cosine, emulated_exp, emulated_sine, emulated_sphere
-from numbragg.kernels import elementary_single as single
-from numbragg.kernels.primitives import c_sin, fma
+from numbragg.kernels.arithmetic import elementary_single as single
+from numbragg.kernels.arithmetic.c_library import c_sin, fma
 
 V = 2.0**-24
 F = np.float32

@@ -9,7 +9,7 @@ import pytest
 
 from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
 from numbragg.kernels import geometry as ours
-from numbragg.kernels.vectors import unit
+from numbragg.kernels.arithmetic.vectors import unit
 
 goes_on = pytest.mark.skipif(INTERPRETED, reason="Python raises where the processor goes on")
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, U, prepared_example
-from numbragg.kernels import certificate, elementary, lattice, primitives
+from numbragg.kernels import certificate, lattice
+from numbragg.kernels.arithmetic import elementary, c_library
 from numbragg.kernels.layout import GAUSS, ROUND, SQUARE, TOPHAT
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
@@ -142,4 +143,4 @@ def test_divisions_by_a_constant_are_correctly_rounded(divisor):
         hard += [x, math.nextafter(x, 0.0), math.nextafter(x, math.inf)]
     hard += [rng.uniform(1.0, 2.0) * 2.0 ** rng.randint(-900, 900) for _ in range(1500)]
     for x in hard:
-        assert primitives.divided(x, divisor, reciprocal) == x / divisor
+        assert c_library.divided(x, divisor, reciprocal) == x / divisor

@@ -10,7 +10,7 @@ import pytest
 
 from formula_tools import INTERPRETED, U, bits, vector
 from numbragg.kernels.polarisation import polarisation_factor
-from numbragg.kernels.vectors import unit
+from numbragg.kernels.arithmetic.vectors import unit
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 VERSIONS = (polarisation_factor,) if INTERPRETED else (polarisation_factor, polarisation_factor.py_func)

@@ -11,7 +11,7 @@ import numba
 import pytest
 
 from formula_tools import INTERPRETED, SPECIAL, U, bits, vector
-from numbragg.kernels import vectors as ours
+from numbragg.kernels.arithmetic import vectors as ours
 
 FINITE = st.floats(-1e100, 1e100)
 VECTORS = st.tuples(FINITE, FINITE, FINITE)

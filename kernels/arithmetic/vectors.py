@@ -8,7 +8,7 @@ import math
 
 from numba.extending import register_jitable
 
-from .primitives import c_cos, c_sin
+from .c_library import c_cos, c_sin
 
 __all__ = ["dot", "cross", "magnitude", "unit", "rotate_axis", "rotate_axis_sc", "rotate_matrix", "rotate_xyz"]
 

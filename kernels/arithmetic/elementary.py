@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .compile.compilation import inlined
-from .primitives import fma
+from ..compile.compilation import inlined
+from .c_library import fma
 
 __all__ = [
     "nearest_multiple_of_pi", "remainder_pi", "remainder_pi_short",

@@ -5,7 +5,7 @@ All in the precision of their arguments, in the order in which the terms come: t
 
 import numpy as np
 
-from .compile.compilation import inlined
+from ..compile.compilation import inlined
 
 __all__ = ["add", "add_compensated", "compensated_total"]
 

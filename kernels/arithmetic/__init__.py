@@ -1,0 +1,1 @@
+"""Elementary functions, sums and vectors in stated orders of operations; nothing that knows of crystals."""
