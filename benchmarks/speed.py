@@ -72,13 +72,14 @@ class Ours:
 
     def render(self, window=None, threads=1, lanes=True, image=None, precision="exact", summation="sequential"):
         """Render once; the driver's account."""
-        from numbragg.kernels import driver_cpu, layout
+        from numbragg.kernels import driver_cpu
+        from numbragg.kernels.physics import records
 
         p = self.prepared
         return driver_cpu.render(p.scene, p.window if window is None else window, p.mask,
                                  self.image if image is None else image, interpolating=p.interpolating,
-                                 threads=threads, lanes=lanes, precision=layout.PRECISIONS[precision],
-                                 summation=layout.SUMMATIONS[summation])
+                                 threads=threads, lanes=lanes, precision=records.PRECISIONS[precision],
+                                 summation=records.SUMMATIONS[summation])
 
     def timed(self, repeats=1, **how):
         """Time of a rendering: `Spent`."""
@@ -88,7 +89,7 @@ class Ours:
 def zero_terms(prepared, samples=64):
     """Part of the terms that are 0, over the steps of some pixels spread over the detector."""
     from numbragg.kernels.driver_cpu import trace_pixel
-    from numbragg.kernels.layout import initial_state
+    from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.pixel import RECORD_FIELDS
 
     f_cell, f_latt = RECORD_FIELDS.index("f_cell"), RECORD_FIELDS.index("f_latt")

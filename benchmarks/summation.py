@@ -56,7 +56,7 @@ def axes(prepared):
 def pixel_terms(prepared, fast, slow, record):
     """All terms of a pixel in the C program's order, and the factor that makes photons of their sum."""
     from numbragg.kernels.driver_cpu import trace_pixel
-    from numbragg.kernels.layout import initial_state
+    from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.pixel import RECORD_FIELDS
 
     at = RECORD_FIELDS.index

@@ -9,10 +9,10 @@ import numpy as np
 
 from .certificate import LARGEST_FACTOR, SMALLEST_PATH
 from .compile.compilation import inlined
-from .geometry import (capture_fraction, curved_position, flat_position, pixel_solid_angle, point_solid_angle,
-                       sub_pixel_centre)
+from .physics.geometry import (capture_fraction, curved_position, flat_position, pixel_solid_angle, point_solid_angle,
+                               sub_pixel_centre)
 from .pixel import beyond_limit, scattering_vector
-from .polarisation import cosine_of_two_psi, kahn_factor
+from .physics.polarisation import cosine_of_two_psi, kahn_factor
 from .arithmetic.vectors import magnitude, unit
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "FACTOR", "gather", "start_pixels",

@@ -11,8 +11,8 @@ import numpy as np
 
 from .compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
-from .layout import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
-from .structure_factor import squared_grid
+from .physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
+from .physics.structure_factor import squared_grid
 from .thread import CARRIED, Outputs, Span, thread_pixel
 from .views import empty_inputs, enter_inputs, input_rows
 

@@ -13,8 +13,8 @@ from .block import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
 from .certificate import float32_is_certain, half_width
 from .compile.compilation import inlined
 from .arithmetic.elementary import C_EXP_ZERO_BELOW
-from .lattice import gauss_exponent, round_half_down, tophat_lane
-from .layout import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
+from .physics.lattice import gauss_exponent, round_half_down, tophat_lane
+from .physics.records import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
 from .pixel import photons
 from .arithmetic.c_library import floor
 

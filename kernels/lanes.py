@@ -23,14 +23,14 @@ from .block import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, F_SQUARED, FRACTION
 from .compile.compilation import inlined, jit
 from .lane import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
                    verdict_of)
-from .lattice import fractions, miller_indices
-from .lattice_forms import lane_factor, single_crystal, single_factor
-from .layout import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
+from .physics.lattice import fractions, miller_indices
+from .physics.lattice_forms import lane_factor, single_crystal, single_factor
+from .physics.records import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
 from .pixel import rotated_cell
 from .arithmetic.c_library import floor
-from .simd import tricubic
+from .physics.tricubic import tricubic
 from .compile.stack import on_stack
-from .structure_factor import cubic_weights, single_weights, within_margin
+from .physics.structure_factor import cubic_weights, single_weights, within_margin
 
 __all__ = ["BLOCK", "ONE_CELL", "REASONS", "lane_kernel"]
 

@@ -61,6 +61,6 @@ class Evaluation:
     @property
     def modes(self):
         """What the kernels know of it: keyword arguments of `kernels.driver_cpu.render`."""
-        from .kernels import layout
+        from .kernels.physics import records
 
-        return {"precision": layout.PRECISIONS[self.precision], "summation": layout.SUMMATIONS[self.summation]}
+        return {"precision": records.PRECISIONS[self.precision], "summation": records.SUMMATIONS[self.summation]}

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .kernels import layout
+from .kernels.physics import records
 from .kernels.arithmetic.vectors import rotate_axis
 from .orientation import orient
 from .placement import place_detector
@@ -28,7 +28,7 @@ STEP_BYTES, SOURCE_BYTES, DOMAIN_BYTES = 600, 400, 72
 class Prepared:
     """A scene, ready for a driver, and how it came about."""
 
-    scene: layout.Scene
+    scene: records.Scene
     parameters: object
     placement: object
     orientation: object
@@ -105,8 +105,8 @@ def _crystal(p, counts, orientation, placement, n_cells, matrices):
     turning = counts.mosaic_spread > 0.0
     mosaic = (np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9) if turning
               else np.empty((0, 9)))
-    crystal = layout.Crystal(
-        n_cells=n_cells, shape=layout.SHAPES[p.shape], fudge=float(p.fudge), reciprocal=orientation.reciprocal,
+    crystal = records.Crystal(
+        n_cells=n_cells, shape=records.SHAPES[p.shape], fudge=float(p.fudge), reciprocal=orientation.reciprocal,
         phi_cells=cells, phi_rows=rows, first_phi_rows=first_rows, mosaic=mosaic, domains=counts.mosaic_domains,
         cells=np.empty((0, 0, 9)))
     if turning and len(cells) * counts.mosaic_domains <= MAX_CELLS:
@@ -213,20 +213,20 @@ def prepare(p, structure_factors):
     if counts.thickness == 0.0 and p.oversample_thick:
         warnings.append("-oversample_thick without a sensor thickness captures nothing: the image is "
                         "zero (but for background), as in nanoBragg")
-    geometry = layout.Geometry(
+    geometry = records.Geometry(
         fast_axis=placement.fast, slow_axis=placement.slow, normal=placement.normal, origin=placement.origin,
         beam=placement.beam, distance=placement.distance, close_distance=placement.close_distance,
         pixel_size=p.pixel_size, sub_pixel_size=p.pixel_size / oversample, oversample=oversample,
         curved=bool(p.curved), point_pixel=bool(p.point_pixel), thickness=counts.thickness, layers=counts.layers,
         layer_step=counts.layer_step, attenuation=counts.attenuation)
-    beam = layout.Beam(
+    beam = records.Beam(
         directions=directions, wavelengths=wavelengths, d_min=float(p.d_min),
         polarisation_fraction=float(p.polarisation_fraction), unpolarised_factor=bool(p.unpolarised_factor),
         polarisation_axes=axes, next_axis=next_axis)
-    lookup = layout.Lookup(
+    lookup = records.Lookup(
         table=structure_factors.table, minimum=structure_factors.minimum, maximum=structure_factors.maximum,
         filled=structure_factors.filled, default=structure_factors.default)
-    sums = layout.Sampling(
+    sums = records.Sampling(
         background=steps.background_level(p, photons_per_area), scale=steps.R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
@@ -235,7 +235,7 @@ def prepare(p, structure_factors):
     if interpolating:
         _check_finite(geometry, wavelengths, crystal)
     return Prepared(
-        scene=layout.Scene(geometry, beam, crystal, lookup, sums), parameters=p, placement=placement,
+        scene=records.Scene(geometry, beam, crystal, lookup, sums), parameters=p, placement=placement,
         orientation=orientation, counts=counts, n_cells=n_cells,
         crystal_size=tuple(n * length for n, length in zip(n_cells, orientation.lengths)), oversample=oversample,
         recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,

@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 
-from .kernels import driver_cpu, layout
+from .kernels import driver_cpu
+from .kernels.physics import records
 from .kernels.certificate import plan
 from .random_scenes import random_scene
 from .scene_options import LASTS, RUNS_OUT
@@ -108,7 +109,7 @@ def _evaluate(prepared, threads, lanes, session=None):
     if session is not None:
         outcome, _ = session.render(prepared.scene, prepared.window, prepared.mask, image, doubles=doubles,
                                     interpolating=prepared.interpolating, threads=threads,
-                                    precision=layout.EXACT, summation=layout.SEQUENTIAL)
+                                    precision=records.EXACT, summation=records.SEQUENTIAL)
     else:
         outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes,
                                     doubles=doubles, interpolating=prepared.interpolating, threads=threads)
@@ -155,8 +156,8 @@ def _check(result, name, window, evaluated, lane, strict, kept):
         result.predicted = _recomputation(value[evaluated], half_width[evaluated])
 
 
-_OTHERS = {"compensated": (layout.COMPENSATED, layout.KAHAN), "single": (layout.SINGLE, layout.SEQUENTIAL),
-           "single, Kahan": (layout.SINGLE, layout.KAHAN)}
+_OTHERS = {"compensated": (records.COMPENSATED, records.KAHAN), "single": (records.SINGLE, records.SEQUENTIAL),
+           "single, Kahan": (records.SINGLE, records.KAHAN)}
 
 
 def _check_others(result, prepared, name, threads, session, kept):

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import memory
 from ._version import __version__
-from .kernels.layout import AXIS, FRESH, INTERPOLATING, initial_state
+from .kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from .kernels.pixel import RECORD_FIELDS
 from .validation import choice, whole
 

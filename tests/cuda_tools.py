@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels import certificate, layout, thread, views
-from numbragg.kernels.structure_factor import squared_grid
+from numbragg.kernels import certificate, thread, views
+from numbragg.kernels.physics import records
+from numbragg.kernels.physics.structure_factor import squared_grid
 
 HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
 needs_numba_cuda = pytest.mark.skipif(not HAS_NUMBA_CUDA, reason="numba-cuda is not installed")
 
 #: The exact kernels of the parallelepiped, with the shorter reduction of arguments and with the longer.
-SQUARE_ABOUT = (layout.SQUARE, False, True, layout.EXACT, layout.SEQUENTIAL)
-SQUARE = (layout.SQUARE, False, False, layout.EXACT, layout.SEQUENTIAL)
-SQUARE_SINGLE = (layout.SQUARE, False, False, layout.SINGLE, layout.SEQUENTIAL)
-SQUARE_TRICUBIC = (layout.SQUARE, True, True, layout.EXACT, layout.SEQUENTIAL)
-ROUND_SINGLE_KAHAN = (layout.ROUND, False, False, layout.SINGLE, layout.KAHAN)
+SQUARE_ABOUT = (records.SQUARE, False, True, records.EXACT, records.SEQUENTIAL)
+SQUARE = (records.SQUARE, False, False, records.EXACT, records.SEQUENTIAL)
+SQUARE_SINGLE = (records.SQUARE, False, False, records.SINGLE, records.SEQUENTIAL)
+SQUARE_TRICUBIC = (records.SQUARE, True, True, records.EXACT, records.SEQUENTIAL)
+ROUND_SINGLE_KAHAN = (records.ROUND, False, False, records.SINGLE, records.KAHAN)
 
 CAPABILITIES = [(7, 5), (8, 0), (9, 0), (12, 0)]
 
@@ -31,7 +32,7 @@ def example_arguments(variant):
     """Arguments of a kernel, of the types that the driver gives it."""
     scene = nb.Simulator(nb.Detector(pixels=(8, 8)), nb.Beam(), 100.0).prepare(
         nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5)).scene
-    grid = squared_grid(scene.lookup, np.float32 if variant[3] == layout.SINGLE else np.float64)
+    grid = squared_grid(scene.lookup, np.float32 if variant[3] == records.SINGLE else np.float64)
     outputs = thread.Outputs(np.zeros((1, 1), np.float32), 0, np.zeros((0, 2)), np.zeros(1, np.uint8),
                              np.zeros((thread.CARRIED, 0)))
     scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))))

@@ -17,8 +17,9 @@ import pytest
 
 from formula_tools import INTERPRETED, U
 import numbragg as nb
-from numbragg.kernels import certificate, driver_cpu, lattice
-from numbragg.kernels.layout import SHAPES, Lookup
+from numbragg.kernels import certificate, driver_cpu
+from numbragg.kernels.physics import lattice
+from numbragg.kernels.physics.records import SHAPES, Lookup
 from numbragg.parameters import Parameters
 from numbragg.scene import prepare
 from numbragg.selftest import compare

@@ -452,7 +452,7 @@ def test_processes_that_compile_at_once_do_not_exchange_their_code(other, tmp_pa
 @pytest.mark.parametrize("shape", ["square", "gauss", "round", "tophat"])
 def test_lanes_call_no_foreign_function(shape):
     """Lanes have elementary functions of their own; what is per pixel calls the C library."""
-    from numbragg.kernels.layout import EXACT, SEQUENTIAL, SHAPES
+    from numbragg.kernels.physics.records import EXACT, SEQUENTIAL, SHAPES
 
     nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90), n_cells=4, shape=shape), nb.Beam(),
                 nb.Detector(pixels=(16, 16)), 10.0, threads=1)

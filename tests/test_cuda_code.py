@@ -12,7 +12,7 @@ import cuda_tools
 from cuda_tools import CAPABILITIES, assembled, fused, kernel_ptx, needs_numba_cuda, tool
 from formula_tools import INTERPRETED
 from marked_fma import MARK, SEPARATOR
-from numbragg.kernels import layout
+from numbragg.kernels.physics import records
 from numbragg.kernels.compile.cuda_target import cuda
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="there is no code in the interpreter")]
@@ -170,15 +170,15 @@ def test_the_kernel_that_puts_pixels_in_place():
 
 
 #: With all 64 neighbours in registers it has some bytes too many for compute capability 9.0.
-GAUSS_TRICUBIC_SINGLE = (layout.GAUSS, True, False, layout.SINGLE, layout.SEQUENTIAL)
+GAUSS_TRICUBIC_SINGLE = (records.GAUSS, True, False, records.SINGLE, records.SEQUENTIAL)
 
 
 def every_variant():
     """All kernels that there can be."""
     for precision, summation in ((0, 0), (1, 1), (2, 0), (2, 1)):
-        for shape in (layout.ONE_CELL, *layout.SHAPES.values()):
+        for shape in (records.ONE_CELL, *records.SHAPES.values()):
             for cubic in (False, True):
-                for about in ((False, True) if (shape, precision) == (layout.SQUARE, layout.EXACT) else (False,)):
+                for about in ((False, True) if (shape, precision) == (records.SQUARE, records.EXACT) else (False,)):
                     yield shape, cubic, about, precision, summation
 
 
@@ -192,7 +192,7 @@ def test_every_kernel(variant, tmp_path):
     for capability, text in zip(CAPABILITIES, kernel_ptx(variant, CAPABILITIES)):
         assert contracted(text) == []
         registers, stack, spilled, _ = assembled(text, capability, tmp_path)
-        most = 128 if not variant[1] else 255 if variant[3] == layout.SINGLE else 168
+        most = 128 if not variant[1] else 255 if variant[3] == records.SINGLE else 168
         assert registers <= most
         if variant == GAUSS_TRICUBIC_SINGLE and capability == (9, 0):
             assert stack <= 16 and spilled <= 40

@@ -91,7 +91,7 @@ def test_arguments_are_those_of_the_kernel(compiled, monkeypatch):
 
 def test_scenes_of_all_kinds_have_one_signature():
     """Kernels are compiled for one list of types: what is an integer in one scene is no float in another."""
-    from numbragg.kernels import layout
+    from numbragg.kernels.physics import records
     from numbragg.random_scenes import random_scene
 
     seen = set()
@@ -100,7 +100,7 @@ def test_scenes_of_all_kinds_have_one_signature():
         scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))),
                                crystal=scene.crystal._replace(mosaic=np.empty((0, 9)), cells=np.empty((1, 1, 9))))
         seen.add(cuda_target.argument_types((scene,)))
-        assert isinstance(scene, layout.Scene)
+        assert isinstance(scene, records.Scene)
     assert len(seen) == 1
     # and the same as that of the kernels that are tested
     assert seen == {cuda_target.argument_types(example_arguments(SQUARE_ABOUT)[:1])}

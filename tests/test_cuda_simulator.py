@@ -81,7 +81,7 @@ import numpy as np
 import numbragg as nb
 from numbragg.kernels import driver_cpu, lattice
 from numbragg.kernels.driver_cuda import Session
-from numbragg.kernels.layout import EXACT, SEQUENTIAL
+from numbragg.kernels.physics.records import EXACT, SEQUENTIAL
 
 assert lattice.__file__.startswith(sys.argv[1]), lattice.__file__
 prepared = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=2.0, distance_mm=60.0), nb.Beam(wavelength_angstrom=1.3),

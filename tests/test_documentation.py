@@ -195,9 +195,9 @@ def test_named_code_exists(name):
 
 
 def test_a_missing_name_is_seen():
-    assert is_defined("kernels.lattice.lattice_factor")
+    assert is_defined("kernels.physics.lattice.lattice_factor")
     assert is_defined("numbragg.io.output.OutputSet")
-    assert not is_defined("kernels.lattice.no_such_function")
+    assert not is_defined("kernels.physics.lattice.no_such_function")
     assert not is_defined("numbragg.no_such_module")
 
 

@@ -109,7 +109,7 @@ def test_no_import_cycles():
 @pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
 def test_configurations_do_not_know_each_other(name):
     ours = {target for target in imports(name) if target.startswith("numbragg")}
-    assert ours <= ALLOWED_IN_CONFIGURATIONS | {"numbragg.kernels.layout"}
+    assert ours <= ALLOWED_IN_CONFIGURATIONS | {"numbragg.kernels.physics.records"}
 
 
 @pytest.mark.parametrize("name", OUTER)
@@ -191,14 +191,14 @@ def test_clone_cannot_be_used_as_a_top_level_package():
 def test_rules_can_be_broken():
     """The tests above see what they forbid."""
     assert not kernels_may_import("numbragg.scene") and not kernels_may_import("scipy.special")
-    assert kernels_may_import("numbragg.kernels.layout") and kernels_may_import("math")
+    assert kernels_may_import("numbragg.kernels.physics.records") and kernels_may_import("math")
     path = MODULES["numbragg.kernels.pixel"]
     node, = ast.parse("from ..scene import prepare").body
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
     node, = ast.parse("from .. import scene").body
     assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
     node, = ast.parse("from . import layout, vectors").body
-    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.layout",
+    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.physics.records",
                                                              "numbragg.kernels.arithmetic.vectors"]
 
 

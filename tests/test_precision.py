@@ -15,8 +15,9 @@ import numbragg as nb
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
 from numbragg.kernels.arithmetic import accumulate
-from numbragg.kernels import certificate, driver_cpu, lattice_forms
-from numbragg.kernels.layout import initial_state
+from numbragg.kernels import certificate, driver_cpu
+from numbragg.kernels.physics import lattice_forms
+from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.pixel import RECORD_FIELDS
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -130,7 +131,7 @@ def test_lanes_are_eight_to_a_vector():
     """The sines and the quotient of the kernel itself: packed float32 in vectors of 256 bits."""
     from numbragg.kernels.compile.compilation import jit
     from numbragg.kernels.lanes import lane_kernel
-    from numbragg.kernels.layout import SEQUENTIAL, SINGLE, SQUARE
+    from numbragg.kernels.physics.records import SEQUENTIAL, SINGLE, SQUARE
 
     simulation, crystal = simulator(precision="single")
     simulation.image(crystal)

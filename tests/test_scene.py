@@ -13,7 +13,7 @@ import pytest
 from formula_tools import (bits, draw_factors, draw_parameters, factors_for_oracle, oracle_scene,
                            prepared_example, prepared_scene)
 from numbragg import scene as ours
-from numbragg.kernels import layout
+from numbragg.kernels.physics import records
 from numbragg.parameters import Parameters
 from numbragg.structure_factors import StructureFactors
 
@@ -55,7 +55,7 @@ def assert_same_crystal(prepared, s):
     """Size, shape and every orientation."""
     c, counts = prepared.scene.crystal, s.counts
     assert bits(c.n_cells) == bits(s.n_cells) and bits(prepared.n_cells) == bits(s.n_cells)
-    assert list(layout.SHAPES)[c.shape] == s.p.shape and c.fudge == s.p.fudge
+    assert list(records.SHAPES)[c.shape] == s.p.shape and c.fudge == s.p.fudge
     assert bits(c.reciprocal) == bits([x for star in s.stars for x in star])
     phi_steps, _, phi_step = counts["phi"]
     unrotated = [s.crystal[name] for name in "abc"]

@@ -15,7 +15,8 @@ import pytest
 from formula_tools import INTERPRETED, bits
 from numbragg import selftest
 from numbragg.cli import main
-from numbragg.kernels import driver_cpu, layout
+from numbragg.kernels import driver_cpu
+from numbragg.kernels.physics import records
 from numbragg.kernels.certificate import Bound
 from numbragg.random_scenes import MOST_STEPS, random_scene
 from numbragg.scene_options import LASTS, RUNS_OUT
@@ -93,7 +94,7 @@ def test_recomputed_as_predicted(account):
     assert doubtful < predicted + 6.0 * max(predicted, 4.0) ** 0.5
 
 
-@pytest.mark.parametrize("shape", layout.SHAPES)
+@pytest.mark.parametrize("shape", records.SHAPES)
 def test_bounds_are_tight(account, shape):
     """The largest error that was seen is neither beyond the bound nor nothing beside it."""
     assert 0.01 < max(kind["largest_ratio"] for kind in account["kinds"] if kind["shape"] == shape) <= 1.0

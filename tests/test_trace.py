@@ -16,7 +16,7 @@ import numbragg as nb
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
 from numbragg.kernels import driver_cpu
-from numbragg.kernels.layout import initial_state
+from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.pixel import RECORD_FIELDS
 from numbragg.simulation import render_prepared
 from numbragg.trace_compare import compare

@@ -8,7 +8,7 @@ import naive
 import pytest
 
 from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
-from numbragg.kernels import geometry as ours
+from numbragg.kernels.physics import geometry as ours
 from numbragg.kernels.arithmetic.vectors import unit
 
 goes_on = pytest.mark.skipif(INTERPRETED, reason="Python raises where the processor goes on")

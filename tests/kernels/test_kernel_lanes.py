@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, U, prepared_example
-from numbragg.kernels import certificate, lattice
+from numbragg.kernels import certificate
+from numbragg.kernels.physics import lattice
 from numbragg.kernels.arithmetic import elementary, c_library
-from numbragg.kernels.layout import GAUSS, ROUND, SQUARE, TOPHAT
+from numbragg.kernels.physics.records import GAUSS, ROUND, SQUARE, TOPHAT
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
 

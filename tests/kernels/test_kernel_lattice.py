@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
-from numbragg.kernels import lattice as ours
-from numbragg.kernels import layout
+from numbragg.kernels.physics import lattice as ours
+from numbragg.kernels.physics import records
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=300)
 SHAPES = ("square", "round", "gauss", "tophat")
@@ -27,7 +27,7 @@ def versions(kernel):
 def crystal(shape, n_cells=(5.0, 4.0, 3.0), fudge=1.0, reciprocal=None):
     """The record of a crystal."""
     record = prepared_example().scene.crystal
-    return record._replace(shape=layout.SHAPES[shape], n_cells=tuple(float(n) for n in n_cells),
+    return record._replace(shape=records.SHAPES[shape], n_cells=tuple(float(n) for n in n_cells),
                            fudge=float(fudge),
                            reciprocal=record.reciprocal if reciprocal is None else reciprocal)
 
@@ -205,7 +205,7 @@ def test_lattice_factor(shape):
 @given(st.sampled_from(SHAPES), st.tuples(*[st.one_of(st.floats(-1e3, 1e3), st.floats(-1e9, 1e9))] * 3),
        st.tuples(*[st.integers(1, 5000)] * 3), st.floats(0.0, 1e3))
 def test_lattice_factor_of_any_index(shape, hkl, n_cells, fudge):
-    record = RECORD._replace(shape=layout.SHAPES[shape], n_cells=tuple(map(float, n_cells)), fudge=fudge)
+    record = RECORD._replace(shape=records.SHAPES[shape], n_cells=tuple(map(float, n_cells)), fudge=fudge)
     expected = bits(oracle_factor(shape, record, hkl))
     assert all(bits(f) == expected for f in our_factors(record, hkl))
 

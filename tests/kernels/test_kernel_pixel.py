@@ -13,7 +13,8 @@ import pytest
 from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, image_bits, oracle_scene,
                            prepared_example, prepared_scene)
 import numbragg
-from numbragg.kernels import driver_cpu, layout
+from numbragg.kernels import driver_cpu
+from numbragg.kernels.physics import records
 from numbragg.kernels.pixel import RECORD_FIELDS
 from numbragg.parameters import Parameters
 
@@ -42,7 +43,7 @@ def oracle_doubles(p, factors):
 
 def our_doubles(prepared):
     """{(slow, fast): the double that is rounded} of the strict evaluator, in the same order."""
-    state = layout.initial_state(prepared.interpolating)
+    state = records.initial_state(prepared.interpolating)
     return {(slow, fast): driver_cpu.trace_pixel(prepared.scene, fast, slow, state, NO_RECORD)[0]
             for slow, fast in window_pixels(prepared)}
 
@@ -119,11 +120,11 @@ def test_random_scenes_reach_every_option():
         note("table", factors.filled)
         note("interpolating", prepared.interpolating)
         if prepared.interpolating:
-            state = layout.initial_state(True)
+            state = records.initial_state(True)
             for slow, fast in window_pixels(prepared):
                 driver_cpu.trace_pixel(scene, fast, slow, state, NO_RECORD)
-            note("interpolating to the end", state[layout.INTERPOLATING])
-            note("interpolation given up", not state[layout.INTERPOLATING])
+            note("interpolating to the end", state[records.INTERPOLATING])
+            note("interpolation given up", not state[records.INTERPOLATING])
         note("signal", np.count_nonzero(rendered(prepared, 1)[0]) > 3)
     assert min(seen.values()) >= 3, {name: n for name, n in seen.items() if n < 3}
     assert len(seen) == 6 + 4 + 2 + 3 + 3 + 4 + 9 + 4 + 12
@@ -229,7 +230,7 @@ def test_record_holds_the_steps_of_the_oracle():
                    sensor_thickness=1e-4)
     factors = draw_factors(1)
     s, prepared = oracle_scene(p, factors), prepared_scene(p, factors)
-    state = layout.initial_state(prepared.interpolating)
+    state = records.initial_state(prepared.interpolating)
     record = np.zeros((2 * 4 * 2 + 1, len(RECORD_FIELDS)))
     slow, fast = 2, 3
     traced = driver_cpu.trace_pixel(prepared.scene, fast, slow, state, record)
@@ -276,7 +277,7 @@ def test_record_too_short_keeps_the_first_steps_and_the_last():
     prepared = prepared_example(phi_steps=7, oscillation=0.1)
     full, short = np.zeros((9, len(RECORD_FIELDS))), np.zeros((3, len(RECORD_FIELDS)))
     for record in (full, short):
-        driver_cpu.trace_pixel(prepared.scene, 1, 2, layout.initial_state(False), record)
+        driver_cpu.trace_pixel(prepared.scene, 1, 2, records.initial_state(False), record)
     assert bits(short) == bits(full[[0, 1, 6]]) and not full[7:].any()
 
 

@@ -9,7 +9,7 @@ import naive
 import pytest
 
 from formula_tools import INTERPRETED, U, bits, vector
-from numbragg.kernels.polarisation import polarisation_factor
+from numbragg.kernels.physics.polarisation import polarisation_factor
 from numbragg.kernels.arithmetic.vectors import unit
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)

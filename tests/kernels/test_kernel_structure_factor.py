@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, U, bits
-from numbragg.kernels import layout
-from numbragg.kernels import structure_factor as ours
+from numbragg.kernels.physics import records
+from numbragg.kernels.physics import structure_factor as ours
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=300)
 LOW, HIGH = (-3, 4, -20), (4, 12, -12)
@@ -36,8 +36,8 @@ def padded_table():
 
 TABLE = padded_table()
 ROWS = TABLE.tolist()
-LOOKUP = layout.Lookup(table=TABLE, minimum=LOW, maximum=HIGH, filled=True, default=7.5)
-EMPTY = layout.Lookup(table=np.zeros((1, 1, 1)), minimum=(0, 0, 0), maximum=(-1, -1, -1), filled=False,
+LOOKUP = records.Lookup(table=TABLE, minimum=LOW, maximum=HIGH, filled=True, default=7.5)
+EMPTY = records.Lookup(table=np.zeros((1, 1, 1)), minimum=(0, 0, 0), maximum=(-1, -1, -1), filled=False,
                       default=-2.5)
 
 
@@ -199,7 +199,7 @@ def test_squares_have_a_border_of_squared_defaults(extents, kind):
     table[-1], table[:, -1], table[:, :, -1] = 1e30, 1e31, 1e32
     table[0, 0, 0] = np.nan
     low = (-3, 0, 7)
-    lookup = layout.Lookup(table=table, minimum=low, maximum=tuple(a + n - 1 for a, n in zip(low, extents)),
+    lookup = records.Lookup(table=table, minimum=low, maximum=tuple(a + n - 1 for a, n in zip(low, extents)),
                            filled=True, default=-1.5)
     grid = ours.squared_grid(lookup, kind)
     wanted = np.pad(table[:-1, :-1, :-1], 1, constant_values=-1.5) ** 2

@@ -16,8 +16,8 @@ from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.driver_cpu import rotated_cells
 from numbragg.kernels.driver_cuda import spans
 from numbragg.kernels.lanes import lane_kernel
-from numbragg.kernels.layout import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
-from numbragg.kernels.structure_factor import squared_grid
+from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
+from numbragg.kernels.physics.structure_factor import squared_grid
 from numbragg.random_scenes import random_scene
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="thousands of steps are for compiled kernels")

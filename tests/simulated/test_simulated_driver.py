@@ -12,7 +12,8 @@ import pytest
 
 import numbragg as nb
 from numbragg.kernels.compile import cuda_target
-from numbragg.kernels import driver_cpu, driver_cuda, layout
+from numbragg.kernels import driver_cpu, driver_cuda
+from numbragg.kernels.physics import records
 from numbragg.random_scenes import random_scene
 
 CELL = (50, 55, 60, 90, 90, 90)
@@ -47,7 +48,7 @@ def trimmed(prepared, side=4):
                                                  slow_min, min(slow_max, slow_min + side - 1)))
 
 
-def render(session, prepared, precision=layout.EXACT, summation=layout.SEQUENTIAL, **more):
+def render(session, prepared, precision=records.EXACT, summation=records.SEQUENTIAL, **more):
     image = np.zeros(prepared.shape, dtype=np.float32)
     outcome, there = session.render(prepared.scene, prepared.window, prepared.mask, image,
                                     interpolating=prepared.interpolating, threads=2, precision=precision,
@@ -55,7 +56,7 @@ def render(session, prepared, precision=layout.EXACT, summation=layout.SEQUENTIA
     return image, outcome, there
 
 
-def strict(prepared, lanes=False, precision=layout.EXACT, summation=layout.SEQUENTIAL):
+def strict(prepared, lanes=False, precision=records.EXACT, summation=records.SEQUENTIAL):
     image = np.zeros(prepared.shape, dtype=np.float32)
     outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, threads=1, lanes=lanes,
                                 interpolating=prepared.interpolating, precision=precision, summation=summation)
@@ -112,7 +113,7 @@ def test_random_scene_has_the_bits_of_the_strict_evaluator(session, number):
                                                   ("single", "kahan")])
 @pytest.mark.parametrize("name", ["square", "mosaic", "round"])
 def test_other_precisions_have_the_bits_of_the_lanes(session, name, precision, summation):
-    mode = layout.PRECISIONS[precision], layout.SUMMATIONS[summation]
+    mode = records.PRECISIONS[precision], records.SUMMATIONS[summation]
     scene = trimmed(SCENES[name](), 4)
     image, _, _ = render(session, scene, *mode)
     assert bits(image) == bits(strict(scene, True, *mode)[0]) and image.any()
@@ -218,7 +219,7 @@ def test_scene_that_the_lanes_refuse_is_computed_strictly_and_said_so(session):
 def test_every_flagged_pixel_is_recomputed(session, monkeypatch):
     """A certificate that vouches for nothing: all pixels come back."""
     scene = prepared()
-    bound = driver_cpu.planned(scene.scene, layout.EXACT)
+    bound = driver_cpu.planned(scene.scene, records.EXACT)
     monkeypatch.setattr(driver_cuda, "planned", lambda *a: bound._replace(bound=bound.bound._replace(relative=1.0)))
     image, outcome, _ = render(session, scene)
     assert bits(image) == bits(strict(scene)[0]) and outcome.strict_pixels == outcome.pixels == 35
