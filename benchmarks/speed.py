@@ -90,7 +90,7 @@ def zero_terms(prepared, samples=64):
     """Part of the terms that are 0, over the steps of some pixels spread over the detector."""
     from numbragg.kernels.driver_cpu import trace_pixel
     from numbragg.kernels.physics.records import initial_state
-    from numbragg.kernels.pixel import RECORD_FIELDS
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
     f_cell, f_latt = RECORD_FIELDS.index("f_cell"), RECORD_FIELDS.index("f_latt")
     slow, fast = prepared.shape

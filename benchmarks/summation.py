@@ -57,7 +57,7 @@ def pixel_terms(prepared, fast, slow, record):
     """All terms of a pixel in the C program's order, and the factor that makes photons of their sum."""
     from numbragg.kernels.driver_cpu import trace_pixel
     from numbragg.kernels.physics.records import initial_state
-    from numbragg.kernels.pixel import RECORD_FIELDS
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
     at = RECORD_FIELDS.index
     _, _, capture, polar, omega, steps = trace_pixel(prepared.scene, fast, slow, initial_state(False), record)
@@ -230,7 +230,7 @@ def image_of(totals, factors, edge):
 
 def measure(count, edge=None):
     """One scene in all orders; its record."""
-    from numbragg.kernels.pixel import RECORD_FIELDS
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
     from numbragg.peaks import find_peaks, match_peaks
 
     words, default = SCENES[count]

@@ -15,12 +15,12 @@ import threading
 
 import numpy as np
 
-from .certificate import plan
+from .evaluate.certificate import plan
 from .compile.compilation import cache_folder, jit
-from .lanes import BLOCK, REASONS, lane_kernel
+from .evaluate.lanes import BLOCK, REASONS, lane_kernel
 from .physics.records import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
                               initial_state)
-from .pixel import RECORD_FIELDS, photons, pixel_sum, rotated_cell
+from .evaluate.strict import RECORD_FIELDS, photons, pixel_sum, rotated_cell
 from .physics.structure_factor import squared_grid
 
 __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "planned", "render",

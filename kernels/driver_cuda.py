@@ -13,8 +13,8 @@ from .compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_error
 from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
 from .physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
 from .physics.structure_factor import squared_grid
-from .thread import CARRIED, Outputs, Span, thread_pixel
-from .views import empty_inputs, enter_inputs, input_rows
+from .evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
+from .evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 
 __all__ = ["Session", "pixel_kernel", "spans"]
 

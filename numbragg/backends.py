@@ -70,7 +70,7 @@ class CUDA:
         self.session.load(prepared.scene, prepared.interpolating, **evaluation.modes)
 
     def _render(self, prepared, evaluation, progress, stays):
-        from .kernels.certificate import plan
+        from .kernels.evaluate.certificate import plan
 
         reason = plan(prepared.scene).reason
         if reason is not None and evaluation.precision == "exact":

@@ -16,7 +16,7 @@ import numpy as np
 
 from .kernels import driver_cpu
 from .kernels.physics import records
-from .kernels.certificate import plan
+from .kernels.evaluate.certificate import plan
 from .random_scenes import random_scene
 from .scene_options import LASTS, RUNS_OUT
 

@@ -1,6 +1,6 @@
 """The trace of one pixel: every intermediate, read from the record that the strict evaluator fills.
 
-Nothing here is computed a second time.  What a step leaves comes from `kernels.pixel`; what is
+Nothing here is computed a second time.  What a step leaves comes from `kernels.evaluate.strict`; what is
 constant comes from the scene that the evaluator reads.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from . import memory
 from ._version import __version__
 from .kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
-from .kernels.pixel import RECORD_FIELDS
+from .kernels.evaluate.strict import RECORD_FIELDS
 from .validation import choice, whole
 
 __all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS",

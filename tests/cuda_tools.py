@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels import certificate, thread, views
+from numbragg.kernels.evaluate import certificate, gpu_pixel, gpu_inputs
 from numbragg.kernels.physics import records
 from numbragg.kernels.physics.structure_factor import squared_grid
 
@@ -33,11 +33,11 @@ def example_arguments(variant):
     scene = nb.Simulator(nb.Detector(pixels=(8, 8)), nb.Beam(), 100.0).prepare(
         nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5)).scene
     grid = squared_grid(scene.lookup, np.float32 if variant[3] == records.SINGLE else np.float64)
-    outputs = thread.Outputs(np.zeros((1, 1), np.float32), 0, np.zeros((0, 2)), np.zeros(1, np.uint8),
-                             np.zeros((thread.CARRIED, 0)))
+    outputs = gpu_pixel.Outputs(np.zeros((1, 1), np.float32), 0, np.zeros((0, 2)), np.zeros(1, np.uint8),
+                             np.zeros((gpu_pixel.CARRIED, 0)))
     scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))))
     return (scene, grid, certificate.plan(scene).bound, (0, 0, 1), np.zeros((0, 0), np.uint8),
-            views.empty_inputs(scene, 1), thread.Span(*[0] * 10, True, True), 0, 1, outputs)
+            gpu_inputs.empty_inputs(scene, 1), gpu_pixel.Span(*[0] * 10, True, True), 0, 1, outputs)
 
 
 def kernel_ptx(variant, capabilities, fuse=False):

@@ -19,7 +19,8 @@ import pytest
 from formula_tools import INTERPRETED
 import numbragg as nb
 from numbragg.kernels.compile import compilation
-from numbragg.kernels import driver_cpu, lanes, pixel
+from numbragg.kernels import driver_cpu
+from numbragg.kernels.evaluate import lanes, strict
 from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile.compilation import inlined, jit
 
@@ -248,7 +249,7 @@ def test_no_module_asks_for_fastmath():
 
 def test_options_of_compiled_kernels():
     """What the decorator promises is what Numba was told."""
-    for kernel in (driver_cpu.strict_pixels, pixel.pixel_sum):
+    for kernel in (driver_cpu.strict_pixels, strict.pixel_sum):
         options = kernel.targetoptions
         assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
         assert options["nopython"] and not options.get("parallel")

@@ -16,7 +16,7 @@ import pytest
 import numbragg as nb
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.physics.records import INTERPOLATING, initial_state
-from numbragg.kernels.pixel import RECORD_FIELDS
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.arithmetic.vectors import unit
 from numbragg.steps import polarisation_axes
 

@@ -76,8 +76,8 @@ OUTER = sorted(set(MODULES) - set(KERNELS))
 
 
 def test_modules_are_found():
-    assert "numbragg.kernels.pixel" in KERNELS and "numbragg.io.smv" in OUTER and len(MODULES) > 40
-    assert "numbragg.kernels.arithmetic.vectors" in imports("numbragg.kernels.pixel")
+    assert "numbragg.kernels.evaluate.strict" in KERNELS and "numbragg.io.smv" in OUTER and len(MODULES) > 40
+    assert "numbragg.kernels.arithmetic.vectors" in imports("numbragg.kernels.evaluate.strict")
     assert "numbragg.parameters" in imports("numbragg.beam")
 
 
@@ -183,7 +183,7 @@ def test_importing_is_light(code):
 
 def test_clone_cannot_be_used_as_a_top_level_package():
     """`import kernels` in the root of a clone is an error that says what to do."""
-    done = subprocess.run([sys.executable, "-c", "import kernels.pixel"], cwd=ROOT, capture_output=True,
+    done = subprocess.run([sys.executable, "-c", "import kernels.evaluate.strict"], cwd=ROOT, capture_output=True,
                           text=True)
     assert done.returncode != 0 and "Error" in done.stderr
 
@@ -192,13 +192,13 @@ def test_rules_can_be_broken():
     """The tests above see what they forbid."""
     assert not kernels_may_import("numbragg.scene") and not kernels_may_import("scipy.special")
     assert kernels_may_import("numbragg.kernels.physics.records") and kernels_may_import("math")
-    path = MODULES["numbragg.kernels.pixel"]
+    path = MODULES["numbragg.kernels.evaluate.strict"]
     node, = ast.parse("from ..scene import prepare").body
-    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
+    assert resolve("numbragg.kernels.evaluate.strict", path, node) == ["numbragg.scene"]
     node, = ast.parse("from .. import scene").body
-    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.scene"]
+    assert resolve("numbragg.kernels.evaluate.strict", path, node) == ["numbragg.scene"]
     node, = ast.parse("from . import layout, vectors").body
-    assert resolve("numbragg.kernels.pixel", path, node) == ["numbragg.kernels.physics.records",
+    assert resolve("numbragg.kernels.evaluate.strict", path, node) == ["numbragg.kernels.physics.records",
                                                              "numbragg.kernels.arithmetic.vectors"]
 
 

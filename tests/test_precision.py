@@ -15,10 +15,11 @@ import numbragg as nb
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
 from numbragg.kernels.arithmetic import accumulate
-from numbragg.kernels import certificate, driver_cpu
+from numbragg.kernels.evaluate import certificate
+from numbragg.kernels import driver_cpu
 from numbragg.kernels.physics import lattice_forms
 from numbragg.kernels.physics.records import initial_state
-from numbragg.kernels.pixel import RECORD_FIELDS
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
 compiled_only = pytest.mark.skipif(INTERPRETED, reason="whole images are for compiled kernels")
@@ -130,7 +131,7 @@ def test_single_has_the_bits_of_its_definition(shape, scene, summation):
 def test_lanes_are_eight_to_a_vector():
     """The sines and the quotient of the kernel itself: packed float32 in vectors of 256 bits."""
     from numbragg.kernels.compile.compilation import jit
-    from numbragg.kernels.lanes import lane_kernel
+    from numbragg.kernels.evaluate.lanes import lane_kernel
     from numbragg.kernels.physics.records import SEQUENTIAL, SINGLE, SQUARE
 
     simulation, crystal = simulator(precision="single")

@@ -17,7 +17,7 @@ from numbragg import selftest
 from numbragg.cli import main
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.physics import records
-from numbragg.kernels.certificate import Bound
+from numbragg.kernels.evaluate.certificate import Bound
 from numbragg.random_scenes import MOST_STEPS, random_scene
 from numbragg.scene_options import LASTS, RUNS_OUT
 

@@ -17,7 +17,7 @@ from numbragg.cli import main
 from numbragg.evaluation import Evaluation
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.physics.records import initial_state
-from numbragg.kernels.pixel import RECORD_FIELDS
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.simulation import render_prepared
 from numbragg.trace_compare import compare
 from numbragg.tracing import STEP_FIELDS, WHOLE, state_before, trace_prepared

@@ -212,7 +212,7 @@ def _write_ours(outputs, names, image, facts):
 def _print_pixels(line, prepared):
     """The listing of -printout, in the order of pixels."""
     from ..kernels.driver_cpu import listed_pixels
-    from ..kernels.pixel import RECORD_FIELDS
+    from ..kernels.evaluate.strict import RECORD_FIELDS
     from ..report import listing
 
     only = line.printout_pixel

@@ -216,7 +216,7 @@ def _description(name):
     """What one scene is."""
     import numpy as np
 
-    from ..kernels.certificate import plan
+    from ..kernels.evaluate.certificate import plan
     from ..parameters import Parameters
     from ..random_scenes import random_scene
 

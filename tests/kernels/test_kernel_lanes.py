@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, U, prepared_example
-from numbragg.kernels import certificate
+from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.arithmetic import elementary, c_library
 from numbragg.kernels.physics.records import GAUSS, ROUND, SQUARE, TOPHAT

@@ -15,7 +15,7 @@ from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, ima
 import numbragg
 from numbragg.kernels import driver_cpu
 from numbragg.kernels.physics import records
-from numbragg.kernels.pixel import RECORD_FIELDS
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.parameters import Parameters
 
 SEEDS = range(20 if INTERPRETED else 300)

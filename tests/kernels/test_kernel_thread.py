@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED
-from numbragg.kernels import thread, views
-from numbragg.kernels.certificate import plan
+from numbragg.kernels.evaluate import gpu_pixel, gpu_inputs
+from numbragg.kernels.evaluate.certificate import plan
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.driver_cpu import rotated_cells
 from numbragg.kernels.driver_cuda import spans
-from numbragg.kernels.lanes import lane_kernel
+from numbragg.kernels.evaluate.lanes import lane_kernel
 from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
 from numbragg.kernels.physics.structure_factor import squared_grid
 from numbragg.random_scenes import random_scene
@@ -30,7 +30,7 @@ SCENES = ("0:5", "0:11", "0:18", "0:36", "0:71", "0:95", "0:206")
 
 @functools.cache
 def _loop(variant):
-    pixel = thread.thread_pixel(*variant)
+    pixel = gpu_pixel.thread_pixel(*variant)
 
     @jit(variant=("loop over threads", variant))
     def run(scene, grid, bound, place, mask, inputs, span, start, count, outputs):
@@ -71,11 +71,11 @@ class Window:
         image, doubles, flags = self.results()
         for start in range(0, self.count, tile):
             stop = min(start + tile, self.count)
-            inputs = views.empty_inputs(self.scene, stop - start)
-            views.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, inputs)
+            inputs = gpu_inputs.empty_inputs(self.scene, stop - start)
+            gpu_inputs.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, inputs)
             parts = spans(self.scene, stop - start, launch_steps)
-            carried = np.full((thread.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
-            outputs = thread.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried)
+            carried = np.full((gpu_pixel.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
+            outputs = gpu_pixel.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried)
             for part in parts:
                 _loop(self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, inputs, part, start,
                                     stop - start, outputs)

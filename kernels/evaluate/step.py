@@ -8,15 +8,15 @@ import functools
 
 import numpy as np
 
-from .arithmetic.accumulate import add, add_compensated, compensated_total
-from .block import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
+from ..arithmetic.accumulate import add, add_compensated, compensated_total
+from .lane_rows import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
 from .certificate import float32_is_certain, half_width
-from .compile.compilation import inlined
-from .arithmetic.elementary import C_EXP_ZERO_BELOW
-from .physics.lattice import gauss_exponent, round_half_down, tophat_lane
-from .physics.records import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
-from .pixel import photons
-from .arithmetic.c_library import floor
+from ..compile.compilation import inlined
+from ..arithmetic.elementary import C_EXP_ZERO_BELOW
+from ..physics.lattice import gauss_exponent, round_half_down, tophat_lane
+from ..physics.records import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
+from .strict import photons
+from ..arithmetic.c_library import floor
 
 __all__ = ["REASONS", "cubic_place", "is_tested_of", "nearest_lattice_point", "nearest_place", "start_of", "summing",
            "total_of", "verdict_of"]
