@@ -30,7 +30,7 @@ def masks(shape):
 
 def measure(name, repeats, threads, pixels=None):
     """Time one scene; its record."""
-    from numbragg.kernels import driver_cpu
+    from numbragg.kernels.drive import cpu as driver_cpu
 
     scene, seconds, ratios = SCENES[name], {}, {}
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +57,7 @@ def measure(name, repeats, threads, pixels=None):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.kernels.driver_cpu import available_threads
+    from numbragg.kernels.drive.cpu import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help=f"may be repeated; default: {DEFAULT}")

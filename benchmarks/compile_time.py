@@ -39,7 +39,7 @@ def compile_one(name):
 
     from numbragg import StructureFactors, options
     from numbragg.evaluation import Evaluation
-    from numbragg.kernels import driver_cpu
+    from numbragg.kernels.drive import cpu as driver_cpu
     from numbragg.scene import prepare
 
     line = options.parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())

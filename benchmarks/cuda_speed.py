@@ -33,7 +33,7 @@ def median_seconds(call, repeats):
 def measure(name, session, precision, threads, repeats, pixels=None):
     """Check and time one scene; its record."""
     from numbragg.evaluation import Evaluation
-    from numbragg.kernels import driver_cpu
+    from numbragg.kernels.drive import cpu as driver_cpu
 
     scene = SCENES[name]
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def measure(name, session, precision, threads, repeats, pixels=None):
 def main(argv=None):
     """Run the command line; returns the exit status."""
     from numbragg import device_speed
-    from numbragg.kernels.driver_cuda import Session
+    from numbragg.kernels.drive.cuda import Session
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help="may be repeated; default: all")

@@ -89,7 +89,7 @@ def batches(chosen):
 
 def _campaign(place, seed, seconds, device, threads, simulate):
     """Compare scenes of one seed until the time is up; an account that can be sent to another process."""
-    from numbragg.kernels.driver_cuda import Session
+    from numbragg.kernels.drive.cuda import Session
     from numbragg.selftest import campaign
 
     end = time.monotonic() + seconds
@@ -144,7 +144,7 @@ def selftest(chosen, seconds):
 def scenes(chosen, clock):
     """The scenes of speed.py, each in three precisions, as long as there is time."""
     from cuda_speed import measure
-    from numbragg.kernels.driver_cuda import Session
+    from numbragg.kernels.drive.cuda import Session
 
     session = Session(chosen.device)
     for name in "ABCDEFG" if chosen.simulate else _scene_names():

@@ -72,7 +72,7 @@ class Ours:
 
     def render(self, window=None, threads=1, lanes=True, image=None, precision="exact", summation="sequential"):
         """Render once; the driver's account."""
-        from numbragg.kernels import driver_cpu
+        from numbragg.kernels.drive import cpu as driver_cpu
         from numbragg.kernels.physics import records
 
         p = self.prepared
@@ -88,7 +88,7 @@ class Ours:
 
 def zero_terms(prepared, samples=64):
     """Part of the terms that are 0, over the steps of some pixels spread over the detector."""
-    from numbragg.kernels.driver_cpu import trace_pixel
+    from numbragg.kernels.drive.cpu import trace_pixel
     from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
@@ -248,7 +248,7 @@ def complaint(record):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.kernels.driver_cpu import available_threads
+    from numbragg.kernels.drive.cpu import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help="may be repeated; default: all")

@@ -55,7 +55,7 @@ def axes(prepared):
 
 def pixel_terms(prepared, fast, slow, record):
     """All terms of a pixel in the C program's order, and the factor that makes photons of their sum."""
-    from numbragg.kernels.driver_cpu import trace_pixel
+    from numbragg.kernels.drive.cpu import trace_pixel
     from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 

@@ -60,7 +60,7 @@ class Evaluation:
 
     @property
     def modes(self):
-        """What the kernels know of it: keyword arguments of `kernels.driver_cpu.render`."""
+        """What the kernels know of it: keyword arguments of `kernels.drive.cpu.render`."""
         from .kernels.physics import records
 
         return {"precision": records.PRECISIONS[self.precision], "summation": records.SUMMATIONS[self.summation]}

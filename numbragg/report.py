@@ -39,7 +39,7 @@ def account(prepared, outcome, products, timings, arguments=None):
     Parameters
     ----------
     prepared : scene.Prepared
-    outcome : kernels.driver_cpu.Outcome
+    outcome : kernels.drive.cpu.Outcome
     products : products.Products
     timings : dict
         Seconds by name.

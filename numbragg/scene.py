@@ -110,7 +110,7 @@ def _crystal(p, counts, orientation, placement, n_cells, matrices):
         phi_cells=cells, phi_rows=rows, first_phi_rows=first_rows, mosaic=mosaic, domains=counts.mosaic_domains,
         cells=np.empty((0, 0, 9)))
     if turning and len(cells) * counts.mosaic_domains <= MAX_CELLS:
-        from .kernels.driver_cpu import rotated_cells
+        from .kernels.drive.cpu import rotated_cells
 
         crystal = crystal._replace(cells=rotated_cells(crystal))
     return crystal

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from .kernels import driver_cpu
+from .kernels.drive import cpu as driver_cpu
 from .kernels.physics import records
 from .kernels.evaluate.certificate import plan
 from .random_scenes import random_scene
@@ -200,13 +200,13 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT, session=None):
         By default one per processor.
     kept : int
         Failures to keep, of each sort.
-    session : kernels.driver_cuda.Session, optional
+    session : kernels.drive.cuda.Session, optional
         The device to render the lanes' images on.
 
     Returns
     -------
     Comparison
-    outcome : kernels.driver_cpu.Outcome
+    outcome : kernels.drive.cpu.Outcome
         Of the lanes.
     """
     lane_image, lane_doubles, outcome, lane_seconds = _evaluate(prepared, threads, True, session)
@@ -252,7 +252,7 @@ def campaign(names, pixels, threads=None, progress=None, kept=4, session=None, m
         Called with the number of pixels just compared.
     kept : int
         Failures to keep of each scene, of each sort.
-    session : kernels.driver_cuda.Session, optional
+    session : kernels.drive.cuda.Session, optional
         The device to render the lanes' images on.
     most_steps : int, optional
         Take no more pixels of a scene than make so many steps, and leave out scenes that have more in one.

@@ -32,7 +32,7 @@ class Result:
         Photons per pixel.
     prepared : scene.Prepared
         Everything that was derived: geometry, cell, sampling, scene.
-    outcome : kernels.driver_cpu.Outcome
+    outcome : kernels.drive.cpu.Outcome
         What the driver did: pixels, threads, where interpolation was given up.
     """
 
@@ -56,7 +56,7 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     Returns
     -------
     image : (slow, fast) float32 array
-    outcome : kernels.driver_cpu.Outcome
+    outcome : kernels.drive.cpu.Outcome
 
     Raises
     ------

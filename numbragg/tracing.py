@@ -187,7 +187,7 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     Parameters
     ----------
     scene, window, mask, interpolating
-        As in `kernels.driver_cpu.render`.
+        As in `kernels.drive.cpu.render`.
     fast, slow : int
         The pixel, inside the window.
     threads : int or None
@@ -197,7 +197,7 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     -------
     (STATE_SIZE,) int64
     """
-    from .kernels.driver_cpu import counting_scene, render, strict_pixels
+    from .kernels.drive.cpu import counting_scene, render, strict_pixels
 
     fast_min, fast_max, slow_min, _ = window
     width = fast_max - fast_min + 1
@@ -305,7 +305,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
     MemoryError
         If the record of the steps would not fit.
     """
-    from .kernels.driver_cpu import trace_pixel
+    from .kernels.drive.cpu import trace_pixel
     from .steps import R_E_SQR
 
     fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)

@@ -43,7 +43,7 @@ def example_arguments(variant):
 def kernel_ptx(variant, capabilities, fuse=False):
     """PTX of the kernel of a variant, one text per compute capability."""
     from numbragg.kernels.compile import cuda_target
-    from numbragg.kernels import driver_cuda
+    from numbragg.kernels.drive import cuda as driver_cuda
 
     return cuda_target.assembly(driver_cuda.pixel_kernel(variant), example_arguments(variant), capabilities, fuse)
 

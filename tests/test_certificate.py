@@ -18,7 +18,7 @@ import pytest
 from formula_tools import INTERPRETED, U
 import numbragg as nb
 from numbragg.kernels.evaluate import certificate
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
 from numbragg.parameters import Parameters

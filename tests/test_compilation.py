@@ -19,7 +19,7 @@ import pytest
 from formula_tools import INTERPRETED
 import numbragg as nb
 from numbragg.kernels.compile import compilation
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.evaluate import lanes, strict
 from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile.compilation import inlined, jit

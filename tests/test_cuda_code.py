@@ -162,7 +162,7 @@ def test_what_counts_as_contraction(text, names):
 
 def test_the_kernel_that_puts_pixels_in_place():
     from numbragg.kernels.compile import cuda_target
-    from numbragg.kernels import driver_cuda
+    from numbragg.kernels.drive import cuda as driver_cuda
 
     arguments = (np.empty((1, 1), np.float32), 0, np.empty(1, np.int64), np.empty(1, np.int64), np.empty(1, np.float32))
     text, = cuda_target.assembly(driver_cuda._REPLACE, arguments, [(8, 0)])

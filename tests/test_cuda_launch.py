@@ -13,7 +13,7 @@ import pytest
 from cuda_tools import SQUARE_ABOUT, example_arguments, needs_numba_cuda
 from formula_tools import INTERPRETED
 from numbragg.kernels.compile import cuda_target
-from numbragg.kernels import driver_cuda
+from numbragg.kernels.drive import cuda as driver_cuda
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="there is no code in the interpreter")]
 

@@ -64,7 +64,7 @@ def test_command_line_writes_the_same_files(tmp_path):
 
 
 def test_the_simulator_wants_interpreted_kernels():
-    done = subprocess.run([sys.executable, "-c", "from numbragg.kernels.driver_cuda import Session; Session()"],
+    done = subprocess.run([sys.executable, "-c", "from numbragg.kernels.drive.cuda import Session; Session()"],
                           env=dict(os.environ, NUMBA_ENABLE_CUDASIM="1"), capture_output=True, text=True)
     assert done.returncode == 1 and "(NUMBA_ENABLE_CUDASIM) needs NUMBA_DISABLE_JIT=1 as well" in done.stderr
 
@@ -80,7 +80,7 @@ if len(sys.argv) > 2:
 import numpy as np
 import numbragg as nb
 from numbragg.kernels import driver_cpu, lattice
-from numbragg.kernels.driver_cuda import Session
+from numbragg.kernels.drive.cuda import Session
 from numbragg.kernels.physics.records import EXACT, SEQUENTIAL
 
 assert lattice.__file__.startswith(sys.argv[1]), lattice.__file__

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import INTERPOLATING, initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.arithmetic.vectors import unit

@@ -16,7 +16,7 @@ from numbragg.cli import main
 from numbragg.evaluation import Evaluation
 from numbragg.kernels.arithmetic import accumulate
 from numbragg.kernels.evaluate import certificate
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import lattice_forms
 from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS

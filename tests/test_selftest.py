@@ -15,7 +15,7 @@ import pytest
 from formula_tools import INTERPRETED, bits
 from numbragg import selftest
 from numbragg.cli import main
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.certificate import Bound
 from numbragg.random_scenes import MOST_STEPS, random_scene

@@ -11,7 +11,7 @@ from golden_cases import INPUTS
 import numbragg as nb
 from numbragg.cli import main
 from numbragg.io.raw import read_raw
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.arithmetic.vectors import rotate_xyz
 from strategies import (amplitude_tables, beams, crystals, detectors, samplings, scenes, structure_factors,
                         with_fields)

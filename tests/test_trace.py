@@ -15,7 +15,7 @@ import naive_arguments
 import numbragg as nb
 from numbragg.cli import main
 from numbragg.evaluation import Evaluation
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.simulation import render_prepared

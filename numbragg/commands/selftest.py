@@ -129,7 +129,7 @@ def _row(result):
 
 
 def _account(tally, options, seconds, device, speeds):
-    from ..kernels.driver_cpu import available_threads
+    from ..kernels.drive.cpu import available_threads
 
     failures = [{"scene": f.scene, "what": f.what, "fast": f.fast, "slow": f.slow, "lane": repr(f.lane),
                  "strict": repr(f.strict), "half_width": repr(f.half_width)} for f in tally.total.failures]
@@ -257,7 +257,7 @@ def _speeds(options, simulated):
 
 def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
-    from ..kernels.driver_cpu import compiled
+    from ..kernels.drive.cpu import compiled
     from ..progress import Progress, say_compiling
     from ..selftest import FAILURES_KEPT, campaign
 
@@ -285,7 +285,7 @@ def run(arguments):
     session = None
     if options["--backend"] != "cpu":
         from ..kernels.compile.cuda_target import SIMULATED, cuda
-        from ..kernels.driver_cuda import Session
+        from ..kernels.drive.cuda import Session
 
         if simulated and cuda is not None and not SIMULATED:
             return _simulate(arguments)

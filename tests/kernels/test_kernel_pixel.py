@@ -13,7 +13,7 @@ import pytest
 from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, image_bits, oracle_scene,
                            prepared_example, prepared_scene)
 import numbragg
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.parameters import Parameters

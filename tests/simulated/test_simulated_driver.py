@@ -12,7 +12,7 @@ import pytest
 
 import numbragg as nb
 from numbragg.kernels.compile import cuda_target
-from numbragg.kernels import driver_cpu, driver_cuda
+from numbragg.kernels.drive import cpu as driver_cpu, cuda as driver_cuda
 from numbragg.kernels.physics import records
 from numbragg.random_scenes import random_scene
 

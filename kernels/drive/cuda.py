@@ -9,12 +9,12 @@ import functools
 
 import numpy as np
 
-from .compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
-from .driver_cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
-from .physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
-from .physics.structure_factor import squared_grid
-from .evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
-from .evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
+from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
+from .cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
+from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
+from ..physics.structure_factor import squared_grid
+from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
+from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 
 __all__ = ["Session", "pixel_kernel", "spans"]
 

@@ -15,13 +15,13 @@ import threading
 
 import numpy as np
 
-from .evaluate.certificate import plan
-from .compile.compilation import cache_folder, jit
-from .evaluate.lanes import BLOCK, REASONS, lane_kernel
-from .physics.records import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
-                              initial_state)
-from .evaluate.strict import RECORD_FIELDS, photons, pixel_sum, rotated_cell
-from .physics.structure_factor import squared_grid
+from ..evaluate.certificate import plan
+from ..compile.compilation import cache_folder, jit
+from ..evaluate.lanes import BLOCK, REASONS, lane_kernel
+from ..physics.records import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
+                               initial_state)
+from ..evaluate.strict import RECORD_FIELDS, photons, pixel_sum, rotated_cell
+from ..physics.structure_factor import squared_grid
 
 __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "planned", "render",
            "render_in_order", "rotated_cells", "steps_per_pixel", "trace_pixel", "Chunk", "Crew", "Evaluator",

@@ -1,0 +1,1 @@
+"""Threads, the order of pixels, memory and launches; no physics."""
