@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from .kernels import image as kernels
-from .kernels.random import noise_image, photon_image
+from .kernels.detector import digitise as kernels
+from .kernels.detector.random import noise_image, photon_image
 from .random import Generator, checked_seed
 
 __all__ = ["add_noise", "photon_counts", "integer_image", "grey_image"]

@@ -14,7 +14,7 @@ __all__ = ["Products", "make_products", "header_values"]
 class Products:
     """Numbers and images derived from a float image."""
 
-    summary: object  # kernels.image.Summary
+    summary: object  # kernels.detector.digitise.Summary
     scale: float  # of the integer image
     grey_scale: float
     integers: np.ndarray  # uint16; becomes the noise image when that is drawn
@@ -53,7 +53,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
     -------
     Products
     """
-    from .kernels import image as kernels
+    from .kernels.detector import digitise as kernels
     from .noise import grey_scale as automatic_grey_scale, integer_scale
 
     window = prepared.window
@@ -71,7 +71,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
 
 def draw_noise(image, prepared, products, seed, adc_offset):
     """Turn the integer image into the noise image, in place; (photons, overloads) are noted."""
-    from .kernels.random import noise_image
+    from .kernels.detector.random import noise_image
 
     stream = prepared.random.stream(seed)
     products.photons, products.overloads = noise_image(image, prepared.window, adc_offset, stream, products.integers)

@@ -12,7 +12,7 @@ import operator
 
 import numpy as np
 
-from .kernels.random import empty_table, mosaic_rotation, mosaic_rotations, new_stream
+from .kernels.detector.random import empty_table, mosaic_rotation, mosaic_rotations, new_stream
 
 __all__ = ["Generator", "random_misset", "misset_angles", "mosaic_domains"]
 
@@ -50,7 +50,7 @@ class Generator:
 
         Returns
         -------
-        numbragg.kernels.random.Stream
+        numbragg.kernels.detector.random.Stream
 
         Raises
         ------

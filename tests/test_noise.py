@@ -7,8 +7,8 @@ from naive_random import (NaiveStream, NaiveTable, naive_counts, naive_grey, nai
 import numpy as np
 import pytest
 
-from numbragg.kernels import image as kernels
-from numbragg.kernels.random import noise_image
+from numbragg.kernels.detector import digitise as kernels
+from numbragg.kernels.detector.random import noise_image
 import numbragg.noise
 from numbragg.noise import add_noise, grey_image, integer_image, photon_counts
 from numbragg.random import Generator, mosaic_domains

@@ -8,7 +8,7 @@ from naive_random import NaiveStream, NaiveTable, naive_counts, naive_log_gamma
 import numpy as np
 import pytest
 
-from numbragg.kernels import random as kernels
+from numbragg.kernels.detector import random as kernels
 from numbragg.kernels.compile.compilation import jit
 import numbragg.random
 from numbragg.random import Generator, misset_angles, mosaic_domains, random_misset

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 import numpy as np
 
-from .compile.compilation import jit
+from ..compile.compilation import jit
 
 __all__ = ["NO_MASK", "Summary", "clipped", "low_bits", "image_statistics", "rms_deviation",
            "image_summary", "integer_image", "grey_image", "digital_images"]

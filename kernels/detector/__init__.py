@@ -1,0 +1,1 @@
+"""What becomes of a finished image: counts, integers, grey values, random numbers."""
