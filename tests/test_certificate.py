@@ -475,7 +475,7 @@ _IMAGES = """
 import sys
 import numpy as np
 import numbragg as nb
-from numbragg.kernels import driver_cpu
+from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.selftest import compare
 assert nb.__file__.startswith(sys.argv[1]), nb.__file__
 ready = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=1.0), nb.Beam(), 100.0).prepare(
@@ -499,7 +499,7 @@ def images_of_a_copy(folder, shape="square", mutation=None):
     shutil.copytree(ROOT / "numbragg", folder / "numbragg", ignore=left_out)
     shutil.copytree(ROOT / "kernels", folder / "numbragg" / "kernels", ignore=left_out)
     if mutation:
-        path = folder / "numbragg" / "kernels" / "lattice.py"
+        path = folder / "numbragg" / "kernels" / "physics" / "lattice.py"
         text = path.read_text(encoding="utf-8")
         assert text.count(mutation[0]) == 1
         path.write_text(text.replace(*mutation), encoding="utf-8")

@@ -24,7 +24,7 @@ from numbragg.kernels.evaluate import lanes, strict
 from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile.compilation import inlined, jit
 
-KERNELS = Path(compilation.__file__).parent
+KERNELS = compilation.PACKAGE
 PACKAGE = Path(nb.__file__).parent
 
 X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="looks at x86-64 machine code")
@@ -32,7 +32,9 @@ X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="
 #: Counts compilations; tells a sum, the cache folder and the count.
 COUNTING = """
 import numba.core.compiler, numpy as np, numbragg as nb
-from numbragg.kernels import compilation, driver_cpu, layout
+from numbragg.kernels.compile import compilation
+from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.physics import records
 compiled = 0
 real = numba.core.compiler.compile_extra
 def counting(*arguments, **keywords):
@@ -53,11 +55,11 @@ total = float(image.sum(dtype=float))
 
 #: One small kernel, with functions of three modules in it: soon compiled.
 CELLS = COUNTING.format(body="""
-names = dict.fromkeys(layout.Crystal._fields)
+names = dict.fromkeys(records.Crystal._fields)
 names |= dict(phi_cells=np.arange(9.0)[None], mosaic=np.linspace(-1.0, 1.0, 18).reshape(2, 9), domains=2,
               cells=np.empty((0, 0, 9)), n_cells=(1.0, 1.0, 1.0), shape=0, fudge=1.0, reciprocal=(0.0,) * 9,
               phi_rows=np.zeros(1, np.int64), first_phi_rows=np.zeros(1, np.int64))
-total = float((driver_cpu.rotated_cells(layout.Crystal(**names)) ** 2).sum())
+total = float((driver_cpu.rotated_cells(records.Crystal(**names)) ** 2).sum())
 """)
 
 
@@ -84,8 +86,8 @@ def copy(tmp_path):
 
 #: A program, a function that it calls in another module, and an edit of that.
 EDITS = {
-    "image": (IMAGE, "lattice.py", "TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1"),
-    "cells": (CELLS, "vectors.py", "    return (u[0] * v[0] + u[1]", "    return (u[0] * v[0] - u[1]"),
+    "image": (IMAGE, "physics/lattice.py", "TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1"),
+    "cells": (CELLS, "arithmetic/vectors.py", "    return (u[0] * v[0] + u[1]", "    return (u[0] * v[0] - u[1]"),
 }
 
 

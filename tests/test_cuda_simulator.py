@@ -79,7 +79,8 @@ if len(sys.argv) > 2:
     sys.path.insert(0, sys.argv[1])
 import numpy as np
 import numbragg as nb
-from numbragg.kernels import driver_cpu, lattice
+from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.physics import lattice
 from numbragg.kernels.drive.cuda import Session
 from numbragg.kernels.physics.records import EXACT, SEQUENTIAL
 
@@ -102,7 +103,7 @@ def test_one_physics(mutated, tmp_path):
     shutil.copytree(ROOT / "numbragg", tmp_path / "numbragg", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "kernels", tmp_path / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
     if mutated:
-        path = tmp_path / "numbragg" / "kernels" / "lattice.py"
+        path = tmp_path / "numbragg" / "kernels" / "physics" / "lattice.py"
         text = path.read_text()
         assert text.count(MUTATION[0]) == 1
         path.write_text(text.replace(*MUTATION))

@@ -175,7 +175,7 @@ def copied_package(folder):
 
 def test_sine_wrong_by_twice_its_bound(tmp_path, gratings):
     """The sign of the error is the argument's, so that it does not cancel between the six sines."""
-    source = copied_package(tmp_path) / "kernels" / "elementary.py"
+    source = copied_package(tmp_path) / "kernels" / "arithmetic" / "elementary.py"
     text = source.read_text()
     assert text.count(SINE) == 1
     text = text.replace("import struct\n", "import math\nimport struct\n", 1)
@@ -196,7 +196,7 @@ def test_control_of_the_mutations(gratings, capfd):
 
 def spoiling_lanes(monkeypatch, spoil):
     """Let `spoil(image, doubles)` change what the lanes give."""
-    render = driver_cpu.render
+    render = kernels.drive.cpu.render
 
     def changed(scene, window, mask, image, *, lanes=True, doubles=None, **options):
         outcome = render(scene, window, mask, image, lanes=lanes, doubles=doubles, **options)

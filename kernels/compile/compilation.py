@@ -8,6 +8,7 @@ Where the folder cannot be written, kernels are compiled anew in each process.
 
 import functools
 import hashlib
+import inspect
 import os
 from pathlib import Path
 import re
@@ -17,7 +18,7 @@ import time
 import numba
 from numba.core import caching, registry
 
-__all__ = ["jit", "inlined", "cache_folder", "enter_folder", "source_hash"]
+__all__ = ["jit", "inlined", "cache_folder", "enter_folder", "kept", "source_hash"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
 KEPT_DAYS = 90
@@ -26,7 +27,7 @@ _OURS = re.compile("[0-9a-f]{16}")
 
 
 #: The folder of all kernels.
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 
 
 def source_hash(folder=None):
@@ -48,6 +49,15 @@ def cache_folder():
     if not base:
         base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numbragg")
     return os.path.join(base, source_hash())
+
+
+def kept(function):
+    """Whether machine code of a kernel, or of one that a function makes, is kept on disk."""
+    prefix = f"{Path(inspect.getfile(inspect.unwrap(function))).stem}.{function.__qualname__}"
+    try:
+        return any(name.startswith((prefix + "-", prefix + ".")) for name in os.listdir(cache_folder()))
+    except OSError:
+        return False
 
 
 class _Locator(caching._CacheLocator):

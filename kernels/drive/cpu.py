@@ -16,7 +16,7 @@ import threading
 import numpy as np
 
 from ..evaluate.certificate import plan
-from ..compile.compilation import cache_folder, jit
+from ..compile.compilation import jit, kept
 from ..evaluate.lanes import BLOCK, REASONS, lane_kernel
 from ..physics.records import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
                                initial_state)
@@ -155,10 +155,7 @@ def rotated_cells(crystal):
 
 def compiled():
     """Whether kernels of this version have been compiled before and are kept on disk."""
-    try:
-        return any(name.startswith(("driver_cpu.strict_pixels", "lanes.")) for name in os.listdir(cache_folder()))
-    except OSError:
-        return False
+    return kept(strict_pixels) or kept(lane_kernel)
 
 
 def listed_pixels(scene, window, mask, interpolating, only=None):
@@ -417,7 +414,7 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
 
     Parameters
     ----------
-    scene : layout.Scene
+    scene : records.Scene
     window : (fast min, fast max, slow min, slow max) int
         Pixels to compute, both ends included, inside the image.
     mask : (slow, fast) uint8 array or None
@@ -434,7 +431,7 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     doubles : (pixels of the window, 2) float64 array or None
         Gets the values before rounding, and the lanes' half-widths.
     precision, summation : int
-        layout.EXACT with SEQUENTIAL, COMPENSATED with KAHAN, SINGLE with either.
+        records.EXACT with SEQUENTIAL, COMPENSATED with KAHAN, SINGLE with either.
 
     Returns
     -------
@@ -443,7 +440,7 @@ def render(scene, window, mask, image, *, interpolating, threads=None, progress=
     Raises
     ------
     ValueError
-        If the scene is possible with layout.EXACT only.
+        If the scene is possible with records.EXACT only.
     """
     how = planned(scene, precision)
     if not lanes:

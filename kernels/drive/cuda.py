@@ -322,7 +322,7 @@ class Session:
 
     def render(self, scene, window, mask, image, *, interpolating, threads=None, progress=None, doubles=None,
                precision, summation, stays=False):
-        """Fill a window of an image with the bits that `driver_cpu.render` gives it; the parameters are its.
+        """Fill a window of an image with the bits that `kernels.drive.cpu.render` gives it; the parameters are its.
 
         Parameters
         ----------
@@ -331,7 +331,7 @@ class Session:
 
         Returns
         -------
-        outcome : driver_cpu.Outcome
+        outcome : kernels.drive.cpu.Outcome
         device_image : device array of the size of the detector, or None
             None unless it stays.
         """

@@ -185,9 +185,9 @@ def plan(scene, precision=EXACT):
 
     Parameters
     ----------
-    scene : layout.Scene
+    scene : records.Scene
     precision : int
-        layout.EXACT, COMPENSATED or SINGLE; the bounds are those of EXACT.
+        records.EXACT, COMPENSATED or SINGLE; the bounds are those of EXACT.
 
     Returns
     -------

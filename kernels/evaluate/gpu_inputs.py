@@ -47,7 +47,7 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
 
     Parameters
     ----------
-    scene : layout.Scene
+    scene : records.Scene
     place : (first fast, first slow, fast size) int
     mask : (slow, fast) uint8
         Zero: left alone.  No rows: nothing is masked.

@@ -196,18 +196,18 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Parameters
     ----------
     shape : int
-        layout.SQUARE, ROUND, GAUSS or TOPHAT; ONE_CELL: the lattice factor is 1.
+        records.SQUARE, ROUND, GAUSS or TOPHAT; ONE_CELL: the lattice factor is 1.
     cubic : bool
     about : bool
         Parallelepiped, exact: use the shorter reduction of the sines' arguments.
     precision, summation : int
-        layout.EXACT with SEQUENTIAL, COMPENSATED with KAHAN, SINGLE with either.
+        records.EXACT with SEQUENTIAL, COMPENSATED with KAHAN, SINGLE with either.
 
     Returns
     -------
     function
         lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, doubles, flags)
-        renders pixels start..stop-1 of a window (see `driver_cpu.strict_pixels`), with the
+        renders pixels start..stop-1 of a window (see `kernels.drive.cpu.strict_pixels`), with the
         polarisation axis in row `axis`.  flags[index - start] becomes 0 where the pixel of the
         image is right, a key of REASONS where it must be evaluated strictly.  Where `doubles` has
         rows, doubles[index - start] becomes the value before rounding and its half-width (0 unless

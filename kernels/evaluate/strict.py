@@ -2,7 +2,7 @@
 
 A step is one sensor layer, sub-pixel, source, phi and mosaic domain.  Every operation of the C
 program in its order, with the C library's functions: the sum has its bits by construction.  What
-the C program carries from pixel to pixel is in `state` (see `layout`); nothing else is remembered.
+the C program carries from pixel to pixel is in `state` (see `records`); nothing else is remembered.
 """
 
 from typing import NamedTuple
@@ -188,7 +188,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, state, record):
 
     Parameters
     ----------
-    scene : layout.Scene
+    scene : records.Scene
     fast_pixel, slow_pixel : int
         Place on the detector, from 0.
     state : (STATE_SIZE,) int64

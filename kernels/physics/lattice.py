@@ -99,7 +99,7 @@ def lattice_factor(crystal, hkl, nearest):
 
     Parameters
     ----------
-    crystal : layout.Crystal
+    crystal : records.Crystal
     hkl, nearest : tuples of 3 float64
         Real-valued indices, and those of the nearest lattice point.
     """
@@ -162,7 +162,7 @@ def grating_lane(crystal, hkl, nearest, about):
 
     Parameters
     ----------
-    crystal : layout.Crystal
+    crystal : records.Crystal
     hkl, nearest : tuples of 3 float64
     about : bool
         Use the shorter reduction, for N |index| up to elementary.SINE_ABOUT_LARGEST.

@@ -184,9 +184,9 @@ def lane_factor(shape, precision, about):
     Parameters
     ----------
     shape : int
-        layout.SQUARE, ROUND, GAUSS, TOPHAT or ONE_CELL.
+        records.SQUARE, ROUND, GAUSS, TOPHAT or ONE_CELL.
     precision : int
-        layout.EXACT, COMPENSATED or SINGLE.
+        records.EXACT, COMPENSATED or SINGLE.
     about : bool
         Parallelepiped, exact: use the shorter reduction of the sines' arguments.
 

@@ -180,7 +180,7 @@ def squared_grid(lookup, kind=np.float64):
 
     Parameters
     ----------
-    lookup : layout.Lookup
+    lookup : records.Lookup
     kind : dtype
         float64, or float32 for single precision (squares and amplitudes rounded once).
 

@@ -67,14 +67,10 @@ def _pixel(words):
 
 def _compiled():
     """Whether the evaluator with a record has been compiled before."""
-    import os
+    from ..kernels.compile.compilation import kept
+    from ..kernels.drive.cpu import trace_pixel
 
-    from ..kernels.compile.compilation import cache_folder
-
-    try:
-        return any(name.startswith("driver_cpu.trace_pixel") for name in os.listdir(cache_folder()))
-    except OSError:
-        return False
+    return kept(trace_pixel)
 
 
 def _traced(words, fast, slow, steps):

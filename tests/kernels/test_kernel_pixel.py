@@ -298,7 +298,7 @@ def package_copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(numbragg.__file__).parent, folder / "numbragg", ignore=ignore)
-    shutil.copytree(Path(driver_cpu.__file__).parent, folder / "numbragg" / "kernels", ignore=ignore,
+    shutil.copytree(Path(driver_cpu.__file__).parent.parent, folder / "numbragg" / "kernels", ignore=ignore,
                     dirs_exist_ok=True)
     return folder
 
@@ -325,7 +325,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_comparison_sees_a_fault_in_the_lattice_factor(fault, package_copy):
     """The gate can go red: one changed operation in lattice.py, and both kinds of comparison fail."""
-    path = package_copy / "numbragg" / "kernels" / "lattice.py"
+    path = package_copy / "numbragg" / "kernels" / "physics" / "lattice.py"
     right = path.read_text(encoding="utf-8")
     old, new = FAULTS[fault]
     assert right.count(old) == 1
