@@ -38,7 +38,7 @@ def compile_one(name):
     from numba.core import event
 
     from numbragg import StructureFactors, options
-    from numbragg.evaluation import Evaluation
+    from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
     from numbragg.scene import prepare
 

@@ -32,7 +32,7 @@ def median_seconds(call, repeats):
 
 def measure(name, session, precision, threads, repeats, pixels=None):
     """Check and time one scene; its record."""
-    from numbragg.evaluation import Evaluation
+    from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
 
     scene = SCENES[name]

@@ -31,7 +31,7 @@ def read_inputs(line):
     ValueError, OSError
         If a file is not what it should be, or cannot be read.
     """
-    from .structure_factors import StructureFactors
+    from .configs.structure_factors import StructureFactors
 
     files, p = line.files, line.parameters
     if files.matrix is not None:

@@ -58,10 +58,10 @@ def measure(device=None, threads=None, side=1024, domains=DOMAINS, repeats=5):
     ------
     Speed
     """
-    from .beam import Beam
-    from .crystal import Crystal
-    from .detector import Detector
-    from .sampling import Sampling
+    from .configs.beam import Beam
+    from .configs.crystal import Crystal
+    from .configs.detector import Detector
+    from .configs.sampling import Sampling
     from .simulation import Simulator
 
     for precision in ("exact", "single"):

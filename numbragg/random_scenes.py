@@ -17,7 +17,7 @@ from .placement import CONVENTIONS
 from .random_tables import draw_limit, draw_table
 from .scene import prepare
 from .scene_options import options_of
-from .structure_factors import StructureFactors
+from .configs.structure_factors import StructureFactors
 
 __all__ = ["RandomScene", "random_scene", "MOST_STEPS"]
 

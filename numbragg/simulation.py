@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backends import CUDA, open_backend
-from .beam import Beam
-from .crystal import Crystal
-from .detector import Detector
-from .evaluation import Evaluation
+from .configs.beam import Beam
+from .configs.crystal import Crystal
+from .configs.detector import Detector
+from .configs.run_options import Evaluation
 from .parameters import Parameters
-from .sampling import Sampling
-from .structure_factors import StructureFactors
-from .validation import choice, entries, whole
+from .configs.sampling import Sampling
+from .configs.structure_factors import StructureFactors
+from .configs.checks import choice, entries, whole
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 

@@ -92,7 +92,7 @@ def _on_host(image):
 def _of_command_line(words, revision, folder):
     from . import options
     from .command_inputs import announce, read_inputs
-    from .evaluation import Evaluation
+    from .configs.run_options import Evaluation
     from .scene import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
@@ -228,7 +228,7 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
     """
     if settings.get("precision", "exact") != "exact" or settings.get("summation") not in (None, "sequential"):
         raise ValueError("precision: a reference image is exact")
-    from .evaluation import Evaluation
+    from .configs.run_options import Evaluation
     from .simulation import render_prepared
 
     prepared = prepare_scene(*scene, revision=revision, folder=folder, **settings)

@@ -14,7 +14,7 @@ from . import memory
 from ._version import __version__
 from .kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from .kernels.evaluate.strict import RECORD_FIELDS
-from .validation import choice, whole
+from .configs.checks import choice, whole
 
 __all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS",
            "DEFAULT_STEPS"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbragg.parameters import Parameters
 from numbragg.scene import prepare
-from numbragg.structure_factors import StructureFactors
+from numbragg.configs.structure_factors import StructureFactors
 
 __all__ = ["U", "INTERPRETED", "SPECIAL", "CONVENTIONS", "bits", "image_bits", "ulps", "vector", "draw_cell",
            "draw_detector", "draw_orientation", "draw_parameters", "draw_factors", "factors_for_oracle",

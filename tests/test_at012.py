@@ -14,7 +14,7 @@ import pytest
 from golden_cases import CASES, bring_inputs
 from numbragg import options
 from numbragg.command_inputs import read_inputs
-from numbragg.evaluation import Evaluation
+from numbragg.configs.run_options import Evaluation
 from numbragg.peaks import find_peaks, match_peaks
 from numbragg.scene import prepare
 from numbragg.simulation import render_prepared

@@ -7,7 +7,7 @@ import pytest
 import numbragg as nb
 from formula_tools import INTERPRETED
 from numbragg.cli import main
-from numbragg.evaluation import Evaluation
+from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.compile import cuda_target
 
 WORDS = ["-cell", "50", "50", "50", "90", "90", "90", "-default_F", "100", "-N", "5", "-lambda", "1", "-distance", "100",

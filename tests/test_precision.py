@@ -13,7 +13,7 @@ from cli_tools import SMALL, error_line
 import naive_single
 import numbragg as nb
 from numbragg.cli import main
-from numbragg.evaluation import Evaluation
+from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.arithmetic import accumulate
 from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.drive import cpu as driver_cpu

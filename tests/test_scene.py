@@ -15,7 +15,7 @@ from formula_tools import (bits, draw_factors, draw_parameters, factors_for_orac
 from numbragg import scene as ours
 from numbragg.kernels.physics import records
 from numbragg.parameters import Parameters
-from numbragg.structure_factors import StructureFactors
+from numbragg.configs.structure_factors import StructureFactors
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 SEEDS = range(1000, 1200)

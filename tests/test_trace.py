@@ -14,7 +14,7 @@ import naive
 import naive_arguments
 import numbragg as nb
 from numbragg.cli import main
-from numbragg.evaluation import Evaluation
+from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS

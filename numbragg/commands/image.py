@@ -38,7 +38,7 @@ def run(argv):
         return 0
     options.check(line)
     # these load numpy, which help and errors above have no need of
-    from ..evaluation import Evaluation
+    from ..configs.run_options import Evaluation
 
     evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     clock = _Clock()

@@ -6,7 +6,7 @@ import time
 
 from .. import options
 from ..command_inputs import announce, read_inputs, take_misset_seed
-from ..evaluation import Evaluation
+from ..configs.run_options import Evaluation
 
 __all__ = ["run"]
 

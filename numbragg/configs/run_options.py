@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .validation import choice, optional, whole
+from .checks import choice, optional, whole
 
 __all__ = ["BACKENDS", "Evaluation", "PRECISIONS", "SUMMATIONS"]
 
@@ -61,6 +61,6 @@ class Evaluation:
     @property
     def modes(self):
         """What the kernels know of it: keyword arguments of `kernels.drive.cpu.render`."""
-        from .kernels.physics import records
+        from ..kernels.physics import records
 
         return {"precision": records.PRECISIONS[self.precision], "summation": records.SUMMATIONS[self.summation]}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .parameters import Parameters
-from .validation import choice, flag, optional, whole
+from ..parameters import Parameters
+from .checks import choice, flag, optional, whole
 
 __all__ = ["Sampling"]
 

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import angles, choice, entries, finite, flag, not_negative, optional, positive, vector, whole
+from ..parameters import DEGREES_PER_RADIAN, Parameters
+from .checks import angles, choice, entries, finite, flag, not_negative, optional, positive, vector, whole
 
 __all__ = ["Detector"]
 

@@ -74,7 +74,7 @@ class StructureFactors:
     @classmethod
     def from_file(cls, path, default=0.0):
         """Read a text file of `h k l F` rows; gaps of the box get `default`, duplicates the last F."""
-        from .io.hkl import read_hkl
+        from ..io.hkl import read_hkl
 
         indices, f = read_hkl(path)
         try:
@@ -99,7 +99,7 @@ class StructureFactors:
 
     @classmethod
     def _from_reflections(cls, indices, f, default, source):
-        from .io.hkl import table_from_reflections
+        from ..io.hkl import table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
         return cls(table, minimum, maximum, default, reflections=len(f), source=source)
@@ -126,14 +126,14 @@ class StructureFactors:
     @classmethod
     def from_dump(cls, path, default=0.0):
         """Read nanoBragg's binary dump; `default` counts only outside its box."""
-        from .io.dump import read_dump
+        from ..io.dump import read_dump
 
         dump = read_dump(path)
         return cls(dump.table, dump.minimum, dump.maximum, default, source=str(path))
 
     def write_dump(self, file):
         """Write nanoBragg's binary dump to an open binary file."""
-        from .io.dump import write_dump
+        from ..io.dump import write_dump
 
         write_dump(file, self.table, self.minimum, self.maximum)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .parameters import DEGREES_PER_RADIAN, Parameters
-from .validation import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
+from ..parameters import DEGREES_PER_RADIAN, Parameters
+from .checks import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
 
 __all__ = ["Crystal"]
 
@@ -154,7 +154,7 @@ class Crystal:
     @classmethod
     def from_matrix_file(cls, path, **fields):
         """A crystal oriented by a MOSFLM matrix file (a*, b*, c* times the wavelength by columns)."""
-        from .io.matrix import read_matrix
+        from ..io.matrix import read_matrix
 
         m = read_matrix(path)
         return cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)

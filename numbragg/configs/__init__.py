@@ -1,0 +1,1 @@
+"""What a user writes in Python: frozen, validated descriptions in the units of the field; nothing derived."""
