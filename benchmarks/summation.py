@@ -39,10 +39,11 @@ SCENES = {
 
 def load(words):
     """Prepared scene of a command line."""
-    from numbragg import StructureFactors, options
+    from numbragg import StructureFactors
+    from numbragg.command_line import parse
     from numbragg.scene import prepare
 
-    line = options.parse((words + " -nonoise -nopgm -noprogress").split())
+    line = parse.parse((words + " -nonoise -nopgm -noprogress").split())
     return prepare(line.parameters, StructureFactors.constant(line.default_f))
 
 

@@ -67,7 +67,7 @@ def options_text():
     """The table of options, one per group."""
     sys.path.insert(0, str(ROOT))
     try:
-        from numbragg.option_table import GROUPS, TABLE
+        from numbragg.command_line.table import GROUPS, TABLE
     finally:
         sys.path.remove(str(ROOT))
     lines = []

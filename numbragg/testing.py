@@ -90,15 +90,15 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from . import options
-    from .command_inputs import announce, read_inputs
+    from .command_line import parse
+    from .command_line.inputs import announce, read_inputs
     from .configs.run_options import Evaluation
     from .scene import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
-        line = options.parse([*words, *(["--revision", revision] if revision else [])])
-        options.check(line)
+        line = parse.parse([*words, *(["--revision", revision] if revision else [])])
+        parse.check(line)
         Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from numbragg.option_table import EXACT
+from numbragg.command_line.table import EXACT
 
 
 def flat(line):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from golden_cases import CASES, bring_inputs
-from numbragg import options
-from numbragg.command_inputs import read_inputs
+from numbragg.command_line import parse
+from numbragg.command_line.inputs import read_inputs
 from numbragg.configs.run_options import Evaluation
 from numbragg.peaks import find_peaks, match_peaks
 from numbragg.scene import prepare
@@ -43,7 +43,7 @@ def scenes(tmp_path_factory):
             bring_inputs(case, folder)
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(folder)
-                line = options.parse(case["args"])
+                line = parse.parse(case["args"])
                 prepared = prepare(line.parameters, read_inputs(line))
             image, _ = render_prepared(prepared)
             made[name] = prepared, image

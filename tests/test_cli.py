@@ -18,7 +18,7 @@ from cli_tools import C_FILES, SMALL, command, content, error_line
 from golden_cases import CASES, bring_inputs
 import numbragg
 from numbragg.cli import COMMANDS, PLANNED, main
-from numbragg.option_table import TABLE
+from numbragg.command_line.table import TABLE
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 import naive_options
-from numbragg.option_help import help_text
-from numbragg.option_table import GROUPS, TABLE
-from numbragg.options import CommandLineError, check, parse
+from numbragg.command_line.help import help_text
+from numbragg.command_line.table import GROUPS, TABLE
+from numbragg.command_line.parse import CommandLineError, check, parse
 from option_tools import differences, flat, spellings
 
 DEGREE = 180.0 * (1.0 / math.pi)
@@ -268,7 +268,7 @@ def test_no_word_is_accepted_for_two_options():
 
 
 def test_reading_options_loads_neither_numpy_nor_numba():
-    code = ("import sys, numbragg.options, numbragg.option_help;"
+    code = ("import sys, numbragg.command_line.parse, numbragg.command_line.help;"
             "print({'numpy', 'numba'} & set(sys.modules) or 'neither')")
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "neither"

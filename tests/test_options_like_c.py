@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 import naive_options
-from numbragg.option_table import TABLE
-from numbragg.option_values import atof
-from numbragg.options import check, parse
+from numbragg.command_line.table import TABLE
+from numbragg.command_line.values import atof
+from numbragg.command_line.parse import check, parse
 from option_tools import differences, flat, spellings
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -3,8 +3,8 @@
 import pytest
 
 import numbragg as nb
-from numbragg import options
-from numbragg.command_inputs import read_inputs
+from numbragg.command_line import parse
+from numbragg.command_line.inputs import read_inputs
 from numbragg.scene import prepare
 
 CRYSTAL = nb.Crystal(cell=(50, 60, 70, 80, 95, 100), n_cells=5, misset_deg=(10, 20, 30),
@@ -69,8 +69,8 @@ LISTED_MAIN = (LISTED_FIXED.replace("1.16325e+09", "1.26619e+09").replace("25849
 
 def from_arguments(arguments):
     """The prepared scene of a command line."""
-    line = options.parse(list(arguments))
-    options.check(line)
+    line = parse.parse(list(arguments))
+    parse.check(line)
     return prepare(line.parameters, read_inputs(line))
 
 

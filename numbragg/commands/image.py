@@ -4,8 +4,9 @@ import os
 import sys
 import time
 
-from .. import memory, options
-from ..command_inputs import announce, read_inputs, take_misset_seed
+from .. import memory
+from ..command_line import parse
+from ..command_line.inputs import announce, read_inputs, take_misset_seed
 
 __all__ = ["run"]
 
@@ -25,9 +26,9 @@ class _Clock:
 
 def run(argv):
     """Run one command line; returns the exit code."""
-    line = options.parse(argv)
+    line = parse.parse(argv)
     if line.help:
-        from ..option_help import help_text
+        from ..command_line.help import help_text
 
         print(help_text())
         return 0
@@ -36,7 +37,7 @@ def run(argv):
 
         print(f"numbragg {__version__}")
         return 0
-    options.check(line)
+    parse.check(line)
     # these load numpy, which help and errors above have no need of
     from ..configs.run_options import Evaluation
 

@@ -4,8 +4,8 @@ import re
 import sys
 import time
 
-from .. import options
-from ..command_inputs import announce, read_inputs, take_misset_seed
+from ..command_line import parse
+from ..command_line.inputs import announce, read_inputs, take_misset_seed
 from ..configs.run_options import Evaluation
 
 __all__ = ["run"]
@@ -75,8 +75,8 @@ def _compiled():
 
 def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
-    line = options.parse(words)
-    options.check(line)
+    line = parse.parse(words)
+    parse.check(line)
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     if line.backend != "cpu":

@@ -1,18 +1,17 @@
 """The table of options: spellings, values, units, defaults, and what each one sets.
 
-One row is one setting of nanoBragg's command line or one of numbragg's own.  `numbragg.options`
-walks a command line with it and `numbragg.option_help` prints it.  Spellings are listed one by one:
+One row is one setting of nanoBragg's command line or one of numbragg's own.  `numbragg.command_line.parse`
+walks a command line with it and `numbragg.command_line.help` prints it.  Spellings are listed one by one:
 the C program takes any word that contains a keyword, which lets misprints through.
 """
 
 from dataclasses import dataclass
 from typing import Callable
 
-from .option_effects import (
-    angstrom, convention, degrees, elements, energy, nothing, percent, put, set_cell, set_detector_abs,
-    set_misset, set_misset_seed, set_pix0_vector, set_printout_pixel, set_roi, set_stol,
-    set_twotheta_axis, store, thousandths, vector)
-from .option_values import Rule
+from .effects import (angstrom, convention, degrees, elements, energy, nothing, percent, put, set_cell,
+                      set_detector_abs, set_misset, set_misset_seed, set_pix0_vector, set_printout_pixel, set_roi,
+                      set_stol, set_twotheta_axis, store, thousandths, vector)
+from .values import Rule
 
 __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
 
@@ -50,7 +49,7 @@ class Option:
     rule : Rule or None
         Condition on each value.
     apply : callable
-        ``apply(line, use)`` enters a `Use` of it into a `numbragg.options.CommandLine`.
+        ``apply(line, use)`` enters a `Use` of it into a `numbragg.command_line.parse.CommandLine`.
     own : bool
         Whether it is numbragg's and unknown to nanoBragg.
     """

@@ -1,12 +1,12 @@
 """The help text of the command line, made from the table of options.
 
-Every row of `numbragg.option_table` is printed under its heading with its values, spellings, units and
+Every row of `numbragg.command_line.table` is printed under its heading with its values, spellings, units and
 default, so the text cannot fall behind the table.
 """
 
 import textwrap
 
-from .option_table import GROUPS, TABLE
+from .table import GROUPS, TABLE
 
 __all__ = ["help_text"]
 
@@ -52,7 +52,7 @@ def help_text():
 
     Examples
     --------
-    >>> from numbragg.option_help import help_text
+    >>> from numbragg.command_line.help import help_text
     >>> help_text().splitlines()[0]
     'usage: numbragg OPTIONS...'
     """

@@ -1,14 +1,14 @@
 """What the options of the command line set, each in the C program's own arithmetic.
 
-An effect is a function of a `numbragg.options.CommandLine` and one `Use` of an option; the functions
-here make them for `numbragg.option_table`.  nanoBragg's surprises are kept: `-misset_seed` and
+An effect is a function of a `numbragg.command_line.parse.CommandLine` and one `Use` of an option; the functions
+here make them for `numbragg.command_line.table`.  nanoBragg's surprises are kept: `-misset_seed` and
 `-twotheta_axis` set a second thing each, because the C program finds one word inside another.
 """
 
 from dataclasses import dataclass, field
 
-from .option_values import atof
-from .parameters import DEGREES_PER_RADIAN, HC_EV_ANGSTROM
+from .values import atof
+from ..parameters import DEGREES_PER_RADIAN, HC_EV_ANGSTROM
 
 __all__ = ["Use", "sets_misset_angles"]
 
@@ -19,7 +19,7 @@ class Use:
 
     Attributes
     ----------
-    option : numbragg.option_table.Option
+    option : numbragg.command_line.table.Option
         Its row of the table.
     word : str
         The spelling used.

@@ -7,9 +7,9 @@ the C program would ignore, or would take for a longer form of an option, are er
 import difflib
 import math
 
-from .option_effects import Use
-from .option_table import EXACT, TABLE
-from .option_values import CommandLineError, file_name, is_number, quoted, real, whole
+from .effects import Use
+from .table import EXACT, TABLE
+from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
 __all__ = ["EARLY", "option_uses"]
 
@@ -137,7 +137,7 @@ def option_uses(words):
 
     Returns
     -------
-    list of numbragg.option_effects.Use
+    list of numbragg.command_line.effects.Use
         What was given; numbragg's own options are left out of each `following`, because the C
         program does not know them.
 

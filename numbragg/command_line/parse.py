@@ -11,10 +11,10 @@ numpy and numba are not imported here, so that `--help` and errors are quick.
 from dataclasses import dataclass, field, fields
 import math
 
-from .option_remarks import remarks
-from .option_values import CommandLineError, quoted
-from .option_words import EARLY, option_uses
-from .parameters import DEGREES_PER_RADIAN, Parameters
+from .remarks import remarks
+from .values import CommandLineError, quoted
+from .words import EARLY, option_uses
+from ..parameters import DEGREES_PER_RADIAN, Parameters
 
 __all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "parse"]
 
@@ -148,7 +148,7 @@ def _read_headers(line, uses):
     names = {use.option.name: use.values[0] for use in uses if use.option.name in ("-mask", "-img")}
     if not names:
         return
-    from .io.smv import read_header, read_mask
+    from ..io.smv import read_header, read_mask
 
     if "-mask" in names:
         header, line.parameters.mask = read_mask(names["-mask"])
@@ -217,7 +217,7 @@ def parse(argv):
 
     Examples
     --------
-    >>> from numbragg.options import parse
+    >>> from numbragg.command_line.parse import parse
     >>> line = parse("-cell 50 60 70 90 90 90 -lambda 2 -Na 5".split())
     >>> line.parameters.cell_lengths, line.parameters.n_cells
     ([50.0, 60.0, 70.0], [5.0, 1.0, 1.0])

@@ -5,9 +5,9 @@ They go into the report of a run.  Nothing here changes a setting.
 
 import math
 
-from .option_effects import sets_misset_angles
-from .option_values import quoted
-from .parameters import DEGREES_PER_RADIAN
+from .effects import sets_misset_angles
+from .values import quoted
+from ..parameters import DEGREES_PER_RADIAN
 
 __all__ = ["remarks"]
 
@@ -23,9 +23,9 @@ def remarks(line, uses):
 
     Parameters
     ----------
-    line : numbragg.options.CommandLine
+    line : numbragg.command_line.parse.CommandLine
         With all options entered.
-    uses : list of numbragg.option_effects.Use
+    uses : list of numbragg.command_line.effects.Use
         The options as given.
 
     Returns

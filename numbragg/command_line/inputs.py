@@ -3,8 +3,8 @@
 import os
 import sys
 
-from . import options
-from .option_values import quoted
+from . import parse
+from .values import quoted
 
 __all__ = ["announce", "read_inputs", "take_misset_seed"]
 
@@ -31,15 +31,15 @@ def read_inputs(line):
     ValueError, OSError
         If a file is not what it should be, or cannot be read.
     """
-    from .configs.structure_factors import StructureFactors
+    from ..configs.structure_factors import StructureFactors
 
     files, p = line.files, line.parameters
     if files.matrix is not None:
-        from .io.matrix import read_matrix
+        from ..io.matrix import read_matrix
 
         p.matrix = tuple(read_matrix(files.matrix))
     if files.sources is not None:
-        from .io.tables import read_sources
+        from ..io.tables import read_sources
 
         p.sources = read_sources(files.sources)
         longest = max((row[4] for row in p.sources.tolist() if row[4] > _LONG_WAVELENGTH), default=None)
@@ -47,13 +47,13 @@ def read_inputs(line):
             line.notices.append(f"{quoted(files.sources)}: a wavelength of {longest:g} m; the fifth column is in"
                                 " metres, not in Angstrom")
     if files.stol is not None:
-        from .io.tables import read_stol
+        from ..io.tables import read_stol
 
         read_stol(files.stol)
     if files.hkl is not None:
         return StructureFactors.from_file(files.hkl, line.default_f)
     if os.path.exists(files.dump):
-        from .io.dump import read_dump
+        from ..io.dump import read_dump
 
         dump = read_dump(files.dump)
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
@@ -62,7 +62,7 @@ def read_inputs(line):
             line.notices.append(dump.warning)
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
-        raise options.CommandLineError(
+        raise parse.CommandLineError(
             f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
     return StructureFactors.constant(line.default_f)
 

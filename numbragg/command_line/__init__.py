@@ -1,0 +1,1 @@
+"""What a user writes in nanoBragg's words, read strictly; no simulation."""
