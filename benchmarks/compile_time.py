@@ -41,7 +41,7 @@ def compile_one(name):
     from numbragg.command_line import parse
     from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
-    from numbragg.scene import prepare
+    from numbragg.scene.prepare.prepare import prepare
 
     line = parse.parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
     factors = StructureFactors.from_array(np.ones((41, 41, 41)), (-20, -20, -20), 1.0)

@@ -90,7 +90,7 @@ def load(scene, folder, pixels=None):
     """Prepare a scene whose inputs lie in a folder: scene.Prepared of numbragg."""
     from numbragg import StructureFactors
     from numbragg.command_line import parse
-    from numbragg.scene import prepare
+    from numbragg.scene.prepare.prepare import prepare
 
     line = parse.parse(scene.arguments(pixels))
     if scene.table is None:

@@ -41,7 +41,7 @@ def load(words):
     """Prepared scene of a command line."""
     from numbragg import StructureFactors
     from numbragg.command_line import parse
-    from numbragg.scene import prepare
+    from numbragg.scene.prepare.prepare import prepare
 
     line = parse.parse((words + " -nonoise -nopgm -noprogress").split())
     return prepare(line.parameters, StructureFactors.constant(line.default_f))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .kernels.detector import digitise as kernels
 from .kernels.detector.random import noise_image, photon_image
-from .random import Generator, checked_seed
+from .scene.rotations import Generator, checked_seed
 
 __all__ = ["add_noise", "photon_counts", "integer_image", "grey_image"]
 
@@ -35,7 +35,7 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     roi : sequence of 4 int, optional
         Region of interest: first and last fast, first and last slow pixel, both ends included. The
         other pixels become 0 and draw no random numbers. Default: the whole image.
-    generator : numbragg.random.Generator, optional
+    generator : numbragg.scene.prepare.rotations.Generator, optional
         The generator from which orientation and mosaic domains were drawn. Makes a difference for
         negative seeds only. Its table is changed.
 

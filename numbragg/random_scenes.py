@@ -12,10 +12,10 @@ import random
 
 import numpy as np
 
-from .parameters import Parameters
-from .placement import CONVENTIONS
+from .scene.request import Parameters
+from .scene.placement import CONVENTIONS
 from .random_tables import draw_limit, draw_table
-from .scene import prepare
+from .scene.prepare import prepare
 from .scene_options import options_of
 from .configs.structure_factors import StructureFactors
 

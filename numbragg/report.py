@@ -3,7 +3,7 @@
 import math
 
 from ._version import __version__
-from .parameters import DEGREES_PER_RADIAN
+from .scene.request import DEGREES_PER_RADIAN
 
 __all__ = ["account", "json_ready", "listing", "report_lines"]
 

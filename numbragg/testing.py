@@ -93,7 +93,7 @@ def _of_command_line(words, revision, folder):
     from .command_line import parse
     from .command_line.inputs import announce, read_inputs
     from .configs.run_options import Evaluation
-    from .scene import prepare
+    from .scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):

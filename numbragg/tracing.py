@@ -306,7 +306,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
         If the record of the steps would not fit.
     """
     from .kernels.drive.cpu import trace_pixel
-    from .steps import R_E_SQR
+    from .scene.counts import R_E_SQR
 
     fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)
     _check_place(prepared, fast, slow)

@@ -21,8 +21,8 @@ from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
-from numbragg.parameters import Parameters
-from numbragg.scene import prepare
+from numbragg.scene.prepare.request import Parameters
+from numbragg.scene.prepare.prepare import prepare
 from numbragg.selftest import compare
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -157,7 +157,7 @@ def test_arithmetic_that_fails_has_one_line(folder, capfd, monkeypatch):
     def prepare(*_):
         return 1.0 / 0.0
 
-    monkeypatch.setattr("numbragg.scene.prepare", prepare)
+    monkeypatch.setattr("numbragg.scene.prepare.prepare", prepare)
     assert main(SMALL) == 2
     assert "division by zero" in error_line(capfd)
     assert content(folder) == {}

@@ -11,7 +11,7 @@ from numbragg.kernels.detector import digitise as kernels
 from numbragg.kernels.detector.random import noise_image
 import numbragg.noise
 from numbragg.noise import add_noise, grey_image, integer_image, photon_counts
-from numbragg.random import Generator, mosaic_domains
+from numbragg.scene.prepare.rotations import Generator, mosaic_domains
 
 F = np.float32
 

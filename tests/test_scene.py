@@ -12,9 +12,9 @@ import pytest
 
 from formula_tools import (bits, draw_factors, draw_parameters, factors_for_oracle, oracle_scene,
                            prepared_example, prepared_scene)
-from numbragg import scene as ours
+from numbragg.scene.prepare import prepare as ours
 from numbragg.kernels.physics import records
-from numbragg.parameters import Parameters
+from numbragg.scene.prepare.request import Parameters
 from numbragg.configs.structure_factors import StructureFactors
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)

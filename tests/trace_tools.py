@@ -5,7 +5,7 @@ import pytest
 import numbragg as nb
 from numbragg.command_line import parse
 from numbragg.command_line.inputs import read_inputs
-from numbragg.scene import prepare
+from numbragg.scene.prepare.prepare import prepare
 
 CRYSTAL = nb.Crystal(cell=(50, 60, 70, 80, 95, 100), n_cells=5, misset_deg=(10, 20, 30),
                      mosaic_spread_deg=0.5, mosaic_domains=2, phi_start_deg=1, oscillation_deg=1, phi_steps=2)

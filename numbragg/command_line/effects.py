@@ -8,7 +8,7 @@ here make them for `numbragg.command_line.table`.  nanoBragg's surprises are kep
 from dataclasses import dataclass, field
 
 from .values import atof
-from ..parameters import DEGREES_PER_RADIAN, HC_EV_ANGSTROM
+from ..scene.request import DEGREES_PER_RADIAN, HC_EV_ANGSTROM
 
 __all__ = ["Use", "sets_misset_angles"]
 

@@ -14,7 +14,7 @@ import math
 from .remarks import remarks
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
-from ..parameters import DEGREES_PER_RADIAN, Parameters
+from ..scene.request import DEGREES_PER_RADIAN, Parameters
 
 __all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "parse"]
 

@@ -7,7 +7,7 @@ import math
 
 from .effects import sets_misset_angles
 from .values import quoted
-from ..parameters import DEGREES_PER_RADIAN
+from ..scene.request import DEGREES_PER_RADIAN
 
 __all__ = ["remarks"]
 

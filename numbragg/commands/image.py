@@ -49,7 +49,7 @@ def run(argv):
     clock.lap("read")
 
     from ..io.output import OutputSet
-    from ..scene import image_bytes, prepare
+    from ..scene.prepare import image_bytes, prepare
 
     now = int(time.time())
     if line.seed is None:

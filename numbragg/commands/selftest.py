@@ -217,7 +217,7 @@ def _description(name):
     import numpy as np
 
     from ..kernels.evaluate.certificate import plan
-    from ..parameters import Parameters
+    from ..scene.request import Parameters
     from ..random_scenes import random_scene
 
     scene = random_scene(name)

@@ -90,7 +90,7 @@ def _traced(words, fast, slow, steps):
             print(f"numbragg: note: {notice}", file=sys.stderr)
 
     from ..progress import say_compiling
-    from ..scene import prepare
+    from ..scene.prepare import prepare
     from ..tracing import trace_prepared
 
     prepared = prepare(line.parameters, factors)

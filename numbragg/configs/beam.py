@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..parameters import HC_EV_ANGSTROM, Parameters
+from ..scene.request import HC_EV_ANGSTROM, Parameters
 from .checks import finite, flag, not_negative, optional, positive, vector, whole
 
 __all__ = ["Beam"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..parameters import DEGREES_PER_RADIAN, Parameters
+from ..scene.request import DEGREES_PER_RADIAN, Parameters
 from .checks import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
 
 __all__ = ["Crystal"]

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..parameters import DEGREES_PER_RADIAN, Parameters
+from ..scene.request import DEGREES_PER_RADIAN, Parameters
 from .checks import angles, choice, entries, finite, flag, not_negative, optional, positive, vector, whole
 
 __all__ = ["Detector"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..parameters import Parameters
+from ..scene.request import Parameters
 from .checks import choice, flag, optional, whole
 
 __all__ = ["Sampling"]

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from .kernels.arithmetic.vectors import rotate_axis, unit
-from .parameters import DEGREES_PER_RADIAN
+from ..kernels.arithmetic.vectors import rotate_axis, unit
+from .request import DEGREES_PER_RADIAN
 
 __all__ = ["StepCounts", "step_counts", "phi_angles", "phi_rows", "source_list", "crystal_cells", "oversampling",
            "polarisation_axes", "background_level"]

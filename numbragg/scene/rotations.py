@@ -12,7 +12,7 @@ import operator
 
 import numpy as np
 
-from .kernels.detector.random import empty_table, mosaic_rotation, mosaic_rotations, new_stream
+from ..kernels.detector.random import empty_table, mosaic_rotation, mosaic_rotations, new_stream
 
 __all__ = ["Generator", "random_misset", "misset_angles", "mosaic_domains"]
 
@@ -31,7 +31,7 @@ class Generator:
 
     Examples
     --------
-    >>> from numbragg.random import Generator, mosaic_domains
+    >>> from numbragg.scene.prepare.rotations import Generator, mosaic_domains
     >>> generator = Generator()
     >>> mosaic_domains(generator, 2, 0.01, 12345678).shape
     (2, 3, 3)

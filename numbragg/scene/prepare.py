@@ -9,11 +9,12 @@ import math
 
 import numpy as np
 
-from .kernels.physics import records
-from .kernels.arithmetic.vectors import rotate_axis
+from ..kernels.physics import records
+from ..kernels.arithmetic.vectors import rotate_axis
 from .orientation import orient
 from .placement import place_detector
-from . import memory, steps
+from .. import memory
+from . import counts
 
 __all__ = ["Prepared", "image_bytes", "prepare", "window_of"]
 
@@ -32,7 +33,7 @@ class Prepared:
     parameters: object
     placement: object
     orientation: object
-    counts: steps.StepCounts
+    counts: counts.StepCounts
     n_cells: tuple
     crystal_size: tuple  # [m]
     oversample: int
@@ -79,7 +80,7 @@ def _misset(p, generator):
         return None
     if p.misset == "angles":
         return tuple(p.misset_angles)
-    from .random import misset_angles, random_misset
+    from .rotations import misset_angles, random_misset
 
     return misset_angles(random_misset(generator, p.misset_seed))
 
@@ -97,8 +98,8 @@ def _rotated(vectors, spindle, angle):
 
 
 def _crystal(p, counts, orientation, placement, n_cells, matrices):
-    angles = steps.phi_angles(p, counts)
-    rows, first_rows = steps.phi_rows(angles, p.revision)
+    angles = counts.phi_angles(p, counts)
+    rows, first_rows = counts.phi_rows(angles, p.revision)
     cells = [_rotated(orientation.direct, placement.spindle, angle) for angle in angles]
     cells.append(list(orientation.direct))
     cells = np.array(cells, dtype=np.float64)
@@ -110,7 +111,7 @@ def _crystal(p, counts, orientation, placement, n_cells, matrices):
         phi_cells=cells, phi_rows=rows, first_phi_rows=first_rows, mosaic=mosaic, domains=counts.mosaic_domains,
         cells=np.empty((0, 0, 9)))
     if turning and len(cells) * counts.mosaic_domains <= MAX_CELLS:
-        from .kernels.drive.cpu import rotated_cells
+        from ..kernels.drive.cpu import rotated_cells
 
         crystal = crystal._replace(cells=rotated_cells(crystal))
     return crystal
@@ -182,7 +183,7 @@ def prepare(p, structure_factors):
         If something cannot be simulated: no crystal, a detector without pixels, no steps or too
         many, a mask of another size.
     """
-    from .random import Generator, mosaic_domains
+    from .rotations import Generator, mosaic_domains
 
     if not p.wavelength > 0.0:
         raise ValueError(f"wavelength: {p.wavelength * 1e10:g} Angstrom; must be positive")
@@ -195,21 +196,21 @@ def prepare(p, structure_factors):
         raise ValueError(f"detector: {placement.fpixels} x {placement.spixels} pixels; must be below 2^31 in all")
     warnings = []
     generator = Generator()
-    counts = steps.step_counts(p)
+    counts = counts.step_counts(p)
     orientation = orient(p, _misset(p, generator))
     interpolating = _interpolating(p, structure_factors)
-    n_cells = steps.crystal_cells(p, orientation.lengths)
-    oversample, recommended = steps.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
+    n_cells = counts.crystal_cells(p, orientation.lengths)
+    oversample, recommended = counts.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
     _check_memory(p, counts, placement)
     matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, p.mosaic_seed)
     if p.sources is None:
         # before a list of them is made; an elliptic clip leaves at least half of them
         asked = counts.divergence_h[0] * counts.divergence_v[0] * counts.dispersion[0]
         _check_steps(-(-asked // 2), counts.mosaic_domains, counts.phi_steps, oversample)
-    directions, wavelengths = steps.source_list(p, counts, placement)
+    directions, wavelengths = counts.source_list(p, counts, placement)
     divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
-    photons_per_area = steps.fluence(p)
-    axes, next_axis = steps.polarisation_axes(placement.polarisation)
+    photons_per_area = counts.fluence(p)
+    axes, next_axis = counts.polarisation_axes(placement.polarisation)
     if counts.thickness == 0.0 and p.oversample_thick:
         warnings.append("-oversample_thick without a sensor thickness captures nothing: the image is "
                         "zero (but for background), as in nanoBragg")
@@ -227,7 +228,7 @@ def prepare(p, structure_factors):
         table=structure_factors.table, minimum=structure_factors.minimum, maximum=structure_factors.maximum,
         filled=structure_factors.filled, default=structure_factors.default)
     sums = records.Sampling(
-        background=steps.background_level(p, photons_per_area), scale=steps.R_E_SQR * photons_per_area,
+        background=counts.background_level(p, photons_per_area), scale=counts.R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
         skip_zero=p.water_size == 0.0)

@@ -2,7 +2,7 @@
 
 This is the meeting point of the two front ends: the configuration objects (field units) and the
 command line (nanoBragg's own rules, some of which cannot pass through millimetres without losing
-bits) both fill one `Parameters`; `numbragg.scene` derives everything else from it.  It holds what
+bits) both fill one `Parameters`; `numbragg.scene.prepare` derives everything else from it.  It holds what
 was asked, never what was derived.  It validates nothing; the front ends do.
 """
 

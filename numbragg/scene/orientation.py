@@ -8,7 +8,7 @@ where gamma equals 180 degrees minus gamma* or one angle at most differs from 90
 from dataclasses import dataclass
 import math
 
-from .kernels.arithmetic.vectors import cross, dot, magnitude, rotate_matrix, rotate_xyz
+from ..kernels.arithmetic.vectors import cross, dot, magnitude, rotate_matrix, rotate_xyz
 
 __all__ = ["Orientation", "reciprocal_cell", "matrix_vectors", "orient"]
 

@@ -7,7 +7,7 @@ its headers print.
 from dataclasses import dataclass
 import math
 
-from .kernels.arithmetic.vectors import cross, dot, rotate_axis, rotate_xyz, unit
+from ..kernels.arithmetic.vectors import cross, dot, rotate_axis, rotate_xyz, unit
 
 __all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "place_detector"]
 
