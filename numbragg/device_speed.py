@@ -62,7 +62,7 @@ def measure(device=None, threads=None, side=1024, domains=DOMAINS, repeats=5):
     from .configs.crystal import Crystal
     from .configs.detector import Detector
     from .configs.sampling import Sampling
-    from .simulation import Simulator
+    from .render.simulation import Simulator
 
     for precision in ("exact", "single"):
         simulators = [Simulator(Detector(pixels=(side, side), pixel_mm=0.1, distance_mm=100.0),

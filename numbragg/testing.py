@@ -127,7 +127,7 @@ def prepare_scene(*scene, revision=None, folder=None, **settings):
         if settings:
             raise ValueError(f"scene: {', '.join(settings)} cannot be added to a command line, which says it itself")
         return _of_command_line(scene[0], revision, folder)
-    from .simulation import Simulator
+    from .render.simulation import Simulator
 
     if len(scene) != 4:
         raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
@@ -229,7 +229,7 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
     if settings.get("precision", "exact") != "exact" or settings.get("summation") not in (None, "sequential"):
         raise ValueError("precision: a reference image is exact")
     from .configs.run_options import Evaluation
-    from .simulation import render_prepared
+    from .render.simulation import render_prepared
 
     prepared = prepare_scene(*scene, revision=revision, folder=folder, **settings)
     path = _cache_folder() / f"{_key(prepared)}.npy"

@@ -373,7 +373,7 @@ def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=No
     >>> trace.step(0)["h0"], trace.steps_summed
     (0, 1)
     """
-    from .simulation import Simulator
+    from .render.simulation import Simulator
 
     simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                           revision=revision)

@@ -17,7 +17,7 @@ from numbragg.command_line.inputs import read_inputs
 from numbragg.configs.run_options import Evaluation
 from numbragg.peaks import find_peaks, match_peaks
 from numbragg.scene.prepare.prepare import prepare
-from numbragg.simulation import render_prepared
+from numbragg.render.simulation import render_prepared
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole images are for compiled kernels")
 

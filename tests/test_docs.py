@@ -68,7 +68,7 @@ def parameters(thing):
 
 def test_enough_is_found():
     assert len(PUBLIC) > 100
-    assert {"numbragg.simulation.simulate", "numbragg.kernels.physics.lattice.lattice_factor",
+    assert {"numbragg.render.simulation.simulate", "numbragg.kernels.physics.lattice.lattice_factor",
             "numbragg.io.output.OutputSet.reserve"} <= PUBLIC.keys()
 
 

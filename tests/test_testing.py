@@ -79,7 +79,7 @@ def test_scenes_that_are_refused(arguments, said):
 
 def renderings(monkeypatch):
     """List that grows with each image that is really computed."""
-    from numbragg import simulation
+    from numbragg.render import simulation
 
     counted, real = [], simulation.render_prepared
 

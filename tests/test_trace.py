@@ -18,7 +18,7 @@ from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-from numbragg.simulation import render_prepared
+from numbragg.render.simulation import render_prepared
 from numbragg.trace_compare import compare
 from numbragg.tracing import STEP_FIELDS, WHOLE, state_before, trace_prepared
 from strategies import scenes

@@ -110,7 +110,7 @@ def _reserve(outputs, line):
 
 def _open(line, evaluation):
     """What computes the image; what "auto" chose is remarked upon."""
-    from ..backends import open_backend
+    from ..render.backends import open_backend
 
     backend = open_backend(evaluation)
     if backend.remark is not None:

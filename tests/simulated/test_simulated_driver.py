@@ -280,7 +280,7 @@ def test_image_on_the_device(roi):
 
 
 def test_image_on_the_device_by_dlpack():
-    from numbragg import device_image
+    from numbragg.render import device_image
 
     simulator = nb.Simulator(SMALL, nb.Beam(wavelength_angstrom=1.3), TABLE, backend="cuda", threads=1, sampling=ONCE)
     crystal, = crystals(1)

@@ -28,19 +28,19 @@ class CPU:
 
     def loaded(self, prepared, evaluation):
         """Whether kernels have been compiled before."""
-        from .kernels.drive.cpu import compiled
+        from ..kernels.drive.cpu import compiled
 
         return compiled()
 
     def load(self, prepared, evaluation):
         """Compile the kernels that a scene needs, or load them from disk."""
-        from .kernels.drive.cpu import load_kernels
+        from ..kernels.drive.cpu import load_kernels
 
         load_kernels(prepared.scene, prepared.interpolating, **evaluation.modes)
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""
-        from .kernels.drive import cpu as driver_cpu
+        from ..kernels.drive import cpu as driver_cpu
 
         image = np.zeros(prepared.shape, dtype=np.float32)
         outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
@@ -55,7 +55,7 @@ class CUDA:
     name = "cuda"
 
     def __init__(self, number=None, remark=None):
-        from .kernels.drive.cuda import Session
+        from ..kernels.drive.cuda import Session
 
         self.session = Session(number)
         self.device = str(self.session.device)
@@ -70,7 +70,7 @@ class CUDA:
         self.session.load(prepared.scene, prepared.interpolating, **evaluation.modes)
 
     def _render(self, prepared, evaluation, progress, stays):
-        from .kernels.evaluate.certificate import plan
+        from ..kernels.evaluate.certificate import plan
 
         reason = plan(prepared.scene).reason
         if reason is not None and evaluation.precision == "exact":

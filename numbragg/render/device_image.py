@@ -73,7 +73,7 @@ class DeviceImage:
     dtype = np.dtype(np.float32)
 
     def __init__(self, array, device):
-        from .kernels.compile.cuda_target import SIMULATED
+        from ..kernels.compile.cuda_target import SIMULATED
 
         self._array = array  # holds the memory
         self.shape, self.device = tuple(map(int, array.shape)), device

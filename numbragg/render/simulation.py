@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backends import CUDA, open_backend
-from .configs.beam import Beam
-from .configs.crystal import Crystal
-from .configs.detector import Detector
-from .configs.run_options import Evaluation
-from .scene.request import Parameters
-from .configs.sampling import Sampling
-from .configs.structure_factors import StructureFactors
-from .configs.checks import choice, entries, whole
+from ..configs.beam import Beam
+from ..configs.crystal import Crystal
+from ..configs.detector import Detector
+from ..configs.run_options import Evaluation
+from ..scene.request import Parameters
+from ..configs.sampling import Sampling
+from ..configs.structure_factors import StructureFactors
+from ..configs.checks import choice, entries, whole
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
@@ -156,7 +156,7 @@ class Simulator:
 
     def prepare(self, crystal):
         """Derive everything for one crystal, without rendering."""
-        from .scene.prepare import prepare
+        from ..scene.prepare import prepare
 
         _kind("crystal", crystal, Crystal)
         for owner, name in _VECTORS:

@@ -1,0 +1,1 @@
+"""From a prepared scene to an image, on the CPU or a CUDA device."""
