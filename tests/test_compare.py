@@ -11,7 +11,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from numbragg import compare, images
+from numbragg import compare
+from numbragg.io import any_image
 from numbragg.cli import main
 
 QUICK = settings(deadline=None, max_examples=60)
@@ -344,7 +345,7 @@ def test_json(pair, capfd):
     assert main(["compare", "a.bin", "b.npy", *SHAPE, "--json", "account.json", "--max-ulp", "1"]) == 0
     account = json.loads((pair / "account.json").read_text())
     assert account == printed and "equal" in capfd.readouterr().out
-    a, b = (images.read_image(name, (40, 50)).pixels for name in ("a.bin", "b.npy"))
+    a, b = (any_image.read_image(name, (40, 50)).pixels for name in ("a.bin", "b.npy"))
     first = account["differing"]["first"]
     assert (first["fast"], first["slow"]) == (5, 3) and account["differing"]["pixels"] == 1
     assert np.array(first["values"], np.float32).tolist() == [a[3, 5], b[3, 5]]

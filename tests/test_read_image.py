@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from numbragg import images
+from numbragg.io import any_image
 from numbragg.cli import main
 from numbragg.io.errors import FileFormatError
 from numbragg.io.raw import write_raw
@@ -54,16 +54,16 @@ def write_all(folder, image):
 def test_every_format(folder):
     image = np.random.RandomState(6).randint(0, 60000, (20, 30)).astype(np.uint16)
     for name, kind in write_all(folder, image).items():
-        found = images.read_image(name, (20, 30))
+        found = any_image.read_image(name, (20, 30))
         assert found.format == kind and np.array_equal(found.pixels, image), name
         assert found.pixels.dtype.isnative and found.pixels.flags.c_contiguous
         if kind.startswith("raw"):
             with pytest.raises(FileFormatError, match="no square image"):
-                images.read_image(name)
+                any_image.read_image(name)
         else:
-            assert np.array_equal(images.read_image(name).pixels, image)
+            assert np.array_equal(any_image.read_image(name).pixels, image)
             with pytest.raises(FileFormatError, match=r"is an image of 20 x 30 pixels"):
-                images.read_image(name, (30, 20))
+                any_image.read_image(name, (30, 20))
 
 
 def test_bits_of_nan_survive_reading(folder):
@@ -74,7 +74,7 @@ def test_bits_of_nan_survive_reading(folder):
     with open("nan.tif", "wb") as file:
         write_tiff(file, image, {})
     for name in ("nan.bin", "nan.npy", "nan.tif"):
-        assert images.read_image(name).pixels.tobytes() == image.tobytes(), name
+        assert any_image.read_image(name).pixels.tobytes() == image.tobytes(), name
 
 
 def test_cbf_and_hdf5(folder):
@@ -85,17 +85,17 @@ def test_cbf_and_hdf5(folder):
 
     counts = np.random.RandomState(7).randint(-2, 10 ** 6, (21, 33)).astype(np.int32)
     CbfImage(data=counts).write("frame.cbf")
-    found = images.read_image("frame.cbf")
+    found = any_image.read_image("frame.cbf")
     assert found.format == "CBF" and np.array_equal(found.pixels, counts)
     content = bytearray((folder / "frame.cbf").read_bytes())
     (folder / "short.cbf").write_bytes(content[:len(content) // 2])
     with pytest.raises(FileFormatError, match="short.cbf: is incomplete"):
-        images.read_image("short.cbf")
+        any_image.read_image("short.cbf")
     # one bit of one pixel, which only the checksum in the header sees
     content[content.index(b"\x0c\x1a\x04\xd5") + 500] ^= 1
     (folder / "flipped.cbf").write_bytes(content)
     with pytest.raises(FileFormatError, match="flipped.cbf: is not a readable CBF file .Checksum"):
-        images.read_image("flipped.cbf")
+        any_image.read_image("flipped.cbf")
 
     stack = np.stack([spots(seed=1), spots(seed=2)])
     with h5py.File("stack.h5", "w") as file:
@@ -104,16 +104,16 @@ def test_cbf_and_hdf5(folder):
     for name, expected in (("stack.h5::/entry/data/data[0]", stack[0]),
                            ("stack.h5::/entry/data/data[1]", stack[1]),
                            ("stack.h5::/single", stack[1].astype(float))):
-        found = images.read_image(name)
+        found = any_image.read_image(name)
         assert found.format == "HDF5" and found.pixels.tobytes() == expected.tobytes(), name
     for name, words in (("stack.h5", "holds 2 frames; name one"),
                         ("stack.h5::/entry/data/data", "holds 2 frames"),
                         ("stack.h5::/entry/data/data[2]", "no frame 2 among 2"),
                         ("stack.h5::/none", "not a readable"), ("stack.h5::/entry", "not a readable")):
         with pytest.raises(FileFormatError, match=words):
-            images.read_image(name)
+            any_image.read_image(name)
     with pytest.raises(FileNotFoundError):
-        images.read_image("missing.h5::/single")
+        any_image.read_image("missing.h5::/single")
 
 
 def test_library_errors_stay_off_the_terminal(folder, capfd):
@@ -166,9 +166,9 @@ def test_files_that_are_no_images(folder):
                  "long.npy", "huge.npy", "text.tif", "cut.tif", "pages.tif", "colours.tif", "floats.img", "empty", "odd",
                  "good.npy::/data"):
         with pytest.raises(FileFormatError, match=f"^{name.partition('::')[0]}: ") as caught:
-            images.read_image(name)
+            any_image.read_image(name)
         assert "\n" not in str(caught.value)
     with pytest.raises(IsADirectoryError):
-        images.read_image(folder)
+        any_image.read_image(folder)
     with pytest.raises(FileNotFoundError):
-        images.read_image("missing.npy")
+        any_image.read_image("missing.npy")

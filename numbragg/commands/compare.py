@@ -46,7 +46,7 @@ def run(arguments):
         print(USAGE)
         return 0
     from ..compare import compare_images
-    from ..images import read_image
+    from ..io.any_image import read_image
     from ..io.output import OutputSet
 
     json_name, png_name = values.get("--json"), values.get("--png")
@@ -208,7 +208,7 @@ def _figure():
 def _draw(made, files, images, roi, found):
     import numpy as np
 
-    from ..images import cropped
+    from ..io.any_image import cropped
     from .figures import black_level, short, show_image
 
     a, b = (cropped(image.pixels, roi).astype(np.float64) for image in images)

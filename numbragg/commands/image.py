@@ -72,7 +72,7 @@ def run(argv):
         if line.printout:
             _print_pixels(line, prepared)
         if not line.quiet:
-            from ..report import report_lines
+            from ..results.report import report_lines
 
             print("\n".join(report_lines(facts, line.notices)))
             print("  wrote " + ", ".join(facts["files"]))
@@ -135,11 +135,11 @@ def _render(line, prepared, evaluation, backend, clock):
 
 def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv):
     """Write all files to their temporary places; the account of the run."""
-    from .. import report
+    from ..results import report
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
-    from ..products import draw_noise, header_values, make_products
+    from ..results.products import draw_noise, header_values, make_products
 
     names = line.outputs
     products = make_products(image, prepared, scale=line.scale, grey_scale=line.pgm_scale,
@@ -214,7 +214,7 @@ def _print_pixels(line, prepared):
     """The listing of -printout, in the order of pixels."""
     from ..kernels.drive.cpu import listed_pixels
     from ..kernels.evaluate.strict import RECORD_FIELDS
-    from ..report import listing
+    from ..results.report import listing
 
     only = line.printout_pixel
     found = False

@@ -41,7 +41,7 @@ def run(arguments):
     if files is None:
         print(USAGE)
         return 0
-    from ..images import cropped, read_image
+    from ..io.any_image import cropped, read_image
     from ..io.output import OutputSet
     from ..plateaus import common_histogram, plateaus
 

@@ -2,14 +2,14 @@
 
 import math
 
-from ._version import __version__
-from .scene.request import DEGREES_PER_RADIAN
+from .._version import __version__
+from ..scene.request import DEGREES_PER_RADIAN
 
 __all__ = ["account", "json_ready", "listing", "report_lines"]
 
 
 def _cell(prepared):
-    from .kernels.arithmetic.vectors import dot
+    from ..kernels.arithmetic.vectors import dot
 
     orientation = prepared.orientation
     vectors = [orientation.direct[i:i + 3] for i in (0, 3, 6)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .io.errors import format_error
+from .errors import format_error
 
 __all__ = ["Image", "bit_patterns", "cropped", "read_image"]
 
@@ -121,7 +121,7 @@ def _checked(path, pixels):
 
 
 def _raw(path, shape):
-    from .io.raw import read_raw
+    from .raw import read_raw
 
     if shape is None:
         size = os.stat(path).st_size
@@ -180,7 +180,7 @@ def _tiff(path):
 
 
 def _smv(path):
-    from .io.smv import read_image as read_smv
+    from .smv import read_image as read_smv
 
     header, pixels = read_smv(path)
     stated = _SMV_TYPE.search(header.text)

@@ -25,7 +25,7 @@ class Products:
 
 def header_values(prepared):
     """What the SMV header of a prepared scene says."""
-    from .io.smv import HeaderValues
+    from ..io.smv import HeaderValues
 
     p, place = prepared.parameters, prepared.placement
     return HeaderValues(
@@ -53,7 +53,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
     -------
     Products
     """
-    from .kernels.detector import digitise as kernels
+    from ..kernels.detector import digitise as kernels
     from .noise import grey_scale as automatic_grey_scale, integer_scale
 
     window = prepared.window
@@ -71,7 +71,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
 
 def draw_noise(image, prepared, products, seed, adc_offset):
     """Turn the integer image into the noise image, in place; (photons, overloads) are noted."""
-    from .kernels.detector.random import noise_image
+    from ..kernels.detector.random import noise_image
 
     stream = prepared.random.stream(seed)
     products.photons, products.overloads = noise_image(image, prepared.window, adc_offset, stream, products.integers)

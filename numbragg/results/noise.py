@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from .kernels.detector import digitise as kernels
-from .kernels.detector.random import noise_image, photon_image
-from .scene.rotations import Generator, checked_seed
+from ..kernels.detector import digitise as kernels
+from ..kernels.detector.random import noise_image, photon_image
+from ..scene.rotations import Generator, checked_seed
 
 __all__ = ["add_noise", "photon_counts", "integer_image", "grey_image"]
 
@@ -53,7 +53,7 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from numbragg.noise import add_noise
+    >>> from numbragg.results.noise import add_noise
     >>> add_noise(np.full((2, 4), 20.0), seed=1)
     array([[58, 57, 61, 57],
            [56, 59, 54, 58]], dtype=uint16)
@@ -88,7 +88,7 @@ def photon_counts(image, *, seed, roi=None, generator=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from numbragg.noise import photon_counts
+    >>> from numbragg.results.noise import photon_counts
     >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
     array([[  0.,   6., 488.]], dtype=float32)
     """
@@ -127,7 +127,7 @@ def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
 
     Examples
     --------
-    >>> from numbragg.noise import integer_image
+    >>> from numbragg.results.noise import integer_image
     >>> integer_image([[0.0, 1.0, 4.0]])
     array([[   40, 13790, 55040]], dtype=uint16)
     """
@@ -173,7 +173,7 @@ def grey_image(image, *, scale=None, roi=None, mask=None):
 
     Examples
     --------
-    >>> from numbragg.noise import grey_image
+    >>> from numbragg.results.noise import grey_image
     >>> grey_image([[0.0, 1.0, 400.0]], scale=2.5)
     array([[  0,   2, 255]], dtype=uint8)
     """
