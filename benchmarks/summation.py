@@ -232,7 +232,7 @@ def image_of(totals, factors, edge):
 def measure(count, edge=None):
     """One scene in all orders; its record."""
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-    from numbragg.peaks import find_peaks, match_peaks
+    from numbragg.compare.images.peaks import find_peaks, match_peaks
 
     words, default = SCENES[count]
     edge = default if edge is None else edge

@@ -294,7 +294,7 @@ def assert_same_bits(image, reference):
     AssertionError
         Saying how many pixels differ, which is the first, which the worst, and by how many ulp.
     """
-    from .compare import compare_images
+    from .compare.images import compare_images
 
     image, reference = _both(image, reference)
     if image.dtype != reference.dtype:
@@ -332,8 +332,8 @@ def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peak
     ValueError
         Nothing is asked for.
     """
-    from .compare import compare_images
-    from .plateaus import plateaus
+    from .compare.images import compare_images
+    from .compare.plateaus import plateaus
 
     if min_correlation is None and max_ulp is None and at_least is None and max_distinct_ratio is None:
         raise ValueError("assert_matches: nothing is asked for; assert_same_bits asks for equal bits")

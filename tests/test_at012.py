@@ -15,7 +15,7 @@ from golden_cases import CASES, bring_inputs
 from numbragg.command_line import parse
 from numbragg.command_line.inputs import read_inputs
 from numbragg.configs.run_options import Evaluation
-from numbragg.peaks import find_peaks, match_peaks
+from numbragg.compare.images.peaks import find_peaks, match_peaks
 from numbragg.scene.prepare.prepare import prepare
 from numbragg.render.simulation import render_prepared
 

@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from numbragg import compare
+from numbragg.compare.images import images
 from numbragg.io import any_image
 from numbragg.cli import main
 
@@ -83,30 +83,30 @@ def test_ulp_of_random_bits(code, bits, kind):
     expected = [naive_ulp(x, y, code, size) for x, y in zip(a.tolist(), b.tolist())
                 if x == x and y == y]
     numbers = ~(np.isnan(a) | np.isnan(b))
-    assert compare.ulp_distances(a, b)[numbers].tolist() == expected
+    assert images.ulp_distances(a, b)[numbers].tolist() == expected
     # NaN does not survive Python's floats with all its bits
     same = a.view(bits) == b.view(bits)
-    assert compare.ulp_distances(a, b)[~numbers].tolist() == [0 if x else NO_DISTANCE for x in same[~numbers]]
+    assert images.ulp_distances(a, b)[~numbers].tolist() == [0 if x else NO_DISTANCE for x in same[~numbers]]
 
 
 def test_ulp_step_by_step():
     value = np.array([1.0], np.float32)
     other = value
     for steps in range(20):
-        assert compare.ulp_distances(value, other).tolist() == [steps]
+        assert images.ulp_distances(value, other).tolist() == [steps]
         other = np.nextafter(other, np.float32(-2))
 
 
 def test_distance_of_integers():
     a, b = np.array([-2 ** 63, 5, 2 ** 63 - 1]), np.array([2 ** 63 - 1, 3, -2 ** 63])
-    assert compare.ulp_distances(a, b).tolist() == [2 ** 64 - 1, 2, 2 ** 64 - 1]
-    assert compare.ulp_distances(np.array([3], np.uint8), np.array([250], np.uint8)).tolist() == [247]
+    assert images.ulp_distances(a, b).tolist() == [2 ** 64 - 1, 2, 2 ** 64 - 1]
+    assert images.ulp_distances(np.array([3], np.uint8), np.array([250], np.uint8)).tolist() == [247]
 
 
 @QUICK
 @given(st.lists(st.integers(0, 2 ** 64 - 1) | st.integers(0, 70), max_size=30))
 def test_histogram_like_counting(distances):
-    bins = compare.ulp_histogram(np.array(distances, np.uint64))
+    bins = images.ulp_histogram(np.array(distances, np.uint64))
     assert bins[0][:2] == (0, 0) and all(b[0] == a[1] + 1 for a, b in zip(bins, bins[1:]))
     assert [low for low, _, _ in bins][:6] == [0, 1, 2, 3, 5, 9][:len(bins)]
     for low, high, count in bins:
@@ -124,7 +124,7 @@ def test_statistics_with_many_digits(factor, noise):
     random = np.random.RandomState(5)
     a = random.exponential(1.0, (7, 9)) * factor
     b = a * (1.0 + noise * random.normal(size=a.shape))
-    found = compare.compare_images(a, b)
+    found = images.compare_images(a, b)
     correlation, rmse, sum_a, sum_b = naive_statistics(a, b)
     # a few roundings of 63 terms; the smallest factor leaves its own numbers few digits
     assert found.correlation == pytest.approx(correlation, rel=1e-12)
@@ -138,7 +138,7 @@ def test_statistics_with_many_digits(factor, noise):
 @given(arrays(np.float32, (2, 3, 4), elements=st.floats(-1e6, 1e6, width=32)))
 def test_statistics_of_any_image(pair):
     correlation, rmse, *_ = naive_statistics(*pair)
-    found = compare.compare_images(*pair)
+    found = images.compare_images(*pair)
     assert found.rmse == pytest.approx(rmse, rel=1e-13)
     if np.array_equal(*pair):
         assert found.correlation == 1.0
@@ -153,13 +153,13 @@ def test_statistics_of_any_image(pair):
 
 def test_numbers_that_are_not_defined():
     flat, other = np.ones((3, 3), np.float32), np.full((3, 3), 2, np.float32)
-    assert compare.compare_images(flat, flat).correlation == 1.0
-    found = compare.compare_images(flat, other)
+    assert images.compare_images(flat, flat).correlation == 1.0
+    found = images.compare_images(flat, other)
     assert found.correlation is None and not found.checks(min_correlation=-1.0)[-1].passed
     assert found.peaks.fraction is None and not found.checks(at_least=0.0)[-1].passed
-    assert compare.compare_images(flat * 0, other).sum_ratio is None
+    assert images.compare_images(flat * 0, other).sum_ratio is None
     nothing = np.full((2, 2), np.nan, np.float32)
-    found = compare.compare_images(nothing, nothing)
+    found = images.compare_images(nothing, nothing)
     assert found.identical and found.finite == 0 and found.correlation is None and found.rmse is None
 
 
@@ -171,7 +171,7 @@ def test_one_pixel():
     b = a.copy()
     b[7, 11] = np.nextafter(b[7, 11], np.float32(np.inf))
     b[30, 2] = -b[30, 2]
-    found = compare.compare_images(a, b)
+    found = images.compare_images(a, b)
     assert found.differing == 2 and not found.identical
     assert found.first[:2] == (11, 7) and found.first.a == a[7, 11] and found.largest[:2] == (2, 30)
     assert found.first.bits() == tuple(f"0x{image[7, 11:12].view(np.uint32)[0]:08x}" for image in (a, b))
@@ -183,8 +183,8 @@ def test_one_pixel():
 
 def test_region_is_like_an_image_of_its_own():
     a, b = spots(seed=1), spots(seed=2)
-    whole = compare.compare_images(a[5:21, 10:41].copy(), b[5:21, 10:41].copy())
-    part = compare.compare_images(a, b, roi=(10, 40, 5, 20))
+    whole = images.compare_images(a[5:21, 10:41].copy(), b[5:21, 10:41].copy())
+    part = images.compare_images(a, b, roi=(10, 40, 5, 20))
     for name in ("shape", "differing", "histogram", "correlation", "rmse", "sums", "peaks", "largest_ulp"):
         assert getattr(part, name) == getattr(whole, name)
     assert part.first[:2] == (10, 5) and whole.first[:2] == (0, 0) and part.shape == (16, 31)
@@ -193,61 +193,61 @@ def test_region_is_like_an_image_of_its_own():
 @pytest.mark.parametrize("roi", [(0, 50, 0, 3), (0, 3, 0, 40), (-1, 3, 0, 3), (3, 2, 0, 3)])
 def test_region_beyond_the_image(roi):
     with pytest.raises(ValueError, match="roi: .* must lie within 0 to 49 and 0 to 39"):
-        compare.compare_images(spots(), spots(), roi=roi)
+        images.compare_images(spots(), spots(), roi=roi)
 
 
 def test_zeros_and_nan():
     """A zero's sign is a bit; NaN is like itself if its bits are."""
     a = np.array([[0.0, np.nan, np.inf, 1.0]], np.float32)
-    assert compare.compare_images(a, a.copy()).identical
+    assert images.compare_images(a, a.copy()).identical
     b = a.copy()
     b[0, 0] = -0.0
-    found = compare.compare_images(a, b)
+    found = images.compare_images(a, b)
     assert (found.identical, found.differing, found.largest_ulp) == (False, 1, 0)
     assert [check.passed for check in found.checks(max_ulp=0)] == [True, True]
     c = a.copy()
     c.view(np.uint32)[0, 1] ^= 1
-    found = compare.compare_images(a, c)
+    found = images.compare_images(a, c)
     assert np.isnan(c[0, 1]) and found.differing == found.unmatched == 1
     # no limit, however wide, lets it pass
     for limits in ({"max_ulp": 2 ** 63}, {"min_correlation": -1.0}, {"at_least": 0.0}):
         assert not all(check.passed for check in found.checks(**limits))
     d = a.copy()
     d[0, 2] = np.finfo(np.float32).max
-    assert compare.compare_images(a, d).unmatched == 1
+    assert images.compare_images(a, d).unmatched == 1
 
 
 def test_types_that_differ():
     a = np.array([[1, 2, 65535]], np.uint16)
-    found = compare.compare_images(a, a.astype(np.float32))
+    found = images.compare_images(a, a.astype(np.float32))
     assert (found.identical, found.differing, found.largest_ulp, found.ulp_type) == (False, 0, 0, "float32")
     assert not found.checks()[0].passed and found.checks(max_ulp=0)[1].passed
     b = np.array([[1.0, 2.0 + 1e-12, 65535.0]])
-    found = compare.compare_images(a.astype(np.float32), b)
+    found = images.compare_images(a.astype(np.float32), b)
     assert (found.differing, found.largest_ulp, found.ulp_type, found.first.fast) == (1, 0, "float32", 1)
-    found = compare.compare_images(a, np.array([[-1, 2, 65535]], np.int32))
+    found = images.compare_images(a, np.array([[-1, 2, 65535]], np.int32))
     assert (found.differing, found.largest_ulp, found.ulp_type) == (1, 2, "integer")
-    assert compare.compare_images(a, a.astype(">u2")).identical
-    assert compare.compare_images(a, np.ones((1, 3), np.float16)).ulp_type == "float32"
+    assert images.compare_images(a, a.astype(">u2")).identical
+    assert images.compare_images(a, np.ones((1, 3), np.float16)).ulp_type == "float32"
 
 
 def test_integers_that_no_float_holds():
     large = np.array([[2 ** 63 - 1]])
-    assert compare.compare_images(large, large - 1).largest_ulp == 1
+    assert images.compare_images(large, large - 1).largest_ulp == 1
     with pytest.raises(ValueError, match="beyond 2"):
-        compare.compare_images(large, np.array([[1.0]]))
+        images.compare_images(large, np.array([[1.0]]))
 
 
 @pytest.mark.parametrize("image", [np.zeros(3), np.zeros((0, 3)), np.zeros((2, 2), complex),
                                    np.array([["a"]])])
 def test_what_is_no_image(image):
     with pytest.raises(ValueError, match="a: shape .* an image has two dimensions"):
-        compare.compare_images(image, image)
+        images.compare_images(image, image)
 
 
 def test_shapes_that_differ():
     with pytest.raises(ValueError, match="of 2 x 3 and 3 x 2 pixels"):
-        compare.compare_images(np.zeros((2, 3)), np.zeros((3, 2)))
+        images.compare_images(np.zeros((2, 3)), np.zeros((3, 2)))
 
 
 # -- the command

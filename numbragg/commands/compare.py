@@ -45,7 +45,7 @@ def run(arguments):
     if files is None:
         print(USAGE)
         return 0
-    from ..compare import compare_images
+    from ..compare.images import compare_images
     from ..io.any_image import read_image
     from ..io.output import OutputSet
 

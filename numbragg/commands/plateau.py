@@ -43,7 +43,7 @@ def run(arguments):
         return 0
     from ..io.any_image import cropped, read_image
     from ..io.output import OutputSet
-    from ..plateaus import common_histogram, plateaus
+    from ..compare.plateaus import common_histogram, plateaus
 
     csv_name, png_name, roi = values.get("--csv"), values.get("--png"), values.get("--roi")
     wanted = [(name, kind) for name, kind in ((csv_name, "table"), (png_name, "picture")) if name is not None]
@@ -182,7 +182,7 @@ def _figure(images):
 def _draw(made, rows, regions, roi):
     import numpy as np
 
-    from ..plateaus import common_histogram
+    from ..compare.plateaus import common_histogram
     from .figures import short, show_image
 
     axes = made.subplots(3, len(rows), squeeze=False, sharey="row")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .io.any_image import bit_patterns, cropped
+from ..io.any_image import bit_patterns, cropped
 from .peaks import PeakMatch, find_peaks, match_peaks
 
 __all__ = ["Check", "Comparison", "Pixel", "PeakMatch", "compare_images", "find_peaks", "match_peaks",
