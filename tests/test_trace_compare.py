@@ -8,10 +8,10 @@ import pytest
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
-from numbragg.trace_compare import compare, ulps
-from numbragg.trace_formats import printed
-from numbragg.trace_reading import read_trace
-from numbragg.tracing import STEP_FIELDS, trace_prepared
+from numbragg.tracing.record.compare import compare, ulps
+from numbragg.tracing.record.formats import printed
+from numbragg.tracing.record.reading import read_trace
+from numbragg.tracing.record.record import STEP_FIELDS, trace_prepared
 from trace_tools import (  # noqa: F401 (fixtures)
     FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, folder, from_arguments, traced)
 

@@ -91,7 +91,7 @@ def _traced(words, fast, slow, steps):
 
     from ..progress import say_compiling
     from ..scene.prepare import prepare
-    from ..tracing import trace_prepared
+    from ..tracing.record import trace_prepared
 
     prepared = prepare(line.parameters, factors)
     announce(line)
@@ -121,7 +121,7 @@ def run(arguments):
         trace = _traced(words[2:], fast, slow, _steps(ours["--steps"]))
         comparison = None
         if against is not None:
-            from ..trace_compare import compare
+            from ..tracing.compare import compare
 
             comparison = compare(trace, against)
         if output is not None:

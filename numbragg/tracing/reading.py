@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 import json
 import re
 
-from .io.errors import format_error
-from .trace_formats import FORMAT
-from .tracing import STEP_FIELDS
+from ..io.errors import format_error
+from .formats import FORMAT
+from .record import STEP_FIELDS
 
 __all__ = ["Printed", "Reference", "read_trace", "FULL", "DIGITS", "OWN", "LISTING", "PLAIN"]
 

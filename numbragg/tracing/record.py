@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import memory
-from ._version import __version__
-from .kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
-from .kernels.evaluate.strict import RECORD_FIELDS
-from .configs.checks import choice, whole
+from .. import memory
+from .._version import __version__
+from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
+from ..kernels.evaluate.strict import RECORD_FIELDS
+from ..configs.checks import choice, whole
 
 __all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS",
            "DEFAULT_STEPS"]
@@ -57,7 +57,7 @@ class Trace:
     numbers : (n,) int64 array
         Which steps were kept, counted from 0: the first ones and the last.
     table : (n, len(STEP_FIELDS)) float64 array
-        Their values, in the order of `numbragg.tracing.STEP_FIELDS`.
+        Their values, in the order of `numbragg.tracing.record.STEP_FIELDS`.
     final : dict
         The sum, the factors, the scaling, the value before and after its rounding to float32.
     version : str
@@ -104,7 +104,7 @@ class Trace:
         Parameters
         ----------
         name : str
-            One of `numbragg.tracing.STEP_FIELDS`.
+            One of `numbragg.tracing.record.STEP_FIELDS`.
         """
         return self.table[:, STEP_FIELDS.index(name)]
 
@@ -154,9 +154,9 @@ class Trace:
         str
             A line with its end.
         """
-        from . import trace_formats
+        from . import formats
 
-        yield from trace_formats.WRITERS[choice("form", form, tuple(trace_formats.WRITERS))](self)
+        yield from formats.WRITERS[choice("form", form, tuple(formats.WRITERS))](self)
 
     def to_text(self):
         """As text: a section per step, a line per quantity, 17 significant digits."""
@@ -197,7 +197,7 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     -------
     (STATE_SIZE,) int64
     """
-    from .kernels.drive.cpu import counting_scene, render, strict_pixels
+    from ..kernels.drive.cpu import counting_scene, render, strict_pixels
 
     fast_min, fast_max, slow_min, _ = window
     width = fast_max - fast_min + 1
@@ -305,8 +305,8 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
     MemoryError
         If the record of the steps would not fit.
     """
-    from .kernels.drive.cpu import trace_pixel
-    from .scene.counts import R_E_SQR
+    from ..kernels.drive.cpu import trace_pixel
+    from ..scene.counts import R_E_SQR
 
     fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)
     _check_place(prepared, fast, slow)
@@ -373,7 +373,7 @@ def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=No
     >>> trace.step(0)["h0"], trace.steps_summed
     (0, 1)
     """
-    from .render.simulation import Simulator
+    from ..render.simulation import Simulator
 
     simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                           revision=revision)
