@@ -23,7 +23,7 @@ from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
 from numbragg.scene.prepare.request import Parameters
 from numbragg.scene.prepare.prepare import prepare
-from numbragg.selftest import compare
+from numbragg.selftest.rounds.rounds import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -476,7 +476,7 @@ import sys
 import numpy as np
 import numbragg as nb
 from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.selftest import compare
+from numbragg.selftest.rounds import compare
 assert nb.__file__.startswith(sys.argv[1]), nb.__file__
 ready = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=1.0), nb.Beam(), 100.0).prepare(
     nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=5, misset_deg=(1, 2, 3), shape=sys.argv[2]))

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, bits
-from numbragg import selftest
+from numbragg.selftest.rounds import rounds
 from numbragg.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.certificate import Bound
-from numbragg.random_scenes import MOST_STEPS, random_scene
-from numbragg.scene_options import LASTS, RUNS_OUT
+from numbragg.selftest.rounds.scenes import MOST_STEPS, random_scene
+from numbragg.selftest.rounds.coverage import LASTS, RUNS_OUT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -115,7 +115,7 @@ def test_account_adds_up(account):
 
 def test_bits_do_not_depend_on_threads():
     scene = random_scene(scene_with("interpolation", "mosaic domains")).prepared
-    one, three = (selftest.compare(scene, threads=threads)[0] for threads in (1, 3))
+    one, three = (rounds.compare(scene, threads=threads)[0] for threads in (1, 3))
     assert (one.ratio, one.lane_pixels, one.recomputed) == (three.ratio, three.lane_pixels, three.recomputed)
 
 
@@ -219,7 +219,7 @@ def test_one_wrong_bit(monkeypatch, capfd, gratings):
 
 def test_sign_of_zero_is_a_bit():
     a, b = np.array([0.0, 1.0, np.nan], np.float32), np.array([-0.0, 1.0, -np.nan], np.float32)
-    assert selftest._same_bits(a, b).tolist() == [False, True, True]
+    assert rounds._same_bits(a, b).tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])

@@ -218,7 +218,7 @@ def _description(name):
 
     from ..kernels.evaluate.certificate import plan
     from ..scene.request import Parameters
-    from ..random_scenes import random_scene
+    from ..selftest.scenes import random_scene
 
     scene = random_scene(name)
     p, plain = scene.prepared.parameters, Parameters()
@@ -247,7 +247,7 @@ def _simulate(arguments):
 
 
 def _speeds(options, simulated):
-    from ..device_speed import DOMAINS, measure
+    from ..selftest.device_speed import DOMAINS, measure
 
     if options["--scene"] is not None:
         return []
@@ -259,7 +259,7 @@ def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
     from ..kernels.drive.cpu import compiled
     from ..progress import Progress, say_compiling
-    from ..selftest import FAILURES_KEPT, campaign
+    from ..selftest.rounds import FAILURES_KEPT, campaign
 
     if not simulated and not compiled():
         say_compiling("some minutes")

@@ -58,11 +58,11 @@ def measure(device=None, threads=None, side=1024, domains=DOMAINS, repeats=5):
     ------
     Speed
     """
-    from .configs.beam import Beam
-    from .configs.crystal import Crystal
-    from .configs.detector import Detector
-    from .configs.sampling import Sampling
-    from .render.simulation import Simulator
+    from ..configs.beam import Beam
+    from ..configs.crystal import Crystal
+    from ..configs.detector import Detector
+    from ..configs.sampling import Sampling
+    from ..render.simulation import Simulator
 
     for precision in ("exact", "single"):
         simulators = [Simulator(Detector(pixels=(side, side), pixel_mm=0.1, distance_mm=100.0),

@@ -14,11 +14,11 @@ import time
 
 import numpy as np
 
-from .kernels.drive import cpu as driver_cpu
-from .kernels.physics import records
-from .kernels.evaluate.certificate import plan
-from .random_scenes import random_scene
-from .scene_options import LASTS, RUNS_OUT
+from ..kernels.drive import cpu as driver_cpu
+from ..kernels.physics import records
+from ..kernels.evaluate.certificate import plan
+from .scenes import random_scene
+from .coverage import LASTS, RUNS_OUT
 
 __all__ = ["Comparison", "Failure", "Tally", "campaign", "compare"]
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .random_tables import indices
+from .tables import indices
 
 __all__ = ["LASTS", "RUNS_OUT", "options_of"]
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .configs.structure_factors import StructureFactors
+from ..configs.structure_factors import StructureFactors
 
 __all__ = ["indices", "draw_limit", "draw_table"]
 

@@ -1,0 +1,1 @@
+"""Random scenes, and lanes compared with the strict evaluator on them."""
