@@ -1,4 +1,4 @@
-"""numbragg.testing at work: a PyTorch port of nanoBragg against reference images.
+"""numbragg.testing.oracle at work: a PyTorch port of nanoBragg against reference images.
 
 Runs where torch and nanobrag_torch are installed.  The scenes are the command lines of the port's own
 parity matrix and of its reference-pattern test; the limits are those that it sets itself.  Where the port
@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from numbragg.testing import assert_matches, reference_image
+from numbragg.testing.oracle.oracle import assert_matches, reference_image
 
 _MISSING = [name for name in ("torch", "nanobrag_torch") if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")

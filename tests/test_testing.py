@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg import testing
+from numbragg.testing.oracle import oracle
 from numbragg.cli import main
-from numbragg.testing import as_numpy, assert_matches, assert_same_bits, reference_image
+from numbragg.testing.oracle.oracle import as_numpy, assert_matches, assert_same_bits, reference_image
 
 WORDS = "-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels_f 24 -detpixels_s 20"
 OBJECTS = (nb.Crystal(cell=(80, 80, 80, 90, 90, 90), n_cells=5), nb.Beam(wavelength_angstrom=1.2),
@@ -20,7 +20,7 @@ OBJECTS = (nb.Crystal(cell=(80, 80, 80, 90, 90, 90), n_cells=5), nb.Beam(wavelen
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     """A cache of reference images of its own; compiled kernels stay where they are."""
-    monkeypatch.setattr(testing, "_cache_folder", lambda: tmp_path / "reference")
+    monkeypatch.setattr(oracle, "_cache_folder", lambda: tmp_path / "reference")
     return tmp_path / "reference"
 
 
@@ -104,21 +104,21 @@ def test_cache_is_used_and_knows_what_differs(own_cache, monkeypatch):
     assert len(counted) == 4 and len(list(own_cache.iterdir())) == 4
     reference_image(WORDS, cache=False)
     assert len(counted) == 5
-    assert testing.clear_cache() == 4 and not list(own_cache.iterdir())
+    assert oracle.clear_cache() == 4 and not list(own_cache.iterdir())
 
 
 def test_a_mask_and_the_least_bit_of_a_number_make_another_key():
-    prepared = testing.prepare_scene(WORDS)
-    key = testing._key(prepared)
-    assert testing._key(testing.prepare_scene(WORDS)) == key
+    prepared = oracle.prepare_scene(WORDS)
+    key = oracle._key(prepared)
+    assert oracle._key(oracle.prepare_scene(WORDS)) == key
     prepared.mask = np.ones((20, 24), dtype=np.uint8)
-    masked = testing._key(prepared)
+    masked = oracle._key(prepared)
     prepared.mask[3, 4] = 0
-    assert len({key, masked, testing._key(prepared)}) == 3
-    prepared = testing.prepare_scene(WORDS)
+    assert len({key, masked, oracle._key(prepared)}) == 3
+    prepared = oracle.prepare_scene(WORDS)
     prepared.scene = prepared.scene._replace(sampling=prepared.scene.sampling._replace(
         scale=np.nextafter(prepared.scene.sampling.scale, 1.0)))
-    assert testing._key(prepared) != key
+    assert oracle._key(prepared) != key
 
 
 @pytest.mark.parametrize("harm", [lambda content: content[:-7], lambda content: b"", lambda content: content[:40],
@@ -141,7 +141,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(own_cache, monkey
 
 
 def test_two_processes_at_once(tmp_path):
-    script = ("from numbragg.testing import reference_image; import hashlib, sys; "
+    script = ("from numbragg.testing.oracle import reference_image; import hashlib, sys; "
               f"print(hashlib.sha256(reference_image({WORDS!r}).tobytes()).hexdigest())")
     wanted = hashlib.sha256(reference_image(WORDS, cache=False).tobytes()).hexdigest()
     both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -346,7 +346,7 @@ PYTEST_FILE = """
 import sys
 
 def test_light():
-    assert not {"numba", "numbragg.testing", "numbragg.kernels"} & set(sys.modules)
+    assert not {"numba", "numbragg.testing.oracle", "numbragg.kernels"} & set(sys.modules)
 
 def test_same(numbragg_reference, numbragg_assert_same_bits, numbragg_assert_matches):
     words = "%s"
@@ -365,7 +365,7 @@ def test_fixtures_for_pytest(tmp_path):
     from importlib.metadata import entry_points
 
     names = [point.value for point in entry_points(group="pytest11")]
-    assert "numbragg.testing_plugin" in names, "installed without its entry point; install it again"
+    assert "numbragg.testing.oracle.plugin" in names, "installed without its entry point; install it again"
     (tmp_path / "test_theirs.py").write_text(PYTEST_FILE)
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py"],
                           cwd=tmp_path, capture_output=True, text=True, timeout=300)

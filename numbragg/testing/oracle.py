@@ -1,6 +1,6 @@
 """An oracle for other people's tests: reference images with the C program's bits, and assertions.
 
-    from numbragg.testing import assert_matches, reference_image
+    from numbragg.testing.oracle import assert_matches, reference_image
 
     def test_my_port():
         wanted = reference_image("-lambda 6.2 -cell 100 100 100 90 90 90 -N 5 -default_F 100 -distance 100")
@@ -90,10 +90,10 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from .command_line import parse
-    from .command_line.inputs import announce, read_inputs
-    from .configs.run_options import Evaluation
-    from .scene.prepare import prepare
+    from ..command_line import parse
+    from ..command_line.inputs import announce, read_inputs
+    from ..configs.run_options import Evaluation
+    from ..scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
@@ -127,7 +127,7 @@ def prepare_scene(*scene, revision=None, folder=None, **settings):
         if settings:
             raise ValueError(f"scene: {', '.join(settings)} cannot be added to a command line, which says it itself")
         return _of_command_line(scene[0], revision, folder)
-    from .render.simulation import Simulator
+    from ..render.simulation import Simulator
 
     if len(scene) != 4:
         raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
@@ -152,7 +152,7 @@ def _digest(value, into):
 
 def _key(prepared):
     """Name of an image: a hash of all that determines it."""
-    from .kernels.compile.compilation import source_hash
+    from ..kernels.compile.compilation import source_hash
 
     digest = hashlib.sha256(source_hash().encode())
     _digest((prepared.scene, prepared.window, prepared.mask, prepared.shape, prepared.interpolating), digest)
@@ -160,7 +160,7 @@ def _key(prepared):
 
 
 def _cache_folder():
-    from .kernels.compile.compilation import cache_folder
+    from ..kernels.compile.compilation import cache_folder
 
     return Path(cache_folder()).parent / "reference"
 
@@ -222,14 +222,14 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
 
     Examples
     --------
-    >>> from numbragg.testing import reference_image
+    >>> from numbragg.testing.oracle import reference_image
     >>> reference_image("-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -detpixels 32").shape
     (32, 32)
     """
     if settings.get("precision", "exact") != "exact" or settings.get("summation") not in (None, "sequential"):
         raise ValueError("precision: a reference image is exact")
-    from .configs.run_options import Evaluation
-    from .render.simulation import render_prepared
+    from ..configs.run_options import Evaluation
+    from ..render.simulation import render_prepared
 
     prepared = prepare_scene(*scene, revision=revision, folder=folder, **settings)
     path = _cache_folder() / f"{_key(prepared)}.npy"
@@ -294,7 +294,7 @@ def assert_same_bits(image, reference):
     AssertionError
         Saying how many pixels differ, which is the first, which the worst, and by how many ulp.
     """
-    from .compare.images import compare_images
+    from ..compare.images import compare_images
 
     image, reference = _both(image, reference)
     if image.dtype != reference.dtype:
@@ -332,8 +332,8 @@ def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peak
     ValueError
         Nothing is asked for.
     """
-    from .compare.images import compare_images
-    from .compare.plateaus import plateaus
+    from ..compare.images import compare_images
+    from ..compare.plateaus import plateaus
 
     if min_correlation is None and max_ulp is None and at_least is None and max_distinct_ratio is None:
         raise ValueError("assert_matches: nothing is asked for; assert_same_bits asks for equal bits")
