@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 __all__ = ["BINARY", "content", "reason", "revision_of", "run_c", "skipped"]
 

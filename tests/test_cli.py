@@ -17,7 +17,7 @@ import pytest
 from cli_tools import C_FILES, SMALL, command, content, error_line
 from golden_cases import CASES, bring_inputs
 import numbragg
-from numbragg.cli import COMMANDS, PLANNED, main
+from numbragg.commands.cli import COMMANDS, PLANNED, main
 from numbragg.command_line.table import TABLE
 
 
@@ -44,7 +44,7 @@ def test_help(word, capfd, folder):
 
 def test_help_is_quick_and_needs_nothing():
     """Neither numpy nor numba is loaded to print a text."""
-    code = ("import sys; from numbragg.cli import main; main(['--help']); "
+    code = ("import sys; from numbragg.commands.cli import main; main(['--help']); "
             "print(sorted(sys.modules), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'numba'" not in done.stderr and "'numpy'" not in done.stderr

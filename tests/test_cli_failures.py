@@ -12,7 +12,7 @@ import pytest
 
 from cli_tools import C_FILES, SMALL, command, content, error_line
 from golden_cases import CASES, INPUTS, REFUSED, bring_inputs
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 #: One that takes many minutes on any machine.
 LONG = ("-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels 1000 -seed 1 "

@@ -13,7 +13,7 @@ import pytest
 
 from numbragg.compare.images import images
 from numbragg.io import any_image
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 QUICK = settings(deadline=None, max_examples=60)
 NO_DISTANCE = 2 ** 64 - 1

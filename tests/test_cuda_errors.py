@@ -6,7 +6,7 @@ import pytest
 
 import numbragg as nb
 from formula_tools import INTERPRETED
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.compile import cuda_target
 

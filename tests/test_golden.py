@@ -11,7 +11,7 @@ import pytest
 
 from golden_cases import (CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints,
                           sha256)
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 #: Run as separate processes too, the way a user does: one or more of nearly every group.
 THROUGH_THE_SHELL = (

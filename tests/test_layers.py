@@ -115,8 +115,8 @@ def test_configurations_do_not_know_each_other(name):
 @pytest.mark.parametrize("name", OUTER)
 def test_nobody_imports_the_command_line(name):
     if name != "numbragg.__main__":
-        assert "numbragg.cli" not in imports(name)
-    if name not in ("numbragg.cli",) and not name.startswith("numbragg.commands"):
+        assert "numbragg.commands.cli" not in imports(name)
+    if name not in ("numbragg.commands.cli",) and not name.startswith("numbragg.commands"):
         assert not [target for target in imports(name) if target.startswith("numbragg.commands")]
 
 
@@ -172,7 +172,7 @@ def test_all_is_right(name):
                 assert set(names) <= defined
 
 
-@pytest.mark.parametrize("code", ["import numbragg", "import numbragg.cli", "import numbragg; dir(numbragg)"])
+@pytest.mark.parametrize("code", ["import numbragg", "import numbragg.commands.cli", "import numbragg; dir(numbragg)"])
 def test_importing_is_light(code):
     """Neither NumPy nor Numba is loaded before it is needed."""
     program = f"{code}; import sys; print(sorted({{name.partition('.')[0] for name in sys.modules}}))"

@@ -6,7 +6,7 @@ import pytest
 from cli_tools import SMALL, error_line
 import numbragg as nb
 from numbragg import memory
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 
 def test_available_is_plausible():

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 import numpy as np
 import pytest
 
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.compare.images.plateaus import common_histogram, plateaus
 
 QUICK = settings(deadline=None, max_examples=60)
@@ -194,7 +194,7 @@ def test_help(capfd):
 
 def test_nothing_is_compiled(folder):
     """Neither command that looks at images needs Numba."""
-    code = ("import sys; sys.modules['numba'] = None; from numbragg.cli import main; "
+    code = ("import sys; sys.modules['numba'] = None; from numbragg.commands.cli import main; "
             "sys.exit(main(['compare', 'flat.bin', 'flat.bin', '--shape', '4x5']) or "
             "main(['plateau', 'flat.bin', 'broken.npy', '--shape', '4x5']))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

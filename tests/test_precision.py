@@ -12,7 +12,7 @@ import pytest
 from cli_tools import SMALL, error_line
 import naive_single
 import numbragg as nb
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.arithmetic import accumulate
 from numbragg.kernels.evaluate import certificate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numbragg.io import any_image
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.io.errors import FileFormatError
 from numbragg.io.raw import write_raw
 from numbragg.io.smv import write_smv

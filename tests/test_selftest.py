@@ -14,7 +14,7 @@ import pytest
 
 from formula_tools import INTERPRETED, bits
 from numbragg.selftest.rounds import rounds
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.certificate import Bound

@@ -9,7 +9,7 @@ import pytest
 
 from golden_cases import INPUTS
 import numbragg as nb
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.io.raw import read_raw
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.arithmetic.vectors import rotate_xyz

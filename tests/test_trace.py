@@ -13,7 +13,7 @@ from golden_cases import CASES, INPUTS
 import naive
 import naive_arguments
 import numbragg as nb
-from numbragg.cli import main
+from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import initial_state

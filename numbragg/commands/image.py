@@ -119,7 +119,7 @@ def _open(line, evaluation):
 
 
 def _render(line, prepared, evaluation, backend, clock):
-    from ..progress import Progress, say_compiling
+    from .progress import Progress, say_compiling
 
     if not line.quiet and not backend.loaded(prepared, evaluation):
         say_compiling("some 10 seconds")

@@ -1,6 +1,6 @@
 """`numbragg plateau`: how far flat tops are broken up: distinct values and runs of equal pixels."""
 
-from .words import check_outputs, json_number, out_name, read_words, region, shape, shown
+from .arguments import check_outputs, json_number, out_name, read_words, region, shape, shown
 
 __all__ = ["run"]
 

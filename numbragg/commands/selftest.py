@@ -258,7 +258,7 @@ def _speeds(options, simulated):
 def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
     from ..kernels.drive.cpu import compiled
-    from ..progress import Progress, say_compiling
+    from .progress import Progress, say_compiling
     from ..selftest.rounds import FAILURES_KEPT, campaign
 
     if not simulated and not compiled():

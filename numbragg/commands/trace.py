@@ -89,7 +89,7 @@ def _traced(words, fast, slow, steps):
         for notice in line.notices:
             print(f"numbragg: note: {notice}", file=sys.stderr)
 
-    from ..progress import say_compiling
+    from .progress import say_compiling
     from ..scene.prepare import prepare
     from ..tracing.record import trace_prepared
 

@@ -18,7 +18,7 @@ CASES = "(same_files and plain) or matrix_is_large"
 #: A program with the C program's command line; it may do some harm before it ends.
 STAND_IN = """#!{python}
 import sys
-from numbragg.cli import main
+from numbragg.commands.cli import main
 code = main([*sys.argv[1:], "--revision", "main", "--quiet"])
 {harm}
 sys.exit(code)

@@ -13,7 +13,7 @@ import pytest
 
 import live_c
 from live_c import content, run_c
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 pytestmark = live_c.skipped
 

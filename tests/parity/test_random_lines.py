@@ -14,7 +14,7 @@ import pytest
 
 import live_c
 from live_c import content, run_c
-from numbragg.cli import main
+from numbragg.commands.cli import main
 
 NUMBER = int(os.environ.get("NB_RANDOM_LINES", "50"))
 
