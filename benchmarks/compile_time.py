@@ -38,12 +38,12 @@ def compile_one(name):
     from numba.core import event
 
     from numbragg import StructureFactors
-    from numbragg.command_line import parse
+    from numbragg.command_line.parse import parse
     from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
-    from numbragg.scene.prepare.prepare import prepare
+    from numbragg.scene.prepare import prepare
 
-    line = parse.parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
+    line = parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
     factors = StructureFactors.from_array(np.ones((41, 41, 41)), (-20, -20, -20), 1.0)
     prepared = prepare(line.parameters, factors)
     modes = Evaluation(line.precision, line.summation).modes

@@ -50,7 +50,7 @@ class Clock:
 
 def published_table(chosen):
     """Seconds for an image against the number of mosaic domains, the bits compared with the CPU's."""
-    from numbragg.selftest.rounds.device_speed import measure
+    from numbragg.selftest.device_speed import measure
 
     size = {"side": SIMULATED_SIDE, "domains": SIMULATED_DOMAINS, "repeats": 1} if chosen.simulate else {}
     for s in measure(chosen.device, chosen.threads, **size):
@@ -90,7 +90,7 @@ def batches(chosen):
 def _campaign(place, seed, seconds, device, threads, simulate):
     """Compare scenes of one seed until the time is up; an account that can be sent to another process."""
     from numbragg.kernels.drive.cuda import Session
-    from numbragg.selftest.rounds.rounds import campaign
+    from numbragg.selftest.rounds import campaign
 
     end = time.monotonic() + seconds
 

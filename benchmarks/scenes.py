@@ -89,10 +89,10 @@ def write_inputs(scene, folder):
 def load(scene, folder, pixels=None):
     """Prepare a scene whose inputs lie in a folder: scene.Prepared of numbragg."""
     from numbragg import StructureFactors
-    from numbragg.command_line import parse
-    from numbragg.scene.prepare.prepare import prepare
+    from numbragg.command_line.parse import parse
+    from numbragg.scene.prepare import prepare
 
-    line = parse.parse(scene.arguments(pixels))
+    line = parse(scene.arguments(pixels))
     if scene.table is None:
         factors = StructureFactors.constant(line.default_f)
     elif scene.table == "box":

@@ -40,10 +40,10 @@ SCENES = {
 def load(words):
     """Prepared scene of a command line."""
     from numbragg import StructureFactors
-    from numbragg.command_line import parse
-    from numbragg.scene.prepare.prepare import prepare
+    from numbragg.command_line.parse import parse
+    from numbragg.scene.prepare import prepare
 
-    line = parse.parse((words + " -nonoise -nopgm -noprogress").split())
+    line = parse((words + " -nonoise -nopgm -noprogress").split())
     return prepare(line.parameters, StructureFactors.constant(line.default_f))
 
 
@@ -232,7 +232,7 @@ def image_of(totals, factors, edge):
 def measure(count, edge=None):
     """One scene in all orders; its record."""
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-    from numbragg.compare.images.peaks import find_peaks, match_peaks
+    from numbragg.compare.peaks import find_peaks, match_peaks
 
     words, default = SCENES[count]
     edge = default if edge is None else edge

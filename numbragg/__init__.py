@@ -14,9 +14,10 @@ from ._version import __version__
 __all__ = ["Beam", "Crystal", "Detector", "Sampling", "Simulator", "StructureFactors", "add_noise",
            "integer_image", "simulate", "trace", "__version__"]
 
-_HOMES = {"Beam": "beam", "Crystal": "crystal", "Detector": "detector", "Sampling": "sampling",
-          "Simulator": "simulation", "StructureFactors": "structure_factors", "add_noise": "noise",
-          "integer_image": "noise", "simulate": "simulation", "trace": "tracing"}
+_HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
+          "Sampling": "configs.sampling", "Simulator": "render.simulation",
+          "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
+          "integer_image": "results.digitise", "simulate": "render.simulation", "trace": "tracing.record"}
 
 
 def __getattr__(name):

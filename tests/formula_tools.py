@@ -9,8 +9,8 @@ import naive_arguments
 import numba
 import numpy as np
 
-from numbragg.scene.prepare.request import Parameters
-from numbragg.scene.prepare.prepare import prepare
+from numbragg.scene.request import Parameters
+from numbragg.scene.prepare import prepare
 from numbragg.configs.structure_factors import StructureFactors
 
 __all__ = ["U", "INTERPRETED", "SPECIAL", "CONVENTIONS", "bits", "image_bits", "ulps", "vector", "draw_cell",

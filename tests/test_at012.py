@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from golden_cases import CASES, bring_inputs
-from numbragg.command_line import parse
+from numbragg.command_line.parse import parse
 from numbragg.command_line.inputs import read_inputs
 from numbragg.configs.run_options import Evaluation
-from numbragg.compare.images.peaks import find_peaks, match_peaks
-from numbragg.scene.prepare.prepare import prepare
+from numbragg.compare.peaks import find_peaks, match_peaks
+from numbragg.scene.prepare import prepare
 from numbragg.render.simulation import render_prepared
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole images are for compiled kernels")
@@ -43,7 +43,7 @@ def scenes(tmp_path_factory):
             bring_inputs(case, folder)
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(folder)
-                line = parse.parse(case["args"])
+                line = parse(case["args"])
                 prepared = prepare(line.parameters, read_inputs(line))
             image, _ = render_prepared(prepared)
             made[name] = prepared, image

@@ -21,9 +21,9 @@ from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
-from numbragg.scene.prepare.request import Parameters
-from numbragg.scene.prepare.prepare import prepare
-from numbragg.selftest.rounds.rounds import compare
+from numbragg.scene.request import Parameters
+from numbragg.scene.prepare import prepare
+from numbragg.selftest.rounds import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 

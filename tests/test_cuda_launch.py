@@ -92,7 +92,7 @@ def test_arguments_are_those_of_the_kernel(compiled, monkeypatch):
 def test_scenes_of_all_kinds_have_one_signature():
     """Kernels are compiled for one list of types: what is an integer in one scene is no float in another."""
     from numbragg.kernels.physics import records
-    from numbragg.selftest.rounds.scenes import random_scene
+    from numbragg.selftest.scenes import random_scene
 
     seen = set()
     for number in range(60):

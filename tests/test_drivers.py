@@ -18,7 +18,7 @@ from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics.records import INTERPOLATING, initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.arithmetic.vectors import unit
-from numbragg.scene.prepare.counts import polarisation_axes
+from numbragg.scene.sources import polarisation_axes
 
 #: (threads, steps of a chunk); 1 step makes chunks of one pixel.
 CREWS = [(1, 10 ** 12), (1, 1), (2, 1), (3, 40), (7, 1), (4, 333)]

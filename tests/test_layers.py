@@ -21,7 +21,7 @@ KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite"}
 
 #: Kernels in the order of docs/architecture: each may import those of earlier rows only.
 CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector", "numbragg.configs.sampling"}
-ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.prepare.request", "numbragg.configs.checks", "numbragg.io.matrix"}
+ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.configs.checks", "numbragg.io.matrix"}
 
 
 def modules():
@@ -78,7 +78,7 @@ OUTER = sorted(set(MODULES) - set(KERNELS))
 def test_modules_are_found():
     assert "numbragg.kernels.evaluate.strict" in KERNELS and "numbragg.io.smv" in OUTER and len(MODULES) > 40
     assert "numbragg.kernels.arithmetic.vectors" in imports("numbragg.kernels.evaluate.strict")
-    assert "numbragg.scene.prepare.request" in imports("numbragg.configs.beam")
+    assert "numbragg.scene.request" in imports("numbragg.configs.beam")
 
 
 @pytest.mark.parametrize("name", KERNELS)

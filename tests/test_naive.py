@@ -16,7 +16,7 @@ import naive
 import naive_arguments
 import naive_geometry
 from naive_random import NaiveStream
-from numbragg.scene.prepare.request import Parameters
+from numbragg.scene.request import Parameters
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 IMAGES = Path(__file__).resolve().parents[2] / "shared" / "golden"

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from numbragg.testing.oracle.oracle import assert_matches, reference_image
+from numbragg.testing.oracle import assert_matches, reference_image
 
 _MISSING = [name for name in ("torch", "nanobrag_torch") if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")

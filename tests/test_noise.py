@@ -9,9 +9,9 @@ import pytest
 
 from numbragg.kernels.detector import digitise as kernels
 from numbragg.kernels.detector.random import noise_image
-import numbragg.results.noise
-from numbragg.results.noise import add_noise, grey_image, integer_image, photon_counts
-from numbragg.scene.prepare.rotations import Generator, mosaic_domains
+import numbragg.results.digitise
+from numbragg.results.digitise import add_noise, grey_image, integer_image, photon_counts
+from numbragg.scene.rotations import Generator, mosaic_domains
 
 F = np.float32
 
@@ -280,5 +280,5 @@ def test_bad_mask():
 
 
 def test_examples():
-    result = doctest.testmod(numbragg.results.noise)
+    result = doctest.testmod(numbragg.results.digitise)
     assert result.attempted > 0 and result.failed == 0

@@ -11,8 +11,8 @@ from naive_random import NaiveStream
 import pytest
 
 from formula_tools import U, bits, draw_cell, draw_orientation
-from numbragg.scene.prepare.orientation import matrix_vectors, orient, reciprocal_cell
-from numbragg.scene.prepare.request import Parameters
+from numbragg.scene.orientation import matrix_vectors, orient, reciprocal_cell
+from numbragg.scene.request import Parameters
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 RIGHT = (0.0, 0.0, 0.0)  # not given: right angles

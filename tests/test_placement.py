@@ -10,9 +10,9 @@ import naive_geometry
 import pytest
 
 from formula_tools import CONVENTIONS, U, bits, draw_detector
-from numbragg.scene.prepare.request import Parameters
-from numbragg.scene.prepare.placement import CONVENTIONS as FRAMES
-from numbragg.scene.prepare.placement import detector_size, place_detector
+from numbragg.scene.request import Parameters
+from numbragg.scene.placement import CONVENTIONS as FRAMES
+from numbragg.scene.placement import detector_size, place_detector
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=100)
 

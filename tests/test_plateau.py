@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from numbragg.commands.cli import main
-from numbragg.compare.images.plateaus import common_histogram, plateaus
+from numbragg.compare.plateaus import common_histogram, plateaus
 
 QUICK = settings(deadline=None, max_examples=60)
 

@@ -10,8 +10,8 @@ import pytest
 
 from numbragg.kernels.detector import random as kernels
 from numbragg.kernels.compile.compilation import jit
-import numbragg.scene.prepare.rotations
-from numbragg.scene.prepare.rotations import Generator, misset_angles, mosaic_domains, random_misset
+import numbragg.scene.rotations
+from numbragg.scene.rotations import Generator, misset_angles, mosaic_domains, random_misset
 
 F = np.float32
 
@@ -369,5 +369,5 @@ def test_bad_matrices(u):
 
 
 def test_examples():
-    result = doctest.testmod(numbragg.scene.prepare.rotations)
+    result = doctest.testmod(numbragg.scene.rotations)
     assert result.attempted > 0 and result.failed == 0

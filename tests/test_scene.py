@@ -14,7 +14,7 @@ from formula_tools import (bits, draw_factors, draw_parameters, factors_for_orac
                            prepared_example, prepared_scene)
 from numbragg.scene.prepare import prepare as ours
 from numbragg.kernels.physics import records
-from numbragg.scene.prepare.request import Parameters
+from numbragg.scene.request import Parameters
 from numbragg.configs.structure_factors import StructureFactors
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)

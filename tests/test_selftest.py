@@ -18,8 +18,8 @@ from numbragg.commands.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.certificate import Bound
-from numbragg.selftest.rounds.scenes import MOST_STEPS, random_scene
-from numbragg.selftest.rounds.coverage import LASTS, RUNS_OUT
+from numbragg.selftest.scenes import MOST_STEPS, random_scene
+from numbragg.selftest.coverage import LASTS, RUNS_OUT
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,8 +13,8 @@ import pytest
 
 from formula_tools import CONVENTIONS, SPECIAL, bits, draw_detector, draw_parameters, vector
 from numbragg.scene.prepare import counts
-from numbragg.scene.prepare.request import Parameters
-from numbragg.scene.prepare.placement import place_detector
+from numbragg.scene.request import Parameters
+from numbragg.scene.placement import place_detector
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 COUNTS = (-5, -1, 0, 1, 2, 3, 7, 40)

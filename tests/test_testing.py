@@ -10,7 +10,7 @@ import pytest
 import numbragg as nb
 from numbragg.testing.oracle import oracle
 from numbragg.commands.cli import main
-from numbragg.testing.oracle.oracle import as_numpy, assert_matches, assert_same_bits, reference_image
+from numbragg.testing.oracle import as_numpy, assert_matches, assert_same_bits, reference_image
 
 WORDS = "-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels_f 24 -detpixels_s 20"
 OBJECTS = (nb.Crystal(cell=(80, 80, 80, 90, 90, 90), n_cells=5), nb.Beam(wavelength_angstrom=1.2),
@@ -365,7 +365,7 @@ def test_fixtures_for_pytest(tmp_path):
     from importlib.metadata import entry_points
 
     names = [point.value for point in entry_points(group="pytest11")]
-    assert "numbragg.testing.oracle.plugin" in names, "installed without its entry point; install it again"
+    assert "numbragg.testing.plugin" in names, "installed without its entry point; install it again"
     (tmp_path / "test_theirs.py").write_text(PYTEST_FILE)
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py"],
                           cwd=tmp_path, capture_output=True, text=True, timeout=300)

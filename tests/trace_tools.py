@@ -3,9 +3,9 @@
 import pytest
 
 import numbragg as nb
-from numbragg.command_line import parse
+from numbragg.command_line.parse import check, parse
 from numbragg.command_line.inputs import read_inputs
-from numbragg.scene.prepare.prepare import prepare
+from numbragg.scene.prepare import prepare
 
 CRYSTAL = nb.Crystal(cell=(50, 60, 70, 80, 95, 100), n_cells=5, misset_deg=(10, 20, 30),
                      mosaic_spread_deg=0.5, mosaic_domains=2, phi_start_deg=1, oscillation_deg=1, phi_steps=2)
@@ -69,8 +69,8 @@ LISTED_MAIN = (LISTED_FIXED.replace("1.16325e+09", "1.26619e+09").replace("25849
 
 def from_arguments(arguments):
     """The prepared scene of a command line."""
-    line = parse.parse(list(arguments))
-    parse.check(line)
+    line = parse(list(arguments))
+    check(line)
     return prepare(line.parameters, read_inputs(line))
 
 

@@ -3,8 +3,7 @@
 import os
 import sys
 
-from . import parse
-from .values import quoted
+from .values import CommandLineError, quoted
 
 __all__ = ["announce", "read_inputs", "take_misset_seed"]
 
@@ -62,7 +61,7 @@ def read_inputs(line):
             line.notices.append(dump.warning)
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
-        raise parse.CommandLineError(
+        raise CommandLineError(
             f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")
     return StructureFactors.constant(line.default_f)
 

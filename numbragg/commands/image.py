@@ -5,7 +5,7 @@ import sys
 import time
 
 from .. import memory
-from ..command_line import parse
+from ..command_line.parse import check, parse
 from ..command_line.inputs import announce, read_inputs, take_misset_seed
 
 __all__ = ["run"]
@@ -26,7 +26,7 @@ class _Clock:
 
 def run(argv):
     """Run one command line; returns the exit code."""
-    line = parse.parse(argv)
+    line = parse(argv)
     if line.help:
         from ..command_line.help import help_text
 
@@ -37,7 +37,7 @@ def run(argv):
 
         print(f"numbragg {__version__}")
         return 0
-    parse.check(line)
+    check(line)
     # these load numpy, which help and errors above have no need of
     from ..configs.run_options import Evaluation
 
@@ -139,7 +139,7 @@ def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, arg
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
-    from ..results.products import draw_noise, header_values, make_products
+    from ..results.digitise import draw_noise, header_values, make_products
 
     names = line.outputs
     products = make_products(image, prepared, scale=line.scale, grey_scale=line.pgm_scale,

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 
-from ..command_line import parse
+from ..command_line.parse import check, parse
 from ..command_line.inputs import announce, read_inputs, take_misset_seed
 from ..configs.run_options import Evaluation
 
@@ -75,8 +75,8 @@ def _compiled():
 
 def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
-    line = parse.parse(words)
-    parse.check(line)
+    line = parse(words)
+    check(line)
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     if line.backend != "cpu":

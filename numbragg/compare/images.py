@@ -8,17 +8,10 @@ import numpy as np
 
 from ..io.any_image import bit_patterns, cropped
 from .peaks import PeakMatch, find_peaks, match_peaks
+from .ulp import NO_DISTANCE, ulp_distances, ulp_histogram
 
 __all__ = ["Check", "Comparison", "Pixel", "PeakMatch", "compare_images", "find_peaks", "match_peaks",
            "ulp_distances", "ulp_histogram"]
-
-#: Distance of values that have none: NaN or an infinity against anything else.
-NO_DISTANCE = np.uint64(2 ** 64 - 1)
-
-# bins 0, 1, 2, 3 to 4, 5 to 8, ... up to the largest of 64 bits
-_LOWER_EDGES = np.array([0, 1, *(2 ** k + 1 for k in range(64))], np.uint64)
-_LOWER_EDGES[2] = 2
-
 
 class Pixel(NamedTuple):
     """One pixel of two images."""
@@ -253,53 +246,6 @@ def _distances(a, b):
         coarser = max(coarser, np.dtype(np.float32), key=lambda kind: kind.itemsize)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return ulp_distances(a.astype(coarser, copy=False), b.astype(coarser, copy=False)), coarser.name
-
-
-def ulp_distances(a, b):
-    """How many representable values two arrays lie apart.
-
-    Parameters
-    ----------
-    a, b : arrays of one shape and type
-        Floats, or integers, for which the distance is the absolute difference.
-
-    Returns
-    -------
-    uint64 array
-        0 for equal values, zeros of either sign included, and for infinities and NaN with the same
-        bits; 2**64 - 1 for NaN or an infinity against anything else.
-    """
-    if a.dtype.kind in "iu":
-        # modulo 2**64 this is right for signed integers too
-        return np.maximum(a, b).astype(np.uint64) - np.minimum(a, b).astype(np.uint64)
-    bits_a, bits_b = bit_patterns(a), bit_patterns(b)
-    sign = bits_a.dtype.type(1 << (8 * a.dtype.itemsize - 1))
-    magnitude_a, magnitude_b = ((bits & ~sign).astype(np.uint64) for bits in (bits_a, bits_b))
-    same_side = (bits_a & sign) == (bits_b & sign)
-    apart = np.maximum(magnitude_a, magnitude_b) - np.minimum(magnitude_a, magnitude_b)
-    distances = np.where(same_side, apart, magnitude_a + magnitude_b)
-    distances[~(np.isfinite(a) & np.isfinite(b)) & (bits_a != bits_b)] = NO_DISTANCE
-    return distances
-
-
-def ulp_histogram(distances):
-    """Numbers of distances 0, 1, 2, 3 to 4, 5 to 8 and so on.
-
-    Parameters
-    ----------
-    distances : uint64 array
-        As of `ulp_distances`.
-
-    Returns
-    -------
-    tuple of (int, int, int)
-        Smallest and largest distance of a bin, number of distances in it; from 0 up to the last bin that
-        is not empty.
-    """
-    places = np.searchsorted(_LOWER_EDGES, distances.ravel(), side="right") - 1
-    counts = np.bincount(places, minlength=1)
-    lower = [int(edge) for edge in _LOWER_EDGES] + [2 ** 64]
-    return tuple((lower[i], lower[i + 1] - 1, int(count)) for i, count in enumerate(counts))
 
 
 # -- statistics

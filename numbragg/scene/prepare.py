@@ -9,12 +9,14 @@ import math
 
 import numpy as np
 
-from ..kernels.physics import records
+from .. import memory
 from ..kernels.arithmetic.vectors import rotate_axis
+from ..kernels.physics import records
+from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
 from .orientation import orient
 from .placement import place_detector
-from .. import memory
-from . import counts
+from .size import R_E_SQR, background_level, crystal_cells, fluence
+from .sources import polarisation_axes, source_list
 
 __all__ = ["Prepared", "image_bytes", "prepare", "window_of"]
 
@@ -33,7 +35,7 @@ class Prepared:
     parameters: object
     placement: object
     orientation: object
-    counts: counts.StepCounts
+    counts: StepCounts
     n_cells: tuple
     crystal_size: tuple  # [m]
     oversample: int
@@ -98,8 +100,8 @@ def _rotated(vectors, spindle, angle):
 
 
 def _crystal(p, counts, orientation, placement, n_cells, matrices):
-    angles = counts.phi_angles(p, counts)
-    rows, first_rows = counts.phi_rows(angles, p.revision)
+    angles = phi_angles(p, counts)
+    rows, first_rows = phi_rows(angles, p.revision)
     cells = [_rotated(orientation.direct, placement.spindle, angle) for angle in angles]
     cells.append(list(orientation.direct))
     cells = np.array(cells, dtype=np.float64)
@@ -196,21 +198,21 @@ def prepare(p, structure_factors):
         raise ValueError(f"detector: {placement.fpixels} x {placement.spixels} pixels; must be below 2^31 in all")
     warnings = []
     generator = Generator()
-    counts = counts.step_counts(p)
+    counts = step_counts(p)
     orientation = orient(p, _misset(p, generator))
     interpolating = _interpolating(p, structure_factors)
-    n_cells = counts.crystal_cells(p, orientation.lengths)
-    oversample, recommended = counts.oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
+    n_cells = crystal_cells(p, orientation.lengths)
+    oversample, recommended = oversampling(p, n_cells, orientation.lengths, placement.distance, p.pixel_size)
     _check_memory(p, counts, placement)
     matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, p.mosaic_seed)
     if p.sources is None:
         # before a list of them is made; an elliptic clip leaves at least half of them
         asked = counts.divergence_h[0] * counts.divergence_v[0] * counts.dispersion[0]
         _check_steps(-(-asked // 2), counts.mosaic_domains, counts.phi_steps, oversample)
-    directions, wavelengths = counts.source_list(p, counts, placement)
+    directions, wavelengths = source_list(p, counts, placement)
     divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
-    photons_per_area = counts.fluence(p)
-    axes, next_axis = counts.polarisation_axes(placement.polarisation)
+    photons_per_area = fluence(p)
+    axes, next_axis = polarisation_axes(placement.polarisation)
     if counts.thickness == 0.0 and p.oversample_thick:
         warnings.append("-oversample_thick without a sensor thickness captures nothing: the image is "
                         "zero (but for background), as in nanoBragg")
@@ -228,7 +230,7 @@ def prepare(p, structure_factors):
         table=structure_factors.table, minimum=structure_factors.minimum, maximum=structure_factors.maximum,
         filled=structure_factors.filled, default=structure_factors.default)
     sums = records.Sampling(
-        background=counts.background_level(p, photons_per_area), scale=counts.R_E_SQR * photons_per_area,
+        background=background_level(p, photons_per_area), scale=R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
         skip_zero=p.water_size == 0.0)

@@ -31,7 +31,7 @@ class Generator:
 
     Examples
     --------
-    >>> from numbragg.scene.prepare.rotations import Generator, mosaic_domains
+    >>> from numbragg.random import Generator, mosaic_domains
     >>> generator = Generator()
     >>> mosaic_domains(generator, 2, 0.01, 12345678).shape
     (2, 3, 3)

@@ -1,6 +1,6 @@
 """An oracle for other people's tests: reference images with the C program's bits, and assertions.
 
-    from numbragg.testing.oracle import assert_matches, reference_image
+    from numbragg.testing import assert_matches, reference_image
 
     def test_my_port():
         wanted = reference_image("-lambda 6.2 -cell 100 100 100 90 90 90 -N 5 -default_F 100 -distance 100")
@@ -90,15 +90,15 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from ..command_line import parse
+    from ..command_line.parse import check, parse
     from ..command_line.inputs import announce, read_inputs
     from ..configs.run_options import Evaluation
     from ..scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
-        line = parse.parse([*words, *(["--revision", revision] if revision else [])])
-        parse.check(line)
+        line = parse([*words, *(["--revision", revision] if revision else [])])
+        check(line)
         Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
@@ -222,7 +222,7 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
 
     Examples
     --------
-    >>> from numbragg.testing.oracle import reference_image
+    >>> from numbragg.testing import reference_image
     >>> reference_image("-cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -detpixels 32").shape
     (32, 32)
     """

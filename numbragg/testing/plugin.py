@@ -10,23 +10,23 @@ __all__ = ["numbragg_assert_matches", "numbragg_assert_same_bits", "numbragg_ref
 
 @pytest.fixture(scope="session")
 def numbragg_reference():
-    """`numbragg.testing.oracle.reference_image`."""
-    from numbragg.testing.oracle.oracle import reference_image
+    """`numbragg.testing.reference_image`."""
+    from numbragg.testing import reference_image
 
     return reference_image
 
 
 @pytest.fixture(scope="session")
 def numbragg_assert_matches():
-    """`numbragg.testing.oracle.assert_matches`."""
-    from numbragg.testing.oracle.oracle import assert_matches
+    """`numbragg.testing.assert_matches`."""
+    from numbragg.testing import assert_matches
 
     return assert_matches
 
 
 @pytest.fixture(scope="session")
 def numbragg_assert_same_bits():
-    """`numbragg.testing.oracle.assert_same_bits`."""
-    from numbragg.testing.oracle.oracle import assert_same_bits
+    """`numbragg.testing.assert_same_bits`."""
+    from numbragg.testing import assert_same_bits
 
     return assert_same_bits

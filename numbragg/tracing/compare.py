@@ -35,7 +35,7 @@ def ulps(a, b, single=False):
 
     Examples
     --------
-    >>> from numbragg.tracing.record.compare import ulps
+    >>> from numbragg.trace_compare import ulps
     >>> ulps(1.0, 1.0 + 2.0 ** -52), ulps(-5e-324, 5e-324), ulps(1.0, 1.0 + 2.0 ** -23, single=True)
     (1, 2, 1)
     """
@@ -248,7 +248,7 @@ def compare(trace, path):
     ----------
     trace : tracing.Trace
     path : str or path-like
-        What `numbragg.tracing.record.reading.read_trace` reads.
+        What `numbragg.tracing.reading.read_trace` reads.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 import json
 import math
 
-from .record import STEP_FIELDS, UNITS, WHOLE
+from .quantities import STEP_FIELDS, UNITS, WHOLE
 
 __all__ = ["FORMAT", "WRITERS", "printed", "text_lines", "json_lines", "csv_lines"]
 
@@ -16,7 +16,7 @@ def printed(value):
 
     Examples
     --------
-    >>> from numbragg.tracing.record.formats import printed
+    >>> from numbragg.tracing.formats import printed
     >>> printed(0.1), printed(3), printed(float("nan"))
     ('0.10000000000000001', '3', 'nan')
     """

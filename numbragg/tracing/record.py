@@ -15,31 +15,13 @@ from .._version import __version__
 from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from ..kernels.evaluate.strict import RECORD_FIELDS
 from ..configs.checks import choice, whole
+from . import formats
+from .quantities import STEP_FIELDS, UNITS, WHOLE
 
-__all__ = ["Trace", "trace", "trace_prepared", "state_before", "STEP_FIELDS", "WHOLE", "UNITS",
-           "DEFAULT_STEPS"]
+X           "DEFAULT_STEPS"]
 
 #: Steps that are kept, besides the last one, unless more are asked for.
 DEFAULT_STEPS = 1000
-
-#: What is kept of a step, in the order of evaluation.
-STEP_FIELDS = (
-    "layer", "sub_slow", "sub_fast", "x", "y", "z", "s1_x", "s1_y", "s1_z", "airpath", "solid_angle",
-    "capture_fraction", "source", "wavelength", "s0_x", "s0_y", "s0_z", "q_x", "q_y", "q_z", "stol",
-    "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z",
-    "c_x", "c_y", "c_z", "h", "k", "l", "h0", "k0", "l0", "f_latt", "skipped", "f_cell", "sum")
-
-#: Those that are whole numbers.
-WHOLE = frozenset(("layer", "sub_slow", "sub_fast", "source", "phi_step", "domain", "h0", "k0", "l0",
-                   "skipped"))
-
-#: Units by name; what is not here has none.
-UNITS = ({name: "m" for name in ("x", "y", "z", "airpath", "wavelength")}
-         | {f"{vector}_{axis}": "m" for vector in "abc" for axis in "xyz"}
-         | {name: "1/m" for name in ("q_x", "q_y", "q_z", "stol")}
-         | {"solid_angle": "sr", "f_cell": "electrons", "r_e_sqr": "m^2", "fluence": "photons/m^2",
-            "photons": "photons", "pixel": "photons"})
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
@@ -57,7 +39,7 @@ class Trace:
     numbers : (n,) int64 array
         Which steps were kept, counted from 0: the first ones and the last.
     table : (n, len(STEP_FIELDS)) float64 array
-        Their values, in the order of `numbragg.tracing.record.STEP_FIELDS`.
+        Their values, in the order of `numbragg.tracing.STEP_FIELDS`.
     final : dict
         The sum, the factors, the scaling, the value before and after its rounding to float32.
     version : str
@@ -104,7 +86,7 @@ class Trace:
         Parameters
         ----------
         name : str
-            One of `numbragg.tracing.record.STEP_FIELDS`.
+            One of `numbragg.tracing.STEP_FIELDS`.
         """
         return self.table[:, STEP_FIELDS.index(name)]
 
@@ -154,8 +136,6 @@ class Trace:
         str
             A line with its end.
         """
-        from . import formats
-
         yield from formats.WRITERS[choice("form", form, tuple(formats.WRITERS))](self)
 
     def to_text(self):
@@ -306,7 +286,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
         If the record of the steps would not fit.
     """
     from ..kernels.drive.cpu import trace_pixel
-    from ..scene.counts import R_E_SQR
+    from ..scene.size import R_E_SQR
 
     fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)
     _check_place(prepared, fast, slow)

@@ -16,7 +16,7 @@ import numbragg
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-from numbragg.scene.prepare.request import Parameters
+from numbragg.scene.request import Parameters
 
 SEEDS = range(20 if INTERPRETED else 300)
 TESTS = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from numbragg.kernels.drive.cuda import spans
 from numbragg.kernels.evaluate.lanes import lane_kernel
 from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
 from numbragg.kernels.physics.structure_factor import squared_grid
-from numbragg.selftest.rounds.scenes import random_scene
+from numbragg.selftest.scenes import random_scene
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="thousands of steps are for compiled kernels")
 

@@ -90,12 +90,12 @@ def test_same_files(seed, revision, tmp_path, monkeypatch):
 
 def test_refusals_are_few():
     """Most of the lines drawn are images: what is refused would test nothing."""
-    from numbragg.command_line import parse
+    from numbragg.command_line.parse import check, parse
 
     refused = 0
     for seed in range(200):
         try:
-            parse.check(parse.parse(random_line(random.Random(seed))))
+            check(parse(random_line(random.Random(seed))))
         except ValueError:
             refused += 1
     assert refused < 20

@@ -14,7 +14,7 @@ import numbragg as nb
 from numbragg.kernels.compile import cuda_target
 from numbragg.kernels.drive import cpu as driver_cpu, cuda as driver_cuda
 from numbragg.kernels.physics import records
-from numbragg.selftest.rounds.scenes import random_scene
+from numbragg.selftest.scenes import random_scene
 
 CELL = (50, 55, 60, 90, 90, 90)
 INDICES = np.array([(h, k, l) for h in range(-6, 7) for k in range(-6, 7) for l in range(-6, 7)])

@@ -1,9 +1,12 @@
 """From the image of mean photons to what a detector would store: photon noise, 16-bit and grey images.
 
 The results are the C program's, byte for byte: `add_noise` makes its noise image, `integer_image`
-its integer image and `grey_image` its grey image, each without the file's header.
+its integer image and `grey_image` its grey image, each without the file's header.  `make_products`
+makes what a run writes, in the C program's order: statistics, float image, integer image, grey
+image, noise image.
 """
 
+from dataclasses import dataclass
 import math
 
 import numpy as np
@@ -12,7 +15,8 @@ from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
 from ..scene.rotations import Generator, checked_seed
 
-__all__ = ["add_noise", "photon_counts", "integer_image", "grey_image"]
+__all__ = ["Products", "add_noise", "draw_noise", "grey_image", "header_values", "integer_image", "make_products",
+           "photon_counts"]
 
 
 def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
@@ -35,7 +39,7 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     roi : sequence of 4 int, optional
         Region of interest: first and last fast, first and last slow pixel, both ends included. The
         other pixels become 0 and draw no random numbers. Default: the whole image.
-    generator : numbragg.scene.prepare.rotations.Generator, optional
+    generator : numbragg.random.Generator, optional
         The generator from which orientation and mosaic domains were drawn. Makes a difference for
         negative seeds only. Its table is changed.
 
@@ -53,7 +57,7 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from numbragg.results.noise import add_noise
+    >>> from numbragg.noise import add_noise
     >>> add_noise(np.full((2, 4), 20.0), seed=1)
     array([[58, 57, 61, 57],
            [56, 59, 54, 58]], dtype=uint16)
@@ -88,7 +92,7 @@ def photon_counts(image, *, seed, roi=None, generator=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from numbragg.results.noise import photon_counts
+    >>> from numbragg.noise import photon_counts
     >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
     array([[  0.,   6., 488.]], dtype=float32)
     """
@@ -127,7 +131,7 @@ def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
 
     Examples
     --------
-    >>> from numbragg.results.noise import integer_image
+    >>> from numbragg.noise import integer_image
     >>> integer_image([[0.0, 1.0, 4.0]])
     array([[   40, 13790, 55040]], dtype=uint16)
     """
@@ -173,7 +177,7 @@ def grey_image(image, *, scale=None, roi=None, mask=None):
 
     Examples
     --------
-    >>> from numbragg.results.noise import grey_image
+    >>> from numbragg.noise import grey_image
     >>> grey_image([[0.0, 1.0, 400.0]], scale=2.5)
     array([[  0,   2, 255]], dtype=uint8)
     """
@@ -188,7 +192,7 @@ def grey_image(image, *, scale=None, roi=None, mask=None):
             raise ValueError(f"mask has shape {mask.shape}: it must be that of the image, {image.shape}")
     if scale <= 0.0:
         summary = kernels.image_summary(image, roi, mask)
-        scale = grey_scale(summary, integer_scale(summary))
+        scale = automatic_grey_scale(summary, integer_scale(summary))
     out = np.zeros(image.shape, dtype=np.uint8)
     kernels.grey_image(image, roi, scale, out)
     return out
@@ -198,7 +202,7 @@ def integer_scale(summary):
     return 55000.0 / summary.maximum if summary.maximum > 0.0 else 1.0
 
 
-def grey_scale(summary, otherwise):
+def automatic_grey_scale(summary, otherwise):
     """Default scale of the grey image; `otherwise` where the image has no spread."""
     return 250.0 / (5.0 * summary.rms_deviation) if summary.rms_deviation > 0.0 else otherwise
 
@@ -252,3 +256,68 @@ def _region(roi, shape):
         raise ValueError(f"roi is {numbers}: it must be first and last fast, first and last slow pixel of "
                          f"an image of {shape[1]} by {shape[0]} pixels (fast by slow)")
     return numbers
+
+
+# -- what a run writes
+
+
+@dataclass(slots=True)
+class Products:
+    """Numbers and images derived from a float image."""
+
+    summary: object  # kernels.detector.digitise.Summary
+    scale: float  # of the integer image
+    grey_scale: float
+    integers: np.ndarray  # uint16; becomes the noise image when that is drawn
+    greys: np.ndarray | None  # uint8
+    photons: float | None = None  # drawn for the noise image
+    overloads: int | None = None
+
+
+def header_values(prepared):
+    """What the SMV header of a prepared scene says."""
+    from ..io.smv import HeaderValues
+
+    p, place = prepared.parameters, prepared.placement
+    return HeaderValues(
+        fast_pixels=place.fpixels, slow_pixels=place.spixels, pixel_size=p.pixel_size,
+        detector_size_s=place.detsize_s, distance=place.distance, close_distance=place.close_distance,
+        wavelength=p.wavelength, beam_x=place.beam_x, beam_y=place.beam_y, beam_f=place.fast_beam,
+        beam_s=place.slow_beam, origin_x=place.origin_x, origin_y=place.origin_y, dials_origin=place.dials_origin,
+        phi_start=p.phi_start, oscillation=prepared.counts.oscillation, twotheta=p.twotheta)
+
+
+def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0, grey=True):
+    """Statistics, the integer image and the grey image.
+
+    Parameters
+    ----------
+    image : (slow, fast) float32 array
+    prepared : scene.Prepared
+    scale, grey_scale : float
+        Not positive: automatic.
+    adc_offset : float
+    grey : bool
+        Whether the grey image is wanted.
+
+    Returns
+    -------
+    Products
+    """
+    window = prepared.window
+    mask = kernels.NO_MASK if prepared.mask is None else prepared.mask.view(np.bool_)
+    summary = kernels.image_summary(image, window, mask)
+    if scale <= 0.0:
+        scale = integer_scale(summary)
+    if grey_scale <= 0.0:
+        grey_scale = automatic_grey_scale(summary, scale)
+    integers = np.zeros(image.shape, dtype=np.uint16)
+    greys = np.zeros(image.shape, dtype=np.uint8)
+    kernels.digital_images(image, window, scale, adc_offset, integers, grey_scale, greys)
+    return Products(summary, scale, grey_scale, integers, greys if grey else None)
+
+
+def draw_noise(image, prepared, products, seed, adc_offset):
+    """Turn the integer image into the noise image, in place; (photons, overloads) are noted."""
+    stream = prepared.random.stream(seed)
+    products.photons, products.overloads = noise_image(image, prepared.window, adc_offset, stream, products.integers)

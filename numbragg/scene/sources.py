@@ -1,0 +1,81 @@
+"""Where photons come from: lists of directions and wavelengths, and the polarisation axis."""
+
+import numpy as np
+
+from ..kernels.arithmetic.vectors import rotate_axis, unit
+from .size import divided
+
+__all__ = ["polarisation_axes", "source_list"]
+
+#: From the sample to a source [m], before directions are normalised.
+SOURCE_DISTANCE = 10.0
+
+
+def _grid_sources(p, counts, placement):
+    h_steps, h_range, h_step = counts.divergence_h
+    v_steps, v_range, v_step = counts.divergence_v
+    d_steps, d_range, d_step = counts.dispersion
+    directions, wavelengths = [], []
+    start = tuple(-SOURCE_DISTANCE * b for b in placement.beam)
+    for i in range(h_steps):
+        h = h_step * i - h_range / 2.0
+        for j in range(v_steps):
+            v = v_step * j - v_range / 2.0
+            # distance from the middle, in units of the range; an even grid has no middle point
+            t = divided(divided(h * h - h_step * h_step / 4.0 * (1 - h_steps % 2), h_range), h_range)
+            t += divided(divided(v * v - v_step * v_step / 4.0 * (1 - v_steps % 2), v_range), v_range)
+            if p.round_divergence and t * 4.0 > 1.1:
+                continue
+            direction = rotate_axis(rotate_axis(start, placement.polarisation, v), placement.vertical, h)
+            for n in range(d_steps):
+                directions.append(direction)
+                wavelengths.append(p.wavelength * (1.0 + d_step * n - d_range / 2.0))
+    return directions, wavelengths
+
+
+def _listed_sources(p, placement):
+    b = placement.beam
+    defaults = (-SOURCE_DISTANCE * b[0], -SOURCE_DISTANCE * b[1], -SOURCE_DISTANCE * b[2], 1.0, p.wavelength)
+    rows = np.asarray(p.sources, dtype=np.float64)
+    rows = np.where(np.isnan(rows), np.array(defaults), rows)
+    for number, row in enumerate(rows, 1):
+        if not row[:3].any():
+            raise ValueError(f"source {number}: its direction is zero")
+    return [tuple(float(x) for x in row[:3]) for row in rows], [float(row[4]) for row in rows]
+
+
+def source_list(p, counts, placement):
+    """Directions to the sources (unit vectors) and wavelengths [m].
+
+    Returns
+    -------
+    directions : (sources, 3) float64
+    wavelengths : (sources,) float64
+    """
+    directions, wavelengths = (_grid_sources(p, counts, placement) if p.sources is None
+                               else _listed_sources(p, placement))
+    units = [unit(d)[0] for d in directions]
+    return np.array(units, dtype=np.float64).reshape(-1, 3), np.array(wavelengths, dtype=np.float64)
+
+
+def polarisation_axes(axis):
+    """What normalising an axis again and again makes of it.
+
+    Returns
+    -------
+    axes : (m, 3) float64
+        The axis (normalised once), then each result that is new.
+    following : (m,) int64
+        Row that each row is normalised to.  The rows from the last entry on come back for ever.
+    """
+    axes, following = [axis], []
+    while True:
+        again, _ = unit(axes[-1])
+        bits = [np.array(a).tobytes() for a in axes]
+        found = np.array(again).tobytes()
+        if found in bits:
+            following.append(bits.index(found))
+            break
+        following.append(len(axes))
+        axes.append(again)
+    return np.array(axes, dtype=np.float64), np.array(following, dtype=np.int64)

@@ -1,0 +1,5 @@
+"""`numbragg.simulation`, as it is documented; the code lives in `numbragg.render.simulation`."""
+
+from .render.simulation import Result, Simulator, render_prepared, simulate
+
+__all__ = ["Result", "Simulator", "render_prepared", "simulate"]
