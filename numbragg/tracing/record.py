@@ -18,10 +18,11 @@ from ..configs.checks import choice, whole
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 
-X           "DEFAULT_STEPS"]
+__all__ = ["DEFAULT_STEPS", "STEP_FIELDS", "Trace", "UNITS", "WHOLE", "state_before", "trace", "trace_prepared"]
 
 #: Steps that are kept, besides the last one, unless more are asked for.
 DEFAULT_STEPS = 1000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
