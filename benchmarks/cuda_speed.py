@@ -60,7 +60,7 @@ def measure(name, session, precision, threads, repeats, pixels=None):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.selftest.rounds import device_speed
+    from numbragg.selftest import device_speed
     from numbragg.kernels.drive.cuda import Session
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from numbragg.compare.images import images
+from numbragg.compare import images
 from numbragg.io import any_image
 from numbragg.commands.cli import main
 

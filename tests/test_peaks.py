@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 import numpy as np
 import pytest
 
-from numbragg.compare.images import peaks
+from numbragg.compare import peaks
 
 QUICK = settings(deadline=None, max_examples=60)
 

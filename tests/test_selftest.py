@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from formula_tools import INTERPRETED, bits
-from numbragg.selftest.rounds import rounds
+from numbragg.selftest import rounds
 from numbragg.commands.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
@@ -196,7 +196,7 @@ def test_control_of_the_mutations(gratings, capfd):
 
 def spoiling_lanes(monkeypatch, spoil):
     """Let `spoil(image, doubles)` change what the lanes give."""
-    render = kernels.drive.cpu.render
+    render = driver_cpu.render
 
     def changed(scene, window, mask, image, *, lanes=True, doubles=None, **options):
         outcome = render(scene, window, mask, image, lanes=lanes, doubles=doubles, **options)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from formula_tools import CONVENTIONS, SPECIAL, bits, draw_detector, draw_parameters, vector
-from numbragg.scene.prepare import counts
+from numbragg.scene import counts as rules, size, sources
 from numbragg.scene.request import Parameters
 from numbragg.scene.placement import place_detector
 
@@ -24,7 +24,7 @@ EXTENTS = (-2.5, -1.0, -0.0, 0.0, 1e-8, 0.1, 0.3, 1.0, 7.3)
 def assert_same_counts(**asked):
     """Every count, range and step of the rules has the oracle's bits; returns ours."""
     p = Parameters(**asked)
-    found, expected = counts.step_counts(p), naive.step_counts(p)
+    found, expected = rules.step_counts(p), naive.step_counts(p)
     assert bits((found.phi_steps, found.oscillation, found.phi_step)) == bits(expected["phi"]), asked
     assert bits(found.divergence_h) == bits(expected["hdiv"]), asked
     assert bits(found.divergence_v) == bits(expected["vdiv"]), asked
@@ -84,7 +84,7 @@ def test_some_rules_by_hand():
 
 
 def test_counts_hold_nothing_else():
-    assert {field.name for field in fields(counts.StepCounts)} == {
+    assert {field.name for field in fields(rules.StepCounts)} == {
         "phi_steps", "oscillation", "phi_step", "divergence_h", "divergence_v", "dispersion", "layers",
         "thickness", "layer_step", "attenuation", "mosaic_domains", "mosaic_spread"}
 
@@ -111,7 +111,7 @@ def phi_orders(angles, revision, sweeps=4):
 def test_rotation_that_each_phi_step_sees(revision):
     for length in range(1, 6):
         for angles in itertools.product((0.0, -0.0, 0.3), repeat=length):
-            rows, first = (x.tolist() for x in counts.phi_rows(list(angles), revision))
+            rows, first = (x.tolist() for x in rules.phi_rows(list(angles), revision))
             orders = phi_orders(angles, revision)
             assert first == orders[0] and [rows] * 3 == orders[1:], angles
 
@@ -121,11 +121,11 @@ def test_phi_angles():
     for _ in range(200):
         p = Parameters(phi_start=r.uniform(-3.0, 3.0), phi_steps=r.choice((1, 2, 5, 100)),
                        oscillation=r.uniform(0.0, 1.0))
-        counts = counts.step_counts(p)
-        assert bits(counts.phi_angles(p, counts)) == bits([p.phi_start + counts.phi_step * n
+        counts = rules.step_counts(p)
+        assert bits(rules.phi_angles(p, counts)) == bits([p.phi_start + counts.phi_step * n
                                                           for n in range(counts.phi_steps)])
     p = Parameters(phi_start=-0.02, phi_steps=3, oscillation=0.06, phi_step=0.02)
-    assert counts.phi_angles(p, counts.step_counts(p))[1] == 0.0
+    assert rules.phi_angles(p, rules.step_counts(p))[1] == 0.0
 
 
 # -- sources
@@ -136,7 +136,7 @@ def assert_same_sources(p):
     counts = naive.step_counts(p)
     expected = naive.sources(p.wavelength, naive.detector(p), counts["hdiv"], counts["vdiv"],
                              counts["dispersion"], p.round_divergence, p.sources)
-    directions, wavelengths = counts.source_list(p, counts.step_counts(p), place_detector(p))
+    directions, wavelengths = sources.source_list(p, rules.step_counts(p), place_detector(p))
     assert directions.shape == (len(expected), 3) and wavelengths.shape == (len(expected),)
     assert directions.flags.c_contiguous and directions.dtype == wavelengths.dtype == np.float64
     assert bits(directions) == bits([direction for direction, _ in expected])
@@ -203,7 +203,7 @@ def test_refuses_a_source_without_direction():
     for zeros in ((0.0, 0.0, 0.0), (-0.0, 0.0, -0.0)):
         p = Parameters(sources=[[1.0, 0.0, 0.0, 1.0, 1e-10], [*zeros, 1.0, 1e-10]])
         with pytest.raises(ValueError, match="source 2: its direction is zero"):
-            counts.source_list(p, counts.step_counts(p), place_detector(p))
+            sources.source_list(p, rules.step_counts(p), place_detector(p))
 
 
 # -- size and sampling of the crystal
@@ -218,14 +218,14 @@ def test_crystal_cells():
         vectors = [vector(r, 1e-8) for _ in range(3)]
         lengths = tuple(naive.magnitude(v) for v in vectors)
         sample = naive.clipped_sample(p.sample_size, p.beam_size)
-        assert bits(counts.clipped_sample(p)) == bits(sample)
+        assert bits(size.clipped_sample(p)) == bits(sample)
         *cells, longest = naive.crystal_size(p.n_cells, sample, *vectors)
-        assert bits(counts.crystal_cells(p, lengths)) == bits(cells)
+        assert bits(size.crystal_cells(p, lengths)) == bits(cells)
         distance, pixel, p.wavelength = r.uniform(-1.0, 1.0), r.uniform(1e-5, 1e-3), r.uniform(1e-11, 1e-9)
         p.oversample = r.choice((-1, 0, 1, 7))
         advice = naive.oversample_advice(longest, p.wavelength, distance, pixel)
         expected = (p.oversample if p.oversample > 0 else advice, advice)
-        assert counts.oversampling(p, tuple(cells), lengths, distance, pixel) == expected
+        assert rules.oversampling(p, tuple(cells), lengths, distance, pixel) == expected
 
 
 def test_whole_number_of_cells_is_kept():
@@ -235,7 +235,7 @@ def test_whole_number_of_cells_is_kept():
         for size, cells in ((n * length, n), (math.nextafter(n * length, 1), n + 1),
                             (math.nextafter(n * length, 0), n)):
             p = Parameters(sample_size=[size] * 3, beam_size=-1.0)
-            assert counts.crystal_cells(p, (length,) * 3) == (float(cells),) * 3
+            assert size.crystal_cells(p, (length,) * 3) == (float(cells),) * 3
             edges = [(length, 0.0, 0.0)] * 3
             assert naive.crystal_size(p.n_cells, p.sample_size, *edges)[:3] == (float(cells),) * 3
 
@@ -246,7 +246,7 @@ def test_oversampling_at_its_limits():
                                                       (1e-4, 1e10, 1e-300)):
         p = Parameters()
         expected = naive.oversample_advice(longest, p.wavelength, distance, pixel)
-        assert counts.oversampling(p, (1.0,) * 3, (longest,) * 3, distance, pixel) == (expected, expected)
+        assert rules.oversampling(p, (1.0,) * 3, (longest,) * 3, distance, pixel) == (expected, expected)
 
 
 # -- fluence and background
@@ -260,18 +260,18 @@ def test_fluence_and_background():
                        beam_size=r.choice((1e-4, 0.0, -1e-4, r.random())),
                        fluence=10.0 ** r.uniform(0.0, 40.0),
                        water_size=r.choice((0.0, -1e-6, r.uniform(0.0, 1e-4))))
-        found = counts.fluence(p)
+        found = size.fluence(p)
         assert bits(found) == bits(naive.fluence(p))
-        assert bits(counts.background_level(p, found)) == bits(naive.background(p.water_size, found))
+        assert bits(size.background_level(p, found)) == bits(naive.background(p.water_size, found))
 
 
 def test_constants():
-    assert (counts.R_E_SQR, counts.AVOGADRO) == (naive.R_E_SQR, naive.AVOGADRO)
+    assert (size.R_E_SQR, size.AVOGADRO) == (naive.R_E_SQR, naive.AVOGADRO)
 
 
 def test_background_at_its_limits():
     for water, photons in itertools.product(SPECIAL, SPECIAL):
-        found = counts.background_level(Parameters(water_size=water), photons)
+        found = size.background_level(Parameters(water_size=water), photons)
         assert bits(found) == bits(naive.background(water, photons))
 
 
@@ -287,7 +287,7 @@ def chain(axis, length):
 
 
 def assert_same_axes(axis):
-    axes, following = counts.polarisation_axes(axis)
+    axes, following = sources.polarisation_axes(axis)
     rows, row = [], 0
     for _ in range(60):
         rows.append(row)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.testing.oracle import oracle
+from numbragg.testing import oracle
 from numbragg.commands.cli import main
 from numbragg.testing.oracle import as_numpy, assert_matches, assert_same_bits, reference_image
 

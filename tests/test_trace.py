@@ -20,7 +20,7 @@ from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.render.simulation import render_prepared
 from numbragg.tracing.compare import compare
-from numbragg.tracing.record.record import STEP_FIELDS, WHOLE, state_before, trace_prepared
+from numbragg.tracing.record import STEP_FIELDS, WHOLE, state_before, trace_prepared
 from strategies import scenes
 from trace_tools import (  # noqa: F401 (fixtures)
     ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, folder, from_arguments, traced)

@@ -11,7 +11,7 @@ from numbragg.io.errors import FileFormatError
 from numbragg.tracing.compare import compare, ulps
 from numbragg.tracing.formats import printed
 from numbragg.tracing.reading import read_trace
-from numbragg.tracing.record.record import STEP_FIELDS, trace_prepared
+from numbragg.tracing.record import STEP_FIELDS, trace_prepared
 from trace_tools import (  # noqa: F401 (fixtures)
     FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, folder, from_arguments, traced)
 
