@@ -11,9 +11,8 @@ import statistics
 import sys
 import tempfile
 
-import numpy as np
-
 from measuring import emit, pair_ratios, spent
+import numpy as np
 from scenes import SCENES, load, write_inputs
 
 #: Scenes from long to short.

@@ -15,9 +15,8 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-
 from measuring import emit, python_program, run_program
+import numpy as np
 
 #: Options that lead to each kernel; `strict` stands for the strict evaluator.
 _SHAPES = {"square": "-N 5", "round": "-N 5 -round_xtal", "gauss": "-N 5 -gauss_xtal", "top-hat": "-N 5 -tophat_spots",

@@ -8,15 +8,14 @@ copies what stays; with the image left on the device, and with it copied to the 
 """
 
 import argparse
+from pathlib import Path
 import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
-
-import numpy as np
 
 from measuring import emit
+import numpy as np
 from scenes import SCENES, load, write_inputs
 
 
@@ -60,8 +59,8 @@ def measure(name, session, precision, threads, repeats, pixels=None):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.selftest import device_speed
     from numbragg.kernels.drive.cuda import Session
+    from numbragg.selftest import device_speed
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help="may be repeated; default: all")

@@ -12,9 +12,8 @@ import os
 import sys
 import time
 
-import numpy as np
-
 from measuring import emit
+import numpy as np
 
 #: Published times of the PyTorch port on an RTX 4090, compiled, in seconds by number of mosaic domains.
 PORT = {"float32": {1: 0.0084, 10: 0.0094, 100: 0.0103, 1000: 0.0172},
@@ -144,6 +143,7 @@ def selftest(chosen, seconds):
 def scenes(chosen, clock):
     """The scenes of speed.py, each in three precisions, as long as there is time."""
     from cuda_speed import measure
+
     from numbragg.kernels.drive.cuda import Session
 
     session = Session(chosen.device)

@@ -14,9 +14,8 @@ import statistics
 import sys
 import tempfile
 
-import numpy as np
-
 from measuring import c_binary, c_facts, emit, pair_ratios, python_program, quartiles, run_program, spent
+import numpy as np
 
 ARGUMENTS = ("-cell 79.1 79.1 37.9 90 90 90 -lambda 1 -distance 200 -detpixels 16 -pixel 0.172 -N 5 -oversample 1 "
              "-roi 0 0 0 0 -nonoise -nopgm -noprogress").split()

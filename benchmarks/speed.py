@@ -17,10 +17,9 @@ import statistics
 import sys
 import tempfile
 
-import numpy as np
-
-from measuring import c_binary, c_facts, emit, pair_ratios, quartiles, run_program, spent
 from make_table import speed_tables
+from measuring import c_binary, c_facts, emit, pair_ratios, quartiles, run_program, spent
+import numpy as np
 from scenes import SCENES, load, write_inputs
 from torch_port import missing, ways
 
@@ -89,8 +88,8 @@ class Ours:
 def zero_terms(prepared, samples=64):
     """Part of the terms that are 0, over the steps of some pixels spread over the detector."""
     from numbragg.kernels.drive.cpu import trace_pixel
-    from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+    from numbragg.kernels.physics.records import initial_state
 
     f_cell, f_latt = RECORD_FIELDS.index("f_cell"), RECORD_FIELDS.index("f_latt")
     slow, fast = prepared.shape

@@ -16,10 +16,9 @@ import statistics
 import sys
 import time
 
+from measuring import emit
 import numba
 import numpy as np
-
-from measuring import emit
 
 F = np.float32
 PEAKS, WITHIN = 50, 0.5
@@ -57,8 +56,8 @@ def axes(prepared):
 def pixel_terms(prepared, fast, slow, record):
     """All terms of a pixel in the C program's order, and the factor that makes photons of their sum."""
     from numbragg.kernels.drive.cpu import trace_pixel
-    from numbragg.kernels.physics.records import initial_state
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+    from numbragg.kernels.physics.records import initial_state
 
     at = RECORD_FIELDS.index
     _, _, capture, polar, omega, steps = trace_pixel(prepared.scene, fast, slow, initial_state(False), record)
@@ -231,8 +230,8 @@ def image_of(totals, factors, edge):
 
 def measure(count, edge=None):
     """One scene in all orders; its record."""
-    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
     from numbragg.compare.peaks import find_peaks, match_peaks
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
     words, default = SCENES[count]
     edge = default if edge is None else edge

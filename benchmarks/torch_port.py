@@ -64,11 +64,10 @@ def time_port(scene, folder, pixels, dtype, compiled, repeats):
     """Run the port in this process; a dictionary of what was found."""
     if not compiled:
         os.environ["NANOBRAGG_DISABLE_COMPILE"] = "1"
-    import numpy as np
-    import torch
-
     from nanobrag_torch import __main__ as program
+    import numpy as np
     from scenes import load
+    import torch
 
     torch.set_num_threads(1)
     prepared = load(scene, folder, pixels)

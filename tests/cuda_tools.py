@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels.evaluate import certificate, gpu_pixel, gpu_inputs
+from numbragg.kernels.evaluate import certificate, gpu_inputs, gpu_pixel
 from numbragg.kernels.physics import records
 from numbragg.kernels.physics.structure_factor import squared_grid
 

@@ -9,9 +9,9 @@ import naive_arguments
 import numba
 import numpy as np
 
-from numbragg.scene.request import Parameters
-from numbragg.scene.prepare import prepare
 from numbragg.configs.structure_factors import StructureFactors
+from numbragg.scene.prepare import prepare
+from numbragg.scene.request import Parameters
 
 __all__ = ["U", "INTERPRETED", "SPECIAL", "CONVENTIONS", "bits", "image_bits", "ulps", "vector", "draw_cell",
            "draw_detector", "draw_orientation", "draw_parameters", "draw_factors", "factors_for_oracle",

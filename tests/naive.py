@@ -10,17 +10,62 @@ The parts live in `naive_geometry` and `naive_crystal` and are re-exported here.
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from naive_crystal import (  # noqa: F401 (names for the tests)
-    clipped_sample, crystal_size, extended, gauss_factor, interference, interpolable, interpolated_f,
-    lattice_factor, matrix_vectors, nearest_f, orient, oversample_advice, polarisation_factor, polynomial,
-    reciprocal_cell, round_factor, sphere, square_factor, squared_distance, tophat_factor)
+    clipped_sample,
+    crystal_size,
+    extended,
+    gauss_factor,
+    interference,
+    interpolable,
+    interpolated_f,
+    lattice_factor,
+    matrix_vectors,
+    nearest_f,
+    orient,
+    oversample_advice,
+    polarisation_factor,
+    polynomial,
+    reciprocal_cell,
+    round_factor,
+    sphere,
+    square_factor,
+    squared_distance,
+    tophat_factor,
+)
 from naive_geometry import (  # noqa: F401
-    DBL_MIN, INVALID, RTD, beam_centre, capture_fraction, ceiling, cosine, cross, curved, detector,
-    detector_size, dot, exponential, magnitude, nearest, normalised, position, quotient, rescale, root,
-    rotate, rotate_axis, rotate_umat, scale, sine, solid_angle, sources, subpixel_centre, unitize, whole,
-    wrapped)
+    DBL_MIN,
+    INVALID,
+    RTD,
+    beam_centre,
+    capture_fraction,
+    ceiling,
+    cosine,
+    cross,
+    curved,
+    detector,
+    detector_size,
+    dot,
+    exponential,
+    magnitude,
+    nearest,
+    normalised,
+    position,
+    quotient,
+    rescale,
+    root,
+    rotate,
+    rotate_axis,
+    rotate_umat,
+    scale,
+    sine,
+    solid_angle,
+    sources,
+    subpixel_centre,
+    unitize,
+    whole,
+    wrapped,
+)
+import numpy as np
 
 #: Square of the classical electron radius [m^2], and Avogadro's number, as nanoBragg has them.
 R_E_SQR = 7.94079248018965e-30

@@ -8,11 +8,10 @@ from pathlib import Path
 import re
 from types import SimpleNamespace
 
-import numpy as np
-
 from naive import mosaic_counts
 from naive_geometry import RTD, detector_size
 from naive_random import NaiveStream, NaiveTable
+import numpy as np
 
 NAN = math.nan
 NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf(?:inity)?|nan))", re.I)

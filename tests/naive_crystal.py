@@ -7,9 +7,24 @@ The functions named `extended...` give the true values to 50 digits, by mpmath.
 import math
 
 import mpmath
-
-from naive_geometry import (DBL_MIN, ceiling, cosine, cross, dot, exponential, magnitude, quotient, rescale,
-                            root, rotate, rotate_umat, scale, sine, unitize, whole)
+from naive_geometry import (
+    DBL_MIN,
+    ceiling,
+    cosine,
+    cross,
+    dot,
+    exponential,
+    magnitude,
+    quotient,
+    rescale,
+    root,
+    rotate,
+    rotate_umat,
+    scale,
+    sine,
+    unitize,
+    whole,
+)
 
 # -- unit cell and orientation
 

@@ -5,7 +5,8 @@ Scenes are small (some hundred pixels, some dozen steps each) and reach over the
 
 from dataclasses import dataclass, fields
 
-from hypothesis import assume, strategies as st
+from hypothesis import assume
+from hypothesis import strategies as st
 import numpy as np
 
 import numbragg as nb

@@ -7,17 +7,17 @@ compared with.  What is measured is printed (pytest -rP).
 
 import hashlib
 
+from golden_cases import CASES, bring_inputs
 import numba
 import numpy as np
 import pytest
 
-from golden_cases import CASES, bring_inputs
-from numbragg.command_line.parse import parse
 from numbragg.command_line.inputs import read_inputs
-from numbragg.configs.run_options import Evaluation
+from numbragg.command_line.parse import parse
 from numbragg.compare.peaks import find_peaks, match_peaks
-from numbragg.scene.prepare import prepare
+from numbragg.configs.run_options import Evaluation
 from numbragg.render.simulation import render_prepared
+from numbragg.scene.prepare import prepare
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole images are for compiled kernels")
 

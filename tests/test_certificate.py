@@ -12,17 +12,17 @@ import shutil
 import subprocess
 import sys
 
+from formula_tools import INTERPRETED, U
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED, U
 import numbragg as nb
-from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
-from numbragg.scene.request import Parameters
 from numbragg.scene.prepare import prepare
+from numbragg.scene.request import Parameters
 from numbragg.selftest.rounds import compare
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,14 +11,14 @@ import subprocess
 import sys
 import termios
 
+from cli_tools import C_FILES, SMALL, command, content, error_line
+from golden_cases import CASES, bring_inputs
 import numpy as np
 import pytest
 
-from cli_tools import C_FILES, SMALL, command, content, error_line
-from golden_cases import CASES, bring_inputs
 import numbragg
-from numbragg.commands.cli import COMMANDS, PLANNED, main
 from numbragg.command_line.table import TABLE
+from numbragg.commands.cli import COMMANDS, PLANNED, main
 
 
 @pytest.fixture

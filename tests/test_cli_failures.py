@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 
-import pytest
-
 from cli_tools import C_FILES, SMALL, command, content, error_line
 from golden_cases import CASES, INPUTS, REFUSED, bring_inputs
+import pytest
+
 from numbragg.commands.cli import main
 
 #: One that takes many minutes on any machine.

@@ -5,15 +5,16 @@ import math
 import struct
 import sys
 
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import mpmath
 import numpy as np
 import pytest
 
+from numbragg.commands.cli import main
 from numbragg.compare import images
 from numbragg.io import any_image
-from numbragg.commands.cli import main
 
 QUICK = settings(deadline=None, max_examples=60)
 NO_DISTANCE = 2 ** 64 - 1

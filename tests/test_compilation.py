@@ -12,17 +12,17 @@ import subprocess
 import sys
 import time
 
+from formula_tools import INTERPRETED
 import llvmlite.binding
 import numba
 import pytest
 
-from formula_tools import INTERPRETED
 import numbragg as nb
+from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile import compilation
+from numbragg.kernels.compile.compilation import inlined, jit
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.evaluate import lanes, strict
-from numbragg.kernels.arithmetic import c_library
-from numbragg.kernels.compile.compilation import inlined, jit
 
 KERNELS = compilation.PACKAGE
 PACKAGE = Path(nb.__file__).parent

@@ -5,15 +5,15 @@ import re
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-
 import cuda_tools
 from cuda_tools import CAPABILITIES, assembled, fused, kernel_ptx, needs_numba_cuda, tool
 from formula_tools import INTERPRETED
 from marked_fma import MARK, SEPARATOR
-from numbragg.kernels.physics import records
+import numpy as np
+import pytest
+
 from numbragg.kernels.compile.cuda_target import cuda
+from numbragg.kernels.physics import records
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="there is no code in the interpreter")]
 needs_ptxas = pytest.mark.skipif(tool("ptxas") is None, reason="there is no ptxas")

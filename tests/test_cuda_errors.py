@@ -2,10 +2,10 @@
 
 import json
 
+from formula_tools import INTERPRETED
 import pytest
 
 import numbragg as nb
-from formula_tools import INTERPRETED
 from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.compile import cuda_target

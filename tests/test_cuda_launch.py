@@ -7,11 +7,11 @@ import ctypes
 import re
 import types
 
+from cuda_tools import SQUARE_ABOUT, example_arguments, needs_numba_cuda
+from formula_tools import INTERPRETED
 import numpy as np
 import pytest
 
-from cuda_tools import SQUARE_ABOUT, example_arguments, needs_numba_cuda
-from formula_tools import INTERPRETED
 from numbragg.kernels.compile import cuda_target
 from numbragg.kernels.drive import cuda as driver_cuda
 

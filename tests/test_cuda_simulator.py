@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from cuda_tools import needs_numba_cuda
 from formula_tools import INTERPRETED
+import pytest
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,9 +6,9 @@ import inspect
 import re
 
 import pytest
+from test_layers import MODULES
 
 import numbragg
-from test_layers import MODULES
 
 SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Attributes", "Examples", "Notes", "References")
 

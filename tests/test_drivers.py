@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.physics.records import INTERPOLATING, initial_state
-from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.arithmetic.vectors import unit
+from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+from numbragg.kernels.physics.records import INTERPOLATING, initial_state
 from numbragg.scene.sources import polarisation_axes
 
 #: (threads, steps of a chunk); 1 step makes chunks of one pixel.

@@ -7,10 +7,9 @@ proves the bits with nothing else at hand.
 import subprocess
 import sys
 
+from golden_cases import CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints, sha256
 import pytest
 
-from golden_cases import (CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints,
-                          sha256)
 from numbragg.commands.cli import main
 
 #: Run as separate processes too, the way a user does: one or more of nearly every group.

@@ -1,9 +1,9 @@
 """What does not fit in memory is refused before it is made, with its size."""
 
+from cli_tools import SMALL, error_line
 import numpy as np
 import pytest
 
-from cli_tools import SMALL, error_line
 import numbragg as nb
 from numbragg import memory
 from numbragg.commands.cli import main

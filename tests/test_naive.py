@@ -9,13 +9,13 @@ import random
 import struct
 
 import mpmath
-import numpy as np
-import pytest
-
 import naive
 import naive_arguments
 import naive_geometry
 from naive_random import NaiveStream
+import numpy as np
+import pytest
+
 from numbragg.scene.request import Parameters
 
 GOLDEN = Path(__file__).resolve().parent / "golden"

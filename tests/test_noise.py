@@ -2,8 +2,7 @@
 
 import doctest
 
-from naive_random import (NaiveStream, NaiveTable, naive_counts, naive_grey, naive_integer, naive_noise,
-                          naive_statistics)
+from naive_random import NaiveStream, NaiveTable, naive_counts, naive_grey, naive_integer, naive_noise, naive_statistics
 import numpy as np
 import pytest
 

@@ -4,13 +4,13 @@ import math
 import subprocess
 import sys
 
+import naive_options
+from option_tools import differences, flat, spellings
 import pytest
 
-import naive_options
 from numbragg.command_line.help import help_text
-from numbragg.command_line.table import GROUPS, TABLE
 from numbragg.command_line.parse import CommandLineError, check, parse
-from option_tools import differences, flat, spellings
+from numbragg.command_line.table import GROUPS, TABLE
 
 DEGREE = 180.0 * (1.0 / math.pi)
 

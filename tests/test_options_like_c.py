@@ -4,14 +4,15 @@ import json
 import pathlib
 import shutil
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+import naive_options
+from option_tools import differences, flat, spellings
 import pytest
 
-import naive_options
+from numbragg.command_line.parse import check, parse
 from numbragg.command_line.table import TABLE
 from numbragg.command_line.values import atof
-from numbragg.command_line.parse import check, parse
-from option_tools import differences, flat, spellings
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 MANIFEST = json.loads((GOLDEN / "manifest.json").read_text())

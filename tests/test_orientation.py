@@ -3,6 +3,7 @@
 import math
 import random
 
+from formula_tools import U, bits, draw_cell, draw_orientation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import mpmath
@@ -10,7 +11,6 @@ import naive
 from naive_random import NaiveStream
 import pytest
 
-from formula_tools import U, bits, draw_cell, draw_orientation
 from numbragg.scene.orientation import matrix_vectors, orient, reciprocal_cell
 from numbragg.scene.request import Parameters
 

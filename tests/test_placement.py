@@ -3,16 +3,16 @@
 import math
 import random
 
+from formula_tools import CONVENTIONS, U, bits, draw_detector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import naive
 import naive_geometry
 import pytest
 
-from formula_tools import CONVENTIONS, U, bits, draw_detector
-from numbragg.scene.request import Parameters
 from numbragg.scene.placement import CONVENTIONS as FRAMES
 from numbragg.scene.placement import detector_size, place_detector
+from numbragg.scene.request import Parameters
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -4,22 +4,22 @@ import json
 import math
 import re
 
+from cli_tools import SMALL, error_line
 import mpmath
+import naive_single
 import numba
 import numpy as np
 import pytest
 
-from cli_tools import SMALL, error_line
-import naive_single
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.arithmetic import accumulate
-from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.evaluate import certificate
+from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.physics import lattice_forms
 from numbragg.kernels.physics.records import initial_state
-from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
 compiled_only = pytest.mark.skipif(INTERPRETED, reason="whole images are for compiled kernels")

@@ -8,8 +8,8 @@ from naive_random import NaiveStream, NaiveTable, naive_counts, naive_log_gamma
 import numpy as np
 import pytest
 
-from numbragg.kernels.detector import random as kernels
 from numbragg.kernels.compile.compilation import jit
+from numbragg.kernels.detector import random as kernels
 import numbragg.scene.rotations
 from numbragg.scene.rotations import Generator, misset_angles, mosaic_domains, random_misset
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from numbragg.io import any_image
 from numbragg.commands.cli import main
+from numbragg.io import any_image
 from numbragg.io.errors import FileFormatError
 from numbragg.io.raw import write_raw
 from numbragg.io.smv import write_smv

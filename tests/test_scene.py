@@ -3,6 +3,15 @@
 import math
 import random
 
+from formula_tools import (
+    bits,
+    draw_factors,
+    draw_parameters,
+    factors_for_oracle,
+    oracle_scene,
+    prepared_example,
+    prepared_scene,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import naive
@@ -10,12 +19,10 @@ import naive_arguments
 import numpy as np
 import pytest
 
-from formula_tools import (bits, draw_factors, draw_parameters, factors_for_oracle, oracle_scene,
-                           prepared_example, prepared_scene)
-from numbragg.scene.prepare import prepare as ours
-from numbragg.kernels.physics import records
-from numbragg.scene.request import Parameters
 from numbragg.configs.structure_factors import StructureFactors
+from numbragg.kernels.physics import records
+from numbragg.scene.prepare import prepare as ours
+from numbragg.scene.request import Parameters
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 SEEDS = range(1000, 1200)

@@ -9,17 +9,17 @@ import shutil
 import subprocess
 import sys
 
+from formula_tools import INTERPRETED, bits
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED, bits
-from numbragg.selftest import rounds
 from numbragg.commands.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.certificate import Bound
-from numbragg.selftest.scenes import MOST_STEPS, random_scene
+from numbragg.kernels.physics import records
+from numbragg.selftest import rounds
 from numbragg.selftest.coverage import LASTS, RUNS_OUT
+from numbragg.selftest.scenes import MOST_STEPS, random_scene
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,18 +3,18 @@
 import contextlib
 import math
 
-from hypothesis import assume, given, settings, strategies as st
+from golden_cases import INPUTS
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
+from strategies import amplitude_tables, beams, crystals, detectors, samplings, scenes, structure_factors, with_fields
 
-from golden_cases import INPUTS
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.io.raw import read_raw
-from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.arithmetic.vectors import rotate_xyz
-from strategies import (amplitude_tables, beams, crystals, detectors, samplings, scenes, structure_factors,
-                        with_fields)
+from numbragg.kernels.drive import cpu as driver_cpu
 
 FEW = settings(max_examples=25, deadline=None)
 

@@ -5,16 +5,17 @@ import itertools
 import math
 import random
 
+from formula_tools import CONVENTIONS, SPECIAL, bits, draw_detector, draw_parameters, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import naive
 import numpy as np
 import pytest
 
-from formula_tools import CONVENTIONS, SPECIAL, bits, draw_detector, draw_parameters, vector
-from numbragg.scene import counts as rules, size, sources
-from numbragg.scene.request import Parameters
+from numbragg.scene import counts as rules
+from numbragg.scene import size, sources
 from numbragg.scene.placement import place_detector
+from numbragg.scene.request import Parameters
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 COUNTS = (-5, -1, 0, 1, 2, 3, 7, 40)

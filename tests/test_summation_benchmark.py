@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from test_benchmarks import FOLDER, importable, run_script  # noqa: F401 (a fixture for all tests here)
 
 F = np.float32

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.testing import oracle
 from numbragg.commands.cli import main
+from numbragg.testing import oracle
 from numbragg.testing.oracle import as_numpy, assert_matches, assert_same_bits, reference_image
 
 WORDS = "-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -detpixels_f 24 -detpixels_s 20"

@@ -5,25 +5,25 @@ import io
 import itertools
 import json
 
-from hypothesis import given, settings, strategies as st
-import numpy as np
-import pytest
-
 from golden_cases import CASES, INPUTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 import naive
 import naive_arguments
+import numpy as np
+import pytest
+from strategies import scenes
+from trace_tools import ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, folder, from_arguments, traced  # noqa: F401 (fixtures)
+
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.physics.records import initial_state
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+from numbragg.kernels.physics.records import initial_state
 from numbragg.render.simulation import render_prepared
 from numbragg.tracing.compare import compare
 from numbragg.tracing.record import STEP_FIELDS, WHOLE, state_before, trace_prepared
-from strategies import scenes
-from trace_tools import (  # noqa: F401 (fixtures)
-    ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, folder, from_arguments, traced)
 
 
 def same_pixel(trace, image):

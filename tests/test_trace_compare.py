@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from trace_tools import FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, folder, from_arguments, traced  # noqa: F401 (fixtures)
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
@@ -12,8 +13,6 @@ from numbragg.tracing.compare import compare, ulps
 from numbragg.tracing.formats import printed
 from numbragg.tracing.reading import read_trace
 from numbragg.tracing.record import STEP_FIELDS, trace_prepared
-from trace_tools import (  # noqa: F401 (fixtures)
-    FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, folder, from_arguments, traced)
 
 
 def test_ulps():

@@ -3,8 +3,8 @@
 import pytest
 
 import numbragg as nb
-from numbragg.command_line.parse import check, parse
 from numbragg.command_line.inputs import read_inputs
+from numbragg.command_line.parse import check, parse
 from numbragg.scene.prepare import prepare
 
 CRYSTAL = nb.Crystal(cell=(50, 60, 70, 80, 95, 100), n_cells=5, misset_deg=(10, 20, 30),

@@ -12,8 +12,8 @@ import math
 import struct
 import sys
 
-import llvmlite.binding
 from llvmlite import ir
+import llvmlite.binding
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable

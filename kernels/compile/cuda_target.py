@@ -17,7 +17,7 @@ import tempfile
 import threading
 
 import numba
-from numba import types, typeof
+from numba import typeof, types
 import numpy as np
 
 from .compilation import cache_folder
@@ -191,7 +191,7 @@ def _names_of_older_numpy():
 def _compile(function, signature, compute_capability, blocks=BLOCKS, fuse=False):
     """A kernel as numba-cuda's dispatcher would have made it, but for the option fma=0."""
     with _names_of_older_numpy():
-        from numba.cuda.np import arrayobj, arraymath  # noqa: F401
+        from numba.cuda.np import arraymath, arrayobj  # noqa: F401
     from numba.cuda.compiler import compile_cuda, kernel_fixup
     from numba.cuda.cudadrv import nvvm
     from numba.cuda.dispatcher import _Kernel

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 import numpy as np
 
+from ..arithmetic.c_library import c_cos, c_exp, c_log, c_powf, c_sin, c_tan
 from ..compile.compilation import jit
 from .digitise import clipped, low_bits
-from ..arithmetic.c_library import c_cos, c_exp, c_log, c_powf, c_sin, c_tan
 
 __all__ = ["Stream", "empty_table", "new_stream", "uniform", "gaussian", "poisson", "log_gamma",
            "mosaic_rotation", "mosaic_rotations", "noise_image", "photon_image"]

@@ -15,12 +15,22 @@ import threading
 
 import numpy as np
 
-from ..evaluate.certificate import plan
 from ..compile.compilation import jit, kept
+from ..evaluate.certificate import plan
 from ..evaluate.lanes import BLOCK, REASONS, lane_kernel
-from ..physics.records import (AXIS, EXACT, FRESH, INTERPOLATING, ONE_CELL, PRECISIONS, SEQUENTIAL, SINGLE, SQUARE,
-                               initial_state)
 from ..evaluate.strict import RECORD_FIELDS, photons, pixel_sum, rotated_cell
+from ..physics.records import (
+    AXIS,
+    EXACT,
+    FRESH,
+    INTERPOLATING,
+    ONE_CELL,
+    PRECISIONS,
+    SEQUENTIAL,
+    SINGLE,
+    SQUARE,
+    initial_state,
+)
 from ..physics.structure_factor import squared_grid
 
 __all__ = ["available_threads", "compiled", "counting_scene", "listed_pixels", "load_kernels", "planned", "render",

@@ -10,11 +10,11 @@ import functools
 import numpy as np
 
 from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
-from .cpu import Chunk, Crew, Evaluator, NO_LIST, compiled, planned, render_in_order, rotated_cells
+from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
+from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
 from ..physics.structure_factor import squared_grid
-from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
-from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
+from .cpu import NO_LIST, Chunk, Crew, Evaluator, compiled, planned, render_in_order, rotated_cells
 
 __all__ = ["Session", "pixel_kernel", "spans"]
 

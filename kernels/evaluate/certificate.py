@@ -15,9 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arithmetic.elementary import (
+    EXP_SQUARED_BOUND,
+    SINE_ABOUT_BOUND,
+    SINE_ABOUT_LARGEST,
+    SINE_COARSE_BOUND,
+    SINE_LARGEST,
+    SPHERE_DIFFERENCE_BOUND,
+)
 from ..compile.compilation import inlined, jit
-from ..arithmetic.elementary import (EXP_SQUARED_BOUND, SINE_ABOUT_BOUND, SINE_ABOUT_LARGEST, SINE_COARSE_BOUND,
-                                     SINE_LARGEST, SPHERE_DIFFERENCE_BOUND)
 from ..physics.records import EXACT, GAUSS, ROUND, SINGLE, SQUARE, TOPHAT
 
 __all__ = ["Bound", "Plan", "float32_is_certain", "half_width", "plan", "ABSOLUTE", "LARGEST_FACTOR",

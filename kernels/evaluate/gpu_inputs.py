@@ -7,11 +7,26 @@ depend on the crystal, so one set serves all images of one detector and beam.
 
 import numpy as np
 
-from .lane_rows import (BLOCK, CAPTURE, FAST, PATH, POLAR, S1X, S1Y, S1Z, SCRATCH_SIZE, SLOW, WANTED, enter_source,
-                        enter_sub_pixel, gather, start_pixels)
 from ..compile.compilation import inlined, jit
 from ..compile.stack import on_stack
 from .gpu_pixel import Inputs
+from .lane_rows import (
+    BLOCK,
+    CAPTURE,
+    FAST,
+    PATH,
+    POLAR,
+    S1X,
+    S1Y,
+    S1Z,
+    SCRATCH_SIZE,
+    SLOW,
+    WANTED,
+    enter_source,
+    enter_sub_pixel,
+    gather,
+    start_pixels,
+)
 
 __all__ = ["empty_inputs", "enter_inputs", "input_rows"]
 

@@ -12,20 +12,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .lane_rows import FACTOR, OUT_OF_MARGIN, held, weight_of_step
-from .certificate import SMALLEST_PATH
+from ..arithmetic.c_library import floor
+from ..arithmetic.vectors import magnitude, unit
 from ..compile.compilation import inlined
 from ..physics.geometry import flat_position, solid_angle, sub_pixel_centre
-from .step import (cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing, total_of,
-                   verdict_of)
 from ..physics.lattice import miller_indices
 from ..physics.lattice_forms import lane_factor
 from ..physics.records import EXACT, SEQUENTIAL, SINGLE
+from ..physics.structure_factor import (
+    cubic_weights,
+    single_weights,
+    tricubic_scalar,
+    tricubic_scalar_single,
+    within_margin,
+)
+from .certificate import SMALLEST_PATH
+from .lane_rows import FACTOR, OUT_OF_MARGIN, held, weight_of_step
+from .step import (
+    cubic_place,
+    is_tested_of,
+    nearest_lattice_point,
+    nearest_place,
+    start_of,
+    summing,
+    total_of,
+    verdict_of,
+)
 from .strict import beyond_limit, scattering_vector, tabulated_cell
-from ..arithmetic.c_library import floor
-from ..physics.structure_factor import (cubic_weights, single_weights, tricubic_scalar, tricubic_scalar_single,
-                                        within_margin)
-from ..arithmetic.vectors import magnitude, unit
 
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 

@@ -7,13 +7,19 @@ a loop of its own, which is no vector code and often not needed.
 
 import numpy as np
 
-from .certificate import LARGEST_FACTOR, SMALLEST_PATH
-from ..compile.compilation import inlined
-from ..physics.geometry import (capture_fraction, curved_position, flat_position, pixel_solid_angle,
-                                point_solid_angle, sub_pixel_centre)
-from .strict import beyond_limit, scattering_vector
-from ..physics.polarisation import cosine_of_two_psi, kahn_factor
 from ..arithmetic.vectors import magnitude, unit
+from ..compile.compilation import inlined
+from ..physics.geometry import (
+    capture_fraction,
+    curved_position,
+    flat_position,
+    pixel_solid_angle,
+    point_solid_angle,
+    sub_pixel_centre,
+)
+from ..physics.polarisation import cosine_of_two_psi, kahn_factor
+from .certificate import LARGEST_FACTOR, SMALLEST_PATH
+from .strict import beyond_limit, scattering_vector
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "FACTOR", "gather", "start_pixels",
            "enter_sub_pixel", "enter_source", "enter_weights", "held", "scales", "leave", "weight_of_step"]

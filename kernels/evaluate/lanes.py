@@ -16,21 +16,63 @@ import functools
 
 import numpy as np
 
-from .lane_rows import (BAD, BLOCK, BUDGET, CAPTURE, CORRECTION, F_SQUARED, FRACTION, HKL, INDEX, NEAREST, OMEGA, OUT,
-                        OUT_OF_MARGIN, POLAR, QX, SCRATCH_SIZE, SEEN, SMALL_CORRECTION, SMALL_F_SQUARED, SMALL_SIZE,
-                        SMALL_SUM, SMALL_WEIGHTS, SUM, VALUE, WEIGHT, WEIGHTS, WITHIN, enter_source, enter_sub_pixel,
-                        enter_vector, enter_weights, gather, leave, start_pixels, vector)
+from ..arithmetic.c_library import floor
 from ..compile.compilation import inlined, jit
-from .step import (REASONS, cubic_place, is_tested_of, nearest_lattice_point, nearest_place, start_of, summing,
-                   total_of, verdict_of)
+from ..compile.stack import on_stack
 from ..physics.lattice import fractions, miller_indices
 from ..physics.lattice_forms import lane_factor, single_crystal, single_factor
 from ..physics.records import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
-from .strict import rotated_cell
-from ..arithmetic.c_library import floor
-from ..physics.tricubic import tricubic
-from ..compile.stack import on_stack
 from ..physics.structure_factor import cubic_weights, single_weights, within_margin
+from ..physics.tricubic import tricubic
+from .lane_rows import (
+    BAD,
+    BLOCK,
+    BUDGET,
+    CAPTURE,
+    CORRECTION,
+    F_SQUARED,
+    FRACTION,
+    HKL,
+    INDEX,
+    NEAREST,
+    OMEGA,
+    OUT,
+    OUT_OF_MARGIN,
+    POLAR,
+    QX,
+    SCRATCH_SIZE,
+    SEEN,
+    SMALL_CORRECTION,
+    SMALL_F_SQUARED,
+    SMALL_SIZE,
+    SMALL_SUM,
+    SMALL_WEIGHTS,
+    SUM,
+    VALUE,
+    WEIGHT,
+    WEIGHTS,
+    WITHIN,
+    enter_source,
+    enter_sub_pixel,
+    enter_vector,
+    enter_weights,
+    gather,
+    leave,
+    start_pixels,
+    vector,
+)
+from .step import (
+    REASONS,
+    cubic_place,
+    is_tested_of,
+    nearest_lattice_point,
+    nearest_place,
+    start_of,
+    summing,
+    total_of,
+    verdict_of,
+)
+from .strict import rotated_cell
 
 __all__ = ["BLOCK", "ONE_CELL", "REASONS", "lane_kernel"]
 

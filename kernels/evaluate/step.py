@@ -9,14 +9,14 @@ import functools
 import numpy as np
 
 from ..arithmetic.accumulate import add, add_compensated, compensated_total
-from .lane_rows import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
-from .certificate import float32_is_certain, half_width
-from ..compile.compilation import inlined
+from ..arithmetic.c_library import floor
 from ..arithmetic.elementary import C_EXP_ZERO_BELOW
+from ..compile.compilation import inlined
 from ..physics.lattice import gauss_exponent, round_half_down, tophat_lane
 from ..physics.records import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
+from .certificate import float32_is_certain, half_width
+from .lane_rows import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
 from .strict import photons
-from ..arithmetic.c_library import floor
 
 __all__ = ["REASONS", "cubic_place", "is_tested_of", "nearest_lattice_point", "nearest_place", "start_of", "summing",
            "total_of", "verdict_of"]

@@ -7,13 +7,13 @@ the C program carries from pixel to pixel is in `state` (see `records`); nothing
 
 from typing import NamedTuple
 
+from ..arithmetic.vectors import magnitude, rotate_matrix, unit
 from ..compile.compilation import inlined, jit
 from ..physics.geometry import capture_fraction, position, solid_angle, sub_pixel_centre
 from ..physics.lattice import lattice_factor, miller_indices, nearest_index
-from ..physics.records import AXIS, FRESH, INTERPOLATING
 from ..physics.polarisation import polarisation_factor
+from ..physics.records import AXIS, FRESH, INTERPOLATING
 from ..physics.structure_factor import interpolated_f, nearest_f, within_margin
-from ..arithmetic.vectors import magnitude, rotate_matrix, unit
 
 __all__ = ["Step", "rotated_cell", "tabulated_cell", "scattering_vector", "beyond_limit", "step", "pixel_sum", "photons",
            "RECORD_FIELDS"]

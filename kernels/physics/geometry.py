@@ -1,8 +1,8 @@
 """From a place on the detector to a direction, a solid angle and the fraction absorbed."""
 
-from ..compile.compilation import inlined
 from ..arithmetic.c_library import c_exp
 from ..arithmetic.vectors import dot, rotate_axis
+from ..compile.compilation import inlined
 
 __all__ = ["sub_pixel_centre", "flat_position", "curved_position", "position", "pixel_solid_angle",
            "point_solid_angle", "solid_angle", "capture_fraction"]

@@ -10,11 +10,18 @@ import math
 
 import numpy as np
 
-from ..compile.compilation import inlined
-from ..arithmetic.elementary import (SPHERE_DIFFERENCE_BOUND, SPHERE_SMALLEST, exp_squared_coarse,
-                                     nearest_multiple_of_pi, sine_about_coarse, sine_mod_pi_coarse, sphere_difference)
-from .records import GAUSS, ROUND, SQUARE
 from ..arithmetic.c_library import c_exp, c_sin, ceil, divided, sincos
+from ..arithmetic.elementary import (
+    SPHERE_DIFFERENCE_BOUND,
+    SPHERE_SMALLEST,
+    exp_squared_coarse,
+    nearest_multiple_of_pi,
+    sine_about_coarse,
+    sine_mod_pi_coarse,
+    sphere_difference,
+)
+from ..compile.compilation import inlined
+from .records import GAUSS, ROUND, SQUARE
 
 __all__ = ["miller_indices", "nearest_index", "grating", "sphere_transform", "lattice_factor", "round_half_down",
            "squared_distance", "squared_radius", "grating_lane", "sphere_lane", "gauss_lane", "tophat_lane",

@@ -11,13 +11,24 @@ import math
 
 import numpy as np
 
-from ..compile.compilation import inlined
+from ..arithmetic.c_library import fma, sqrt
 from ..arithmetic.elementary import ROUNDER, exp_negative, sine_polynomial, sphere_difference
 from ..arithmetic.elementary_single import exp_negative_single, parallelepiped_single, sphere_transform_single
-from .lattice import (GAUSS_WIDTH, SPHERE_VOLUME_ROOT, TOPHAT_LIMIT, fractions, gauss_exponent, gauss_lane,
-                      grating_lane, sphere_lane, squared_distance, squared_radius, tophat_lane)
+from ..compile.compilation import inlined
+from .lattice import (
+    GAUSS_WIDTH,
+    SPHERE_VOLUME_ROOT,
+    TOPHAT_LIMIT,
+    fractions,
+    gauss_exponent,
+    gauss_lane,
+    grating_lane,
+    sphere_lane,
+    squared_distance,
+    squared_radius,
+    tophat_lane,
+)
 from .records import COMPENSATED, EXACT, GAUSS, ONE_CELL, ROUND, SINGLE, SQUARE, TOPHAT
-from ..arithmetic.c_library import fma, sqrt
 
 __all__ = ["grating_accurate", "sphere_accurate", "lane_factor", "single_crystal", "single_factor"]
 

@@ -1,8 +1,8 @@
 """The Kahn polarisation factor."""
 
-from ..compile.compilation import inlined
 from ..arithmetic.c_library import c_atan2, c_cos
 from ..arithmetic.vectors import cross, dot, unit
+from ..compile.compilation import inlined
 
 __all__ = ["cosine_of_two_psi", "kahn_factor", "polarisation_factor"]
 

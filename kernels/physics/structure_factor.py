@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..compile.compilation import inlined, jit
 from ..arithmetic.c_library import divided, floor
+from ..compile.compilation import inlined, jit
 
 __all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",
            "cubic_lane", "tricubic_scalar", "tricubic_scalar_single", "Grid", "squared_grid"]

@@ -7,8 +7,8 @@ here make them for `numbragg.command_line.table`.  nanoBragg's surprises are kep
 
 from dataclasses import dataclass, field
 
-from .values import atof
 from ..scene.request import DEGREES_PER_RADIAN, HC_EV_ANGSTROM
+from .values import atof
 
 __all__ = ["Use", "sets_misset_angles"]
 

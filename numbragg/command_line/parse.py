@@ -11,10 +11,10 @@ numpy and numba are not imported here, so that `--help` and errors are quick.
 from dataclasses import dataclass, field, fields
 import math
 
+from ..scene.request import DEGREES_PER_RADIAN, Parameters
 from .remarks import remarks
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
-from ..scene.request import DEGREES_PER_RADIAN, Parameters
 
 __all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "parse"]
 

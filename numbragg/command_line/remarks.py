@@ -5,9 +5,9 @@ They go into the report of a run.  Nothing here changes a setting.
 
 import math
 
+from ..scene.request import DEGREES_PER_RADIAN
 from .effects import sets_misset_angles
 from .values import quoted
-from ..scene.request import DEGREES_PER_RADIAN
 
 __all__ = ["remarks"]
 

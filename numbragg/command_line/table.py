@@ -8,9 +8,28 @@ the C program takes any word that contains a keyword, which lets misprints throu
 from dataclasses import dataclass
 from typing import Callable
 
-from .effects import (angstrom, convention, degrees, elements, energy, nothing, percent, put, set_cell,
-                      set_detector_abs, set_misset, set_misset_seed, set_pix0_vector, set_printout_pixel, set_roi,
-                      set_stol, set_twotheta_axis, store, thousandths, vector)
+from .effects import (
+    angstrom,
+    convention,
+    degrees,
+    elements,
+    energy,
+    nothing,
+    percent,
+    put,
+    set_cell,
+    set_detector_abs,
+    set_misset,
+    set_misset_seed,
+    set_pix0_vector,
+    set_printout_pixel,
+    set_roi,
+    set_stol,
+    set_twotheta_axis,
+    store,
+    thousandths,
+    vector,
+)
 from .values import Rule
 
 __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]

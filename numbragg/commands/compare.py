@@ -1,7 +1,16 @@
 """`numbragg compare`: two images side by side in numbers; whether they are equal within what was asked."""
 
-from .arguments import (check_outputs, finite_number, json_number, out_name, read_words, region, shape, shown,
-                        whole_number)
+from .arguments import (
+    check_outputs,
+    finite_number,
+    json_number,
+    out_name,
+    read_words,
+    region,
+    shape,
+    shown,
+    whole_number,
+)
 
 __all__ = ["run"]
 

@@ -5,8 +5,8 @@ import sys
 import time
 
 from .. import memory
-from ..command_line.parse import check, parse
 from ..command_line.inputs import announce, read_inputs, take_misset_seed
+from ..command_line.parse import check, parse
 
 __all__ = ["run"]
 
@@ -135,10 +135,10 @@ def _render(line, prepared, evaluation, backend, clock):
 
 def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv):
     """Write all files to their temporary places; the account of the run."""
-    from ..results import report
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
+    from ..results import report
     from ..results.digitise import draw_noise, header_values, make_products
 
     names = line.outputs

@@ -41,9 +41,9 @@ def run(arguments):
     if files is None:
         print(USAGE)
         return 0
+    from ..compare.plateaus import common_histogram, plateaus
     from ..io.any_image import cropped, read_image
     from ..io.output import OutputSet
-    from ..compare.plateaus import common_histogram, plateaus
 
     csv_name, png_name, roi = values.get("--csv"), values.get("--png"), values.get("--roi")
     wanted = [(name, kind) for name, kind in ((csv_name, "table"), (png_name, "picture")) if name is not None]

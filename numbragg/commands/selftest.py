@@ -258,8 +258,8 @@ def _speeds(options, simulated):
 def _compare(options, session, simulated):
     """The tally and the seconds that it took."""
     from ..kernels.drive.cpu import compiled
-    from .progress import Progress, say_compiling
     from ..selftest.rounds import FAILURES_KEPT, campaign
+    from .progress import Progress, say_compiling
 
     if not simulated and not compiled():
         say_compiling("some minutes")

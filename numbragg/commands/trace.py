@@ -4,8 +4,8 @@ import re
 import sys
 import time
 
-from ..command_line.parse import check, parse
 from ..command_line.inputs import announce, read_inputs, take_misset_seed
+from ..command_line.parse import check, parse
 from ..configs.run_options import Evaluation
 
 __all__ = ["run"]
@@ -89,9 +89,9 @@ def _traced(words, fast, slow, steps):
         for notice in line.notices:
             print(f"numbragg: note: {notice}", file=sys.stderr)
 
-    from .progress import say_compiling
     from ..scene.prepare import prepare
     from ..tracing.record import trace_prepared
+    from .progress import say_compiling
 
     prepared = prepare(line.parameters, factors)
     announce(line)

@@ -38,9 +38,9 @@ def write_png(file, image, title=None):
     """
     # never pyplot: it would look for a display
     try:
+        from matplotlib import colormaps
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.colors import PowerNorm
-        from matplotlib import colormaps
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backends import CUDA, open_backend
 from ..configs.beam import Beam
+from ..configs.checks import choice, entries, whole
 from ..configs.crystal import Crystal
 from ..configs.detector import Detector
 from ..configs.run_options import Evaluation
-from ..scene.request import Parameters
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
-from ..configs.checks import choice, entries, whole
+from ..scene.request import Parameters
+from .backends import CUDA, open_backend
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 

@@ -15,10 +15,10 @@ import time
 import numpy as np
 
 from ..kernels.drive import cpu as driver_cpu
-from ..kernels.physics import records
 from ..kernels.evaluate.certificate import plan
-from .scenes import random_scene
+from ..kernels.physics import records
 from .coverage import LASTS, RUNS_OUT
+from .scenes import random_scene
 
 __all__ = ["Comparison", "Failure", "Tally", "campaign", "compare"]
 

@@ -12,12 +12,12 @@ import random
 
 import numpy as np
 
-from ..scene.request import Parameters
-from ..scene.placement import CONVENTIONS
-from .tables import draw_limit, draw_table
-from ..scene.prepare import prepare
-from .coverage import options_of
 from ..configs.structure_factors import StructureFactors
+from ..scene.placement import CONVENTIONS
+from ..scene.prepare import prepare
+from ..scene.request import Parameters
+from .coverage import options_of
+from .tables import draw_limit, draw_table
 
 __all__ = ["RandomScene", "random_scene", "MOST_STEPS"]
 

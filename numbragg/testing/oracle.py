@@ -90,8 +90,8 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from ..command_line.parse import check, parse
     from ..command_line.inputs import announce, read_inputs
+    from ..command_line.parse import check, parse
     from ..configs.run_options import Evaluation
     from ..scene.prepare import prepare
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from .. import memory
 from .._version import __version__
-from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
-from ..kernels.evaluate.strict import RECORD_FIELDS
 from ..configs.checks import choice, whole
+from ..kernels.evaluate.strict import RECORD_FIELDS
+from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 

@@ -16,9 +16,9 @@ from fractions import Fraction
 import math
 
 import numpy as np
+from worst_cases import closest_doubles, smallest_distance
 
 from numbragg.kernels.arithmetic import elementary
-from worst_cases import closest_doubles, smallest_distance
 
 U = 2.0**-53
 PIECES = 20000

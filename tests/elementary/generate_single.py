@@ -6,10 +6,9 @@ is kept in two parts: its rounding to float32 would be the largest error of all.
 
 import math
 
+from elementary.generate import DIGITS, parts, rounded_fit, show
 import mpmath
 import numpy as np
-
-from elementary.generate import DIGITS, parts, rounded_fit, show
 
 #: Reduced arguments are within 0.5 by construction; that of exp overshoots log(2)/2 by the rounding of k.
 SLACK = mpmath.mpf(2) ** -16

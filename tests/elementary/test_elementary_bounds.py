@@ -2,11 +2,11 @@
 
 import math
 
+import bounds
+import generate
 import mpmath
 import pytest
 
-import bounds
-import generate
 from numbragg.kernels.arithmetic import elementary
 
 COEFFICIENTS = ("SINE", "SINE_COARSE", "COSINE", "EXP", "EXP_SQUARED_COARSE")

@@ -2,11 +2,11 @@
 
 import math
 
+from lane_loops import INTERPRETED, LONG_DOUBLE, MANY, exact_error, relative_error, values
 import mpmath
 import numpy as np
 import pytest
 
-from lane_loops import INTERPRETED, LONG_DOUBLE, MANY, exact_error, relative_error, values
 from numbragg.kernels.arithmetic import elementary
 from numbragg.kernels.arithmetic.c_library import c_exp
 

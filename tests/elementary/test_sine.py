@@ -3,16 +3,28 @@
 import math
 import re
 
+from lane_loops import (
+    INTERPRETED,
+    LONG_DOUBLE,
+    MANY,
+    U,
+    cosine_of_pair,
+    difference,
+    exact_error,
+    loop,
+    relative_error,
+    sine_about,
+    sine_of_pair,
+    values,
+)
 import llvmlite.binding
 import mpmath
 import numpy as np
 import pytest
+from worst_cases import HARDEST, closest_doubles, hardest, remainder, smallest_distance_in_binade
 
-from lane_loops import (INTERPRETED, LONG_DOUBLE, MANY, U, cosine_of_pair, difference, exact_error, loop,
-                        relative_error, sine_about, sine_of_pair, values)
 from numbragg.kernels.arithmetic import elementary
 from numbragg.kernels.arithmetic.c_library import c_cos, c_sin
-from worst_cases import HARDEST, closest_doubles, hardest, remainder, smallest_distance_in_binade
 
 LARGEST = elementary.SINE_LARGEST
 SINES = [

@@ -6,14 +6,14 @@ The sine is tried with every float32 there is (slow), and with a stride of them 
 import functools
 import math
 
+from elementary import generate_single
+from lane_loops import INTERPRETED
 import mpmath
+from naive_single import emulated_cosine, emulated_exp, emulated_sine, emulated_sphere
 import numba
 import numpy as np
 import pytest
 
-from elementary import generate_single
-from lane_loops import INTERPRETED
-from naive_single import emulated_cosine, emulated_exp, emulated_sine, emulated_sphere
 from numbragg.kernels.arithmetic import elementary_single as single
 from numbragg.kernels.arithmetic.c_library import c_sin, fma
 

@@ -3,7 +3,8 @@
 import math
 import struct
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 import pytest
 
 from numbragg.io.errors import FileFormatError

@@ -3,13 +3,13 @@
 import math
 import random
 
+from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
 import mpmath
 import naive
 import pytest
 
-from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
-from numbragg.kernels.physics import geometry as ours
 from numbragg.kernels.arithmetic.vectors import unit
+from numbragg.kernels.physics import geometry as ours
 
 goes_on = pytest.mark.skipif(INTERPRETED, reason="Python raises where the processor goes on")
 

@@ -7,15 +7,15 @@ from fractions import Fraction
 import math
 import random
 
+from formula_tools import INTERPRETED, U, prepared_example
 import mpmath
 import numba
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED, U, prepared_example
+from numbragg.kernels.arithmetic import c_library, elementary
 from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.physics import lattice
-from numbragg.kernels.arithmetic import elementary, c_library
 from numbragg.kernels.physics.records import GAUSS, ROUND, SQUARE, TOPHAT
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")

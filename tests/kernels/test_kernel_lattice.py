@@ -4,13 +4,13 @@ from fractions import Fraction
 import math
 import random
 
+from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import naive
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED, SPECIAL, U, bits, prepared_example, ulps, vector
 from numbragg.kernels.physics import lattice as ours
 from numbragg.kernels.physics import records
 

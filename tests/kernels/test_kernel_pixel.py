@@ -6,16 +6,24 @@ import shutil
 import subprocess
 import sys
 
+from formula_tools import (
+    INTERPRETED,
+    bits,
+    draw_factors,
+    draw_parameters,
+    image_bits,
+    oracle_scene,
+    prepared_example,
+    prepared_scene,
+)
 import naive
 import numpy as np
 import pytest
 
-from formula_tools import (INTERPRETED, bits, draw_factors, draw_parameters, image_bits, oracle_scene,
-                           prepared_example, prepared_scene)
 import numbragg
 from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.physics import records
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+from numbragg.kernels.physics import records
 from numbragg.scene.request import Parameters
 
 SEEDS = range(20 if INTERPRETED else 300)

@@ -3,14 +3,14 @@
 import math
 import random
 
+from formula_tools import INTERPRETED, U, bits, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import naive
 import pytest
 
-from formula_tools import INTERPRETED, U, bits, vector
-from numbragg.kernels.physics.polarisation import polarisation_factor
 from numbragg.kernels.arithmetic.vectors import unit
+from numbragg.kernels.physics.polarisation import polarisation_factor
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 VERSIONS = (polarisation_factor,) if INTERPRETED else (polarisation_factor, polarisation_factor.py_func)

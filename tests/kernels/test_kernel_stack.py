@@ -1,10 +1,10 @@
 """Memory on a kernel's stack: aligned, of the size and type asked for, and not shared."""
 
+from formula_tools import INTERPRETED
 import numba
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.compile.stack import on_stack
 

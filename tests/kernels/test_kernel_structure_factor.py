@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 
+from formula_tools import INTERPRETED, U, bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import mpmath
@@ -11,7 +12,6 @@ import naive
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED, U, bits
 from numbragg.kernels.physics import records
 from numbragg.kernels.physics import structure_factor as ours
 

@@ -6,15 +6,15 @@ this code, but for the compiler.
 
 import functools
 
+from formula_tools import INTERPRETED
 import numpy as np
 import pytest
 
-from formula_tools import INTERPRETED
-from numbragg.kernels.evaluate import gpu_pixel, gpu_inputs
-from numbragg.kernels.evaluate.certificate import plan
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.drive.cpu import rotated_cells
 from numbragg.kernels.drive.cuda import spans
+from numbragg.kernels.evaluate import gpu_inputs, gpu_pixel
+from numbragg.kernels.evaluate.certificate import plan
 from numbragg.kernels.evaluate.lanes import lane_kernel
 from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
 from numbragg.kernels.physics.structure_factor import squared_grid

@@ -3,6 +3,7 @@
 import math
 import random
 
+from formula_tools import INTERPRETED, SPECIAL, U, bits, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import mpmath
@@ -10,7 +11,6 @@ import naive
 import numba
 import pytest
 
-from formula_tools import INTERPRETED, SPECIAL, U, bits, vector
 from numbragg.kernels.arithmetic import vectors as ours
 
 FINITE = st.floats(-1e100, 1e100)

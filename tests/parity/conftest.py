@@ -1,8 +1,7 @@
 """What the comparisons with a C binary share."""
 
-import pytest
-
 import live_c
+import pytest
 
 
 @pytest.fixture(scope="session")

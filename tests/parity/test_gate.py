@@ -7,10 +7,9 @@ import stat
 import subprocess
 import sys
 
+import live_c
 import numba
 import pytest
-
-import live_c
 
 MATRIX_FILE = Path(__file__).with_name("test_live_c.py")
 CASES = "(same_files and plain) or matrix_is_large"

@@ -9,10 +9,10 @@ NB_C_REVISION.  A binary that is neither (another version, or built with contrac
 from pathlib import Path
 import re
 
-import pytest
-
 import live_c
 from live_c import content, run_c
+import pytest
+
 from numbragg.commands.cli import main
 
 pytestmark = live_c.skipped

@@ -10,10 +10,10 @@ import os
 import random
 import subprocess
 
-import pytest
-
 import live_c
 from live_c import content, run_c
+import pytest
+
 from numbragg.commands.cli import main
 
 NUMBER = int(os.environ.get("NB_RANDOM_LINES", "50"))

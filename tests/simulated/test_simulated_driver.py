@@ -12,7 +12,8 @@ import pytest
 
 import numbragg as nb
 from numbragg.kernels.compile import cuda_target
-from numbragg.kernels.drive import cpu as driver_cpu, cuda as driver_cuda
+from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.drive import cuda as driver_cuda
 from numbragg.kernels.physics import records
 from numbragg.selftest.scenes import random_scene
 
