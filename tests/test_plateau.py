@@ -165,7 +165,7 @@ def test_picture(folder):
 
 @pytest.mark.parametrize("words, says", [
     ([], "at least one image"), (["flat.bin", "--csv"], "--csv needs a value"),
-    (["flat.bin", "--json=yes"], "without an equals sign"),
+    (["flat.bin", "--json=yes"], "--json takes no value"),
     (["flat.bin", "--json", "x.json"], "x.json: No such file"),
     (["flat.bin", "--csv", "-"], "--csv -"), (["flat.bin", "--rio", "1"], "--rio is not known"),
     (["flat.bin", "--roi", "0", "5", "0", "3"], "must lie within 0 to 4"),

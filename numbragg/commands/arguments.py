@@ -1,69 +1,164 @@
 """Words of a subcommand read strictly: files, options with their values, and numbers; output files."""
 
+import argparse
 import math
 import os
 import re
 
-__all__ = ["check_outputs", "finite_number", "json_number", "out_name", "read_words", "region", "shape",
-           "shown", "whole_number"]
+__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "json_number", "out_name", "region",
+           "shape", "shown", "whole_number"]
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_IMAGE = 2 ** 31 - 1
+_HELP = ("-h", "-help", "--help")
 
 
-def read_words(command, arguments, known):
-    """Files and options of a subcommand.
+class _Once(argparse.Action):
+    """An option that is given once; its reader makes the value of its words."""
+
+    def __init__(self, option_strings, dest, reader=None, **settings):
+        super().__init__(option_strings, dest, **settings)
+        self.reader = reader
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if hasattr(namespace, self.dest):
+            raise ValueError(f"{parser.command}: {self.dest} is given twice")
+        words = [values] if isinstance(values, str) else values
+        try:
+            value = self.reader(*words) if self.reader else True
+        except ValueError as error:
+            raise ValueError(f"{parser.command}: {self.dest} {' '.join(map(shown, words))}: {error}") from None
+        setattr(namespace, self.dest, value)
+
+
+class Parser(argparse.ArgumentParser):
+    """The options of a subcommand.
+
+    Strict where `argparse` is not: no option is shortened or given twice, and what is wrong is a
+    `ValueError` of one line, which the command line prints in its own way.
 
     Parameters
     ----------
     command : str
         Its name, for messages.
-    arguments : list of str
-        Words after the name.
-    known : dict
-        For each option the number of words that follow it, and a function that takes these and returns the
-        value, or raises `ValueError` with a rule to follow "must be".
-
-    Returns
-    -------
-    files : list of str
-        Words that belong to no option; None if help was asked for.
-    values : dict
-        Value of each option that was given; True where no word follows.
-
-    Raises
-    ------
-    ValueError
-        An unknown or repeated option, a missing word, or a value that breaks its rule.
+    words : str
+        What follows the name, for the help.
+    about, ending : str
+        Paragraphs above and below the options in the help.
     """
-    if "-h" in arguments or "--help" in arguments:
-        return None, {}
-    files, values = [], {}
-    words = list(reversed(arguments))
-    while words:
-        word = words.pop()
-        if not word.startswith("-"):
-            files.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        if name not in known:
-            raise ValueError(f"{command}: {shown(name)} is not known; there are {', '.join(known)}")
-        count, reader = known[name]
-        if name in values:
-            raise ValueError(f"{command}: {name} is given twice")
-        if equals and count != 1:
-            raise ValueError(f"{command}: {shown(word)}: {name} takes {count or 'no'} words after it, "
-                             "without an equals sign")
-        given = [value] if equals else []
-        while len(given) < count:
-            if not words or words[-1].startswith("--"):
-                raise ValueError(f"{command}: {name} needs {'a value' if count == 1 else f'{count} values'}")
-            given.append(words.pop())
+
+    def __init__(self, command, words, about, ending=""):
+        super().__init__(usage=f"numbragg {command} {words}", description=about, epilog=ending, allow_abbrev=False,
+                         add_help=False, exit_on_error=False, argument_default=argparse.SUPPRESS,
+                         formatter_class=_formatter)
+        self.command = command
+
+    def option(self, name, shows, text, reader=None):
+        """Add an option.
+
+        Parameters
+        ----------
+        name : str
+            Its one spelling, with two dashes.
+        shows : str
+            What the help shows for the words that follow it: as many as there are; "" where none does.
+        text : str
+            What it means.
+        reader : callable, optional
+            Takes the words and returns the value, or raises `ValueError` with the rule they break.
+        """
+        placeholders = tuple(shows.split())
+        # no count at all: one word, which may then follow an equals sign
+        number = {} if len(placeholders) == 1 else {"nargs": len(placeholders)}
+        self.add_argument(name, dest=name, action=_Once, reader=reader, help=text.replace("%", "%%"),
+                          metavar=placeholders if len(placeholders) > 1 else shows, **number)
+
+    def read(self, arguments):
+        """Read the words after the subcommand's name.
+
+        Parameters
+        ----------
+        arguments : list of str
+            The words.  Where one of them asks for help, it is printed.
+
+        Returns
+        -------
+        values : dict or None
+            Value of each option that was given; True where no word follows.  None if help was asked for.
+        rest : list of str
+            All other words, in their order.
+
+        Raises
+        ------
+        ValueError
+            An option is repeated, lacks a word or has one too many, or has a value that breaks its rule.
+        """
+        if any(word in _HELP for word in arguments):
+            print(self.format_help(), end="")
+            return None, []
         try:
-            values[name] = reader(*given) if count else True
-        except ValueError as error:
-            raise ValueError(f"{command}: {name} {' '.join(map(shown, given))}: must be {error}") from None
-    return files, values
+            namespace, rest = self.parse_known_args(self._joined(arguments))
+        except argparse.ArgumentError as error:
+            # rules of values are the readers', so it can only be a wrong number of words
+            number = self._options()[error.argument_name].nargs
+            needs = {0: "takes no value", None: "needs a value"}.get(
+                number, f"needs {number} values, without an equals sign")
+            raise ValueError(f"{self.command}: {error.argument_name} {needs}") from None
+        return vars(namespace), rest
+
+    def files(self, arguments):
+        """Read words of which those that belong to no option are names of files.
+
+        Parameters
+        ----------
+        arguments : list of str
+            The words after the subcommand's name.
+
+        Returns
+        -------
+        values : dict or None
+            As in `read`.
+        files : list of str
+            Names of files.
+
+        Raises
+        ------
+        ValueError
+            As in `read`; or a word looks like an option and is none.
+        """
+        values, rest = self.read(arguments)
+        for word in rest:
+            if word.startswith("-"):
+                self.unknown(word)
+        return values, rest
+
+    def unknown(self, word):
+        """Refuse a word that is no option."""
+        name = word.partition("=")[0]
+        raise ValueError(f"{self.command}: {shown(name)} is not known; there are {', '.join(self._options())}")
+
+    def error(self, message):
+        """What `argparse` has to say, as our error."""
+        raise ValueError(f"{self.command}: {message}")
+
+    def _options(self):
+        return {action.dest: action for action in self._actions}
+
+    def _joined(self, arguments):
+        """`--option value` as `--option=value`, so that a value may begin with a dash."""
+        one_word = {name for name, action in self._options().items() if action.nargs is None}
+        words, joined = list(reversed(arguments)), []
+        while words:
+            word = words.pop()
+            if word in one_word and words and not words[-1].startswith("--"):
+                word += "=" + words.pop()
+            joined.append(word)
+        return joined
+
+
+def _formatter(prog):
+    # the same on every terminal
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=110)
 
 
 def shown(text):
@@ -71,15 +166,27 @@ def shown(text):
     return text if text and text.isprintable() else ascii(text)
 
 
-# -- values
+# -- values: each reader takes words and returns their value, or raises the rule that they break
 
 
 def whole_number(minimum, maximum):
     """Reader of whole numbers between two limits."""
     def read(word):
         if not re.fullmatch(r"[+-]?[0-9]{1,20}", word) or not minimum <= int(word) <= maximum:
-            raise ValueError(f"a whole number from {minimum} to {maximum}")
+            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
         return int(word)
+    return read
+
+
+def count(minimum):
+    """Reader of whole numbers that may be written as 2e6; `minimum` may be None."""
+    def read(word):
+        value = float(word) if _DECIMAL.fullmatch(word) else math.nan
+        if not (value.is_integer() and abs(value) <= 2.0 ** 53):
+            raise ValueError("must be a whole number")
+        if minimum is not None and value < minimum:
+            raise ValueError(f"must be at least {minimum}")
+        return int(value)
     return read
 
 
@@ -90,18 +197,27 @@ def finite_number(minimum, maximum=math.inf):
     def read(word):
         value = float(word) if _DECIMAL.fullmatch(word) else math.nan
         if not (math.isfinite(value) and minimum <= value <= maximum):
-            raise ValueError(f"a number {rule}")
+            raise ValueError(f"must be a number {rule}")
         return value
+    return read
+
+
+def choice(*words):
+    """Reader of one of several words."""
+    def read(word):
+        if word not in words:
+            raise ValueError(f"there are {', '.join(words)}")
+        return word
     return read
 
 
 def region(*words):
     """Four pixel numbers: fast from, to, slow from, to, inclusive."""
     if not all(re.fullmatch(r"[0-9]{1,10}", word) for word in words):
-        raise ValueError("four pixel numbers: fast from, to, slow from, to (inclusive)")
+        raise ValueError("must be four pixel numbers: fast from, to, slow from, to (inclusive)")
     fast_min, fast_max, slow_min, slow_max = map(int, words)
     if fast_min > fast_max or slow_min > slow_max:
-        raise ValueError("fast from, to, slow from, to, the smaller number of each pair first")
+        raise ValueError("must be fast from, to, slow from, to, the smaller number of each pair first")
     return fast_min, fast_max, slow_min, slow_max
 
 
@@ -109,15 +225,22 @@ def shape(word):
     """SLOWxFAST, such as 1024x2048."""
     match = re.fullmatch(r"([0-9]{1,10})x([0-9]{1,10})", word)
     if not match or not 0 < int(match[1]) * int(match[2]) <= _LARGEST_IMAGE:
-        raise ValueError("SLOWxFAST, two numbers of pixels such as 1024x2048")
+        raise ValueError("must be SLOWxFAST, two numbers of pixels such as 1024x2048")
     return int(match[1]), int(match[2])
 
 
 def out_name(word):
-    """Name of a file to be written."""
+    """Name of a file to be written; a dash is standard output."""
     if not word or (word.startswith("-") and word != "-"):
-        raise ValueError("the name of a file")
+        raise ValueError("must be the name of a file")
     return word
+
+
+def file_name(word):
+    """Name of a file to be written, which cannot be standard output."""
+    if word == "-":
+        raise ValueError("must be the name of a file")
+    return out_name(word)
 
 
 # -- output

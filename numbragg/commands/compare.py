@@ -1,11 +1,12 @@
 """`numbragg compare`: two images side by side in numbers; whether they are equal within what was asked."""
 
 from .arguments import (
+    Parser,
     check_outputs,
+    file_name,
     finite_number,
     json_number,
     out_name,
-    read_words,
     region,
     shape,
     shown,
@@ -14,46 +15,42 @@ from .arguments import (
 
 __all__ = ["run"]
 
-USAGE = """usage: numbragg compare A B [options]
 
-Compare two images: bits, units in the last place, correlation, sums, peaks.  Formats: raw 32-bit
-floats, SMV (16 bits), npy, TIFF, and with numbragg[io] CBF and HDF5 (FILE.h5::DATASET[FRAME]).
-
-  --shape SLOWxFAST       pixels of raw images (default: they are square)
-  --roi F0 F1 S0 S1       compare this region only: fast from, to, slow from, to, inclusive
-  --min-correlation X     equal means: correlation of at least X
-  --max-ulp N             equal means: no pixel more than N units in the last place apart
-  --at-least X            equal means: this fraction of the peaks is matched
-  --peaks N               how many of the strongest peaks are matched (default: 50)
-  --within R              within how many pixels (default: 0.5)
-  --json FILE             write the account as JSON; - for standard output, instead of the text
-  --png FILE              draw both, their difference and the histogram of ulp distances
-
-Exit status 0 if the images are equal within all that was asked (without --min-correlation,
---max-ulp and --at-least: if they have the same bits), 1 if not, 2 after an error."""
-
-_OPTIONS = {"--shape": (1, shape), "--roi": (4, region), "--min-correlation": (1, finite_number(-1, 1)),
-            "--max-ulp": (1, whole_number(0, 2 ** 64 - 2)), "--at-least": (1, finite_number(0, 1)),
-            "--peaks": (1, whole_number(1, 500)), "--within": (1, finite_number(0)), "--json": (1, out_name),
-            "--png": (1, out_name)}
+def _parser():
+    parser = Parser(
+        "compare", "A B [options]",
+        "Compare two images: bits, units in the last place, correlation, sums, peaks.  Formats: raw 32-bit floats,\n"
+        "SMV (16 bits), npy, TIFF, and with numbragg[io] CBF and HDF5 (FILE.h5::DATASET[FRAME]).",
+        "Exit status 0 if the images are equal within all that was asked (without --min-correlation, --max-ulp and\n"
+        "--at-least: if they have the same bits), 1 if not, 2 after an error.")
+    parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)
+    parser.option("--roi", "F0 F1 S0 S1",
+                  "compare this region only: fast from, to, slow from, to, inclusive", region)
+    parser.option("--min-correlation", "X", "equal means: correlation of at least X", finite_number(-1, 1))
+    parser.option("--max-ulp", "N", "equal means: no pixel more than N units in the last place apart",
+                  whole_number(0, 2 ** 64 - 2))
+    parser.option("--at-least", "X", "equal means: this fraction of the peaks is matched", finite_number(0, 1))
+    parser.option("--peaks", "N", "how many of the strongest peaks are matched (default: 50)", whole_number(1, 500))
+    parser.option("--within", "R", "within how many pixels (default: 0.5)", finite_number(0))
+    parser.option("--json", "FILE", "write the account as JSON; - for standard output, instead of the text", out_name)
+    parser.option("--png", "FILE", "draw both, their difference and the histogram of ulp distances", file_name)
+    return parser
 
 
 def _read(arguments):
-    files, values = read_words("compare", arguments, _OPTIONS)
-    if files is None:
-        return None, None
-    if len(files) != 2:
+    values, files = _parser().files(arguments)
+    if values is not None and len(files) != 2:
         raise ValueError(f"compare: there must be two images, not {len(files)}; see numbragg compare --help")
-    if values.get("--png") == "-":
-        raise ValueError("compare: --png -: must be the name of a file")
-    return files, values
+    return values, files
 
 
 def run(arguments):
-    """Compare two images; returns the exit code."""
-    files, values = _read(arguments)
-    if files is None:
-        print(USAGE)
+    """Compare two images.
+
+    Returns the exit code.
+    """
+    values, files = _read(arguments)
+    if values is None:
         return 0
     from ..compare.images import compare_images
     from ..io.any_image import read_image

@@ -7,6 +7,8 @@ repeated, with numbragg or with the C program.
 import math
 import os
 
+from .arguments import Parser, count
+
 __all__ = ["run", "synthetic_amplitudes", "ARGUMENTS"]
 
 CELL = (79.1, 79.1, 37.9)
@@ -18,13 +20,22 @@ ARGUMENTS = ("-hkl demo.hkl -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 
              "-distance 200 -detpixels 1024 -pixel 0.172 -oversample 1 -polar 0.95 -fluence 1.2e26 -water 10 "
              "-seed 1").split()
 
-USAGE = """usage: numbragg demo [--folder FOLDER] [--threads N]
 
-Simulate one frame of a synthetic protein crystal: a cell like lysozyme's, Wilson-distributed
-amplitudes that fall off with resolution, mosaic domains, a bandwidth and photon noise.
+def _parser():
+    parser = Parser(
+        "demo", "[--folder FOLDER] [--threads N]",
+        "Simulate one frame of a synthetic protein crystal: a cell like lysozyme's, Wilson-distributed amplitudes that\n"
+        "fall off with resolution, mosaic domains, a bandwidth and photon noise.")
+    parser.option("--folder", "FOLDER", "where the files go; made if it is not there (default: numbragg-demo)",
+                  _folder_name)
+    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1))
+    return parser
 
-  --folder FOLDER   where the files go; made if it is not there (default: numbragg-demo)
-  --threads N       number of threads (default: one per processor)"""
+
+def _folder_name(word):
+    if not word:
+        raise ValueError("must be the name of a folder")
+    return word
 
 
 def synthetic_amplitudes(cell=CELL, resolution=RESOLUTION, b_factor=WILSON_B, seed=20):
@@ -73,30 +84,19 @@ def synthetic_amplitudes(cell=CELL, resolution=RESOLUTION, b_factor=WILSON_B, se
     return np.column_stack([h, k, l]).astype(np.int32), amplitudes
 
 
-def _options(arguments):
-    folder, extra = "numbragg-demo", []
-    words = iter(arguments)
-    for word in words:
-        if word in ("-h", "--help"):
-            return None, None
-        if word not in ("--folder", "--threads"):
-            raise ValueError(f"demo: {word!r} is not known; there are --folder FOLDER and --threads N")
-        value = next(words, None)
-        if value is None:
-            raise ValueError(f"demo: {word} needs a value")
-        if word == "--folder":
-            folder = value
-        else:
-            extra = ["--threads", value]
-    return folder, extra
-
-
 def run(arguments):
-    """Run the demonstration; returns the exit code."""
-    folder, extra = _options(arguments)
-    if folder is None:
-        print(USAGE)
+    """Run the demonstration.
+
+    Returns the exit code.
+    """
+    parser = _parser()
+    values, rest = parser.read(arguments)
+    if values is None:
         return 0
+    if rest:
+        parser.unknown(rest[0])
+    folder = values.get("--folder", "numbragg-demo")
+    extra = ["--threads", str(values["--threads"])] if "--threads" in values else []
     from .image import run as simulate
 
     try:

@@ -1,45 +1,45 @@
 """`numbragg plateau`: how far flat tops are broken up: distinct values and runs of equal pixels."""
 
-from .arguments import check_outputs, json_number, out_name, read_words, region, shape, shown
+from .arguments import Parser, check_outputs, file_name, json_number, region, shape, shown
 
 __all__ = ["run"]
 
-USAGE = """usage: numbragg plateau IMAGE [IMAGE ...] [options]
-
-Distinct values, runs of equal pixels along rows and a histogram of one region in each image, and
-the number of distinct values relative to the first image.  Formats: see numbragg compare --help.
-
-  --roi F0 F1 S0 S1       the region: fast from, to, slow from, to, inclusive (default: everything)
-  --shape SLOWxFAST       pixels of raw images (default: they are square)
-  --csv FILE              write all values and all run lengths with their counts as a table
-  --png FILE              draw regions, values and run lengths side by side
-  --json                  print the account as JSON instead of the text"""
-
-_OPTIONS = {"--roi": (4, region), "--shape": (1, shape), "--csv": (1, out_name), "--png": (1, out_name),
-            "--json": (0, None)}
 #: A picture has a column for every image.
 _MOST_IMAGES = 24
 
 
+def _parser():
+    parser = Parser(
+        "plateau", "IMAGE [IMAGE ...] [options]",
+        "Distinct values, runs of equal pixels along rows and a histogram of one region in each image, and the\n"
+        "number of distinct values relative to the first image.  Formats: see numbragg compare --help.")
+    parser.option("--roi", "F0 F1 S0 S1",
+                  "the region: fast from, to, slow from, to, inclusive (default: everything)", region)
+    parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)
+    parser.option("--csv", "FILE", "write all values and all run lengths with their counts as a table", file_name)
+    parser.option("--png", "FILE", "draw regions, values and run lengths side by side", file_name)
+    parser.option("--json", "", "print the account as JSON instead of the text")
+    return parser
+
+
 def _read(arguments):
-    files, values = read_words("plateau", arguments, _OPTIONS)
-    if files is None:
-        return None, None
+    values, files = _parser().files(arguments)
+    if values is None:
+        return None, []
     if not files:
         raise ValueError("plateau: there must be at least one image; see numbragg plateau --help")
-    for option in ("--csv", "--png"):
-        if values.get(option) == "-":
-            raise ValueError(f"plateau: {option} -: must be the name of a file")
     if "--png" in values and len(files) > _MOST_IMAGES:
         raise ValueError(f"plateau: {len(files)} images; with --png there can be at most {_MOST_IMAGES}")
-    return files, values
+    return values, files
 
 
 def run(arguments):
-    """Describe plateaus; returns the exit code."""
-    files, values = _read(arguments)
-    if files is None:
-        print(USAGE)
+    """Describe plateaus.
+
+    Returns the exit code.
+    """
+    values, files = _read(arguments)
+    if values is None:
         return 0
     from ..compare.plateaus import common_histogram, plateaus
     from ..io.any_image import cropped, read_image

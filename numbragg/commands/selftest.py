@@ -5,26 +5,9 @@ import re
 import sys
 import time
 
+from .arguments import Parser, choice, count, out_name
+
 __all__ = ["run"]
-
-USAGE = """usage: numbragg selftest [--backend NAME] [--device N] [--pixels N] [--seed S] [--scene S:K]
-                         [--threads N] [--json FILE]
-
-Render random scenes with the lane evaluator and with the strict one, and compare every pixel: the
-values before rounding with the bounds that the certificate promises, and the float32 bits.  Exit
-status 1 if any pixel breaks its bound or has other bits.
-
-With a CUDA device the lanes run there.  The other precisions are compared as well, device against
-CPU, bit for bit, and a table of times ends the account.  The simulator of a device is a Python
-program: it proves indices and transfers, on a few pixels of each scene, and no speed.
-
-  --backend NAME  what is tested: cpu, cuda or cudasim (numba's CUDA simulator, which needs no device)
-  --device N      number of the CUDA device (default: the first)
-  --pixels N      go on until so many pixels have been compared (default: 2e6; simulated: 300)
-  --seed S        first part of the scenes' names; other seeds are other scenes (default: 0)
-  --scene S:K     this one scene, in full: the K-th of seed S, as a message named it
-  --threads N     number of threads (default: one per processor)
-  --json FILE     write the account as JSON; - for standard output, where nothing else is then printed"""
 
 BACKENDS = ("cpu", "cuda", "cudasim")
 DEFAULTS = {"--backend": "cpu", "--device": None, "--pixels": None, "--seed": 0, "--scene": None, "--threads": None,
@@ -38,44 +21,48 @@ SIMULATED_STEPS = 250
 # -- arguments
 
 
-def _whole(word, value, minimum):
-    try:
-        number = float(value)
-        if not (number.is_integer() and abs(number) <= 2.0 ** 53):
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"selftest: {word} {value}: must be a whole number") from None
-    if minimum is not None and number < minimum:
-        raise ValueError(f"selftest: {word} {value}: must be at least {minimum}")
-    return int(number)
+def _parser():
+    parser = Parser(
+        "selftest", "[options]",
+        "Render random scenes with the lane evaluator and with the strict one, and compare every pixel: the values\n"
+        "before rounding with the bounds that the certificate promises, and the float32 bits.  Exit status 1 if any\n"
+        "pixel breaks its bound or has other bits.\n\n"
+        "With a CUDA device the lanes run there.  The other precisions are compared as well, device against CPU, bit\n"
+        "for bit, and a table of times ends the account.  The simulator of a device is a Python program: it proves\n"
+        "indices and transfers, on a few pixels of each scene, and no speed.")
+    parser.option("--backend", "NAME",
+                  "what is tested: cpu, cuda or cudasim (numba's CUDA simulator, which needs no device)",
+                  choice(*BACKENDS))
+    parser.option("--device", "N", "number of the CUDA device (default: the first)", count(0))
+    parser.option("--pixels", "N", "go on until so many pixels have been compared (default: 2e6; simulated: 300)",
+                  count(1))
+    parser.option("--seed", "S", "first part of the scenes' names; other seeds are other scenes (default: 0)",
+                  count(None))
+    parser.option("--scene", "S:K", "this one scene, in full: the K-th of seed S, as a message named it", _scene_name)
+    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1))
+    parser.option("--json", "FILE",
+                  "write the account as JSON; - for standard output, where nothing else is then printed", out_name)
+    return parser
 
 
-def _value(word, value):
-    if word == "--backend":
-        if value not in BACKENDS:
-            raise ValueError(f"selftest: --backend {value}: there are {', '.join(BACKENDS)}")
-        return value
-    if word == "--scene":
-        if not re.fullmatch(r"-?\d+:\d+", value, re.ASCII):
-            raise ValueError(f"selftest: --scene {value}: must be a seed, a colon and a number, such as 0:17")
-        return value
-    if word == "--json":
-        return value
-    return _whole(word, value, {"--seed": None, "--device": 0}.get(word, 1))
+def _scene_name(word):
+    if not re.fullmatch(r"-?\d+:\d+", word, re.ASCII):
+        raise ValueError("must be a seed, a colon and a number, such as 0:17")
+    return word
 
 
 def _options(arguments):
-    options = dict(DEFAULTS)
-    words = iter(arguments)
-    for word in words:
-        if word in ("-h", "--help"):
-            return None
-        if word not in DEFAULTS:
-            raise ValueError(f"selftest: {word!r} is not known; there are {', '.join(DEFAULTS)}")
-        value = next(words, None)
-        if value is None:
-            raise ValueError(f"selftest: {word} needs a value")
-        options[word] = _value(word, value)
+    """All options, defaults included.
+
+    Returns None if help was asked for.
+    """
+    parser = _parser()
+    values, rest = parser.read(arguments)
+    if values is None:
+        return None
+    if rest:
+        parser.unknown(rest[0])
+    options = DEFAULTS | values
     if options["--device"] is not None and options["--backend"] != "cuda":
         raise ValueError(f"selftest: --device {options['--device']}: goes with --backend cuda only")
     if options["--pixels"] is None:
@@ -276,10 +263,12 @@ def _compare(options, session, simulated):
 
 
 def run(arguments):
-    """Run the self-test; returns the exit code."""
+    """Run the self-test.
+
+    Returns the exit code.
+    """
     options = _options(arguments)
     if options is None:
-        print(USAGE)
         return 0
     simulated = options["--backend"] == "cudasim"
     session = None

@@ -7,62 +7,57 @@ import time
 from ..command_line.inputs import announce, read_inputs, take_misset_seed
 from ..command_line.parse import check, parse
 from ..configs.run_options import Evaluation
+from .arguments import Parser, file_name, shown
 
 __all__ = ["run"]
 
-USAGE = """usage: numbragg trace FAST SLOW [--text | --json | --csv] [--output FILE] [--against FILE]
-                      [--steps N] nanoBragg's arguments
-
-Print every intermediate of one pixel of the image that nanoBragg's arguments make: position,
-directions, factors, each step of the sum, the scaling; 17 significant digits.  No image is written.
-
-  FAST SLOW        the pixel, counted from 0
-  --text           one quantity per line (default)
-  --json, --csv    one object; one row per step
-  --output FILE    write the trace to a file instead of standard output
-  --against FILE   do not print the trace but compare it with a file: a trace of numbragg, the output of
-                   nanoBragg with -printout, or lines such as: name = value.  Says which quantity is the
-                   first that differs.  With --json the answer is JSON.  Exit status 1 if one differs
-  --steps N        keep the first N steps and the last (default: 1000); all: keep every step"""
-
 FORMS = ("--text", "--json", "--csv")
-VALUED = ("--output", "--against", "--steps")
 
 
-def _split(arguments):
-    """Our options, and the words that are left."""
-    ours, rest = {"form": None, "--output": None, "--against": None, "--steps": "1000"}, []
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if word in FORMS:
-            if ours["form"] not in (None, word):
-                raise ValueError(f"trace: {ours['form']} and {word}: one format at a time")
-            ours["form"] = word
-        elif name in VALUED:
-            value = value if equals else next(words, None)
-            if not value:
-                raise ValueError(f"trace: {name} needs a value")
-            ours[name] = value
-        else:
-            rest.append(word)
-    return ours, rest
+def _parser():
+    parser = Parser(
+        "trace", "FAST SLOW [options] nanoBragg's arguments",
+        "Print every intermediate of one pixel of the image that nanoBragg's arguments make: position, directions,\n"
+        "factors, each step of the sum, the scaling; 17 significant digits.  No image is written.  The pixel FAST SLOW\n"
+        "is counted from 0.")
+    parser.option("--text", "", "one quantity per line (default)")
+    parser.option("--json", "", "one object")
+    parser.option("--csv", "", "one row per step")
+    parser.option("--output", "FILE", "write the trace to a file instead of standard output", file_name)
+    parser.option("--against", "FILE",
+                  "do not print the trace but compare it with a file: a trace of numbragg, the output of nanoBragg with "
+                  "-printout, or lines such as: name = value.  Says which quantity is the first that differs.  With "
+                  "--json the answer is JSON.  Exit status 1 if one differs", _read_name)
+    parser.option("--steps", "N", "keep the first N steps and the last (default: 1000); all: keep every step", _steps)
+    return parser
 
 
-def _whole(what, word):
-    if not re.fullmatch(r"\d{1,10}", word, re.ASCII):
-        raise ValueError(f"trace: {what} {word}: must be a whole number, 0 or more")
-    return int(word)
+def _read_name(word):
+    if not word:
+        raise ValueError("must be the name of a file")
+    return word
 
 
 def _steps(word):
-    return word if word == "all" else _whole("--steps", word)
+    return word if word == "all" else _whole(word)
+
+
+def _whole(word):
+    if not re.fullmatch(r"\d{1,10}", word, re.ASCII):
+        raise ValueError("must be a whole number, 0 or more")
+    return int(word)
 
 
 def _pixel(words):
     if len(words) < 2 or words[0].startswith("-") or words[1].startswith("-"):
         raise ValueError("trace: give the pixel first: numbragg trace FAST SLOW and nanoBragg's arguments")
-    return _whole("FAST", words[0]), _whole("SLOW", words[1])
+    pixel = []
+    for name, word in zip(("FAST", "SLOW"), words):
+        try:
+            pixel.append(_whole(word))
+        except ValueError as error:
+            raise ValueError(f"trace: {name} {shown(word)}: {error}") from None
+    return pixel
 
 
 def _compiled():
@@ -101,14 +96,19 @@ def _traced(words, fast, slow, steps):
 
 
 def run(arguments):
-    """Trace a pixel; returns the exit code: 0, or 1 if a comparison found a difference."""
-    if any(word in ("-h", "-help", "--help") for word in arguments):
-        print(USAGE)
+    """Trace a pixel.
+
+    Returns the exit code: 0, or 1 if a comparison found a difference.
+    """
+    values, words = _parser().read(arguments)
+    if values is None:
         return 0
-    ours, words = _split(arguments)
+    forms = [name for name in values if name in FORMS]
+    if len(forms) > 1:
+        raise ValueError(f"trace: {' and '.join(forms)}: one format at a time")
+    form = forms[0].lstrip("-") if forms else "text"
     fast, slow = _pixel(words)
-    form = (ours["form"] or "--text").lstrip("-")
-    output, against = ours["--output"], ours["--against"]
+    output, against, steps = values.get("--output"), values.get("--against"), values.get("--steps", 1000)
 
     from ..io.output import OutputSet
 
@@ -118,7 +118,7 @@ def run(arguments):
         if against is not None:
             # a name that is wrong is told before the work
             open(against, "rb").close()
-        trace = _traced(words[2:], fast, slow, _steps(ours["--steps"]))
+        trace = _traced(words[2:], fast, slow, steps)
         comparison = None
         if against is not None:
             from ..tracing.compare import compare

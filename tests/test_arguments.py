@@ -1,0 +1,99 @@
+"""Options of the subcommands: what all of them have in common."""
+
+from cli_tools import error_line
+import pytest
+
+from numbragg.commands.arguments import Parser, count, out_name, region, whole_number
+from numbragg.commands.cli import COMMANDS, main
+
+#: A subcommand, words before the option, an option of it with one word, and a value that is right.
+ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.bin"], "--csv", "t.csv"),
+            "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3")}
+
+
+def parser():
+    made = Parser("thing", "[options]", "Something.")
+    made.option("--number", "N", "a number of 100 %", count(None))
+    made.option("--limit", "N", "a limit", whole_number(-5, 5))
+    made.option("--roi", "A B C D", "a region", region)
+    made.option("--output", "FILE", "a file", out_name)
+    made.option("--flag", "", "whether")
+    return made
+
+
+def refused(*words):
+    with pytest.raises(ValueError) as caught:
+        parser().files(words)
+    return str(caught.value)
+
+
+def test_every_subcommand_is_tested_here():
+    assert ONE_WORD.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_of_all_subcommands_alike(name, folder, capfd):
+    before, option, value = ONE_WORD[name]
+    for words, says in (([option, value, option, value], f"{option} is given twice"),
+                        ([f"{option}={value}", option, value], f"{option} is given twice"),
+                        ([option], f"{option} needs a value"), ([option, "--quiet"], f"{option} needs a value")):
+        assert main([name, *before, *words]) == 2
+        assert f"numbragg: error: {name}: {says}\n" == error_line(capfd)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"trace"}))
+def test_no_option_is_shortened(name, folder, capfd):
+    before, option, value = ONE_WORD[name]
+    # what trace does not know is nanoBragg's
+    for word in (option[:-1], option + "x", option[1:], "--", "-", "-x"):
+        assert main([name, *before, word, value]) == 2
+        assert f"{name}: {word} is not known; there are --" in error_line(capfd)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("word", ["-h", "-help", "--help"])
+def test_help_goes_to_standard_output(name, word, folder, capfd):
+    assert main([name, "--nonsense", word]) == 0
+    said = capfd.readouterr()
+    assert said.err == "" and said.out.startswith(f"usage: numbragg {name} ") and ONE_WORD[name][1] in said.out
+
+
+def test_values():
+    values, files = parser().files(["--number=-2e3", "a", "--limit", "-3", "--flag", "b", "--roi", "1", "2", "3", "4",
+                                    "--output", "-", "c"])
+    assert values == {"--number": -2000, "--limit": -3, "--flag": True, "--roi": (1, 2, 3, 4), "--output": "-"}
+    assert files == ["a", "b", "c"]
+    assert parser().files(["--number", "-1e3"])[0] == {"--number": -1000}
+    assert parser().files([]) == ({}, [])
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--limit", "6"], "--limit 6: must be a whole number from -5 to 5"),
+    (["--limit", "1.0"], "--limit 1.0: must be a whole number from -5 to 5"),
+    (["--number", "1_0"], "--number 1_0: must be a whole number"),
+    (["--number", "nan"], "--number nan: must be a whole number"),
+    (["--number", "\u0661"], "--number \u0661: must be a whole number"),
+    (["--output", "-x"], "--output -x: must be the name of a file"),
+    (["--output="], "--output : must be the name of a file"),
+    (["--flag=yes"], "--flag takes no value"), (["--flag="], "--flag takes no value"),
+    (["--roi=1", "2", "3", "4"], "--roi needs 4 values, without an equals sign"),
+    (["--roi", "1", "2", "3"], "--roi needs 4 values, without an equals sign"),
+    (["--roi", "1", "2", "--flag", "4"], "--roi needs 4 values, without an equals sign"),
+])
+def test_refusals(words, message):
+    assert refused(*words) == f"thing: {message}".replace(" : ", " '': ")
+
+
+def test_words_of_others_keep_their_order():
+    """`trace` hands them on, and nanoBragg's values may begin with a dash."""
+    words = "1 2 -cell 5 -6 7e-1 -hkl x -misset -1e-3 .5 --threads=2 -N 5 --quiet --steps=1 -- a".split()
+    made = Parser("trace", "", "")
+    made.option("--steps", "N", "steps", count(0))
+    values, rest = made.read(words)
+    assert values == {"--steps": 1} and rest == [word for word in words if word != "--steps=1"]
+
+
+def test_help_names_every_option():
+    text = parser().format_help()
+    assert all(option in text for option in ("--number N", "--roi A B C D", "--output FILE", "--flag ", "100 %"))
