@@ -1,6 +1,10 @@
 """What all tests share."""
 
+from pathlib import Path
+
 import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 
 @pytest.fixture
@@ -8,3 +12,20 @@ def folder(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def traced():
+    """The trace of one pixel of the scene of `trace_tools`."""
+    import trace_tools
+
+    import numbragg as nb
+
+    return nb.trace(*trace_tools.SCENE, 9, 5, sampling=trace_tools.TWO)
+
+
+@pytest.fixture
+def benchmark_scripts(monkeypatch):
+    """The scripts of benchmarks/ import each other, as they do when they are run."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delenv("NB_C_BIN", raising=False)

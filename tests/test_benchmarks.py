@@ -12,12 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks"
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """The scripts import each other, as they do when they are run."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.delenv("NB_C_BIN", raising=False)
+pytestmark = pytest.mark.usefixtures("benchmark_scripts")
 
 
 def run_script(name, *words, code=0, **environment):

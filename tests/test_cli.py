@@ -21,13 +21,6 @@ from numbragg.command_line.table import TABLE
 from numbragg.commands.cli import COMMANDS, PLANNED, main
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 # -- help, version, nothing, mistakes
 
 

@@ -19,13 +19,6 @@ LONG = ("-cell 80 80 80 90 90 90 -default_F 100 -N 5 -lambda 1.2 -pixel 0.2 -det
         "-mosaic 1 -mosaic_dom 500 -phi 1 -osc 1 -phisteps 50").split()
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 # -- failures leave nothing behind
 
 

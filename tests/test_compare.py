@@ -20,13 +20,6 @@ QUICK = settings(deadline=None, max_examples=60)
 NO_DISTANCE = 2 ** 64 - 1
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def spots(shape=(40, 50), seed=1, dtype=np.float32):
     """An image with some hundred peaks, of non-negative values."""
     return np.random.RandomState(seed).exponential(100.0, shape).astype(dtype)

@@ -73,14 +73,13 @@ def test_cuda_that_cannot_be_had_is_an_error(broken, name):
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_command_line_fails_with_one_line_and_writes_nothing(broken, name, tmp_path, monkeypatch, capsys):
+def test_command_line_fails_with_one_line_and_writes_nothing(broken, name, folder, capsys):
     number, message = broken(name)
-    monkeypatch.chdir(tmp_path)
     words = ["--backend", "cuda"] + ([] if number is None else ["--device", str(number)])
     assert main([*WORDS, *words]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"numbragg: error: {message}\n")
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["no driver", "no numba-cuda", "no device"])
@@ -102,11 +101,10 @@ def test_auto_with_a_number_does_not_choose_another(broken, name):
 
 @pytest.mark.skipif(INTERPRETED, reason="a whole run")
 @pytest.mark.parametrize("words", [[], ["--backend", "auto"]])
-def test_statistics_say_what_computed(broken, words, tmp_path, monkeypatch, capsys):
+def test_statistics_say_what_computed(broken, words, folder, capsys):
     broken("no driver")
-    monkeypatch.chdir(tmp_path)
     assert main([*WORDS, *words, "--stats-json", "stats.json"]) == 0
-    stats = json.loads((tmp_path / "stats.json").read_text())
+    stats = json.loads((folder / "stats.json").read_text())
     assert (stats["backend"], stats["device"]) == ("cpu", None)
     said = [note for note in stats["notices"] if note.startswith("backend auto: cpu (")]
     assert len(said) == (1 if words else 0)
@@ -128,10 +126,9 @@ def test_arguments_that_do_not_go(arguments, message):
     (["--backend", "gpu"], "--backend gpu: must be cpu or cuda or auto"),
     (["--device", "1"], "device: 1 does not go with backend='cpu', which has none"),
     (["--backend", "cuda", "--device", "-1"], "--device -1: must not be negative")])
-def test_words_that_do_not_go(words, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_words_that_do_not_go(words, message, folder, capsys):
     assert main([*WORDS, *words]) == 2
-    assert capsys.readouterr().err == f"numbragg: error: {message}\n" and list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err == f"numbragg: error: {message}\n" and list(folder.iterdir()) == []
 
 
 def test_a_trace_is_not_computed_there(capsys):

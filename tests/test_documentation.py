@@ -64,7 +64,6 @@ def shows(expected, output):
 
 def path_with_command(folder):
     """A PATH on which `numbragg` is this package."""
-    folder.mkdir()
     command = folder / "numbragg"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m numbragg "$@"\n')
     command.chmod(0o755)
@@ -82,9 +81,10 @@ def run_console(text, folder, path):
         assert done.returncode == (2 if refused else 0), command
 
 
-def run_page(page, folder, monkeypatch, path):
-    """Run all Python and console blocks of a page, in their order, in one folder; the names they leave."""
-    monkeypatch.chdir(folder)
+def run_page(page, folder, path):
+    """Run all Python and console blocks of a page, in their order, in the current folder.
+
+    Returns the names they leave."""
     namespace = {"__name__": "__main__"}
     for language, text in blocks(page, "python", "console"):
         if language == "python":
@@ -95,31 +95,23 @@ def run_page(page, folder, monkeypatch, path):
 
 
 @pytest.fixture
-def command_path(tmp_path):
+def command_path(tmp_path_factory):
     if shutil.which("sh") is None:
         pytest.skip("console blocks need a POSIX shell")
-    return path_with_command(tmp_path / "bin")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """An empty folder, with the tests of the clone within reach."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    return folder
+    return path_with_command(tmp_path_factory.mktemp("path"))
 
 
 @pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES)
                                   if blocks(page, "python", "console")])
-def test_code_of_page_runs(name, folder, monkeypatch, command_path):
+def test_code_of_page_runs(name, folder, command_path):
     if "tests/golden" in (ROOT / name).read_text(encoding="utf-8") and name != "README.md":
         (folder / "tests").symlink_to(ROOT / "tests")
-    run_page(ROOT / name, folder, monkeypatch, command_path)
+    run_page(ROOT / name, folder, command_path)
 
 
-def test_readme_examples_are_one_scene(folder, monkeypatch, command_path):
+def test_readme_examples_are_one_scene(folder, command_path):
     """The README says that its Python example and its command line give the same bits."""
-    namespace = run_page(ROOT / "README.md", folder, monkeypatch, command_path)
+    namespace = run_page(ROOT / "README.md", folder, command_path)
     image = namespace["image"]
     assert image.shape == (96, 128) and image.dtype == np.float32
     assert (folder / "floatimage.bin").read_bytes() == image.tobytes()
@@ -259,8 +251,7 @@ def modules_with_examples():
 
 
 @pytest.mark.parametrize("name", modules_with_examples())
-def test_docstring_examples(name, folder, monkeypatch):
-    monkeypatch.chdir(folder)
+def test_docstring_examples(name, folder):
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0 and result.failed == 0
 

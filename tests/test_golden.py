@@ -31,13 +31,6 @@ def arguments(case, revision):
             for args in ([case["prior_args"]] if "prior_args" in case else []) + [case["args"]]]
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_manifest_is_whole():
     assert len(CASES) == len(MANIFEST["cases"]) == 334
     assert len(REFUSED) == 53

@@ -26,18 +26,16 @@ def test_require():
     ("-dispersion 1 -dispsteps 900000", "divergence and dispersion: 900000 sources"),
     ("-divergence 1 -divsteps 900", "divergence and dispersion: 810000 sources"),
 ])
-def test_refused_on_the_command_line(words, said, tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
+def test_refused_on_the_command_line(words, said, folder, monkeypatch, capfd):
     monkeypatch.setattr("numbragg.memory.available", lambda: 6e7)
     assert main([*SMALL, "-oversample", "1", *words.split()]) == 2
     message = error_line(capfd)
     assert said in message and "0.06 GB of memory are available" in message
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_images_of_the_command_line_count(tmp_path, monkeypatch, capfd):
+def test_images_of_the_command_line_count(folder, monkeypatch, capfd):
     """A float image alone would fit, all images do not."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("numbragg.memory.available", lambda: 5 * 24 * 20)
     assert main(SMALL) == 2
     assert "the images of 24 x 20 pixels" in error_line(capfd)

@@ -19,12 +19,6 @@ def read(text):
     return parse(text.split())
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 # -- settings in detail
 
 TABLE_OF_SETTINGS = {

@@ -33,12 +33,6 @@ LATER = set("""
 ACCEPTED = {"bad-misset-random-unseeded"}
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def fetch(case, folder):
     for name in case["inputs"]:
         shutil.copyfile(GOLDEN / "inputs" / name, folder / name)

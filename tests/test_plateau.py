@@ -24,9 +24,8 @@ IMAGES = st.tuples(st.integers(1, 6), st.integers(1, 8)).flatmap(
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A current folder with a flat image, one broken up, and a larger one of counts."""
-    monkeypatch.chdir(tmp_path)
+def folder(folder):
+    """The current folder with a flat image, one broken up, and a larger one of counts."""
     flat = np.repeat(np.arange(4, dtype=np.float32), 5).reshape(4, 5) + 100
     flat.tofile("flat.bin")
     broken = flat.copy()
@@ -34,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     broken[3, 4] = np.nan
     np.save("broken.npy", broken)
     np.save("counts.npy", np.arange(56, dtype=np.uint16).reshape(7, 8) // 3)
-    return tmp_path
+    return folder
 
 
 def error_line(capfd):

@@ -328,8 +328,7 @@ def test_single_refuses_what_float32_cannot_hold(monkeypatch):
 
 @compiled_only
 @each_mode
-def test_command_line_has_the_api_s_bits(precision, summation, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_command_line_has_the_api_s_bits(precision, summation, folder):
     words = ["--precision", precision, "--summation", summation, "--stats-json", "stats.json", "--quiet"]
     assert main([*SMALL, *words]) == 0
     image = np.fromfile("floatimage.bin", dtype=F).reshape(20, 24)
@@ -337,7 +336,7 @@ def test_command_line_has_the_api_s_bits(precision, summation, tmp_path, monkeyp
     wanted = nb.simulate(crystal, nb.Beam(wavelength_angstrom=1.2), nb.Detector(pixels=(24, 20), pixel_mm=0.2), 100.0,
                          precision=precision, summation=summation)
     assert np.array_equal(image.view("i4"), wanted.view("i4"))
-    stats = json.loads((tmp_path / "stats.json").read_text())
+    stats = json.loads((folder / "stats.json").read_text())
     assert (stats["precision"], stats["summation"]) == (precision, summation)
 
 
@@ -346,11 +345,10 @@ def test_command_line_has_the_api_s_bits(precision, summation, tmp_path, monkeyp
     (["--summation", "kahan"], "does not go with precision='exact'"),
     (["--precision", "single", "-printout"], "-printout lists the exact evaluation only"),
 ])
-def test_command_line_refuses(words, said, tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
+def test_command_line_refuses(words, said, folder, capfd):
     assert main([*SMALL, *words]) == 2
     assert said in error_line(capfd)
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 def test_trace_is_of_the_exact_evaluation(capfd):

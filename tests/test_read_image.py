@@ -13,13 +13,6 @@ from numbragg.io.smv import write_smv
 from numbragg.io.tiff import write_tiff
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def spots(shape=(40, 50), seed=1, dtype=np.float32):
     """An image with some hundred peaks, of non-negative values."""
     return np.random.RandomState(seed).exponential(100.0, shape).astype(dtype)

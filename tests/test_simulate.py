@@ -144,17 +144,16 @@ def _sources(name):
 
 @pytest.mark.parametrize("words, arguments", [pytest.param(words, arguments, id=name)
                                               for name, words, arguments in twins()])
-def test_same_bits_as_the_command_line(words, arguments, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_same_bits_as_the_command_line(words, arguments, folder):
     assert main([*words.split(), "-nopgm", "-seed", "1", "--quiet"]) == 0
     arguments = dict(beam=nb.Beam(), structure_factors=100.0) | arguments
     image = nb.simulate(**arguments)
     assert image.any()
     assert_same_bits(image, read_raw("floatimage.bin", arguments["detector"].shape))
     noise = nb.add_noise(image, seed=1, roi=arguments.get("roi"))
-    assert (tmp_path / "noiseimage.img").read_bytes().endswith(noise.tobytes())
+    assert (folder / "noiseimage.img").read_bytes().endswith(noise.tobytes())
     integers = nb.integer_image(image, roi=arguments.get("roi"))
-    assert (tmp_path / "intimage.img").read_bytes().endswith(integers.tobytes())
+    assert (folder / "intimage.img").read_bytes().endswith(integers.tobytes())
 
 
 ORDERLESS = ["-cell 70 80 90 80 85 95", "-misset 10 20 30", "-N 4", "-default_F 77", "-lambda 1.1",

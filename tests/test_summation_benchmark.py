@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_benchmarks import FOLDER, importable, run_script  # noqa: F401 (a fixture for all tests here)
+from test_benchmarks import FOLDER, run_script
+
+pytestmark = pytest.mark.usefixtures("benchmark_scripts")
 
 F = np.float32
 

@@ -36,8 +36,7 @@ def image():
 # -- reference images
 
 
-def test_command_line_and_objects_give_the_program_s_image(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_command_line_and_objects_give_the_program_s_image(folder):
     assert main([*WORDS.split(), "-seed", "1", "--quiet"]) == 0
     wanted = np.fromfile("floatimage.bin", dtype=np.float32).reshape(20, 24)
     for scene in ((WORDS,), (WORDS.split(),), OBJECTS):

@@ -13,7 +13,7 @@ import naive_arguments
 import numpy as np
 import pytest
 from strategies import scenes
-from trace_tools import ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, folder, from_arguments, traced  # noqa: F401 (fixtures)
+from trace_tools import ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, from_arguments
 
 import numbragg as nb
 from numbragg.commands.cli import main

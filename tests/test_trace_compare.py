@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from trace_tools import FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, folder, from_arguments, traced  # noqa: F401 (fixtures)
+from trace_tools import FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, from_arguments
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError

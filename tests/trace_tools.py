@@ -1,6 +1,4 @@
-"""Scenes, listings of the C program and fixtures for the tests of traces."""
-
-import pytest
+"""Scenes and listings of the C program for the tests of traces."""
 
 import numbragg as nb
 from numbragg.command_line.inputs import read_inputs
@@ -72,16 +70,3 @@ def from_arguments(arguments):
     line = parse(list(arguments))
     check(line)
     return prepare(line.parameters, read_inputs(line))
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def traced():
-    """The trace of one pixel of the scene."""
-    return nb.trace(*SCENE, 9, 5, sampling=TWO)

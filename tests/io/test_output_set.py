@@ -39,13 +39,12 @@ def test_files_appear_at_the_commit(tmp_path):
     assert names(tmp_path) == ["one.bin", "two.bin"]
 
 
-def test_relative_paths(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_relative_paths(folder):
     with OutputSet() as out:
         out.reserve("plain.bin", "file")
         put(out, "plain.bin", b"x")
         out.commit()
-    assert names(tmp_path) == ["plain.bin"]
+    assert names(folder) == ["plain.bin"]
 
 
 def test_old_files_stay_until_the_commit(tmp_path):
@@ -167,16 +166,15 @@ def test_a_protected_file_is_not_replaced(tmp_path, monkeypatch):
     assert names(tmp_path) == ["image.bin"]
 
 
-def test_two_outputs_need_two_files(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_two_outputs_need_two_files(folder):
     os.symlink("image.bin", "link.bin")
-    for other in ("image.bin", "./image.bin", str(tmp_path / "image.bin"), "link.bin"):
+    for other in ("image.bin", "./image.bin", str(folder / "image.bin"), "link.bin"):
         with OutputSet() as out:
             out.reserve("image.bin", "float image")
             with pytest.raises(ValueError) as caught:
                 out.reserve(other, "noise image", optional=True)
             assert "float image" in str(caught.value) and "noise image" in str(caught.value)
-    assert names(tmp_path) == ["link.bin"]
+    assert names(folder) == ["link.bin"]
 
 
 # -- links, modes
