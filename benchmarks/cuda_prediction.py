@@ -110,7 +110,8 @@ def counts_of(body):
 
 def prediction(counts, device):
     """Cycles of a multiprocessor for a step, by what takes them; the largest and the steps per second."""
-    cycles = {unit: counts.get(unit, 0) / device[unit] for unit in ("double", "single", "integer", "special", "convert")}
+    units = ("double", "single", "integer", "special", "convert")
+    cycles = {unit: counts.get(unit, 0) / device[unit] for unit in units}
     cycles["load"] = counts.get("bytes", 0) / LOADED_BYTES
     cycles["issue"] = counts["all"] / ISSUED
     limit = max(cycles, key=cycles.get)
@@ -141,10 +142,11 @@ def measure(name, variant, device_name):
 def table(records):
     """The records in Markdown."""
     newest = {(r["kernel"], r["device"]): r for r in records}
-    lines = ["Predicted, not measured: upper limits from the instruction counts of the loop over steps. Counts are those "
-             "for the H100; *of doubles* are double-precision instructions.", "",
+    lines = ["Predicted, not measured: upper limits from the instruction counts of the loop over steps. Counts are "
+             "those for the H100; *of doubles* are double-precision instructions.", "",
              "| kernel | registers (H100, A100, 4090) | instructions a step | of doubles | "
-             + " | ".join(f"{name} [steps/s], limited by" for name in DEVICES) + " |", "| --- " * (4 + len(DEVICES)) + "|"]
+             + " | ".join(f"{name} [steps/s], limited by" for name in DEVICES) + " |",
+             "| --- " * (4 + len(DEVICES)) + "|"]
     for kernel in KERNELS:
         row = [newest[kernel, name] for name in DEVICES]
         lines.append(f"| {kernel} | {', '.join(str(r['registers']) for r in row)} | {row[0]['counts']['all']} | "

@@ -43,7 +43,8 @@ def measure(name, session, precision, threads, repeats, pixels=None):
     driver_cpu.render(p.scene, p.window, p.mask, images[0], **how)
     outcome, _ = session.render(p.scene, p.window, p.mask, images[1], **how)
     record = {"benchmark": "cuda", "scene": name, "what": scene.what, "arguments": scene.arguments(pixels),
-              "precision": precision, "device": str(session.device), "pixels": images[0].size, "steps_per_pixel": p.steps,
+              "precision": precision, "device": str(session.device), "pixels": images[0].size,
+              "steps_per_pixel": p.steps,
               "differ": int(np.count_nonzero(images[0].view(np.uint32) != images[1].view(np.uint32))),
               "device_fraction": outcome.lane_pixels / max(outcome.pixels, 1), "strict_reasons": dict(outcome.reasons)}
     if record["differ"]:
@@ -88,7 +89,8 @@ def main(argv=None):
     for speed in device_speed.measure(chosen.device, chosen.threads, repeats=chosen.repeats, **published):
         emit({"benchmark": "cuda, published table", "device": str(session.device), "precision": speed.precision,
               "domains": speed.domains, "pixels": speed.pixels, "seconds": speed.device,
-              "seconds_left_there": speed.device_only, "seconds_cpu": speed.cpu, "same_bits": speed.same}, chosen.output)
+              "seconds_left_there": speed.device_only, "seconds_cpu": speed.cpu, "same_bits": speed.same},
+             chosen.output)
         status = status if speed.same else 1
     return status
 

@@ -198,8 +198,8 @@ def page(records, device, seconds):
         add = lambda word: sum(r[word] for r in whole)
         yield (f"self-test: {add('scenes')} scenes, {add('pixels')} pixels, {add('steps'):.3g} steps: "
                f"{add('violations')} violations, {add('mismatches')} mismatches, largest ratio "
-               f"{max(r['largest_ratio'] for r in whole):.3f}; other precisions {add('other_precisions_pixels')} pixels, "
-               f"{add('other_precisions_mismatches')} mismatches")
+               f"{max(r['largest_ratio'] for r in whole):.3f}; other precisions "
+               f"{add('other_precisions_pixels')} pixels, {add('other_precisions_mismatches')} mismatches")
     for r in tests:
         if "error" in r:
             yield f"self-test: {r['error']}"

@@ -286,8 +286,8 @@ def table(records):
         cells = []
         for r in records:
             o = r["orders"].get(name)
-            cells.append("" if o is None else f"{o['rms_error']:.2g} v · {o['distinct']} · {o['matched']}/{o['peaks']} · "
-                                              f"{o['time_over_c_order']:.2g}×")
+            cells.append("" if o is None else f"{o['rms_error']:.2g} v · {o['distinct']} · {o['matched']}/{o['peaks']} "
+                                              f"· {o['time_over_c_order']:.2g}×")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -295,7 +295,8 @@ def table(records):
 def main(argv=None):
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--terms", type=int, action="append", choices=list(SCENES), help="may be repeated; default: all")
+    parser.add_argument("--terms", type=int, action="append", choices=list(SCENES),
+                        help="may be repeated; default: all")
     parser.add_argument("--edge", type=int, help="pixels along the edge of the region, to try this script out")
     parser.add_argument("--output", help="append the JSON lines to this file")
     parser.add_argument("--table", metavar="FILE", help="measure nothing; print the table of such a file")

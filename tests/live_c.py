@@ -13,8 +13,8 @@ __all__ = ["BINARY", "content", "reason", "revision_of", "run_c", "skipped"]
 BINARY = os.environ.get("NB_C_BIN")
 
 #: The two revisions give different images of this.
-PROBE = ("-cell 40 50 60 80 95 100 -misset 10 20 30 -lambda 1.2 -distance 60 -pixel 0.6 -detpixels 48 -default_F 100 -N 5 "
-         "-phi 0 -osc 2 -phisteps 2 -oversample 2 -oversample_omega -seed 1")
+PROBE = ("-cell 40 50 60 80 95 100 -misset 10 20 30 -lambda 1.2 -distance 60 -pixel 0.6 -detpixels 48 -default_F 100 "
+         "-N 5 -phi 0 -osc 2 -phisteps 2 -oversample 2 -oversample_omega -seed 1")
 
 
 def reason():

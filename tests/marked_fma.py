@@ -1,4 +1,6 @@
-"""Prints PTX, for one compute capability after the other, in which every multiply-add that is written on purpose is a call of a function by this name.
+"""Prints PTX in which every multiply-add that is written on purpose is a call of a function by this name.
+
+One compute capability comes after the other.
 
 A program of its own: the mark replaces `primitives._fma` before any kernel is compiled.  What is
 left of `fma` instructions is then the compiler's own doing.

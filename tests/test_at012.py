@@ -87,8 +87,8 @@ def test_exact(name, scenes):
     found = region(prepared, image)
     peaks = find_peaks(found, PEAKS)
     match = match_peaks(peaks, peaks, SCENES[name][0], PEAKS)
-    print(f"{name} exact: the C program's bits, {match.matched}/{PEAKS} peaks, mean distance {match.mean_distance:.3f}, "
-          f"correlation {correlation(found, found):.12f}, {distinct(found)} distinct values")
+    print(f"{name} exact: the C program's bits, {match.matched}/{PEAKS} peaks, mean distance {match.mean_distance:.3f}"
+          f", correlation {correlation(found, found):.12f}, {distinct(found)} distinct values")
     assert match.matched == PEAKS and match.mean_distance == 0.0
     if SCENES[name][1] is not None:
         assert distinct(found) == SCENES[name][1]

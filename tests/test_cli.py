@@ -20,7 +20,6 @@ import numbragg
 from numbragg.command_line.table import TABLE
 from numbragg.commands.cli import COMMANDS, PLANNED, main
 
-
 # -- help, version, nothing, mistakes
 
 

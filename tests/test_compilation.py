@@ -278,7 +278,7 @@ def test_parts_are_no_programs_of_their_own():
 
 
 @pytest.fixture(scope="module")
-def strict():
+def strict_kernel():
     """The strict evaluator's kernel, compiled in this process so that its code can be looked at."""
     kernel = jit(driver_cpu.strict_pixels.py_func)
     kernel._cache = numba.core.caching.NullCache()
@@ -304,8 +304,8 @@ FUSED = re.compile(r"\bvf(n?m(add|sub)|maddsub|msubadd)\w*")
 
 
 @X86
-def test_strict_evaluator_has_no_fused_operation(strict):
-    code = only(strict.inspect_asm())
+def test_strict_evaluator_has_no_fused_operation(strict_kernel):
+    code = only(strict_kernel.inspect_asm())
     assert "mulsd" in code and "addsd" in code
     assert FUSED.findall(code) == []
 
@@ -324,9 +324,9 @@ def test_fused_operations_would_be_seen():
     assert FUSED.findall(code)
 
 
-def test_strict_evaluator_asks_for_no_freedom(strict):
+def test_strict_evaluator_asks_for_no_freedom(strict_kernel):
     """No fast-math flag and no fused intrinsic in the intermediate code."""
-    code = only(strict.inspect_llvm())
+    code = only(strict_kernel.inspect_llvm())
     assert not re.search(r"\bf(mul|add|sub|div|cmp)( \w+)* (fast|reassoc|contract|arcp|nnan|ninf|nsz|afn)\b",
                          code)
     assert "llvm.fma" not in code and "llvm.fmuladd" not in code
@@ -338,9 +338,9 @@ FOREIGN = re.compile(r"llvm\.(sin|cos|exp|exp2|log|pow|tan|atan2)\b|__svml_\w+|_
                      r"|@(sin|cos|sincos|exp|log|tan|atan2|pow|powf)\b")
 
 
-def test_strict_evaluator_calls_the_c_library(strict):
+def test_strict_evaluator_calls_the_c_library(strict_kernel):
     """By our names only, which no compiler knows."""
-    code = only(strict.inspect_llvm())
+    code = only(strict_kernel.inspect_llvm())
     called = set(re.findall(r'call [^\n]*@"?([\w.]+)"?\(', code))
     ours = {name for name in called if name.startswith("numbragg_libm_")}
     assert {"numbragg_libm_exp", "numbragg_libm_cos", "numbragg_libm_atan2"} <= ours
@@ -349,8 +349,8 @@ def test_strict_evaluator_calls_the_c_library(strict):
 
 
 @X86
-def test_machine_code_calls_the_c_library(strict):
-    code = only(strict.inspect_asm())
+def test_machine_code_calls_the_c_library(strict_kernel):
+    code = only(strict_kernel.inspect_asm())
     assert "numbragg_libm_exp" in code and "numbragg_libm_atan2" in code
     assert not re.search(r"__svml|_ZGV|\b(sin|cos|exp|atan2)@PLT", code)
 

@@ -10,8 +10,8 @@ from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.compile import cuda_target
 
-WORDS = ["-cell", "50", "50", "50", "90", "90", "90", "-default_F", "100", "-N", "5", "-lambda", "1", "-distance", "100",
-         "-detpixels", "16", "-pixel", "0.1", "-noprogress"]
+WORDS = ["-cell", "50", "50", "50", "90", "90", "90", "-default_F", "100", "-N", "5", "-lambda", "1", "-distance",
+         "100", "-detpixels", "16", "-pixel", "0.1", "-noprogress"]
 
 
 class Gpu:
@@ -34,10 +34,12 @@ class Cuda:
         return self._gpus
 
 
-NO_DRIVER = ImportError("Error at driver init: \n\nCUDA driver library cannot be found.\nEnsure that a driver is there.\n:")
+NO_DRIVER = ImportError("Error at driver init: \n\nCUDA driver library cannot be found.\n"
+                        "Ensure that a driver is there.\n:")
 
 BROKEN = {
-    "no driver": (Cuda(NO_DRIVER), None, "backend: 'cuda' finds no CUDA driver and device: CUDA driver library cannot be found"),
+    "no driver": (Cuda(NO_DRIVER), None, "backend: 'cuda' finds no CUDA driver and device: "
+                  "CUDA driver library cannot be found"),
     "no numba-cuda": (None, None, "backend: 'cuda' needs numba-cuda and its CUDA wheels (numbragg's extra [cuda]): "
                                   "No package metadata was found for numba-cuda"),
     "no device": (Cuda([]), None, "backend: 'cuda' finds a CUDA driver, but no device"),
@@ -156,8 +158,10 @@ def test_errors_of_a_device_become_one_line():
         pass
 
     Foreign.__module__ = "numba.cuda.cudadrv.driver"
-    for text, message in (("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY", "device: out of memory (it)"),
-                          ("[702] CUDA_ERROR_LAUNCH_TIMEOUT\nmore", "device: it failed: [702] CUDA_ERROR_LAUNCH_TIMEOUT")):
+    for text, message in (("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY",
+                           "device: out of memory (it)"),
+                          ("[702] CUDA_ERROR_LAUNCH_TIMEOUT\nmore",
+                           "device: it failed: [702] CUDA_ERROR_LAUNCH_TIMEOUT")):
         with pytest.raises(cuda_target.DeviceError) as caught:
             with cuda_target.device_errors("it"):
                 raise Foreign(text)

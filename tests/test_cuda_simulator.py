@@ -44,8 +44,8 @@ def test_selftest_on_the_simulator():
 
 
 def test_command_line_writes_the_same_files(tmp_path):
-    words = ("-cell 50 55 60 90 90 90 -misset 10 20 30 -default_F 17 -N 3 -lambda 1.3 -distance 60 -detpixels 5 -pixel 2 "
-             "-oversample 1 -noprogress -nonoise -curved_det --stats-json stats.json").split()
+    words = ("-cell 50 55 60 90 90 90 -misset 10 20 30 -default_F 17 -N 3 -lambda 1.3 -distance 60 -detpixels 5 -pixel "
+             "2 -oversample 1 -noprogress -nonoise -curved_det --stats-json stats.json").split()
     files = {}
     for name, more in (("cpu", []), ("cuda", ["--backend", "cuda", "--device", "0"])):
         folder = tmp_path / name

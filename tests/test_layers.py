@@ -19,8 +19,9 @@ LIMIT = 600
 #: What kernels may import besides each other and the standard library.
 KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite"}
 
-#: Kernels in the order of docs/architecture: each may import those of earlier rows only.
-CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector", "numbragg.configs.sampling"}
+#: What a user sets, one module a thing.
+CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector",
+                  "numbragg.configs.sampling"}
 ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.configs.checks", "numbragg.io.matrix"}
 
 

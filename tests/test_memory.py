@@ -56,7 +56,8 @@ def test_container(tmp_path, monkeypatch):
     """A container's limit counts; what it keeps of files is given up when memory is needed."""
     monkeypatch.setattr(memory, "_GROUP", str(tmp_path))
     (tmp_path / "memory.current").write_text("5000\n")
-    (tmp_path / "memory.stat").write_text("anon 3000\nfile 2000\nactive_file 700\ninactive_file 800\nslab_reclaimable 30\n")
+    (tmp_path / "memory.stat").write_text("anon 3000\nfile 2000\nactive_file 700\ninactive_file 800\n"
+                                         "slab_reclaimable 30\n")
     (tmp_path / "memory.max").write_text("6000\n")
     assert memory.available() == 6000 - 5000 + 700 + 800 + 30
     (tmp_path / "memory.max").write_text("max\n")

@@ -178,7 +178,8 @@ def test_remarks(text):
 
 
 def test_no_remarks_without_cause():
-    for text in ("-curved_det -N 5 --revision main", "-N 5 -curved_det", "-curved_det -N 5 -curved_det --revision main"):
+    for text in ("-curved_det -N 5 --revision main", "-N 5 -curved_det",
+                 "-curved_det -N 5 -curved_det --revision main"):
         assert read(text).notices == [], text
     assert read("-misset_seed 5 -misset 1 2 3 -twotheta_axis 0 0 1 -odet_vector 1 0 0").notices == []
     assert read("-cell 50 -N 5 -lambda 1 -distance 100 -misset random -misset_seed 5").notices == []

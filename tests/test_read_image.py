@@ -156,8 +156,8 @@ def test_files_that_are_no_images(folder):
     (folder / "empty").write_bytes(b"")
     (folder / "odd").write_bytes(b"x" * 1003)
     for name in ("line.npy", "words.npy", "complex.npy", "objects.npy", "archive.npz", "short.npy",
-                 "long.npy", "huge.npy", "text.tif", "cut.tif", "pages.tif", "colours.tif", "floats.img", "empty", "odd",
-                 "good.npy::/data"):
+                 "long.npy", "huge.npy", "text.tif", "cut.tif", "pages.tif", "colours.tif", "floats.img", "empty",
+                 "odd", "good.npy::/data"):
         with pytest.raises(FileFormatError, match=f"^{name.partition('::')[0]}: ") as caught:
             any_image.read_image(name)
         assert "\n" not in str(caught.value)

@@ -233,9 +233,9 @@ def test_whole_number_of_cells_is_kept():
     """A sample of exactly n cells; one ulp more is one cell more."""
     for n in (1, 2, 5, 100):
         length = 2.0 ** -27
-        for size, cells in ((n * length, n), (math.nextafter(n * length, 1), n + 1),
+        for edge, cells in ((n * length, n), (math.nextafter(n * length, 1), n + 1),
                             (math.nextafter(n * length, 0), n)):
-            p = Parameters(sample_size=[size] * 3, beam_size=-1.0)
+            p = Parameters(sample_size=[edge] * 3, beam_size=-1.0)
             assert size.crystal_cells(p, (length,) * 3) == (float(cells),) * 3
             edges = [(length, 0.0, 0.0)] * 3
             assert naive.crystal_size(p.n_cells, p.sample_size, *edges)[:3] == (float(cells),) * 3

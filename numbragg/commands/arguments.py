@@ -5,8 +5,8 @@ import math
 import os
 import re
 
-__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "json_number", "out_name", "region",
-           "shape", "shown", "whole_number"]
+__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "json_number", "out_name",
+           "region", "shape", "shown", "whole_number"]
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_IMAGE = 2 ** 31 - 1

@@ -24,8 +24,8 @@ ARGUMENTS = ("-hkl demo.hkl -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 
 def _parser():
     parser = Parser(
         "demo", "[--folder FOLDER] [--threads N]",
-        "Simulate one frame of a synthetic protein crystal: a cell like lysozyme's, Wilson-distributed amplitudes that\n"
-        "fall off with resolution, mosaic domains, a bandwidth and photon noise.")
+        "Simulate one frame of a synthetic protein crystal: a cell like lysozyme's, Wilson-distributed amplitudes\n"
+        "that fall off with resolution, mosaic domains, a bandwidth and photon noise.")
     parser.option("--folder", "FOLDER", "where the files go; made if it is not there (default: numbragg-demo)",
                   _folder_name)
     parser.option("--threads", "N", "number of threads (default: one per processor)", count(1))

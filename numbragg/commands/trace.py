@@ -18,16 +18,16 @@ def _parser():
     parser = Parser(
         "trace", "FAST SLOW [options] nanoBragg's arguments",
         "Print every intermediate of one pixel of the image that nanoBragg's arguments make: position, directions,\n"
-        "factors, each step of the sum, the scaling; 17 significant digits.  No image is written.  The pixel FAST SLOW\n"
-        "is counted from 0.")
+        "factors, each step of the sum, the scaling; 17 significant digits.  No image is written.  The pixel FAST\n"
+        "SLOW is counted from 0.")
     parser.option("--text", "", "one quantity per line (default)")
     parser.option("--json", "", "one object")
     parser.option("--csv", "", "one row per step")
     parser.option("--output", "FILE", "write the trace to a file instead of standard output", file_name)
     parser.option("--against", "FILE",
-                  "do not print the trace but compare it with a file: a trace of numbragg, the output of nanoBragg with "
-                  "-printout, or lines such as: name = value.  Says which quantity is the first that differs.  With "
-                  "--json the answer is JSON.  Exit status 1 if one differs", _read_name)
+                  "do not print the trace but compare it with a file: a trace of numbragg, the output of nanoBragg "
+                  "with -printout, or lines such as: name = value.  Says which quantity is the first that "
+                  "differs.  With --json the answer is JSON.  Exit status 1 if one differs", _read_name)
     parser.option("--steps", "N", "keep the first N steps and the last (default: 1000); all: keep every step", _steps)
     return parser
 

@@ -133,7 +133,7 @@ class Detector:
         put("point_pixel", flag("point_pixel", self.point_pixel))
         if self.mask is not None:
             try:
-                mask = np.asarray(self.mask) != 0
+                mask = np.asarray(np.asarray(self.mask) != 0)
             except ValueError:
                 raise ValueError(f"mask: {self.mask!r} must be an array of shape {self.shape} (slow, fast)") from None
             if mask.shape != self.shape:

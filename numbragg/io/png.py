@@ -57,7 +57,8 @@ def write_png(file, image, title=None):
     total_width = left + width + right
     total_height = bottom + max(height, 200) + top
 
-    figure = Figure(figsize=(total_width / _DOTS_PER_INCH, total_height / _DOTS_PER_INCH),
+    # Matplotlib before 3.9 rounds down, which would take a dot away where the quotient is a bit too small
+    figure = Figure(figsize=[(dots + 1e-6) / _DOTS_PER_INCH for dots in (total_width, total_height)],
                     dpi=_DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((left / total_width, bottom / total_height, width / total_width,

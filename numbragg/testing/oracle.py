@@ -123,7 +123,8 @@ def prepare_scene(*scene, revision=None, folder=None, **settings):
     """
     if len(scene) == 1:
         if not isinstance(scene[0], (str, list, tuple)):
-            raise ValueError(f"scene: {type(scene[0]).__name__} must be a command line, as one string or as a list of words")
+            raise ValueError(f"scene: {type(scene[0]).__name__} must be a command line, as one string or as "
+                             "a list of words")
         if settings:
             raise ValueError(f"scene: {', '.join(settings)} cannot be added to a command line, which says it itself")
         return _of_command_line(scene[0], revision, folder)

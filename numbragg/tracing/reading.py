@@ -290,7 +290,8 @@ def _read_plain(reference, lines):
         # its account of the scene has names such as x, of other things
         lines = [line for line in lines if _PREFIX.match(line)]
         if not lines:
-            raise format_error(reference.path, "is nanoBragg's output without a listing of pixels; run it with -printout")
+            raise format_error(reference.path, "is nanoBragg's output without a listing of pixels; "
+                               "run it with -printout")
     step = None
     unknown = []
     for line in lines:

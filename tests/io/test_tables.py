@@ -90,7 +90,8 @@ _gap = st.text(" \t,;:!", min_size=1, max_size=3)
 
 
 @RELAXED
-@given(st.lists(st.lists(_column, min_size=1, max_size=7).map(lambda row: [*row[:4], *map(abs, row[4:])]), min_size=1, max_size=5), st.data())
+@given(st.lists(st.lists(_column, min_size=1, max_size=7).map(lambda row: [*row[:4], *map(abs, row[4:])]),
+                min_size=1, max_size=5), st.data())
 def test_any_separators(tmp_path, rows, data):
     newline = data.draw(st.sampled_from(["\n", "\r\n"]))
     content = ""

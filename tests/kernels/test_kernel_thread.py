@@ -121,13 +121,14 @@ def test_thread_has_the_bits_of_the_lanes_in_other_precisions(name, precision):
 
 def test_scenes_have_what_they_are_for():
     options = set().union(*(random_scene(name).options for name in SCENES))
-    assert options >= {"square", "round", "gauss", "tophat", "one unit cell", "curved detector", "mask", "list of sources",
-                       "oversample_polar", "oversample_thick", "oversample_omega", "interpolation", "mosaic domains",
-                       "resolution limit", "sensor layers", "phi steps", "region of interest", "point pixels", "nopolar",
-                       "polarised", "unpolarised"}
+    assert options >= {"square", "round", "gauss", "tophat", "one unit cell", "curved detector", "mask",
+                       "list of sources", "oversample_polar", "oversample_thick", "oversample_omega", "interpolation",
+                       "mosaic domains", "resolution limit", "sensor layers", "phi steps", "region of interest", "point pixels",
+                       "nopolar", "polarised", "unpolarised"}
 
 
-@pytest.mark.parametrize("pixels, limit", [(1, 1), (100, 10 ** 9), (100, 2500), (100, 1000), (100, 300), (100, 1), (5, 31)])
+@pytest.mark.parametrize("pixels, limit", [
+    (1, 1), (100, 10 ** 9), (100, 2500), (100, 1000), (100, 300), (100, 1), (5, 31)])
 def test_spans_cover_every_step_once_and_in_order(pixels, limit):
     """With the places in the loop nest that belong to their numbers."""
     scene = random_scene("0:206").prepared.scene

@@ -36,9 +36,11 @@ MATRIX = {
     # crystals
     "plain": BASE, "cubic, unrotated": f"-cell 50 50 50 90 90 90 {SEEN} {F} -N 5",
     "unequal edges": f"{CELL} {SEEN} {F} -Na 3 -Nb 7 -Nc 12", "one cell": f"{CELL} {SEEN} {F} -N 1",
-    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40", "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003 -roi 16 26 12 22",
+    "one long edge": f"{CELL} {SEEN} {F} -Na 1 -Nb 1 -Nc 40",
+    "size of a crystal": f"{CELL} {SEEN} {F} -xtalsize 0.0003 -roi 16 26 12 22",
     # 750 sub-pixels along an edge, a number that the program finds itself
-    "many cells": f"{CELL} {SEEN} {F} -N 500 -roi 20 22 19 21", "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
+    "many cells": f"{CELL} {SEEN} {F} -N 500 -roi 20 22 19 21",
+    "sphere": f"{BASE} -round_xtal", "Gaussian": f"{BASE} -gauss_xtal",
     "top-hat": f"{BASE} -tophat_spots", "sphere, fudge": f"{BASE} -round_xtal -fudge 0.7",
     "Gaussian, fudge": f"{BASE} -gauss_xtal -fudge 0.01", "top-hat, fudge": f"{BASE} -tophat_spots -fudge 0.01",
     "matrix": f"-mat A.mat {SEEN} {F} -N 5", "matrix, misset": f"-mat A.mat -misset 1 2 3 {SEEN} {F} -N 5",
@@ -53,16 +55,19 @@ MATRIX = {
     # beam
     "wavelengths": f"{BASE} {SOURCES}", "divergence": f"{BASE} -hdivrange 2 -hdivsteps 3 -vdivrange 1 -vdivsteps 2",
     "divergence, round": f"{BASE} -divergence 3 -divsteps 3", "sources from a file": f"{BASE} -sourcefile sources.txt",
-    "polarised": f"{BASE} -polar 0.9", "not polarised": f"{BASE} -nopolar", "polarised, sources": f"{BASE} -polar 0.8 {SOURCES}",
+    "polarised": f"{BASE} -polar 0.9", "not polarised": f"{BASE} -nopolar",
+    "polarised, sources": f"{BASE} -polar 0.8 {SOURCES}",
     "energy": f"{CELL} {F} -N 5 -energy 9000 -distance 60 -pixel 0.6 -detpixels 48",
     "flux": f"{BASE} -flux 1e12 -exposure 0.1 -beamsize 0.05", "fluence": f"{BASE} -fluence 1e24",
     "resolution limit": f"{BASE} -dmin 2.5", "water": f"{BASE} -water 50",
     "all of the beam": f"{BASE} {SOURCES} -polar 0.9 -dmin 2 -water 10",
     # sampling
-    "oversampled": f"{BASE} -oversample 3", "oversampled, polarisation": f"{BASE} -oversample 2 -oversample_polar -polar 0.9",
+    "oversampled": f"{BASE} -oversample 3",
+    "oversampled, polarisation": f"{BASE} -oversample 2 -oversample_polar -polar 0.9",
     "oversampled, solid angle": f"{BASE} -oversample 2 -oversample_omega",
     "oversampled, sensor": f"{BASE} -oversample 2 -oversample_thick {SENSOR}",
-    "oversampled, all": f"{BASE} -oversample 2 -oversample_thick -oversample_polar -oversample_omega {SENSOR} -polar 0.9",
+    "oversampled, all": f"{BASE} -oversample 2 -oversample_thick -oversample_polar -oversample_omega {SENSOR} "
+                        "-polar 0.9",
     # detector
     "sensor": f"{BASE} {SENSOR}", "sensor, one layer": f"{BASE} -detector_thick 450 -detector_abs 234",
     "curved": f"{BASE} -curved_det", "curved, rotated": f"{BASE} -curved_det -detector_rotx 3 -detector_rotz 20",

@@ -261,7 +261,8 @@ def test_batch_copies_detector_and_structure_factors_once():
 
 
 def test_inputs_are_made_anew_for_another_detector(session):
-    for detector in (SMALL, dataclasses.replace(SMALL, curved=True), dataclasses.replace(SMALL, distance_mm=61.0), SMALL):
+    curved, further = dataclasses.replace(SMALL, curved=True), dataclasses.replace(SMALL, distance_mm=61.0)
+    for detector in (SMALL, curved, further, SMALL):
         scene = prepared(detector=detector)
         assert bits(render(session, scene)[0]) == bits(strict(scene)[0])
     for factors in (TABLE, 3.0, TABLE):
@@ -271,7 +272,8 @@ def test_inputs_are_made_anew_for_another_detector(session):
 
 @pytest.mark.parametrize("roi", [None, (2, 5, 1, 3)])
 def test_image_on_the_device(roi):
-    simulator = nb.Simulator(SMALL, nb.Beam(wavelength_angstrom=1.3), TABLE, backend="cuda", roi=roi, threads=1, sampling=ONCE)
+    simulator = nb.Simulator(SMALL, nb.Beam(wavelength_angstrom=1.3), TABLE, backend="cuda", roi=roi, threads=1,
+                             sampling=ONCE)
     crystal, = crystals(1)
     there, here = simulator.device_image(crystal), simulator.image(crystal)
     assert there.shape == here.shape and there.dtype == np.float32 and "7" in repr(there)
@@ -321,8 +323,8 @@ def test_device_that_is_not_there():
 def test_table_larger_than_the_device(monkeypatch):
     session = driver_cuda.Session()
     monkeypatch.setattr(cuda_target.Device, "free_bytes", lambda self: 1000.0)
-    with pytest.raises(ValueError, match=r"structure_factors: a table of 2.7e-05 GB does not fit into the 1e-06 GB that "
-                                         r"are free on device 0: CUDA simulator"):
+    with pytest.raises(ValueError, match=r"structure_factors: a table of 2.7e-05 GB does not fit into the 1e-06 GB "
+                                         r"that are free on device 0: CUDA simulator"):
         render(session, prepared())
 
 
