@@ -28,7 +28,10 @@ def masks(shape):
 
 
 def measure(name, repeats, threads, pixels=None):
-    """Time one scene; its record."""
+    """Time one scene.
+
+    Returns its record.
+    """
     from numbragg.kernels.drive import cpu as driver_cpu
 
     scene, seconds, ratios = SCENES[name], {}, {}
@@ -55,7 +58,10 @@ def measure(name, repeats, threads, pixels=None):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     from numbragg.kernels.drive.cpu import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -81,7 +81,10 @@ def in_new_process(name, cache):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variant", action="append", choices=list(VARIANTS), help="may be repeated; default: all")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)

@@ -169,7 +169,10 @@ def read_records(path):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kernel", action="append", choices=list(KERNELS), help="may be repeated; default: all")
     parser.add_argument("--output", help="append the JSON lines to this file")

@@ -30,7 +30,10 @@ def median_seconds(call, repeats):
 
 
 def measure(name, session, precision, threads, repeats, pixels=None):
-    """Check and time one scene; its record."""
+    """Check and time one scene.
+
+    Returns its record.
+    """
     from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
 
@@ -59,7 +62,10 @@ def measure(name, session, precision, threads, repeats, pixels=None):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     from numbragg.kernels.drive.cuda import Session
     from numbragg.selftest import device_speed
 

@@ -219,7 +219,10 @@ def tables(text, records):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if the page is stale")
     chosen = parser.parse_args(argv)

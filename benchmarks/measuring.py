@@ -207,7 +207,10 @@ def facts():
 
 
 def emit(record, output=None):
-    """Print a record as one JSON line, with machine, versions and date, append it to a file; the whole record."""
+    """Print a record as one JSON line, with machine, versions and date, and append it to a file.
+
+    Returns the whole record.
+    """
     now = datetime.datetime.now(datetime.timezone.utc)
     record = {**record, **facts(), "date": now.strftime("%Y-%m-%d")}
     line = json.dumps(record, allow_nan=False)

@@ -49,7 +49,10 @@ def write_list(box, path):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pixels", type=int, default=4096, help="edge of the image")
     parser.add_argument("--edge", type=int, default=200, help="edge of the table")

@@ -87,7 +87,10 @@ def batches(chosen):
 
 
 def _campaign(place, seed, seconds, device, threads, simulate):
-    """Compare scenes of one seed until the time is up; an account that can be sent to another process."""
+    """Compare scenes of one seed until the time is up.
+
+    Returns an account that can be sent to another process.
+    """
     from numbragg.kernels.drive.cuda import Session
     from numbragg.selftest.rounds import campaign
 
@@ -212,7 +215,10 @@ def _yes(record):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(prog="on_device.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=6.0, help="time for all of it (default 6)")
     parser.add_argument("--output", default="on_device.jsonl", help="JSON lines are appended to this file")

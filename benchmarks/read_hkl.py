@@ -58,7 +58,10 @@ def as_command(program, folder, dump):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=330_000)
     parser.add_argument("--pairs", type=int, default=7)

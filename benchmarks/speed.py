@@ -70,7 +70,10 @@ class Ours:
         self.band_pixels = fast * rows
 
     def render(self, window=None, threads=1, lanes=True, image=None, precision="exact", summation="sequential"):
-        """Render once; the driver's account."""
+        """Render once.
+
+        Returns the driver's account.
+        """
         from numbragg.kernels.drive import cpu as driver_cpu
         from numbragg.kernels.physics import records
 
@@ -107,7 +110,10 @@ def zero_terms(prepared, samples=64):
 
 
 def check(ours, c):
-    """Compare the lanes' image with the strict evaluator's and the C program's; pixels that differ, account."""
+    """Compare the lanes' image with the strict evaluator's and the C program's.
+
+    Returns the pixels that differ, and the account.
+    """
     outcome = ours.render(threads=ours.threads)
     strict = np.zeros_like(ours.image)
     ours.render(window=ours.band, threads=ours.threads, lanes=False, image=strict)
@@ -190,7 +196,10 @@ def per_step(times, ours):
 
 
 def measure_port(name, pixels=None):
-    """Time the PyTorch port on a scene, each way in a process of its own; its record."""
+    """Time the PyTorch port on a scene, each way in a process of its own.
+
+    Returns its record.
+    """
     scene = SCENES[name]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -206,7 +215,10 @@ def measure_port(name, pixels=None):
 
 
 def measure(name, pairs, threads, pixels=None):
-    """Check and time one scene; its record."""
+    """Check and time one scene.
+
+    Returns its record.
+    """
     scene = SCENES[name]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -246,7 +258,10 @@ def complaint(record):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     from numbragg.kernels.drive.cpu import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -22,7 +22,10 @@ FILES = ("floatimage.bin", "intimage.img", "image.pgm", "noiseimage.img", "Fdump
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=15, help="runs of each program (default 15)")
     parser.add_argument("--pixels", type=int, default=1024, help="edge of the frame")

@@ -229,7 +229,10 @@ def image_of(totals, factors, edge):
 
 
 def measure(count, edge=None):
-    """One scene in all orders; its record."""
+    """Sum one scene in all orders.
+
+    Returns its record.
+    """
     from numbragg.compare.peaks import find_peaks, match_peaks
     from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 
@@ -293,7 +296,10 @@ def table(records):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--terms", type=int, action="append", choices=list(SCENES),
                         help="may be repeated; default: all")

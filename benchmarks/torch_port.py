@@ -61,7 +61,10 @@ def _arguments(scene, pixels, dtype, steps):
 
 
 def time_port(scene, folder, pixels, dtype, compiled, repeats):
-    """Run the port in this process; a dictionary of what was found."""
+    """Run the port in this process.
+
+    Returns a dictionary of what was found.
+    """
     if not compiled:
         os.environ["NANOBRAGG_DISABLE_COMPILE"] = "1"
     from nanobrag_torch import __main__ as program
@@ -99,7 +102,10 @@ def time_port(scene, folder, pixels, dtype, compiled, repeats):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Returns the exit status.
+    """
     import tempfile
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

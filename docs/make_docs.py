@@ -297,7 +297,10 @@ def with_generated(text, name, lines):
 
 
 def main(arguments=None):
-    """Write or check the pages; returns the exit status."""
+    """Write or check the pages.
+
+    Returns the exit status.
+    """
     parser = argparse.ArgumentParser(description="Write the generated parts of the documentation.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if stale")
     options = parser.parse_args(arguments)

@@ -29,7 +29,10 @@ def checks(arguments):
 
 
 def main(arguments):
-    """Run all checks, also after one has failed; the exit status."""
+    """Run all checks, also after one has failed.
+
+    Returns the exit status.
+    """
     failed = []
     for name, command in checks(arguments):
         print(f"-- {name}: {' '.join(command[1:])}", flush=True)

@@ -37,7 +37,10 @@ def content(folder):
 
 
 def run_c(words, folder, timeout=300):
-    """Run the binary in a folder on one thread; what it prints."""
+    """Run the binary in a folder on one thread.
+
+    Returns what it prints.
+    """
     done = subprocess.run([BINARY, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=timeout, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.usefixtures("benchmark_scripts")
 
 
 def run_script(name, *words, code=0, **environment):
-    """Run a script; its records, and all that it printed."""
+    """Run a script.
+
+    Returns its records, and all that it printed.
+    """
     done = subprocess.run([sys.executable, str(FOLDER / name), *words], env={**os.environ, **environment},
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stdout + done.stderr

@@ -99,7 +99,10 @@ def changed(ready, part, **fields):
 
 
 def agree(ready, most_recomputed=None):
-    """Compare both evaluators: no violation, no other bit; what the comparison found, and the image."""
+    """Compare both evaluators: no violation, no other bit.
+
+    Returns what the comparison found, and the image.
+    """
     found, outcome = compare(ready, threads=1)
     assert (found.violations, found.mismatches) == (0, 0), found.failures
     assert found.ratio <= 1.0

@@ -64,7 +64,10 @@ total = float((driver_cpu.rotated_cells(records.Crystal(**names)) ** 2).sum())
 
 
 def probe(folder, cache, program=CELLS, **environment):
-    """Run a program with the package of a folder; (sum, cache folder, functions compiled)."""
+    """Run a program with the package of a folder.
+
+    Returns (sum, cache folder, functions compiled).
+    """
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBRAGG_CACHE_DIR": str(cache)} | environment
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True,
                           env=environment, cwd=folder, timeout=600)

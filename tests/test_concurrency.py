@@ -36,7 +36,10 @@ def digest(number, threads=2):
 
 
 def run(scenario, timeout=300):
-    """Run a scenario after the common part; what it printed."""
+    """Run a scenario after the common part.
+
+    Returns what it printed.
+    """
     code = COMMON + textwrap.dedent(scenario)
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True,
                           text=True, timeout=timeout)

@@ -6,7 +6,7 @@ import inspect
 import re
 
 import pytest
-from test_layers import MODULES
+from test_layers import MODULES, begins_with_a_sentence
 
 import numbragg
 
@@ -74,9 +74,7 @@ def test_enough_is_found():
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_things_are_documented(name):
-    doc = PUBLIC[name].__doc__
-    assert doc and doc.strip()
-    assert doc.strip().splitlines()[0].rstrip().endswith((".", ":", ";", "]")) or "\n\n" not in doc
+    assert begins_with_a_sentence(inspect.getdoc(PUBLIC[name]))
 
 
 @pytest.mark.parametrize("name", PUBLIC)

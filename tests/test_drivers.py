@@ -68,7 +68,10 @@ def first_trip(ready):
 
 
 def same_for_all_crews(ready, monkeypatch):
-    """The image in C order, after the driver gave the same with every crew; and the last outcome."""
+    """The driver gives the same with every crew.
+
+    Returns the image in C order, and the last outcome.
+    """
     wanted = in_c_order(ready)
     for (threads, steps), kind in itertools.product(CREWS, EVALUATORS):
         monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", steps)

@@ -23,7 +23,10 @@ EXTENTS = (-2.5, -1.0, -0.0, 0.0, 1e-8, 0.1, 0.3, 1.0, 7.3)
 
 
 def assert_same_counts(**asked):
-    """Every count, range and step of the rules has the oracle's bits; returns ours."""
+    """Every count, range and step of the rules has the oracle's bits.
+
+    Returns ours.
+    """
     p = Parameters(**asked)
     found, expected = rules.step_counts(p), naive.step_counts(p)
     assert bits((found.phi_steps, found.oscillation, found.phi_step)) == bits(expected["phi"]), asked
@@ -133,7 +136,10 @@ def test_phi_angles():
 
 
 def assert_same_sources(p):
-    """Directions and wavelengths have the oracle's bits, in its order; returns how many there are."""
+    """Directions and wavelengths have the oracle's bits, in its order.
+
+    Returns how many there are.
+    """
     counts = naive.step_counts(p)
     expected = naive.sources(p.wavelength, naive.detector(p), counts["hdiv"], counts["vdiv"],
                              counts["dispersion"], p.round_divergence, p.sources)

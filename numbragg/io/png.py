@@ -5,6 +5,8 @@ import numpy as np
 __all__ = ["write_png"]
 
 _DOTS_PER_INCH = 100
+#: What rounding may not take away, in dots.
+_HAIR = 1e-6
 # pixels of the picture around the image: left, right, bottom, top
 _MARGINS = 80, 130, 60, 50
 _LARGEST_SIDE = 2048
@@ -57,12 +59,12 @@ def write_png(file, image, title=None):
     total_width = left + width + right
     total_height = bottom + max(height, 200) + top
 
-    # Matplotlib before 3.9 rounds down, which would take a dot away where the quotient is a bit too small
-    figure = Figure(figsize=[(dots + 1e-6) / _DOTS_PER_INCH for dots in (total_width, total_height)],
+    # older Matplotlib takes whole dots of the page downwards and those of an image upwards
+    figure = Figure(figsize=((total_width + _HAIR) / _DOTS_PER_INCH, (total_height + _HAIR) / _DOTS_PER_INCH),
                     dpi=_DOTS_PER_INCH)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((left / total_width, bottom / total_height, width / total_width,
-                            height / total_height))
+    axes = figure.add_axes((left / total_width, bottom / total_height, (width - 2 * _HAIR) / total_width,
+                            (height - 2 * _HAIR) / total_height))
     colours = colormaps["gray_r"].with_extremes(bad="red")
     shown = axes.imshow(
         np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, _black_level(image), clip=True),

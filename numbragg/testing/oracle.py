@@ -243,7 +243,10 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
 
 
 def clear_cache():
-    """Remove all kept reference images; returns how many there were."""
+    """Remove all kept reference images.
+
+    Returns how many there were.
+    """
     paths = list(_cache_folder().glob("*"))
     for path in paths:
         path.unlink(missing_ok=True)

@@ -123,8 +123,8 @@ def test_scenes_have_what_they_are_for():
     options = set().union(*(random_scene(name).options for name in SCENES))
     assert options >= {"square", "round", "gauss", "tophat", "one unit cell", "curved detector", "mask",
                        "list of sources", "oversample_polar", "oversample_thick", "oversample_omega", "interpolation",
-                       "mosaic domains", "resolution limit", "sensor layers", "phi steps", "region of interest", "point pixels",
-                       "nopolar", "polarised", "unpolarised"}
+                       "mosaic domains", "resolution limit", "sensor layers", "phi steps", "region of interest",
+                       "point pixels", "nopolar", "polarised", "unpolarised"}
 
 
 @pytest.mark.parametrize("pixels, limit", [

@@ -31,7 +31,10 @@ open("noiseimage.img", "wb").write(content)
 
 
 def run(folder, harm, **environment):
-    """Run some of the matrix against a stand-in; what pytest prints."""
+    """Run some of the matrix against a stand-in.
+
+    Returns what pytest prints.
+    """
     program = folder / "stand-in"
     program.write_text(STAND_IN.format(python=sys.executable, harm=harm))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
