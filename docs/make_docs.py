@@ -10,6 +10,7 @@ numba.
 
 import argparse
 import ast
+import copy
 from pathlib import Path
 import re
 import sys
@@ -216,11 +217,20 @@ def signature(name, node, drop_first=False):
             arguments.insert(0, "*")
         text = ", ".join(arguments)
     else:
-        text = ast.unparse(node.args)
+        text = ast.unparse(_without_types(node.args))
         if drop_first:
             text = text.partition(", ")[2]
     return textwrap.wrap(f"{name}({text})", 96, subsequent_indent="    ", break_long_words=False,
                          break_on_hyphens=False)
+
+
+def _without_types(arguments):
+    """Arguments as the page shows them: what the docstring says of their types says more."""
+    plain = copy.deepcopy(arguments)
+    for node in ast.walk(plain):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    return plain
 
 
 def code(lines):

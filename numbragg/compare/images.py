@@ -1,5 +1,6 @@
 """Two images compared: bits, units in the last place, correlation, sums, and peaks matched one to one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Pixel(NamedTuple):
     a: np.generic
     b: np.generic
 
-    def bits(self):
+    def bits(self) -> tuple[str, ...]:
         """Both bit patterns in hexadecimal."""
         sizes = self.a.dtype.itemsize, self.b.dtype.itemsize
         return tuple(f"0x{int(v.view(f'u{n}')):0{2 * n}x}" for v, n in zip((self.a, self.b), sizes))
@@ -102,11 +103,12 @@ class Comparison:
     peaks: PeakMatch
 
     @property
-    def pixels(self):
+    def pixels(self) -> int:
         """Number of pixels compared."""
         return math.prod(self.shape)
 
-    def checks(self, min_correlation=None, max_ulp=None, at_least=None):
+    def checks(self, min_correlation: float | None = None, max_ulp: int | None = None,
+               at_least: float | None = None) -> list[Check]:
         """What was asked, and whether it holds.
 
         With any limit, NaN and infinities must have the same bits in both images too.
@@ -142,7 +144,8 @@ class Comparison:
         return checks
 
 
-def compare_images(a, b, *, peaks=50, within=0.5, roi=None):
+def compare_images(a: np.ndarray, b: np.ndarray, *, peaks: int = 50, within: float = 0.5,
+                   roi: Sequence[int] | None = None) -> Comparison:
     """Compare two images of one shape.
 
     Parameters

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["LARGEST_COUNT", "PeakMatch", "assignment", "find_peaks", "match_peaks"]
 
@@ -36,12 +37,12 @@ class PeakMatch:
     mean_distance: float | None
 
     @property
-    def fraction(self):
+    def fraction(self) -> float | None:
         """Pairs over the larger number of peaks found; None if neither image has a peak."""
         return self.matched / max(self.found) if max(self.found) else None
 
 
-def find_peaks(image, count):
+def find_peaks(image: np.ndarray, count: int) -> NDArray[np.int64]:
     """The strongest peaks: pixels that are not exceeded by any of their eight neighbours.
 
     The comparison is exact.  There is no tolerance and no clustering, so that every pixel of a flat top is
@@ -84,7 +85,7 @@ def find_peaks(image, count):
     return np.column_stack([slow[order], fast[order]])
 
 
-def match_peaks(a, b, within, wanted=None):
+def match_peaks(a: np.ndarray, b: np.ndarray, within: float, wanted: int | None = None) -> PeakMatch:
     """Match peaks one to one, as many as possible, and among these ways with the smallest sum of distances.
 
     Parameters

@@ -1,5 +1,6 @@
 """Plateaus of an image: distinct values, runs of equal pixels along rows, and how values are distributed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,32 +36,32 @@ class Plateaus:
     run_counts: np.ndarray
 
     @property
-    def pixels(self):
+    def pixels(self) -> int:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
 
     @property
-    def distinct(self):
+    def distinct(self) -> int:
         """Number of distinct values."""
         return len(self.values)
 
     @property
-    def runs(self):
+    def runs(self) -> int:
         """Number of runs."""
         return int(self.run_counts.sum())
 
     @property
-    def longest_run(self):
+    def longest_run(self) -> int:
         """Pixels of the longest run."""
         return int(self.run_lengths[-1])
 
     @property
-    def mean_run(self):
+    def mean_run(self) -> float:
         """Pixels per run."""
         return self.pixels / self.runs
 
 
-def plateaus(image, roi=None):
+def plateaus(image: np.ndarray, roi: Sequence[int] | None = None) -> Plateaus:
     """Distinct values and runs of equal pixels.
 
     Values are told apart by their bits: zeros of either sign are two values, and NaN equals NaN if its bits

@@ -36,7 +36,7 @@ class Image(NamedTuple):
     format: str
 
 
-def read_image(path, shape=None):
+def read_image(path: str | os.PathLike[str], shape: tuple[int, int] | None = None) -> Image:
     """Image from a file of any format known here, values and their type as they are in the file.
 
     The format follows from the end of the name (``.npy``, ``.tif``, ``.tiff``, ``.cbf``, ``.h5``, ``.hdf5``,

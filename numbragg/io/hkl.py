@@ -6,8 +6,10 @@ point silently shifts or ends its list; here each is an error that names the lin
 """
 
 import math
+import os
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import memory
 from .errors import format_error, shown
@@ -18,7 +20,7 @@ _RULE = "a row is three whole numbers h k l and one number F"
 _LARGEST_TABLE = 2**31 - 1
 
 
-def read_hkl(path):
+def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Miller indices and structure factor amplitudes of a reflection list.
 
     Blank lines, trailing blanks, CRLF line ends and a last line without its end are fine.

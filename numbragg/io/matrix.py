@@ -1,6 +1,7 @@
 """Orientation matrices: nine numbers of text, and numbers as the C library reads them."""
 
 import math
+import os
 import re
 import sys
 
@@ -50,7 +51,7 @@ def leading_number(text):
     return 0.0 if match is None else _value(match[1])
 
 
-def read_matrix(path):
+def read_matrix(path: str | os.PathLike[str]) -> tuple[float, ...]:
     """Orientation matrix of a text file (MOSFLM style): its first nine numbers.
 
     Numbers are read as C's ``%lg`` does: separated by white space or by nothing but a sign.  The
@@ -75,7 +76,7 @@ def read_matrix(path):
     """
     with open(path, "rb") as file:
         content = file.read()
-    numbers = []
+    numbers: list[float] = []
     position = 0
     while len(numbers) < 9:
         match = _NUMBER.match(content, position)

@@ -1,15 +1,17 @@
 """Raw float images: native 32-bit floats row after row, no header (``floatimage.bin``)."""
 
 import math
+import os
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import format_error
 
 __all__ = ["read_raw", "write_raw"]
 
 
-def read_raw(path, shape):
+def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Image from a raw file.
 
     Parameters

@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import format_error, shown
 from .matrix import leading_number
@@ -40,7 +41,7 @@ class SmvHeader:
     #: "little_endian" or "big_endian" (or whatever the file says)
     byte_order: str
 
-    def value(self, key):
+    def value(self, key: str) -> float:
         """Number that belongs to a keyword.
 
         The last place where `key` occurs is taken, even inside a longer keyword (``DISTANCE`` finds
@@ -190,7 +191,7 @@ def read_mask(path):
     return header, pixels != 0
 
 
-def read_image(path):
+def read_image(path: str | os.PathLike[str]) -> tuple[SmvHeader, NDArray[np.uint16]]:
     """Header and pixel values of an SMV image, bytes swapped as its header says.
 
     Of an image whose header is longer than it says (see `header_text`) the pixels are found all the

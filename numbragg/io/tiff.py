@@ -3,8 +3,11 @@
 import io
 import json
 import math
+import os
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import format_error
 
@@ -58,7 +61,7 @@ def _plain(value):
     return value
 
 
-def read_tiff(path):
+def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Float image and its settings.
 
     Parameters
@@ -87,7 +90,8 @@ def read_tiff(path):
         content = file.read()
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as tiff:
-            page = tiff.pages[0]
+            # a page, not a frame, which shares the description of another
+            page = tiff.pages.first
             # looked at before anything of the announced size is allocated
             plain = page.compression == 1 and page.dtype == np.float32 and len(page.shape) == 2
             complete = plain and 0 < 4 * math.prod(page.shape) <= len(content)

@@ -10,6 +10,7 @@ Images may be arrays of NumPy, PyTorch, CuPy or Numba, or whatever has `__dlpack
 docs/oracle.md has a worked example.
 """
 
+from collections.abc import Sequence
 import contextlib
 import hashlib
 import io
@@ -17,8 +18,10 @@ import os
 from pathlib import Path
 import shlex
 import tempfile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["as_numpy", "assert_matches", "assert_same_bits", "clear_cache", "prepare_scene", "reference_image"]
 
@@ -29,7 +32,7 @@ __all__ = ["as_numpy", "assert_matches", "assert_same_bits", "clear_cache", "pre
 _HOST_DEVICES = (1, 3, 11, 13)
 
 
-def as_numpy(image):
+def as_numpy(image: Any) -> np.ndarray:
     """A NumPy array of an image, on whatever device and of whatever library it is.
 
     Parameters
@@ -109,7 +112,8 @@ def _of_command_line(words, revision, folder):
         return prepared
 
 
-def prepare_scene(*scene, revision=None, folder=None, **settings):
+def prepare_scene(*scene: Any, revision: str | None = None, folder: str | os.PathLike[str] | None = None,
+                  **settings: Any) -> Any:
     """What `reference_image` renders, derived but not rendered.
 
     Parameters
@@ -192,7 +196,8 @@ def _keep(image, path):
             os.unlink(file.name)
 
 
-def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
+def reference_image(*scene: Any, revision: str | None = None, folder: str | os.PathLike[str] | None = None,
+                    cache: bool = True, **settings: Any) -> NDArray[np.float32]:
     """The image that the C program makes of a scene, bit for bit.
 
     Parameters
@@ -242,7 +247,7 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
     return image
 
 
-def clear_cache():
+def clear_cache() -> int:
     """Remove all kept reference images.
 
     Returns how many there were.
@@ -285,7 +290,7 @@ def _differences(found):
     return lines
 
 
-def assert_same_bits(image, reference):
+def assert_same_bits(image: Any, reference: Any) -> None:
     """Assert that two images are equal to the last bit.
 
     Parameters
@@ -309,8 +314,9 @@ def assert_same_bits(image, reference):
         raise AssertionError("\n  ".join(_differences(found)))
 
 
-def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peaks=50, within=0.5, at_least=0.95,
-                   max_distinct_ratio=None, roi=None):
+def assert_matches(image: Any, reference: Any, *, min_correlation: float | None = None, max_ulp: int | None = None,
+                   peaks: int = 50, within: float = 0.5, at_least: float | None = 0.95,
+                   max_distinct_ratio: float | None = None, roi: Sequence[int] | None = None) -> None:
     """Assert that an image is as near to a reference as is asked.
 
     Parameters
@@ -344,10 +350,9 @@ def assert_matches(image, reference, *, min_correlation=None, max_ulp=None, peak
     image, reference = _both(image, reference)
     found = compare_images(image, reference, peaks=peaks, within=within, roi=roi)
     failed = []
-    limits = {"min_correlation": min_correlation, "max_ulp": max_ulp, "at_least": at_least}
-    if any(limit is not None for limit in limits.values()):
+    if (min_correlation, max_ulp, at_least) != (None, None, None):
         failed = [f"{check.what}: {'undefined' if check.value is None else repr(check.value)}, limit {check.limit!r}"
-                  for check in found.checks(**limits) if not check.passed]
+                  for check in found.checks(min_correlation, max_ulp, at_least) if not check.passed]
     if max_distinct_ratio is not None:
         ours, theirs = (plateaus(a.astype(np.float32), roi).distinct for a in (image, reference))
         if ours > max_distinct_ratio * theirs:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 import math
+import os
+from typing import Any
 
 import numpy as np
 
 from ..io.errors import format_error
 from .formats import printed as in_full
 from .reading import DIGITS, FULL, LISTING, OWN, PLAIN, read_trace
+from .record import Trace
 
 __all__ = ["Comparison", "Difference", "compare", "ulps"]
 
@@ -101,23 +104,23 @@ class Comparison:
     notes: tuple
 
     @property
-    def same(self):
+    def same(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
 
     @property
-    def first(self):
+    def first(self) -> Difference | None:
         """The first difference, or None."""
         return self.differences[0] if self.differences else None
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """As a dictionary that JSON can hold."""
         shown = [{name: getattr(d, name) for name in Difference.__slots__} for d in self.differences]
         return {"file": self.path, "kind": self.kind, "fast": self.fast, "slow": self.slow,
                 "in_full": self.exact, "compared": self.compared, "same": self.same, "differences": shown,
                 "notes": list(self.notes)}
 
-    def to_text(self):
+    def to_text(self) -> str:
         """As lines of text."""
         how = "in full" if self.exact else "to the digits printed"
         lines = [f"pixel {self.fast} {self.slow} (fast slow) against {self.path} ({self.kind}): "
@@ -241,7 +244,7 @@ def _tell_uncompared(placed, ours, reference, notes):
         notes.append(f"not compared, for there is nothing like it here: {', '.join(names)}")
 
 
-def compare(trace, path):
+def compare(trace: Trace, path: str | os.PathLike[str]) -> Comparison:
     """Compare a trace with a file.
 
     Parameters

@@ -6,13 +6,21 @@ constant comes from the scene that the evaluator reads.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import memory
 from .._version import __version__
+from ..configs.beam import Beam
 from ..configs.checks import choice, whole
+from ..configs.crystal import Crystal
+from ..configs.detector import Detector
+from ..configs.sampling import Sampling
+from ..configs.structure_factors import StructureFactors
 from ..kernels.evaluate.strict import RECORD_FIELDS
 from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from . import formats
@@ -61,27 +69,27 @@ class Trace:
                 f"{self.value:.9g} photons>")
 
     @property
-    def value(self):
+    def value(self) -> float:
         """The double that is rounded to the pixel."""
         return self.final["photons"]
 
     @property
-    def pixel(self):
+    def pixel(self) -> np.float32:
         """The pixel of the image: a float32."""
         return np.float32(self.final["pixel"])
 
     @property
-    def steps_summed(self):
+    def steps_summed(self) -> int:
         """Steps that the pixel summed; those of sources beyond the resolution limit are not among them."""
         return self.final["steps_summed"]
 
     @property
-    def left_out(self):
+    def left_out(self) -> tuple[int, int] | None:
         """First and last number of the steps that were not kept, or None."""
         kept = len(self.numbers)
         return (kept - 1, self.steps_summed - 2) if kept < self.steps_summed else None
 
-    def column(self, name):
+    def column(self, name: str) -> NDArray[np.float64]:
         """One quantity of all steps kept: an array.
 
         Parameters
@@ -91,7 +99,7 @@ class Trace:
         """
         return self.table[:, STEP_FIELDS.index(name)]
 
-    def step(self, number):
+    def step(self, number: int) -> dict[str, float]:
         """All quantities of one step kept, by name.
 
         Parameters
@@ -112,7 +120,7 @@ class Trace:
                              f"{self.steps_summed}")
         return _named(self.table[at])
 
-    def quantities(self):
+    def quantities(self) -> Iterator[tuple[str | int, str, Any]]:
         """All quantities in the order of evaluation: (section, name, value) triples.
 
         A section is ``"before"``, the number of a step or ``"final"``.
@@ -125,7 +133,7 @@ class Trace:
         for name, value in self.final.items():
             yield "final", name, value
 
-    def lines(self, form):
+    def lines(self, form: str) -> Iterator[str]:
         """The trace in a text format, line by line.
 
         Parameters
@@ -139,15 +147,15 @@ class Trace:
         """
         yield from formats.WRITERS[choice("form", form, tuple(formats.WRITERS))](self)
 
-    def to_text(self):
+    def to_text(self) -> str:
         """As text: a section per step, a line per quantity, 17 significant digits."""
         return "".join(self.lines("text"))
 
-    def to_json(self):
+    def to_json(self) -> str:
         """As JSON; numbers have 17 significant digits, those that are not finite are strings."""
         return "".join(self.lines("json"))
 
-    def to_csv(self):
+    def to_csv(self) -> str:
         """As CSV: a row per step; what does not belong to a step stands in front, after `#`."""
         return "".join(self.lines("csv"))
 
@@ -309,8 +317,9 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
     return Trace(fast, slow, prepared.parameters.revision, before, numbers, table, final)
 
 
-def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None,
-          revision="fixed", steps=DEFAULT_STEPS, threads=None):
+def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: StructureFactors | float, fast: int,
+          slow: int, *, sampling: Sampling | None = None, roi: Sequence[int] | None = None, revision: str = "fixed",
+          steps: int | str = DEFAULT_STEPS, threads: int | None = None) -> Trace:
     """Trace one pixel of the image that `simulate` makes of the same arguments.
 
     Parameters
