@@ -1,44 +1,79 @@
 #!/usr/bin/env python3
 """All checks in one command: `python tests/check.py`; exit status 0 only if every one of them passed.
 
-First the rules of the house (`test_layers.py`), then everything else, then whichever linter is
-installed.  Further words go to pytest: `python tests/check.py -k golden`.
+    lint      ruff: names, lines of at most 120 columns, order of imports
+    types     mypy: the annotations of the public interface
+    tests     pytest with warnings as errors, and the coverage of what runs as Python
+    oldest    some of the tests with the oldest libraries that setup.cfg allows, in an environment of its own
+
+`--without PART` leaves a part out, `--only PART` all others.  Further words go to the pytest of `tests`:
+`python tests/check.py --only tests -k golden`.
 """
 
-import importlib.util
+import argparse
 from pathlib import Path
 import subprocess
 import sys
+import time
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ["numbragg", "kernels", "tests", "benchmarks", "docs"]
+PARTS = ("lint", "types", "tests", "oldest")
+
+COVERAGE = """\
+coverage: lines that this process ran as Python. Compiled code and other processes are not seen, so that kernels/
+shows what is interpreted (and the rest of it is compared with the oracle, compiled)."""
 
 
-def checks(arguments):
-    """The commands to run, by name."""
-    python = sys.executable
-    yield "layers", [python, "-m", "pytest", "-q", "tests/test_layers.py"]
-    yield "tests", [python, "-m", "pytest", *(arguments or ["--ignore=tests/test_layers.py"])]
-    # syntax, undefined names, comparisons that are always true
-    for module, words in (("flake8", []), ("ruff", ["check"])):
-        words += ["--select", "E9,F63,F7,F82"]
-        if importlib.util.find_spec(module) is not None:
-            yield module, [python, "-m", module, *words, *SOURCES]
-        else:
-            print(f"-- {module}: not installed, left out")
+def commands(part, words=()):
+    """The commands of a part, the first of which decides; `words` are pytest's."""
+    python = [sys.executable, "-m"]
+    if part == "lint":
+        return [[*python, "ruff", "check", "--config", "tests/ruff.toml", "."]]
+    if part == "types":
+        return [[*python, "mypy"]]
+    if part == "tests":
+        report = [*python, "coverage", "report", "--include"]
+        return [[*python, "coverage", "run", "-m", "pytest", *words],
+                [*report, "numbragg/*"], [*report, "kernels/*"]]
+    return [[sys.executable, "tests/oldest.py"]]
+
+
+def run(part, words=()):
+    """Run one part.
+
+    Returns whether it passed.
+    """
+    first, *others = commands(part, words)
+    print(f"-- {part}: {' '.join(first[1:])}", flush=True)
+    status = subprocess.run(first, cwd=ROOT).returncode
+    if others:
+        print(COVERAGE, flush=True)
+    # all of them, also after a failure
+    return not any([status, *(subprocess.run(command, cwd=ROOT).returncode for command in others)])
 
 
 def main(arguments):
-    """Run all checks, also after one has failed.
+    """Run all parts that are wanted, also after one has failed.
 
     Returns the exit status.
     """
-    failed = []
-    for name, command in checks(arguments):
-        print(f"-- {name}: {' '.join(command[1:])}", flush=True)
-        if subprocess.run(command, cwd=ROOT).returncode != 0:
-            failed.append(name)
-    print(f"-- failed: {', '.join(failed)}" if failed else "-- all checks passed")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("--without", action="append", default=[], choices=PARTS, help="leave this part out")
+    parser.add_argument("--only", action="append", default=[], choices=PARTS, help="leave all others out")
+    chosen, words = parser.parse_known_args(arguments)
+    wanted = [part for part in chosen.only or PARTS if part not in chosen.without]
+    if not wanted:
+        parser.error("nothing is left to check")
+    lines, failed = [], False
+    for part in PARTS:
+        if part not in wanted:
+            lines.append(f"{part:8} left out")
+            continue
+        start = time.perf_counter()
+        passed = run(part, words if part == "tests" else ())
+        lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
+        failed |= not passed
+    print("\n".join(["-- summary", *lines, "-- FAILED" if failed else "-- passed"]))
     return 1 if failed else 0
 
 
