@@ -4,7 +4,7 @@ from ..arithmetic.c_library import c_exp
 from ..arithmetic.vectors import dot, rotate_axis
 from ..compile.compilation import inlined
 
-__all__ = ["sub_pixel_centre", "flat_position", "curved_position", "position", "pixel_solid_angle",
+__all__ = ["sub_pixel_centre", "flat_position", "flat_sub_pixel", "curved_position", "position", "pixel_solid_angle",
            "point_solid_angle", "solid_angle", "capture_fraction"]
 
 
@@ -38,9 +38,20 @@ def curved_position(geometry, flat):
 
 
 @inlined
-def position(geometry, f, s, depth):
-    """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor."""
-    flat = flat_position(geometry, f, s, depth)
+def flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast):
+    """Laboratory position [m] of the middle of a sub-pixel in one layer of a flat sensor.
+
+    Pixels are counted from the first of the panel, which need not be the first of its plane.
+    """
+    return flat_position(geometry, sub_pixel_centre(geometry, fast + geometry.first_fast, sub_fast),
+                         sub_pixel_centre(geometry, slow + geometry.first_slow, sub_slow),
+                         layer * geometry.layer_step)
+
+
+@inlined
+def position(geometry, fast, slow, layer, sub_slow, sub_fast):
+    """Laboratory position [m] of the middle of a sub-pixel in one layer of the sensor, flat or curved."""
+    flat = flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast)
     if geometry.curved:
         return curved_position(geometry, flat)
     return flat
@@ -49,7 +60,7 @@ def position(geometry, f, s, depth):
 @inlined
 def pixel_solid_angle(geometry, airpath):
     """Solid angle of a pixel [sr], obliquity included."""
-    return geometry.pixel_size * geometry.pixel_size / airpath / airpath * geometry.close_distance / airpath
+    return geometry.pixel_area / airpath / airpath * geometry.close_distance / airpath
 
 
 @inlined
