@@ -155,7 +155,7 @@ def on_a_grid(cell, n_cells, shape="square", target="whole"):
         normal, slow = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
         origin = (2.0 ** -3, -3.5 * 2.0 ** -10, -4.5 * 2.0 ** -10)
     changed(ready, "geometry", fast_axis=fast, slow_axis=slow, normal=normal, origin=origin,
-            close_distance=0.125, pixel_size=2.0 ** -10, sub_pixel_size=2.0 ** -10)
+            close_distance=0.125, pixel_area=2.0 ** -20, sub_pixel_size=2.0 ** -10)
     changed(ready, "beam", directions=np.array([[-1.0, 0.0, 0.0]]), wavelengths=np.array([unit]))
     axes = np.diag(np.array(cell, dtype=float)) * unit
     if target == "whole":

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arithmetic.vectors import magnitude, unit
 from ..compile.compilation import inlined, jit
-from ..physics.geometry import capture_fraction, position, solid_angle
+from ..physics.geometry import capture_fraction, solid_angle, sub_pixel_position
 from ..physics.lattice import miller_indices, nearest_index
 from ..physics.polarisation import polarisation_factor
 from ..physics.records import AXIS, FRESH, INTERPOLATING
@@ -171,7 +171,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
         capture = first_capture(geometry)
         for sub_slow in range(geometry.oversample):
             for sub_fast in range(geometry.oversample):
-                place = position(geometry, fast_pixel, slow_pixel, layer, sub_slow, sub_fast)
+                place = sub_pixel_position(geometry, fast_pixel, slow_pixel, layer, sub_slow, sub_fast)
                 s1, airpath = unit(place)
                 if is_renewed(omega, sampling.oversample_omega):
                     omega = solid_angle(geometry, airpath)

@@ -5,7 +5,7 @@ from ..arithmetic.vectors import dot, rotate_axis
 from ..compile.compilation import inlined
 
 __all__ = ["sub_pixel_centre", "flat_position", "flat_sub_pixel", "curved_position", "position", "pixel_solid_angle",
-           "point_solid_angle", "solid_angle", "capture_fraction"]
+           "point_solid_angle", "solid_angle", "sub_pixel_position", "capture_fraction"]
 
 
 @inlined
@@ -49,7 +49,16 @@ def flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast):
 
 
 @inlined
-def position(geometry, fast, slow, layer, sub_slow, sub_fast):
+def position(geometry, f, s, depth):
+    """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor."""
+    flat = flat_position(geometry, f, s, depth)
+    if geometry.curved:
+        return curved_position(geometry, flat)
+    return flat
+
+
+@inlined
+def sub_pixel_position(geometry, fast, slow, layer, sub_slow, sub_fast):
     """Laboratory position [m] of the middle of a sub-pixel in one layer of the sensor, flat or curved."""
     flat = flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast)
     if geometry.curved:
