@@ -108,7 +108,7 @@ def _crystal(p, counts, orientation, placement, n_cells, matrices):
     turning = counts.mosaic_spread > 0.0
     mosaic = (np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9) if turning
               else np.empty((0, 9)))
-    crystal = records.Crystal(
+    crystal = records.Lattice(
         n_cells=n_cells, shape=records.SHAPES[p.shape], fudge=float(p.fudge), reciprocal=orientation.reciprocal,
         phi_cells=cells, phi_rows=rows, first_phi_rows=first_rows, mosaic=mosaic, domains=counts.mosaic_domains,
         cells=np.empty((0, 0, 9)))
@@ -219,17 +219,18 @@ def prepare(p, structure_factors):
     geometry = records.Geometry(
         fast_axis=placement.fast, slow_axis=placement.slow, normal=placement.normal, origin=placement.origin,
         beam=placement.beam, distance=placement.distance, close_distance=placement.close_distance,
-        pixel_size=p.pixel_size, sub_pixel_size=p.pixel_size / oversample, oversample=oversample,
+        first_fast=0, first_slow=0, pixel_area=p.pixel_size * p.pixel_size, sub_pixel_size=p.pixel_size / oversample,
+        oversample=oversample,
         curved=bool(p.curved), point_pixel=bool(p.point_pixel), thickness=counts.thickness, layers=counts.layers,
         layer_step=counts.layer_step, attenuation=counts.attenuation)
-    beam = records.Beam(
+    beam = records.Sources(
         directions=directions, wavelengths=wavelengths, d_min=float(p.d_min),
         polarisation_fraction=float(p.polarisation_fraction), unpolarised_factor=bool(p.unpolarised_factor),
         polarisation_axes=axes, next_axis=next_axis)
     lookup = records.Lookup(
         table=structure_factors.table, minimum=structure_factors.minimum, maximum=structure_factors.maximum,
         filled=structure_factors.filled, default=structure_factors.default)
-    sums = records.Sampling(
+    sums = records.Summation(
         background=background_level(p, photons_per_area), scale=R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
         oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
