@@ -1,0 +1,198 @@
+"""The one command for all checks: each of its parts goes red, and one part that does is enough."""
+
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import textwrap
+
+import check
+import oldest
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+
+
+def status(command, folder, **environment):
+    """Run a command in a folder.
+
+    Returns its exit status and all that it printed.
+    """
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=300)
+    return done.returncode, done.stdout
+
+
+# -- the command
+
+
+@pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1},
+                                      {"tests": 1, "oldest": 1}])
+def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
+    monkeypatch.setattr(check, "commands", lambda part, words: [
+        [sys.executable, "-c", f"raise SystemExit({statuses.get(part, 0)})"]])
+    assert check.main([]) == (1 if statuses else 0)
+    summary = capfd.readouterr().out.partition("-- summary\n")[2].splitlines()
+    assert [line.split()[:2] for line in summary[:-1]] == [
+        [part, "FAILED" if part in statuses else "passed"] for part in check.PARTS]
+    assert summary[-1] == ("-- FAILED" if statuses else "-- passed")
+
+
+def test_a_report_that_fails_is_enough(monkeypatch, capfd):
+    monkeypatch.setattr(check, "commands", lambda part, words: [
+        [sys.executable, "-c", f"raise SystemExit({number})"] for number in (0, 0, 1)])
+    assert not check.run("tests")
+
+
+def test_parts_can_be_left_out(monkeypatch, capfd):
+    asked = []
+    monkeypatch.setattr(check, "run", lambda part, words: asked.append((part, tuple(words))) or True)
+    assert check.main(["--without", "oldest", "-k", "golden"]) == 0
+    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden"))]
+    assert "oldest   left out" in capfd.readouterr().out
+    asked.clear()
+    assert check.main(["--only", "types"]) == 0 and asked == [("types", ())]
+    with pytest.raises(SystemExit):
+        check.main(["--only", "types", "--without", "types"])
+
+
+def test_continuous_integration_runs_the_command_of_the_readme():
+    lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+             if line.startswith("python3 -m venv ") and "tests/check.py" in line]
+    assert lines == ['python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python tests/check.py']
+    assert 'grep -E "^python3 -m venv .*tests/check.py" README.md' in (ROOT / ".ci" / "run").read_text()
+
+
+# -- lint
+
+
+@pytest.mark.parametrize("text, rule", [
+    ("import os\n", "F401"), ("print(nothing)\n", "F821"), (f"x = '{'x' * 114}'\n", ""),
+    (f"x = '{'x' * 115}'\n", "E501"), ("import sys\nimport os\n\nprint(os, sys)\n", "I001"),
+    ("x = 1 \n", "W291"), ("import os\nimport sys\n\nprint(os, sys)\n", ""),
+    ("def f():\n    return 1\n\n\ndef f():\n    return 2\n", "F811")])
+def test_lint(text, rule, tmp_path):
+    (tmp_path / "module.py").write_text(text)
+    command, = check.commands("lint")
+    assert command[-1] == "."
+    code, said = status([*command[:-1], str(tmp_path / "module.py")], ROOT)
+    assert (code, rule in said) == (1 if rule else 0, True), said
+
+
+# -- types
+
+RIGHT = """\
+import numbragg as nb
+from numbragg.io.raw import read_raw
+from numbragg.testing import reference_image
+
+crystal = nb.Crystal(cell=(50, 60, 70, 90, 90, 90))
+image = nb.simulate(crystal, nb.Beam(), nb.Detector(), 100.0, threads=2)
+counts = nb.add_noise(image, seed=1)
+shape: tuple[int, ...] = counts.shape
+print(reference_image("-N 1").dtype, read_raw("a", (3, 4)))
+"""
+
+WRONG = ["nb.simulate(crystal)", "nb.simulate(crystal, nb.Beam(), nb.Detector(), 'F')", "nb.no_such_thing",
+         "counts.no_such_thing", "read_raw('a', 5)", "nb.add_noise(image, seed='x')", "nb.Beam(no_such_field=1)",
+         "reference_image('-N 1').no_such_thing", "nb.Simulator(nb.Detector(), nb.Beam(), 1.0).image(5)"]
+
+
+@pytest.mark.parametrize("wrong", [[], WRONG])
+def test_types(wrong, tmp_path):
+    """Of the package as others see it."""
+    (tmp_path / "use.py").write_text(RIGHT + "".join(f"{line}\n" for line in wrong))
+    command, = check.commands("types")
+    code, said = status([*command, str(tmp_path / "use.py")], ROOT, MYPYPATH=str(ROOT))
+    found = {int(number) for number in re.findall(r"use\.py:(\d+): error", said)}
+    start = RIGHT.count("\n") + 1
+    assert code == (1 if wrong else 0) and found == set(range(start, start + len(wrong))), said
+
+
+# -- tests
+
+WARNS = "import warnings\ndef test_it():\n    warnings.warn('x', {})\n"
+
+
+@pytest.mark.parametrize("text, code", [
+    ("def test_it():\n    pass\n", 0), ("def test_it():\n    assert False\n", 1),
+    (WARNS.format("DeprecationWarning"), 1), (WARNS.format("RuntimeWarning"), 1),
+    ("import numpy as np\ndef test_it():\n    np.float32(1) / np.float32(0)\n", 1),
+    ("import pytest\n@pytest.mark.parametrize('x', [])\ndef test_it(x):\n    pass\n", 2),
+    ("import pytest\n@pytest.mark.xfail(reason='x')\ndef test_it():\n    pass\n", 1)])
+def test_tests(text, code, tmp_path):
+    """Warnings, tests without cases, and expected failures that pass are failures."""
+    (tmp_path / "setup.cfg").write_text(CONFIG)
+    (tmp_path / "test_it.py").write_text(text)
+    found, said = status([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], tmp_path)
+    assert found == code, said
+
+
+def test_coverage_is_measured_and_printed(tmp_path):
+    (tmp_path / "setup.cfg").write_text(CONFIG)
+    for package in ("numbragg", "kernels"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("x = 1\ny = x or 2\n\n\ndef f():\n    return 3\n")
+    (tmp_path / "test_it.py").write_text("def test_it():\n    import kernels\n    assert kernels.f()\n")
+    first, *reports = check.commands("tests", ["-q", "-p", "no:cacheprovider", "test_it.py"])
+    environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    code, said = status(first, tmp_path, **environment)
+    assert code == 0, said
+    shares = [status(report, tmp_path, **environment) for report in reports]
+    assert [code for code, _ in shares] == [0, 0], shares
+    assert [said.split()[-1] for _, said in shares][1] == "100%" or "100%" in shares[1][1]
+    assert "0%" in shares[0][1].splitlines()[-1] and "100%" not in shares[0][1]
+
+
+def test_coverage_without_data_is_a_failure(tmp_path):
+    _, *reports = check.commands("tests")
+    assert all(status(report, tmp_path)[0] == 1 for report in reports)
+
+
+# -- oldest
+
+SETTINGS = textwrap.dedent("""\
+    [options]
+    install_requires =
+        numba>=0.61
+        numpy>=2.0
+    [options.extras_require]
+    demo =
+        tqdm>=4.60
+        matplotlib>=3.8.4
+    plot =
+        matplotlib>=3.8.4
+    io =
+        h5py>=3.11
+    """)
+
+
+def test_oldest_versions_are_those_of_the_settings():
+    assert oldest.requirements(SETTINGS) == ["h5py==3.11", "matplotlib==3.8.4", "numba==0.61", "numpy==2.0",
+                                             "tqdm==4.60"]
+    pinned = oldest.requirements(CONFIG)
+    assert {line.partition("==")[0] for line in pinned} >= {"llvmlite", "numba", "numpy", "tifffile", "h5py"}
+
+
+@pytest.mark.parametrize("line, says", [("numpy", "numpy: a lower limit"), ("numpy<3", "numpy<3"),
+                                        ("numpy>=1,<3", "numpy>=1,<3"), ("tqdm>=5", "two lower limits")])
+def test_oldest_versions_that_are_not_said_are_refused(line, says):
+    with pytest.raises(ValueError, match=says):
+        oldest.requirements(SETTINGS.replace("numpy>=2.0", line))
+
+
+@pytest.mark.parametrize("statuses, code", [([0, 0, 0, 0], 0), ([1], 1), ([0, 1], 1), ([0, 0, 1], 1),
+                                            ([0, 0, 0, 1], 1), ([0, 0, 0, 5], 5)])
+def test_oldest_fails_where_anything_does(statuses, code, monkeypatch, capsys):
+    """No environment, no network, no installation: nothing was tested, which is no pass."""
+    left = list(statuses)
+    monkeypatch.setattr(oldest.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(
+        command, left.pop(0)))
+    assert oldest.main() == code and left == []
+    assert ("nothing was tested" in capsys.readouterr().out) == (len(statuses) < 4)
+
+
+def test_oldest_runs_tests_that_are_there():
+    assert all((ROOT / name).exists() for name in oldest.TESTS)
