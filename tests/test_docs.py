@@ -3,12 +3,15 @@
 import doctest
 import importlib
 import inspect
+from pathlib import Path
 import re
 
 import pytest
 from test_layers import MODULES, begins_with_a_sentence
 
 import numbragg
+
+ROOT = Path(__file__).resolve().parent.parent
 
 SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Attributes", "Examples", "Notes", "References")
 
@@ -68,7 +71,7 @@ def parameters(thing):
 
 def test_enough_is_found():
     assert len(PUBLIC) > 100
-    assert {"numbragg.render.simulation.simulate", "numbragg.kernels.physics.lattice.lattice_factor",
+    assert {"numbragg.render.simulation.simulate", "numbragg.kernels.physics.shapes.lattice_factor",
             "numbragg.io.output.OutputSet.reserve"} <= PUBLIC.keys()
 
 
@@ -101,6 +104,78 @@ def test_what_the_package_offers_is_explained(word):
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("numbragg.kernels")])
 def test_examples_of_kernels(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+# -- the page of the public interface
+
+API = re.findall(r"^### (numbragg(?:\.\w+)+)$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def named(qualified):
+    """The object of a dotted name, imported from where it says."""
+    module, _, name = qualified.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def without_types(thing):
+    """Names of the parts of a function's or class's face that have no type: parameters, results, fields."""
+    missing = []
+    if inspect.isclass(thing):
+        own = {name: member for name, member in vars(thing).items() if not name.startswith("_") or name == "__init__"}
+        for name, member in own.items():
+            member = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            # the __init__ of a dataclass has the types of its fields
+            if inspect.isfunction(member):
+                missing += [f"{name}: {part}" for part in without_types(member)]
+        return missing
+    signature = inspect.signature(thing)
+    missing += [name for name, parameter in signature.parameters.items()
+                if parameter.annotation is parameter.empty and name not in ("self", "cls")]
+    return missing + (["returns"] if signature.return_annotation is signature.empty else [])
+
+
+def test_the_page_has_names():
+    assert len(API) > 30 and len(set(API)) == len(API)
+    assert {"numbragg.Beam", "numbragg.simulation.Result", "numbragg.io.smv.read_image"} <= set(API)
+
+
+@pytest.mark.parametrize("qualified", API)
+def test_documented_name_is_there(qualified):
+    """Importable from where the page says, and in the module's `__all__`."""
+    thing = named(qualified)
+    assert callable(thing)
+    module, _, name = qualified.rpartition(".")
+    assert name in importlib.import_module(module).__all__
+
+
+@pytest.mark.parametrize("word", [word for word in numbragg.__all__ if word != "__version__"])
+def test_public_name_is_on_the_page(word):
+    assert f"numbragg.{word}" in API
+
+
+@pytest.mark.parametrize("qualified", API)
+def test_documented_name_has_types(qualified):
+    """Of all parameters, results and methods; mypy looks whether they are right."""
+    assert without_types(named(qualified)) == []
+
+
+def test_missing_types_are_seen():
+    class Thing:
+        def __init__(self, a, b: int) -> None:
+            pass
+
+        def method(self, c: int):
+            pass
+
+        @property
+        def value(self):
+            pass
+
+    assert without_types(Thing) == ["__init__: a", "method: returns", "value: returns"]
+    with pytest.raises(AttributeError):
+        named("numbragg.no_such_thing")
+    with pytest.raises(ImportError):
+        named("numbragg.no_such_module.thing")
 
 
 def test_disagreement_is_seen():

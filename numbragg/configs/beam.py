@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Any, Self
 
 import numpy as np
 
@@ -124,7 +125,8 @@ class Beam:
         put("dispersion_percent", not_negative("dispersion_percent", self.dispersion_percent, "%"))
         put("round_divergence", flag("round_divergence", self.round_divergence))
         if self.dispersion_percent >= 200.0:
-            raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, or wavelengths vanish")
+            raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, "
+                             "or wavelengths vanish")
         if self.flux_photons_per_s and self.size_mm is None:
             raise ValueError("size_mm: None mm, but a fluence from the flux needs a number")
         area = 1.0 if self.size_mm is None else (self.size_mm / 1000) * (self.size_mm / 1000)
@@ -135,11 +137,11 @@ class Beam:
         put("sources", None if self.sources is None else _sources(self.sources))
 
     @classmethod
-    def from_energy(cls, energy_ev, **fields):
+    def from_energy(cls, energy_ev: float, **fields: Any) -> Self:
         """A beam of photons of `energy_ev` electronvolt."""
         return cls(wavelength_angstrom=HC_EV_ANGSTROM / positive("energy_ev", energy_ev, "eV"), **fields)
 
-    def pack(self, parameters: Parameters):
+    def pack(self, parameters: Parameters) -> None:
         """Write this beam into `parameters`, in SI units and radians."""
         p = parameters
         p.wavelength = self.wavelength_angstrom / 1.0e10
@@ -153,7 +155,8 @@ class Beam:
         if self.direction is not None:
             p.beam_vector = self.direction
         p.divergence_h, p.divergence_v = _mrad(self.divergence_h_mrad), _mrad(self.divergence_v_mrad)
-        p.divergence_h_step, p.divergence_v_step = _mrad(self.divergence_h_step_mrad), _mrad(self.divergence_v_step_mrad)
+        p.divergence_h_step = _mrad(self.divergence_h_step_mrad)
+        p.divergence_v_step = _mrad(self.divergence_v_step_mrad)
         p.divergence_h_steps, p.divergence_v_steps = _count(self.divergence_h_steps), _count(self.divergence_v_steps)
         p.round_divergence = bool(self.round_divergence)
         p.dispersion = self.dispersion_percent / 100.0

@@ -6,7 +6,8 @@ import operator
 
 import numpy as np
 
-__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "angles", "vector", "optional", "triple"]
+__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "angles", "vector", "optional",
+           "triple"]
 
 
 def _number(field, value, unit):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import os
+from typing import Any, Self
 
 from ..scene.request import DEGREES_PER_RADIAN, Parameters
 from .checks import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
@@ -152,14 +154,14 @@ class Crystal:
         put("water_size_um", not_negative("water_size_um", self.water_size_um, "micrometre"))
 
     @classmethod
-    def from_matrix_file(cls, path, **fields):
+    def from_matrix_file(cls, path: str | os.PathLike[str], **fields: Any) -> Self:
         """A crystal oriented by a MOSFLM matrix file (a*, b*, c* times the wavelength by columns)."""
         from ..io.matrix import read_matrix
 
         m = read_matrix(path)
         return cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
 
-    def pack(self, parameters: Parameters):
+    def pack(self, parameters: Parameters) -> None:
         """Write this crystal into `parameters`, in SI units and radians."""
         p = parameters
         if self.cell is not None:

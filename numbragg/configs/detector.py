@@ -142,7 +142,7 @@ class Detector:
             put("mask", mask)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(slow, fast) pixels."""
         if self.pixels is not None:
             return (self.pixels[1], self.pixels[0])
@@ -150,7 +150,7 @@ class Detector:
         fast, slow = (math.ceil(s / 1000.0 / (self.pixel_mm / 1000.0) - 0.5) for s in size)
         return (slow, fast)
 
-    def pack(self, parameters: Parameters):
+    def pack(self, parameters: Parameters) -> None:
         """Write this detector into `parameters`, in SI units and radians."""
         p = parameters
         p.pixel_size = self.pixel_mm / 1000.0

@@ -53,7 +53,7 @@ class Sampling:
         if self.interpolation is not None:
             object.__setattr__(self, "interpolation", flag("interpolation", self.interpolation))
 
-    def pack(self, parameters: Parameters):
+    def pack(self, parameters: Parameters) -> None:
         """Write these choices into `parameters`."""
         p = parameters
         p.oversample = -1 if self.oversample is None else self.oversample

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import math
 import operator
+import os
+from typing import BinaryIO, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["StructureFactors"]
 
@@ -45,7 +49,8 @@ class StructureFactors:
 
     __slots__ = ("table", "minimum", "maximum", "default", "filled", "reflections", "source")
 
-    def __init__(self, table, minimum, maximum, default=0.0, *, filled=True, reflections=None, source="memory"):
+    def __init__(self, table: ArrayLike, minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0, *,
+                 filled: bool = True, reflections: int | None = None, source: str = "memory") -> None:
         table = np.ascontiguousarray(table, dtype=np.float64)
         minimum, maximum = tuple(int(v) for v in minimum), tuple(int(v) for v in maximum)
         expected = tuple(high - low + 2 for low, high in zip(minimum, maximum))
@@ -67,12 +72,12 @@ class StructureFactors:
                 f"from {self.source}>")
 
     @classmethod
-    def constant(cls, amplitude):
+    def constant(cls, amplitude: float) -> Self:
         """The same amplitude [electrons] everywhere."""
         return cls(np.zeros((1, 1, 1)), (0, 0, 0), (-1, -1, -1), amplitude, filled=False, source="default")
 
     @classmethod
-    def from_file(cls, path, default=0.0):
+    def from_file(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
         """Read a text file of `h k l F` rows; gaps of the box get `default`, duplicates the last F."""
         from ..io.hkl import read_hkl
 
@@ -83,7 +88,7 @@ class StructureFactors:
             raise ValueError(f"{path}: {error}") from None
 
     @classmethod
-    def from_reflections(cls, indices, amplitudes, default=0.0):
+    def from_reflections(cls, indices: ArrayLike, amplitudes: ArrayLike, default: float = 0.0) -> Self:
         """From (n, 3) Miller indices and (n,) amplitudes; gaps get `default`, duplicates the last F."""
         indices = np.asarray(indices)
         amplitudes = np.asarray(amplitudes, dtype=np.float64)
@@ -105,7 +110,7 @@ class StructureFactors:
         return cls(table, minimum, maximum, default, reflections=len(f), source=source)
 
     @classmethod
-    def from_array(cls, table, minimum, default=0.0):
+    def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:
         """From a dense (nh, nk, nl) array whose first entry has the indices `minimum`."""
         table = np.asarray(table, dtype=np.float64)
         if table.ndim != 3 or 0 in table.shape:
@@ -124,20 +129,20 @@ class StructureFactors:
         return cls(padded, minimum, maximum, default, reflections=table.size)
 
     @classmethod
-    def from_dump(cls, path, default=0.0):
+    def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
         """Read nanoBragg's binary dump; `default` counts only outside its box."""
         from ..io.dump import read_dump
 
         dump = read_dump(path)
         return cls(dump.table, dump.minimum, dump.maximum, default, source=str(path))
 
-    def write_dump(self, file):
+    def write_dump(self, file: BinaryIO) -> None:
         """Write nanoBragg's binary dump to an open binary file."""
         from ..io.dump import write_dump
 
         write_dump(file, self.table, self.minimum, self.maximum)
 
-    def amplitude(self, h, k, l):
+    def amplitude(self, h: int, k: int, l: int) -> float:
         """Amplitude at integer indices."""
         if self.filled and all(low <= v <= high for v, low, high in zip((h, k, l), self.minimum, self.maximum)):
             return float(self.table[h - self.minimum[0], k - self.minimum[1], l - self.minimum[2]])

@@ -75,7 +75,8 @@ class CUDA:
 
         reason = plan(prepared.scene).reason
         if reason is not None and evaluation.precision == "exact":
-            prepared.warnings.append(f"computed on the CPU by the strict evaluator, not on device {self.device}: {reason}")
+            prepared.warnings.append(f"computed on the CPU by the strict evaluator, not on device "
+                                     f"{self.device}: {reason}")
         # what stays on the device needs no more than a few pixels of it, and untouched memory costs nothing
         image = np.zeros(prepared.shape, dtype=np.float32)
         outcome, device_image = self.session.render(

@@ -7,8 +7,10 @@ host's, and DLPack says so.
 """
 
 import ctypes
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["DeviceImage"]
 
@@ -45,7 +47,7 @@ _capsule_pointer.restype = ctypes.c_void_p
 _capsule_pointer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 
 #: What capsules that are about refer to, by the address of the managed tensor.
-_held = {}
+_held: dict[int, tuple] = {}
 
 
 @_Deleter
@@ -72,7 +74,7 @@ class DeviceImage:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, array, device):
+    def __init__(self, array: Any, device: int) -> None:
         from ..kernels.compile.cuda_target import SIMULATED
 
         self._array = array  # holds the memory
@@ -83,7 +85,7 @@ class DeviceImage:
     def __repr__(self):
         return f"<DeviceImage {self.shape[0]} x {self.shape[1]} float32 on device {self.device.number}>"
 
-    def copy_to_host(self):
+    def copy_to_host(self) -> NDArray[np.float32]:
         """The image as a NumPy array."""
         with self.device.current():
             return self._array.copy_to_host()

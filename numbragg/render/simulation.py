@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..configs.beam import Beam
 from ..configs.checks import choice, entries, whole
@@ -13,8 +15,10 @@ from ..configs.detector import Detector
 from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
+from ..scene.prepare import Prepared
 from ..scene.request import Parameters
-from .backends import CUDA, open_backend
+from .backends import CPU, CUDA, open_backend
+from .device_image import DeviceImage
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
@@ -132,8 +136,10 @@ class Simulator:
     [(32, 32), (32, 32)]
     """
 
-    def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
-                 revision="fixed", precision="exact", summation=None, backend="cpu", device=None):
+    def __init__(self, detector: Detector, beam: Beam, structure_factors: StructureFactors | float, *,
+                 sampling: Sampling | None = None, roi: Sequence[int] | None = None, threads: int | None = None,
+                 revision: str = "fixed", precision: str = "exact", summation: str | None = None,
+                 backend: str = "cpu", device: int | None = None) -> None:
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
@@ -141,10 +147,10 @@ class Simulator:
         self.roi = _roi(roi, detector.shape)
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
         self.revision = choice("revision", revision, REVISIONS)
-        self._backend = None
+        self._backend: CPU | CUDA | None = None
 
     @property
-    def backend(self):
+    def backend(self) -> CPU | CUDA:
         """What computes the images: an object with `name`, `device` and, where "auto" chose it, `remark`.
 
         It is opened for the first image, and kept: a CUDA device holds the structure factors and
@@ -154,7 +160,7 @@ class Simulator:
             self._backend = open_backend(self.evaluation)
         return self._backend
 
-    def prepare(self, crystal):
+    def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal, without rendering."""
         from ..scene.prepare import prepare
 
@@ -169,17 +175,17 @@ class Simulator:
             config.pack(p)
         return prepare(p, self.structure_factors)
 
-    def run(self, crystal, progress=None):
+    def run(self, crystal: Crystal, progress: Callable[[int], object] | None = None) -> Result:
         """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
         prepared = self.prepare(crystal)
         image, outcome = render_prepared(prepared, self.evaluation, progress, self.backend)
         return Result(image, prepared, outcome)
 
-    def image(self, crystal):
+    def image(self, crystal: Crystal) -> NDArray[np.float32]:
         """Photons per pixel for one crystal: (slow, fast) float32 array."""
         return self.run(crystal).image
 
-    def device_image(self, crystal):
+    def device_image(self, crystal: Crystal) -> DeviceImage:
         """Photons per pixel for one crystal, left in the memory of the CUDA device.
 
         Returns
@@ -193,17 +199,20 @@ class Simulator:
             If the images are computed on the CPU.
         """
         if not isinstance(self.backend, CUDA):
-            raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, so no image is on a device")
+            raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, "
+                             "so no image is on a device")
         return self.backend.render_there(self.prepare(crystal), self.evaluation)[0]
 
-    def images(self, crystals):
+    def images(self, crystals: Iterable[Crystal]) -> Iterator[NDArray[np.float32]]:
         """Images of several crystals, one after the other, as a generator."""
         for crystal in crystals:
             yield self.image(crystal)
 
 
-def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed",
-             precision="exact", summation=None, backend="cpu", device=None):
+def simulate(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: StructureFactors | float, *,
+             sampling: Sampling | None = None, roi: Sequence[int] | None = None, threads: int | None = None,
+             revision: str = "fixed", precision: str = "exact", summation: str | None = None, backend: str = "cpu",
+             device: int | None = None) -> NDArray[np.float32]:
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
     Parameters

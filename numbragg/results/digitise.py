@@ -6,10 +6,12 @@ makes what a run writes, in the C program's order: statistics, float image, inte
 image, noise image.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
@@ -19,7 +21,8 @@ __all__ = ["Products", "add_noise", "draw_noise", "grey_image", "header_values",
            "photon_counts"]
 
 
-def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
+def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Sequence[int] | None = None,
+              generator: Generator | None = None) -> NDArray[np.uint16]:
     """Draw photon counts and digitise them: the C program's noise image.
 
     Counts are Poisson deviates of the pixels (above one million photons Gaussian deviates, which
@@ -71,7 +74,8 @@ def add_noise(image, *, seed, adc_offset=40.0, roi=None, generator=None):
     return out
 
 
-def photon_counts(image, *, seed, roi=None, generator=None):
+def photon_counts(image: ArrayLike, *, seed: int, roi: Sequence[int] | None = None,
+                  generator: Generator | None = None) -> NDArray[np.float32]:
     """The photon counts behind `add_noise`, before offset, limit and truncation.
 
     Parameters
@@ -104,7 +108,8 @@ def photon_counts(image, *, seed, roi=None, generator=None):
     return out
 
 
-def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
+def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: float = 40.0,
+                  roi: Sequence[int] | None = None) -> NDArray[np.uint16]:
     """Scale an image to 16 bits without noise: the C program's integer image.
 
     pixel * scale + adc_offset, limited to 0..65535 and rounded to the nearest whole number (in
@@ -146,7 +151,8 @@ def integer_image(image, *, scale=None, adc_offset=40.0, roi=None):
     return out
 
 
-def grey_image(image, *, scale=None, roi=None, mask=None):
+def grey_image(image: ArrayLike, *, scale: float | None = None, roi: Sequence[int] | None = None,
+               mask: ArrayLike | None = None) -> NDArray[np.uint8]:
     """Scale an image to 8 bits for display: the C program's grey image.
 
     pixel * scale, limited to 255 and truncated. There is no lower limit: a negative number wraps

@@ -68,7 +68,8 @@ def account(prepared, outcome, products, timings, arguments=None):
         },
         "beam": {
             "wavelength_angstrom": p.wavelength * 1e10, "fluence_photons_per_m2": prepared.fluence,
-            "sources": prepared.sources, "polarisation_fraction": None if p.unpolarised_factor else p.polarisation_fraction,
+            "sources": prepared.sources,
+            "polarisation_fraction": None if p.unpolarised_factor else p.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": p.d_min * 1e10,
         },
@@ -140,7 +141,8 @@ def report_lines(facts, notices=()):
     """The account as text for people, one string per line."""
     d, b, c, f = facts["detector"], facts["beam"], facts["crystal"], facts["structure_factors"]
     s, i = facts["sampling"], facts["image"]
-    lines = [f"numbragg {facts['version']}, after nanoBragg (revision {facts['revision']}) by James Holton and Ken Frankel",
+    lines = [f"numbragg {facts['version']}, after nanoBragg (revision {facts['revision']}) "
+             "by James Holton and Ken Frankel",
              "", "crystal"]
     lines += [
         _line("cell", _floats(c["cell_angstrom_deg"]) + "   Angstrom, deg"),
@@ -169,7 +171,8 @@ def report_lines(facts, notices=()):
                                f"{b['divergence_v_rad'][0]} directions asked for)"),
               _line("fluence", f"{b['fluence_photons_per_m2']:.6g} photons/m^2"),
               "", "detector",
-              _line("pixels (fast x slow)", f"{d['pixels_fast_slow'][0]} x {d['pixels_fast_slow'][1]} of {d['pixel_mm']:g} mm"),
+              _line("pixels (fast x slow)",
+                    f"{d['pixels_fast_slow'][0]} x {d['pixels_fast_slow'][1]} of {d['pixel_mm']:g} mm"),
               _line("distance", f"{d['distance_mm']:.6g} mm along the beam, {d['close_distance_mm']:.6g} mm closest"),
               _line("convention", f"{d['convention']}, pivot {d['pivot']}")]
     for name, values in d["beam_centre"].items():
@@ -178,7 +181,8 @@ def report_lines(facts, notices=()):
               _line("sub-pixels per edge", f"{s['oversample']} (recommended {s['recommended_oversample']})"),
               _line("steps per pixel", f"{s['steps_per_pixel']}"),
               "", "image",
-              _line("maximum", f"{i['maximum']:.9g} at pixel {i['maximum_at_fast_slow'][0]} {i['maximum_at_fast_slow'][1]} (fast slow)"),
+              _line("maximum", f"{i['maximum']:.9g} at pixel {i['maximum_at_fast_slow'][0]} "
+                               f"{i['maximum_at_fast_slow'][1]} (fast slow)"),
               _line("mean, rms, rmsd", f"{_text(i['mean'])}, {_text(i['rms'])}, {_text(i['rms_deviation'])}"),
               _line("scales", f"integer {i['integer_scale']:g}, grey {i['grey_scale']:g}")]
     if i["photons"] is not None:
@@ -204,10 +208,12 @@ def listing(fast, slow, fields, row, value, scene):
     vectors = [[r[f"{v}_{x}"] * 1e10 for x in "xyz"] for v in "abc"]
     lines = [f"pixel {fast} {slow} (fast slow)",
              f"  position [m]   {r['x']:.10g} {r['y']:.10g} {r['z']:.10g}   stol [1/m] {r['stol']:.10g}",
-             f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   nearest {int(r['h0'])} {int(r['k0'])} {int(r['l0'])}",
-             f"  F_cell {r['f_cell']:.10g}   F_latt {r['f_latt']:.10g}   I {r['sum']:.10g}   I/steps {r['sum'] / steps:.10g}",
-             f"  polar {r['polarisation_factor']:.10g}   omega {r['solid_angle']:.10g}   capture {r['capture_fraction']:.10g}   "
-             f"photons {value:.10g}"]
+             f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   "
+             f"nearest {int(r['h0'])} {int(r['k0'])} {int(r['l0'])}",
+             f"  F_cell {r['f_cell']:.10g}   F_latt {r['f_latt']:.10g}   I {r['sum']:.10g}   "
+             f"I/steps {r['sum'] / steps:.10g}",
+             f"  polar {r['polarisation_factor']:.10g}   omega {r['solid_angle']:.10g}   "
+             f"capture {r['capture_fraction']:.10g}   photons {value:.10g}"]
     for name, vector in zip("abc", vectors):
         lines.append(f"  {name} [Angstrom]   " + " ".join(f"{v:.8f}" for v in vector))
     return "\n".join(lines)

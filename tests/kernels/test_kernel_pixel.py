@@ -326,7 +326,8 @@ def test_same_bits_interpreted(package_copy):
 
 FAULTS = {
     "grating": ("shapes/square.py", "return c_sin(x * n) / c_sin(x)", "return c_sin(n * x + 1e-16) / c_sin(x)"),
-    "square": ("shapes/square.py", "factor *= grating(math.pi * hkl[1], nb)", "factor *= grating(math.pi * hkl[1], na)"),
+    "square": ("shapes/square.py", "factor *= grating(math.pi * hkl[1], nb)",
+               "factor *= grating(math.pi * hkl[1], na)"),
     "squared distance": ("lattice.py", "* na * na * nb * nb * nc * nc", "* (na * na * nb * nb * nc * nc)"),
 }
 
