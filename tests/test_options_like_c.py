@@ -112,8 +112,8 @@ def words_for(option, values=NUMBERS, counts=COUNTS, names=NAMES):
         return st.one_of(st.sampled_from([["random"], ["rand"]]), st.lists(values, min_size=3, max_size=3))
     if option.kind == "depth":
         return st.one_of(st.just(["inf"]), st.lists(values, min_size=1, max_size=1))
-    if "|" in option.kind:
-        return st.sampled_from([[word] for word in option.kind.split("|")])
+    if option.kind == "choice":
+        return st.sampled_from([[word] for word in option.choices()])
     source = {"real": values, "vector": values, "whole": counts, "file": names}[option.kind]
     if option.rule is not None:
         source = source.filter(lambda text: option.rule.holds(atof(text)))

@@ -6,6 +6,7 @@ They go into the report of a run.  Nothing here changes a setting.
 import math
 
 from ..scene.request import DEGREES_PER_RADIAN
+from ..scene.revisions import revision_rules
 from .effects import sets_misset_angles
 from .values import quoted
 
@@ -78,8 +79,8 @@ def _geometry(line, uses, given):
         if without:
             yield f"the later -{p.convention} resets all axes: no effect of {' '.join(without)}"
     curved = [use for use in uses if use.option.name == "-curved_det"]
-    if p.revision == "main" and curved and not curved[0].following:
-        yield (f"{curved[0].word} is the last word: nanoBragg main would ignore it there, numbragg curves the"
+    if revision_rules(p.revision).ignores_last_curved_det and curved and not curved[0].following:
+        yield (f"{curved[0].word} is the last word: nanoBragg {p.revision} would ignore it there, numbragg curves the"
                " detector")
     for name, counts in (("-detsize", (p.pixels_f, p.pixels_s)), ("-detsize_f", (p.pixels_f,)),
                          ("-detsize_s", (p.pixels_s,))):

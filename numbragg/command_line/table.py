@@ -8,6 +8,7 @@ the C program takes any word that contains a keyword, which lets misprints throu
 from dataclasses import dataclass
 from typing import Callable
 
+from ..scene.revisions import DEFAULT, REVISIONS, revision_names
 from .effects import (
     angstrom,
     convention,
@@ -63,8 +64,9 @@ class Option:
         What holds without it; empty where nothing needs saying.
     kind : str
         How its words are read: "real", "whole" or "file" for each of them; "vector": three reals,
-        not all zero; "cell", "misset" and "depth": as these options need; else the words allowed,
-        joined by "|".
+        not all zero; "choice": one of a few words; "cell", "misset" and "depth": as these options need.
+    choices : callable or None
+        Returns the words that a "choice" allows, when asked: revisions may come to be more.
     rule : Rule or None
         Condition on each value.
     apply : callable
@@ -79,6 +81,7 @@ class Option:
     text: str
     default: str
     kind: str
+    choices: Callable | None
     rule: Rule | None
     apply: Callable
     own: bool
@@ -89,9 +92,14 @@ class Option:
         return self.spellings[0]
 
 
-def _row(spellings, values, text, apply, *, default="", kind="real", rule=None):
-    return dict(spellings=tuple(spellings.split()), values=tuple(values.split()), text=text, apply=apply,
-                default=default, kind=kind, rule=rule)
+def _row(spellings, values, text, apply, **more):
+    return {"spellings": tuple(spellings.split()), "values": tuple(values.split()), "text": text, "apply": apply,
+            "default": "", "kind": "real", "choices": None, "rule": None} | more
+
+
+def words(text):
+    """What a choice allows, for good."""
+    return lambda: tuple(text.split())
 
 
 def _axis(spelling, name, text, default):
@@ -288,7 +296,8 @@ _AXES = (
          set_pix0_vector),
     _row("-pivot", "WORD", "what stays in place when the detector rotates, in the custom convention: "
          "beam or sample", store("pivot"), default="set by the last option of distance or centre",
-         kind="beam|sample"),
+         kind="choice",
+         choices=words("beam sample")),
 )
 
 _SAMPLING = (
@@ -326,14 +335,17 @@ _OUTPUT = (
 )
 
 _OWN = (
-    _row("--revision", "WORD", "nanoBragg as it stands (main) or with its three open repairs (fixed)",
-         store("revision"), default="fixed", kind="main|fixed"),
+    _row("--revision", "WORD", "what is reproduced: " + "; ".join(f"{row.text} ({row.name})" for row in REVISIONS),
+         store("revision"), default=DEFAULT, kind="choice", choices=revision_names),
     _row("--precision", "WORD", "the C program's bits (exact), better than that (compensated), or float32 (single)",
-         store("line.precision"), default="exact", kind="exact|compensated|single"),
+         store("line.precision"), default="exact", kind="choice",
+         choices=words("exact compensated single")),
     _row("--summation", "WORD", "how terms are added up; kahan goes with compensated and single",
-         store("line.summation"), default="as the precision has it", kind="sequential|kahan"),
+         store("line.summation"), default="as the precision has it", kind="choice",
+         choices=words("sequential kahan")),
     _row("--backend", "WORD", "what computes the image, which does not depend on it; auto: CUDA where there is a device",
-         store("line.backend"), default="cpu", kind="cpu|cuda|auto"),
+         store("line.backend"), default="cpu", kind="choice",
+         choices=words("cpu cuda auto")),
     _row("--device", "N", "number of the CUDA device, from 0", store("line.device"), default="the first", kind="whole",
          rule=NOT_NEGATIVE),
     _row("--threads", "N", "number of threads", store("line.threads"), default="all processors", kind="whole",

@@ -114,9 +114,10 @@ def _read(option, word, words):
         return ["random"]
     if kind == "file":
         return [file_name(word, words[0])]
-    if "|" in kind:
-        if words[0] not in kind.split("|"):
-            raise CommandLineError(f"{word} {quoted(words[0])}: must be {kind.replace('|', ' or ')}")
+    if kind == "choice":
+        allowed = option.choices()
+        if words[0] not in allowed:
+            raise CommandLineError(f"{word} {quoted(words[0])}: must be {' or '.join(allowed)}")
         return [words[0]]
     values = [whole(word, text) if kind == "whole" else real(word, text) for text in words]
     if kind == "vector" and not any(values):

@@ -14,11 +14,11 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
 from ..scene.request import Parameters
+from ..scene.revisions import DEFAULT, revision_names
 from .backends import CUDA, open_backend
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
-REVISIONS = ("fixed", "main")
 _VECTORS = (("crystal", "spindle_axis"), ("beam", "direction"), ("beam", "polarisation_axis"))
 
 
@@ -107,8 +107,8 @@ class Simulator:
         Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce; docs/quirks lists the differences.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main"; docs/quirks lists the differences.
     precision : {"exact", "compensated", "single"}
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}
@@ -133,14 +133,14 @@ class Simulator:
     """
 
     def __init__(self, detector, beam, structure_factors, *, sampling=None, roi=None, threads=None,
-                 revision="fixed", precision="exact", summation=None, backend="cpu", device=None):
+                 revision=DEFAULT, precision="exact", summation=None, backend="cpu", device=None):
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
         self.roi = _roi(roi, detector.shape)
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
-        self.revision = choice("revision", revision, REVISIONS)
+        self.revision = choice("revision", revision, revision_names())
         self._backend = None
 
     @property
@@ -202,7 +202,7 @@ class Simulator:
             yield self.image(crystal)
 
 
-def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision="fixed",
+def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=None, threads=None, revision=DEFAULT,
              precision="exact", summation=None, backend="cpu", device=None):
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
@@ -218,8 +218,8 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
         Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce; docs/quirks lists the differences.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main"; docs/quirks lists the differences.
     precision : {"exact", "compensated", "single"}
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}

@@ -135,12 +135,17 @@ def phi_angles(p, counts):
     return [p.phi_start + counts.phi_step * n for n in range(counts.phi_steps)]
 
 
-def phi_rows(angles, revision):
+def phi_rows(angles, keeps_rotation):
     """Which rotation each phi step uses.
 
-    Revision `main` does not rotate back for an angle of exactly 0: that step keeps the rotation of
-    the last step before it, of the sweep before it for the first steps, and only the very first
-    sweep of an image sees the unrotated crystal.
+    Parameters
+    ----------
+    angles : sequence of float
+        Spindle angles [rad].
+    keeps_rotation : bool
+        A revision may not rotate back for an angle of exactly 0: that step keeps the rotation of the last
+        step before it, of the sweep before it for the first steps, and only the very first sweep of an image
+        sees the unrotated crystal.
 
     Returns
     -------
@@ -149,7 +154,7 @@ def phi_rows(angles, revision):
         for the unrotated crystal.
     """
     unrotated = len(angles)
-    if revision == "fixed":
+    if not keeps_rotation:
         rows = [n if angle != 0.0 else unrotated for n, angle in enumerate(angles)]
         return np.array(rows, dtype=np.int64), np.array(rows, dtype=np.int64)
     turned = [n for n, angle in enumerate(angles) if angle != 0.0]

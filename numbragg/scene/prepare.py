@@ -15,6 +15,7 @@ from ..kernels.physics import records
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
 from .orientation import orient
 from .placement import place_detector
+from .revisions import revision_rules
 from .size import R_E_SQR, background_level, crystal_cells, fluence
 from .sources import polarisation_axes, source_list
 
@@ -99,9 +100,9 @@ def _rotated(vectors, spindle, angle):
     return [c for i in (0, 3, 6) for c in rotate_axis(tuple(vectors[i:i + 3]), spindle, angle)]
 
 
-def _crystal(p, counts, orientation, placement, n_cells, matrices):
+def _crystal(p, keeps_rotation, counts, orientation, placement, n_cells, matrices):
     angles = phi_angles(p, counts)
-    rows, first_rows = phi_rows(angles, p.revision)
+    rows, first_rows = phi_rows(angles, keeps_rotation)
     cells = [_rotated(orientation.direct, placement.spindle, angle) for angle in angles]
     cells.append(list(orientation.direct))
     cells = np.array(cells, dtype=np.float64)
@@ -191,6 +192,7 @@ def prepare(p, structure_factors):
         raise ValueError(f"wavelength: {p.wavelength * 1e10:g} Angstrom; must be positive")
     if not p.pixel_size > 0.0:
         raise ValueError(f"pixel size: {p.pixel_size * 1e3:g} mm; must be positive")
+    rules = revision_rules(p.revision)
     placement = place_detector(p)
     if placement.fpixels < 1 or placement.spixels < 1:
         raise ValueError(f"detector: {placement.fpixels} x {placement.spixels} pixels; needs at least one each way")
@@ -232,9 +234,9 @@ def prepare(p, structure_factors):
     sums = records.Sampling(
         background=background_level(p, photons_per_area), scale=R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(p.oversample_thick), oversample_polar=bool(p.oversample_polar),
-        oversample_omega=bool(p.oversample_omega), running_product=p.revision == "main",
+        oversample_omega=bool(p.oversample_omega), running_product=rules.flags_multiply_running_sum,
         skip_zero=p.water_size == 0.0)
-    crystal = _crystal(p, counts, orientation, placement, n_cells, matrices)
+    crystal = _crystal(p, rules.zero_angle_keeps_rotation, counts, orientation, placement, n_cells, matrices)
     if interpolating:
         _check_finite(geometry, wavelengths, crystal)
     return Prepared(

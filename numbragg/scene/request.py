@@ -9,6 +9,8 @@ was asked, never what was derived.  It validates nothing; the front ends do.
 from dataclasses import dataclass, field
 import math
 
+from .revisions import DEFAULT
+
 __all__ = ["Parameters", "DEGREES_PER_RADIAN", "HC_EV_ANGSTROM"]
 
 NAN = math.nan
@@ -113,4 +115,4 @@ class Parameters:
     oversample_polar: bool = False
     oversample_omega: bool = False
     interpolation: bool | None = None  # None: automatic
-    revision: str = "fixed"  # "fixed" or "main"
+    revision: str = DEFAULT  # one of revisions.revision_names()

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..scene.revisions import DEFAULT
 from .tables import indices
 
 __all__ = ["LASTS", "RUNS_OUT", "options_of"]
@@ -95,7 +96,7 @@ def _sampling(p, prepared):
     yield "oversample_omega", p.oversample_omega
     yield "one step", prepared.steps == 1
     yield "100 steps or more", prepared.steps >= 100
-    yield "revision main", p.revision == "main"
+    yield f"revision {p.revision}", p.revision != DEFAULT
 
 
 def _structure_factors(p, prepared):

@@ -16,6 +16,7 @@ from ..configs.structure_factors import StructureFactors
 from ..scene.placement import CONVENTIONS
 from ..scene.prepare import prepare
 from ..scene.request import Parameters
+from ..scene.revisions import REVISIONS
 from .coverage import options_of
 from .tables import draw_limit, draw_table
 
@@ -240,7 +241,7 @@ def _draw_steps(p, r):
     p.oversample_polar = r.random() < 0.2
     p.oversample_omega = r.random() < 0.2
     if r.random() < 0.14:
-        p.revision = "main"
+        p.revision = next(row.name for row in REVISIONS if row.flags_multiply_running_sum)
         if r.random() < 0.6:
             # its flags multiply the running sum, which is for the strict evaluator alone
             p.oversample_thick = p.oversample_polar = p.oversample_omega = False

@@ -129,12 +129,14 @@ def prepare_scene(*scene, revision=None, folder=None, **settings):
         return _of_command_line(scene[0], revision, folder)
     from ..render.simulation import Simulator
 
+    if revision is not None:
+        settings["revision"] = revision
     if len(scene) != 4:
         raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
     if folder is not None:
         raise ValueError("folder: goes with a command line")
     crystal, beam, detector, factors = scene
-    return Simulator(detector, beam, factors, revision=revision or "fixed", **settings).prepare(crystal)
+    return Simulator(detector, beam, factors, **settings).prepare(crystal)
 
 
 def _digest(value, into):
@@ -199,8 +201,8 @@ def reference_image(*scene, revision=None, folder=None, cache=True, **settings):
     *scene
         The C program's command line, as one string or as a list of words (what it says of output files and
         of noise is passed over); or crystal, beam, detector and structure factors as `numbragg.simulate` has them.
-    revision : {"fixed", "main"}, optional
-        Which revision of the C program; "fixed" if the command line does not say.
+    revision : str, optional
+        Which revision of the C program, "fixed" or "main"; "fixed" if the command line does not say.
     folder : path, optional
         Where the input files of a command line are.  (The working directory changes for the moment of reading.)
     cache : bool
