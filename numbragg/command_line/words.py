@@ -8,6 +8,7 @@ import difflib
 import math
 
 from .effects import Use
+from .line import CommandLine
 from .table import EXACT, TABLE
 from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
@@ -25,8 +26,9 @@ def _accepted():
 
 
 _ACCEPTED = _accepted()
-#: Words that end the reading of a command line at once, and the option they stand for.
-EARLY = {word: option.name for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
+#: Words that end the reading of a command line at once, and the setting they stand for.
+EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[option.name]
+         for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
 
 
 def _suggestion(word):

@@ -4,9 +4,24 @@ A backend that was asked for by name and cannot be had is an error; only "auto" 
 it chose, and why, is in `remark`.
 """
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 
-__all__ = ["CPU", "CUDA", "open_backend"]
+from ..kernels.drive.cpu import Outcome
+
+__all__ = ["Account", "CPU", "CUDA", "open_backend"]
+
+
+@dataclass(slots=True)
+class Account(Outcome):
+    """What a driver did, and remarks on this rendering; what is remarkable about the scene is with the scene."""
+
+    remarks: tuple = ()
+
+
+def _account(outcome, remarks=()):
+    return Account(**{item.name: getattr(outcome, item.name) for item in fields(Outcome)}, remarks=remarks)
 
 
 class CPU:
@@ -46,7 +61,7 @@ class CPU:
         outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
                                     interpolating=prepared.interpolating, threads=evaluation.threads,
                                     progress=progress, **evaluation.modes)
-        return image, outcome
+        return image, _account(outcome)
 
 
 class CUDA:
@@ -72,15 +87,15 @@ class CUDA:
     def _render(self, prepared, evaluation, progress, stays):
         from ..kernels.evaluate.certificate import plan
 
-        reason = plan(prepared.scene).reason
+        reason, remarks = plan(prepared.scene).reason, ()
         if reason is not None and evaluation.precision == "exact":
-            prepared.warnings.append(f"computed on the CPU by the strict evaluator, not on device {self.device}: {reason}")
+            remarks = (f"computed on the CPU by the strict evaluator, not on device {self.device}: {reason}",)
         # what stays on the device needs no more than a few pixels of it, and untouched memory costs nothing
         image = np.zeros(prepared.shape, dtype=np.float32)
         outcome, device_image = self.session.render(
             prepared.scene, prepared.window, prepared.mask, image, interpolating=prepared.interpolating,
             threads=evaluation.threads, progress=progress, stays=stays, **evaluation.modes)
-        return image, outcome, device_image
+        return image, _account(outcome, remarks), device_image
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; errors as for `CPU`, and those of the device."""

@@ -90,21 +90,22 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from ..command_line.inputs import announce, read_inputs
+    from ..command_line.inputs import announce, read_inputs, with_headers
     from ..command_line.parse import check, parse
     from ..configs.run_options import Evaluation
     from ..scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
-        line = parse([*words, *(["--revision", revision] if revision else [])])
+        line = with_headers(parse([*words, *(["--revision", revision] if revision else [])]))
         check(line)
         Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
-        if line.parameters.misset == "random" and line.parameters.misset_seed is None:
+        if line.draft.misset == "random" and line.draft.misset_seed is None:
             raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
-        prepared = prepare(line.parameters, read_inputs(line))
+        factors = read_inputs(line)
+        prepared = prepare(line.draft.freeze(), factors)
         announce(line)
         return prepared
 

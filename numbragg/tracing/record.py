@@ -307,7 +307,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
              "capture_fraction": capture, "polarisation_factor": polar, "solid_angle": omega,
              "photons": value, "pixel": float(pixel), "interpolating": int(state[INTERPOLATING])}
     table = _table(scene, record[:len(numbers)])
-    return Trace(fast, slow, prepared.parameters.revision, before, numbers, table, final)
+    return Trace(fast, slow, prepared.request.revision, before, numbers, table, final)
 
 
 def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None,
