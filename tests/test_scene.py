@@ -197,7 +197,7 @@ REFUSED = {
     "no pixels": ({"pixels_f": 0, "detector_size_f": 0.0}, "at least 1 each way"),
     "too many pixels": ({"pixels_f": 65536, "pixels_s": 65536}, "less than 2"),
     "no phi steps": ({"oscillation": 0.0, "phi_step": 0.1}, "nothing to sum"),
-    "too many steps": ({"oversample": 50000}, "less than 2"),
+    "too many steps": ({"oversample": 50000}, "below 2"),
     "mask of another size": ({"mask": np.ones((5, 4))}, "mask: 4 x 5 pixels, but the detector has 5 x 4"),
     "mask of one dimension": ({"mask": np.ones(20)}, "mask"),
     "impossible cell": ({"cell_angles": [math.pi / 2, math.pi / 2, math.pi]}, "impossible cell"),
@@ -215,7 +215,7 @@ def test_refuses(name):
 def test_largest_number_of_steps():
     """2**31 - 1 is the last that is accepted; nothing is as large as the steps."""
     assert prepared_example(oversample=46340).steps == 46340 ** 2
-    with pytest.raises(ValueError, match="less than 2"):
+    with pytest.raises(ValueError, match="below 2"):
         prepared_example(oversample=46341)
 
 
