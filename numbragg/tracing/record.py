@@ -15,6 +15,7 @@ from .._version import __version__
 from ..configs.checks import choice, whole
 from ..kernels.evaluate.strict import RECORD_FIELDS
 from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, Window, initial_state
+from ..scene.revisions import DEFAULT
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 
@@ -300,11 +301,11 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
              "capture_fraction": capture, "polarisation_factor": polar, "solid_angle": omega,
              "photons": value, "pixel": float(pixel), "interpolating": int(state[INTERPOLATING])}
     table = _table(scene, record[:len(numbers)])
-    return Trace(fast, slow, prepared.parameters.revision, before, numbers, table, final)
+    return Trace(fast, slow, prepared.request.revision, before, numbers, table, final)
 
 
 def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=None, roi=None,
-          revision="fixed", steps=DEFAULT_STEPS, threads=None):
+          revision=DEFAULT, steps=DEFAULT_STEPS, threads=None):
     """Trace one pixel of the image that `simulate` makes of the same arguments.
 
     Parameters
@@ -319,8 +320,8 @@ def trace(crystal, beam, detector, structure_factors, fast, slow, *, sampling=No
     sampling : Sampling, optional
     roi : four int, optional
         As for `simulate`: in some scenes a pixel depends on those that are computed before it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main".
     steps : int or "all"
         Steps to keep, besides the last.
     threads : int, optional
