@@ -33,7 +33,7 @@ class Result:
         Photons per pixel.
     prepared : scene.Prepared
         Everything that was derived: geometry, cell, sampling, scene.
-    outcome : backends.Account
+    outcome : kernels.drive.order.Outcome
         What the driver did: pixels, threads, where interpolation was given up; and remarks on it.
     """
 
@@ -57,7 +57,7 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     Returns
     -------
     image : (slow, fast) float32 array
-    outcome : backends.Account
+    outcome : kernels.drive.order.Outcome
 
     Raises
     ------
