@@ -44,7 +44,7 @@ def compile_one(name):
 
     line = parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
     factors = StructureFactors.from_array(np.ones((41, 41, 41)), (-20, -20, -20), 1.0)
-    prepared = prepare(line.parameters, factors)
+    prepared = prepare(line.draft.freeze(), factors)
     modes = Evaluation(line.precision, line.summation).modes
     image = np.zeros(prepared.shape, dtype=np.float32)
     compiled, started = {}, {}

@@ -99,4 +99,4 @@ def load(scene, folder, pixels=None):
         factors = StructureFactors.from_dump(folder / "Fdump.bin", line.default_f)
     else:
         factors = StructureFactors.from_file(folder / f"{scene.table}.hkl", line.default_f)
-    return prepare(line.parameters, factors)
+    return prepare(line.draft.freeze(), factors)

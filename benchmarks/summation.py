@@ -43,7 +43,7 @@ def load(words):
     from numbragg.scene.prepare import prepare
 
     line = parse((words + " -nonoise -nopgm -noprogress").split())
-    return prepare(line.parameters, StructureFactors.constant(line.default_f))
+    return prepare(line.draft.freeze(), StructureFactors.constant(line.default_f))
 
 
 def axes(prepared):

@@ -1,16 +1,19 @@
-"""Writes the generated parts of the documentation: table of options, map of modules, API pages.
+"""Writes the generated parts of the documentation: table of options, map of modules, API pages, revisions.
 
     python docs/make_docs.py            write what has changed
     python docs/make_docs.py --check    write nothing; exit status 1 if something would change
 
 Generated text stands between two comments in a Markdown file; everything around it is written by
-hand.  Sources are parsed, not imported, but for the table of options, which needs neither numpy nor
-numba.
+hand.  Tables of quirks are written by hand too, but for their last columns, one for each revision.
+Sources are parsed, not imported, but for the table of options and the revisions, which need neither
+numpy nor numba.
 """
 
 import argparse
 import ast
 import copy
+import dataclasses
+import importlib
 from pathlib import Path
 import re
 import sys
@@ -20,18 +23,22 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 END = "<!-- end of generated text -->"
 
-#: Folders of the map, with the name under which each is imported.
-FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"), ("numbragg/io", "numbragg.io"),
-           ("numbragg/commands", "numbragg.commands"))
+#: Folders whose modules are mapped, with the name under which each is imported.
+FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"))
 
-#: Names documented besides those of `numbragg.__all__`: module (or a public name that lives in it), names.
-FURTHER = (("simulation", ("Result",)), ("device_image", ("DeviceImage",)), ("tracing", ("Trace",)),
-           ("noise", ("photon_counts", "grey_image")), ("io/hkl", ("read_hkl",)), ("io/matrix", ("read_matrix",)),
-           ("io/smv", ("read_image",)),
-           ("io/raw", ("read_raw",)), ("io/tiff", ("read_tiff",)), ("images", ("read_image",)),
-           ("compare", ("compare_images", "Comparison")), ("peaks", ("find_peaks", "match_peaks", "PeakMatch")),
-           ("plateaus", ("plateaus", "Plateaus")), ("trace_compare", ("compare", "Comparison", "Difference")),
-           ("testing", ("reference_image", "assert_same_bits", "assert_matches", "as_numpy", "clear_cache")))
+#: Names documented besides those of `numbragg.__all__`: imported from where, living in which module, names.
+FURTHER = (("simulation", "render.simulation", ("Result",)), ("device_image", "render.device_image", ("DeviceImage",)),
+           ("tracing", "tracing.record", ("Trace",)),
+           ("noise", "results.digitise", ("photon_counts", "grey_image")), ("io.hkl", "io.hkl", ("read_hkl",)),
+           ("io.matrix", "io.matrix", ("read_matrix",)), ("io.smv", "io.smv", ("read_image",)),
+           ("io.raw", "io.raw", ("read_raw",)), ("io.tiff", "io.tiff", ("read_tiff",)),
+           ("images", "io.any_image", ("read_image",)),
+           ("compare", "compare.images", ("compare_images", "Comparison")),
+           ("peaks", "compare.peaks", ("find_peaks", "match_peaks", "PeakMatch")),
+           ("plateaus", "compare.plateaus", ("plateaus", "Plateaus")),
+           ("trace_compare", "tracing.compare", ("compare", "Comparison", "Difference")),
+           ("testing", "testing.oracle",
+            ("reference_image", "assert_same_bits", "assert_matches", "as_numpy", "clear_cache")))
 
 #: Methods that serve the package itself.
 INTERNAL = {"pack", "prepare"}
@@ -64,13 +71,19 @@ def table(head, rows):
 # -- options
 
 
-def options_text():
-    """The table of options, one per group."""
+def package_module(name):
+    """A module of this clone's package, which may not be the one that is installed."""
     sys.path.insert(0, str(ROOT))
     try:
-        from numbragg.command_line.table import GROUPS, TABLE
+        return importlib.import_module(f"numbragg.{name}")
     finally:
         sys.path.remove(str(ROOT))
+
+
+def options_text():
+    """The table of options, one per group."""
+    options = package_module("command_line.table")
+    GROUPS, TABLE = options.GROUPS, options.TABLE
     lines = []
     for group in GROUPS:
         rows = []
@@ -126,10 +139,18 @@ def in_order(trees):
     return sorted(trees, key=lambda name: (name != "__init__", depth(name), name))
 
 
+def rooms():
+    """Every folder with modules, and the name under which it is imported."""
+    for folder, package in FOLDERS:
+        for path in sorted({found.parent for found in (ROOT / folder).rglob("*.py")}):
+            name = path.relative_to(ROOT).as_posix()
+            yield name, package + name[len(folder):].replace("/", ".")
+
+
 def map_text():
     """The map of modules: one table per folder, in the order of dependence."""
     lines = []
-    for folder, package in FOLDERS:
+    for folder, package in rooms():
         trees = {path.stem: parsed(path) for path in sorted((ROOT / folder).glob("*.py"))}
         rows = []
         for name in in_order(trees):
@@ -261,7 +282,7 @@ def documented(qualified, node):
 
 def definitions(module):
     """Public definitions of a module of the package, by name."""
-    tree = parsed(ROOT / "numbragg" / f"{module}.py")
+    tree = parsed(ROOT / "numbragg" / f"{module.replace('.', '/')}.py")
     return {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
 
 
@@ -281,18 +302,68 @@ def api_text():
     lines = []
     homes = public_names()
     sections = [(f"numbragg.{name}", name, home) for name, home in homes.items()]
-    for module, names in FURTHER:
-        module = homes.get(module, module)
-        sections += [(f"numbragg.{module.replace('/', '.')}.{name}", name, module) for name in names]
+    for module, home, names in FURTHER:
+        sections += [(f"numbragg.{module}.{name}", name, home) for name in names]
     for qualified, name, module in sections:
         lines += documented(qualified, definitions(module)[name]) + [""]
     return lines[:-1]
 
 
+# -- revisions
+
+#: First columns of a table of quirks, written by hand; a column for each revision follows.
+QUIRKS_HEAD = ("#", "what happens, and when", "numbragg")
+
+
+def quirk_cells(revisions):
+    """What becomes of each quirk that a rule decides: a cell for each revision, by the number of the quirk."""
+    cells = {}
+    for rule in dataclasses.fields(revisions[0]):
+        for quirk, (holds, holds_not) in rule.metadata.get("quirks", {}).items():
+            if quirk in cells:
+                raise SystemExit(f"{quirk}: two rules say what becomes of it")
+            cells[quirk] = [cell_text(holds if getattr(row, rule.name) else holds_not) for row in revisions]
+    return cells
+
+
+def with_revision_columns(text, revisions):
+    """A page whose tables of quirks have their last columns replaced."""
+    cells = quirk_cells(revisions)
+    lines, inside = [], False
+    for line in text.split("\n"):
+        row = [part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]]
+        inside = line.startswith("|") and (inside or tuple(row[:3]) == QUIRKS_HEAD)
+        if not inside:
+            lines.append(line)
+            continue
+        if tuple(row[:3]) == QUIRKS_HEAD:
+            made = [f"`{revision.name}`" for revision in revisions]
+        elif row[0] == "---":
+            made = ["---"] * len(revisions)
+        else:
+            made = cells.pop(row[0], ["same"] * len(revisions))
+        lines.append("| " + " | ".join([*row[:3], *made]) + " |")
+    if cells:
+        raise SystemExit(f"{', '.join(cells)}: a rule decides it, but no table of quirks has it")
+    return "\n".join(lines)
+
+
+def with_revisions(text):
+    """The page of quirks with the columns of the package's revisions."""
+    return with_revision_columns(text, package_module("scene.revisions").REVISIONS)
+
+
 # -- files
 
-GENERATED = (("command-line.md", "options", options_text), ("architecture.md", "map", map_text),
-             ("api.md", "api", api_text))
+
+def part(name, make):
+    """What makes a page from itself: the part of this name is replaced."""
+    return lambda text: with_generated(text, name, make())
+
+
+#: Pages, and what makes each from itself.
+GENERATED = (("command-line.md", part("options", options_text)), ("architecture.md", part("map", map_text)),
+             ("api.md", part("api", api_text)), ("quirks.md", with_revisions))
 
 
 def with_generated(text, name, lines):
@@ -315,10 +386,10 @@ def main(arguments=None):
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if stale")
     options = parser.parse_args(arguments)
     stale = []
-    for page, name, make in GENERATED:
+    for page, make in GENERATED:
         path = DOCS / page
         old = path.read_text(encoding="utf-8")
-        new = with_generated(old, name, make())
+        new = make(old)
         if new != old:
             stale.append(page)
             if not options.check:

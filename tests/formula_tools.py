@@ -1,5 +1,6 @@
 """Functions shared by the tests that compare formulas with the oracle: bits, settings drawn at random."""
 
+import dataclasses
 import math
 import random
 import struct
@@ -11,9 +12,9 @@ import numpy as np
 
 from numbragg.configs.structure_factors import StructureFactors
 from numbragg.scene.prepare import prepare
-from numbragg.scene.request import Parameters
+from numbragg.scene.request import Draft
 
-__all__ = ["U", "INTERPRETED", "SPECIAL", "CONVENTIONS", "bits", "image_bits", "ulps", "vector", "draw_cell",
+__all__ = ["vars_of", "U", "INTERPRETED", "SPECIAL", "CONVENTIONS", "bits", "image_bits", "ulps", "vector", "draw_cell",
            "draw_detector", "draw_orientation", "draw_parameters", "draw_factors", "factors_for_oracle",
            "oracle_scene", "prepared_scene", "prepared_example"]
 
@@ -159,7 +160,7 @@ def draw_parameters(seed, most_steps=400):
     """Settings of a tiny scene, any option on or off; redrawn where they make too many steps or none."""
     r = random.Random(seed)
     while True:
-        p = Parameters()
+        p = Draft()
         draw_cell(p, r)
         draw_orientation(p, r)
         draw_detector(p, r)
@@ -196,6 +197,11 @@ def draw_factors(seed):
     return StructureFactors.from_array(np.reshape(values, sizes), low, default)
 
 
+def vars_of(p):
+    """Names of the settings."""
+    return [item.name for item in dataclasses.fields(p)]
+
+
 # -- the same scene for both sides
 
 
@@ -215,11 +221,11 @@ def oracle_scene(p, factors):
 
 def prepared_scene(p, factors=None):
     """The program's scene."""
-    return prepare(p, StructureFactors.constant(100.0) if factors is None else factors)
+    return prepare(p.freeze(), StructureFactors.constant(100.0) if factors is None else factors)
 
 
 def prepared_example(**settings):
     """A prepared scene of an orthorhombic crystal on a 5 by 4 detector, with settings of one's own."""
     asked = {"cell_given": True, "cell_lengths": [40.0, 50.0, 60.0], "pixels_f": 5, "pixels_s": 4,
              "pixel_size": 2e-3, "oversample": 1, "n_cells": [5.0, 4.0, 3.0]}
-    return prepared_scene(Parameters(**(asked | settings)))
+    return prepared_scene(Draft(**(asked | settings)))

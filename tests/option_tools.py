@@ -8,14 +8,18 @@ from numbragg.command_line.table import EXACT
 def flat(line):
     """All settings of a command line in one dictionary, by the names of `naive_options`."""
     found = {}
-    for part in (line, line.parameters, line.files, line.outputs):
+    for part in (line, line.draft, line.files, line.outputs):
         found |= {item.name: getattr(part, item.name) for item in dataclasses.fields(part)}
     return found
 
 
+def _plain(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
 def differences(found, wanted):
     """Names whose values differ; NaN equals NaN, and 0.0 differs from -0.0 and from 0."""
-    return [name for name, value in wanted.items() if repr(found[name]) != repr(value)]
+    return [name for name, value in wanted.items() if repr(_plain(found[name])) != repr(_plain(value))]
 
 
 def spellings(option):

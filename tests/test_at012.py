@@ -44,7 +44,8 @@ def scenes(tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(folder)
                 line = parse(case["args"])
-                prepared = prepare(line.parameters, read_inputs(line))
+                factors = read_inputs(line)
+                prepared = prepare(line.draft.freeze(), factors)
             image, _ = render_prepared(prepared)
             made[name] = prepared, image
         return made[name]

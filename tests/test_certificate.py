@@ -23,7 +23,7 @@ from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
 from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH
 from numbragg.scene.prepare import prepare
-from numbragg.scene.request import Parameters
+from numbragg.scene.request import Draft
 from numbragg.selftest.rounds import compare
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -246,13 +246,13 @@ def test_tiny_and_huge_amplitudes(shape, f):
 @pytest.mark.parametrize("polarisation, fudge", [(1.6, 10.0), (1.6, 1.0), (0.9, 10.0)])
 def test_sign_of_zero(polarisation, fudge):
     """A negative factor times what the Gaussian's cut takes away is -0 in the C program, times 0 it is 0."""
-    p = Parameters()
+    p = Draft()
     p.cell_given, p.cell_lengths, p.n_cells, p.shape = True, [40.0, 50.0, 60.0], [10.0] * 3, "gauss"
     p.misset, p.misset_angles, p.fudge = "angles", [0.1, 0.2, 0.3], fudge
     p.pixels_f = p.pixels_s = 100
     p.pixel_size, p.distance, p.oversample = 1e-3, 0.01, 1
     p.unpolarised_factor, p.polarisation_fraction = False, polarisation
-    found, image = agree(prepare(p, nb.StructureFactors.constant(100.0)))
+    found, image = agree(prepare(p.freeze(), nb.StructureFactors.constant(100.0)))
     zeros = np.signbit(image) & (image == 0.0)
     assert zeros.any() == (polarisation > 1.0)
     assert ("factor negative or out of range" in found.recomputed) == (polarisation > 1.0)

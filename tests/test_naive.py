@@ -16,7 +16,7 @@ from naive_random import NaiveStream
 import numpy as np
 import pytest
 
-from numbragg.scene.request import Parameters
+from numbragg.scene.request import Draft
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 IMAGES = Path(__file__).resolve().parents[2] / "shared" / "golden"
@@ -327,10 +327,11 @@ def test_arithmetic_goes_on_as_the_processor_does():
 def test_settings_are_those_of_the_program():
     """The oracle reads the program's own record of settings: same names, same start values."""
     ours = naive_arguments.defaults()
-    theirs = Parameters()
+    theirs = Draft()
     assert sorted(vars(ours)) == sorted(field.name for field in dataclasses.fields(theirs))
     for name, value in vars(ours).items():
         other = getattr(theirs, name)
+        value = tuple(value) if isinstance(value, list) else value
         assert value == other or (math.isnan(value) and math.isnan(other)), name
     theirs.cell_given, theirs.cell_lengths, theirs.pixels_f, theirs.pixels_s = True, [50.0, 60.0, 70.0], 3, 2
     assert naive.image(theirs, default_f=10.0).shape == (2, 3)

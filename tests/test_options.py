@@ -9,6 +9,7 @@ from option_tools import differences, flat, spellings
 import pytest
 
 from numbragg.command_line.help import help_text
+from numbragg.command_line.inputs import with_headers
 from numbragg.command_line.parse import CommandLineError, check, parse
 from numbragg.command_line.table import GROUPS, TABLE
 
@@ -16,7 +17,7 @@ DEGREE = 180.0 * (1.0 / math.pi)
 
 
 def read(text):
-    return parse(text.split())
+    return with_headers(parse(text.split()))
 
 
 # -- settings in detail
@@ -57,7 +58,7 @@ def test_settings(text):
 def test_defaults():
     line = parse([])
     assert differences(flat(line), naive_options.start()) == []
-    assert line.parameters.revision == "fixed" and not line.notices
+    assert line.draft.revision == "fixed" and not line.notices
 
 
 @pytest.mark.parametrize("text", ["--help", "-h", "-help", "-nonsense -h", "-lambda 1 --help"])
@@ -198,7 +199,7 @@ def smv(path, width, height, zeros=(), **values):
 def test_headers_come_first_mask_then_image(folder):
     smv(folder / "m.img", 8, 6, PIXEL_SIZE=0.2, DISTANCE=70, WAVELENGTH=1.5, BEAM_CENTER_X=0.5,
         BEAM_CENTER_Y=0.3, PHI=10, OSC_RANGE=2, TWOTHETA=5)
-    p = read("-lambda 2 -mask m.img").parameters
+    p = read("-lambda 2 -mask m.img").draft
     assert (p.pixels_f, p.pixels_s, p.pixel_size, p.distance) == (8, 6, 0.2 / 1000.0, 70 / 1000.0)
     assert p.detector_size_s == p.pixel_size * 6 and p.beam_y == p.detector_size_s - 0.3 / 1000.0
     assert p.wavelength == 2 / 1e10 and p.twotheta == 0.0
@@ -206,7 +207,7 @@ def test_headers_come_first_mask_then_image(folder):
     assert p.mask.shape == (6, 8)
     smv(folder / "i.img", 8, 6, CLOSE_DISTANCE=50, BEAM_CENTER_Y=0.25, ORGX=3.5, ORGY=2.5)
     line = read("-cell 50 -img i.img -distance 100 -mask m.img -detsize 7")
-    p = line.parameters
+    p = line.draft
     assert p.beam_y == 0.25 / 1000.0 and p.close_distance == 50 / 1000.0 and p.distance == 100 / 1000.0
     assert (p.origin_x, p.origin_y, p.pivot) == (3.5, 2.5, "beam")
     assert p.detector_size_f == 7 / 1000.0
@@ -222,8 +223,8 @@ def test_larger_mask_is_taken_in_file_order(folder):
     smv(folder / "m.img", 8, 6, zeros=zeros)
     line = read("-cell 50 -mask m.img -detpixels 5")
     check(line)
-    assert line.parameters.mask.shape == (5, 5)
-    assert [i for i, value in enumerate(line.parameters.mask.reshape(-1)) if not value] == zeros
+    assert line.draft.mask.shape == (5, 5)
+    assert [i for i, value in enumerate(line.draft.mask.reshape(-1)) if not value] == zeros
     assert any("file order" in text for text in line.notices)
 
 

@@ -10,6 +10,7 @@ import naive_options
 from option_tools import differences, flat, spellings
 import pytest
 
+from numbragg.command_line.inputs import with_headers
 from numbragg.command_line.parse import check, parse
 from numbragg.command_line.table import TABLE
 from numbragg.command_line.values import atof
@@ -61,9 +62,9 @@ def test_golden_lines_with_headers_are_accepted(name, folder):
         width, height = case["shape"][1], case["shape"][0]
         header = f"{{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nSIZE1={width};\nSIZE2={height};\n}}"
         (folder / "first.img").write_bytes(header.encode().ljust(512) + bytes(2 * width * height))
-    line = parse(case["args"])
+    line = with_headers(parse(case["args"]))
     check(line)
-    p = line.parameters
+    p = line.draft
     assert [p.pixels_s, p.pixels_f] == case["shape"]
     assert (p.mask is None) == ("-mask" not in case["args"])
 
@@ -73,10 +74,10 @@ def test_refused_lines(name, folder):
     case = REFUSED[name]
     fetch(case, folder)
     if name in LATER | ACCEPTED:
-        check(parse(case["args"]))
+        check(with_headers(parse(case["args"])))
         return
     with pytest.raises((ValueError, OSError)) as caught:
-        check(parse(case["args"]))
+        check(with_headers(parse(case["args"])))
     assert len(str(caught.value).splitlines()) == 1 and str(caught.value).isprintable()
 
 
@@ -106,8 +107,8 @@ def words_for(option, values=NUMBERS, counts=COUNTS, names=NAMES):
         return st.one_of(st.sampled_from([["random"], ["rand"]]), st.lists(values, min_size=3, max_size=3))
     if option.kind == "depth":
         return st.one_of(st.just(["inf"]), st.lists(values, min_size=1, max_size=1))
-    if "|" in option.kind:
-        return st.sampled_from([[word] for word in option.kind.split("|")])
+    if option.kind == "choice":
+        return st.sampled_from([[word] for word in option.choices()])
     source = {"real": values, "vector": values, "whole": counts, "file": names}[option.kind]
     if option.rule is not None:
         source = source.filter(lambda text: option.rule.holds(atof(text)))

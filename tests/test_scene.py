@@ -11,6 +11,7 @@ from formula_tools import (
     oracle_scene,
     prepared_example,
     prepared_scene,
+    vars_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +22,8 @@ import pytest
 
 from numbragg.configs.structure_factors import StructureFactors
 from numbragg.kernels.physics import records
-from numbragg.scene.prepare import prepare as ours
-from numbragg.scene.request import Parameters
+from numbragg.scene.pixels import clipped
+from numbragg.scene.request import Draft
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=200)
 SEEDS = range(1000, 1200)
@@ -135,9 +136,9 @@ def test_all_scenes_have_one_type():
 @given(st.tuples(*[st.integers(-3, 12)] * 4), st.integers(1, 8), st.integers(1, 8))
 def test_window(roi, pixels_f, pixels_s):
     """The pixels inside are those that the oracle does not skip."""
-    s = naive.scene(Parameters(roi=list(roi), pixels_f=pixels_f, pixels_s=pixels_s, cell_given=True,
+    s = naive.scene(Draft(roi=list(roi), pixels_f=pixels_f, pixels_s=pixels_s, cell_given=True,
                                cell_lengths=[50.0] * 3, oversample=1))
-    fast_min, fast_max, slow_min, slow_max = ours.window_of(roi, pixels_f, pixels_s)
+    fast_min, fast_max, slow_min, slow_max = clipped(roi, (pixels_s, pixels_f))
     for slow in range(pixels_s):
         for fast in range(pixels_f):
             inside = fast_min <= fast <= fast_max and slow_min <= slow <= slow_max
@@ -161,7 +162,7 @@ def test_mask_of_any_type(kind):
 @pytest.mark.parametrize("seed", (0, 1, -1, 54321, -54321, 2 ** 40))
 @pytest.mark.parametrize("mosaic_seed", (12345678, 0, -5))
 def test_random_orientations(seed, mosaic_seed):
-    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=3, pixels_s=3, oversample=1,
+    p = Draft(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=3, pixels_s=3, oversample=1,
                    misset="random", misset_seed=seed, mosaic_spread=0.02, mosaic_domains=4,
                    mosaic_seed=mosaic_seed)
     matrices, angles = naive_arguments.orientations(p)
@@ -179,7 +180,7 @@ def test_interpolation_by_default():
             ([0.0, 5.0, 5.0], None, table, True), ([3.0, 2.0, 3.0], False, table, False),
             ([9.0, 9.0, 9.0], True, table, True),
             ([1.0, 1.0, 1.0], True, StructureFactors.constant(5.0), False)):
-        p = Parameters(cell_given=True, cell_lengths=[50.0] * 3, pixels_f=3, pixels_s=3, oversample=1,
+        p = Draft(cell_given=True, cell_lengths=[50.0] * 3, pixels_f=3, pixels_s=3, oversample=1,
                        n_cells=n_cells, interpolation=interpolation, sample_size=[1e-6] * 3, beam_size=-1.0)
         assert prepared_scene(p, factors).interpolating is expected
         assert naive.scene(p, **factors_for_oracle(factors)).interpolate is expected
@@ -193,8 +194,8 @@ REFUSED = {
     "no wavelength": ({"wavelength": 0.0}, "wavelength"),
     "wavelength not a number": ({"wavelength": math.nan}, "wavelength"),
     "no pixel size": ({"pixel_size": 0.0}, "pixel size"),
-    "no pixels": ({"pixels_f": 0, "detector_size_f": 0.0}, "needs at least one"),
-    "too many pixels": ({"pixels_f": 65536, "pixels_s": 65536}, "below 2"),
+    "no pixels": ({"pixels_f": 0, "detector_size_f": 0.0}, "at least 1 each way"),
+    "too many pixels": ({"pixels_f": 65536, "pixels_s": 65536}, "less than 2"),
     "no phi steps": ({"oscillation": 0.0, "phi_step": 0.1}, "nothing to sum"),
     "too many steps": ({"oversample": 50000}, "below 2"),
     "mask of another size": ({"mask": np.ones((5, 4))}, "mask: 4 x 5 pixels, but the detector has 5 x 4"),
@@ -223,9 +224,9 @@ def test_settings_are_left_alone():
     r = random.Random(1)
     for seed in r.sample(SEEDS, 20):
         p, factors = draw_parameters(seed), draw_factors(seed)
-        before = {name: repr(getattr(p, name)) for name in p.__slots__}
+        before = {name: repr(getattr(p, name)) for name in vars_of(p)}
         first, second = prepared_scene(p, factors), prepared_scene(p, factors)
-        assert {name: repr(getattr(p, name)) for name in p.__slots__} == before
+        assert {name: repr(getattr(p, name)) for name in vars_of(p)} == before
         for one, other in zip(first.scene, second.scene):
             assert bits([np.ravel(np.asarray(v, dtype=float)) for v in one]) == bits(
                 [np.ravel(np.asarray(v, dtype=float)) for v in other])

@@ -1,7 +1,7 @@
 """Scenes and listings of the C program for the tests of traces."""
 
 import numbragg as nb
-from numbragg.command_line.inputs import read_inputs
+from numbragg.command_line.inputs import read_inputs, with_headers
 from numbragg.command_line.parse import check, parse
 from numbragg.scene.prepare import prepare
 
@@ -67,6 +67,7 @@ LISTED_MAIN = (LISTED_FIXED.replace("1.16325e+09", "1.26619e+09").replace("25849
 
 def from_arguments(arguments):
     """The prepared scene of a command line."""
-    line = parse(list(arguments))
+    line = with_headers(parse(list(arguments)))
     check(line)
-    return prepare(line.parameters, read_inputs(line))
+    factors = read_inputs(line)
+    return prepare(line.draft.freeze(), factors)

@@ -15,6 +15,7 @@ from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, initial_state
 from ..physics.structure_factor import squared_grid
 from ..physics.view import orientations, views_per_pixel
+from .contributions import render_sum
 from .cpu import Evaluator, Modes, compiled, planned, rotated_cells, small
 from .crew import Chunk, Crew
 from .order import NO_LIST, render_in_order
@@ -361,6 +362,14 @@ class Session:
                 evaluator.gather()
             outcome.backend, outcome.device = "cuda", str(self.device)
             return outcome, evaluator.device_image if stays else None
+
+    def render_sum(self, contributions, target, modes=Modes(), *, progress=None):
+        """Fill a window of an image with a sum, as `contributions.render_sum`; an Outcome."""
+        with self.device.current():
+            outcome = render_sum(contributions, target, modes, progress=progress, make=self.evaluator,
+                                 alone=lambda *given, **named: self.render(*given, **named)[0])
+            outcome.backend, outcome.device = "cuda", str(self.device)
+            return outcome
 
 
 def _inputs_key(evaluator):

@@ -1,14 +1,104 @@
-"""What every command that takes nanoBragg's arguments does first: read their files, settle their seeds."""
+"""What every command that takes nanoBragg's arguments does after reading the words: read files, settle seeds."""
 
+import math
 import os
 import sys
 
+from ..scene.request import Draft
+from ..scene.units import from_angstrom, from_degrees, from_mm
+from .line import assign
+from .parse import entered
 from .values import CommandLineError, quoted
 
-__all__ = ["announce", "read_inputs", "take_misset_seed"]
+__all__ = ["announce", "read_inputs", "take_misset_seed", "with_headers"]
 
 #: Wavelengths from here on [m] are hardly meant: the list of sources was probably written in Angstrom.
 _LONG_WAVELENGTH = 1e-6
+
+
+# -- headers
+
+#: Keywords of a header in the order in which they are looked up, the setting of each, and its unit.
+_AFTER_THE_SIZE = (
+    ("DISTANCE", Draft.distance, from_mm),
+    ("CLOSE_DISTANCE", Draft.close_distance, from_mm),
+    ("WAVELENGTH", Draft.wavelength, from_angstrom),
+    ("BEAM_CENTER_X", Draft.beam_x, from_mm),
+    ("BEAM_CENTER_Y", Draft.beam_y, from_mm),
+    ("ORGX", Draft.origin_x, float),
+    ("ORGY", Draft.origin_y, float),
+    ("PHI", Draft.phi_start, from_degrees),
+    ("OSC_RANGE", Draft.oscillation, from_degrees),
+)
+
+
+def _enter_header(line, name, header, flipped):
+    """Enter the settings of an SMV header, as the C program does before it reads the options."""
+    p = line.draft
+    p.pixels_f, p.pixels_s = header.width, header.height
+
+    def enter(key, setting, convert):
+        value = header.value(key)
+        if not math.isnan(value):
+            assign(line, setting, convert(value))
+            line.origins[setting.__name__] = f"{quoted(name)}: {key} gives {value:g}, for the "
+
+    enter("PIXEL_SIZE", Draft.pixel_size, from_mm)
+    p.detector_size_f, p.detector_size_s = p.pixel_size * p.pixels_f, p.pixel_size * p.pixels_s
+    for key, setting, convert in _AFTER_THE_SIZE:
+        if key == "BEAM_CENTER_Y" and flipped:
+            enter(key, setting, lambda value: p.detector_size_s - from_mm(value))
+        else:
+            enter(key, setting, convert)
+    twotheta = header.value("TWOTHETA")
+    if not math.isnan(twotheta) and twotheta != 0.0:
+        line.notices.append(f"{quoted(name)}: TWOTHETA of the header is not used")
+
+
+def with_headers(line):
+    """The same command line with what stands in the headers of `-mask` and `-img`, and the mask.
+
+    The C program enters the headers, that of the mask first, before it obeys the first option; so the options
+    are entered anew after them.
+
+    Parameters
+    ----------
+    line : CommandLine
+        As `parse` made it.
+
+    Returns
+    -------
+    CommandLine
+        The same object where neither option is given.
+
+    Raises
+    ------
+    CommandLineError
+        If the detector has no pixels, or 2^31 or more, for the mask to lie on.
+    ValueError, OSError
+        If a file is not an SMV image or cannot be read.
+    """
+    mask_name, image_name = line.files.mask, line.files.image
+    if mask_name is None and image_name is None:
+        return line
+    from ..io.smv import read_header, read_mask
+
+    headers = []
+    if mask_name is not None:
+        mask_header, mask = read_mask(mask_name)
+
+        def enter_mask(line):
+            line.draft.mask = mask
+            _enter_header(line, mask_name, mask_header, flipped=True)
+
+        headers.append(enter_mask)
+    if image_name is not None:
+        image_header = read_header(image_name)
+        headers.append(lambda line: _enter_header(line, image_name, image_header, flipped=False))
+    return entered(line.uses, headers)
+
+
+# -- other files
 
 
 def read_inputs(line):
@@ -16,8 +106,8 @@ def read_inputs(line):
 
     Parameters
     ----------
-    line : options.CommandLine
-        Checked.  Matrix and sources are entered into its parameters, remarks into its notices.
+    line : CommandLine
+        Checked.  Matrix and sources are entered into its draft, remarks into its notices.
 
     Returns
     -------
@@ -32,7 +122,7 @@ def read_inputs(line):
     """
     from ..configs.structure_factors import StructureFactors
 
-    files, p = line.files, line.parameters
+    files, p = line.files, line.draft
     if files.matrix is not None:
         from ..io.matrix import read_matrix
 
@@ -73,7 +163,7 @@ def announce(line):
 
     Parameters
     ----------
-    line : options.CommandLine
+    line : CommandLine
         After `read_inputs`.
     """
     if line.announcement is not None and not line.quiet:
@@ -85,11 +175,11 @@ def take_misset_seed(line, now):
 
     Parameters
     ----------
-    line : options.CommandLine
+    line : CommandLine
     now : int
         The time [s].
     """
-    p = line.parameters
+    p = line.draft
     if p.misset == "random" and p.misset_seed is None:
         p.misset_seed = now
         line.notices.append(f"orientation seed {p.misset_seed} taken from the clock "

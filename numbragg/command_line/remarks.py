@@ -5,7 +5,8 @@ They go into the report of a run.  Nothing here changes a setting.
 
 import math
 
-from ..scene.request import DEGREES_PER_RADIAN
+from ..scene.revisions import revision_rules
+from ..scene.units import to_degrees, to_mm
 from .effects import sets_misset_angles
 from .values import quoted
 
@@ -23,7 +24,7 @@ def remarks(line, uses):
 
     Parameters
     ----------
-    line : numbragg.command_line.parse.CommandLine
+    line : numbragg.command_line.line.CommandLine
         With all options entered.
     uses : list of numbragg.command_line.effects.Use
         The options as given.
@@ -49,11 +50,11 @@ def _inert(line, given):
 
 
 def _orientation(line, uses, given):
-    p = line.parameters
+    p = line.draft
     last = next((use for use in reversed(uses) if use.option.name == "-misset"
                  or use.option.name == "-misset_seed" and sets_misset_angles(use)), None)
     if last is not None and last.option.name == "-misset_seed":
-        angles = " ".join(f"{angle * DEGREES_PER_RADIAN:g}" for angle in p.misset_angles)
+        angles = " ".join(f"{to_degrees(angle):g}" for angle in p.misset_angles)
         words = " ".join(map(quoted, last.following))
         yield f"{last.word} also sets the misset angles to {angles} degrees, from the words {words}"
     if p.misset == "random" and p.misset_seed is None:
@@ -61,16 +62,16 @@ def _orientation(line, uses, given):
 
 
 def _geometry(line, uses, given):
-    p = line.parameters
+    p = line.draft
     if "-pix0_vector" in given:
         yield "-pix0_vector only selects the custom convention: the vector itself is not used"
     last = next((use for use in reversed(uses) if use.option.name in ("-twotheta", "-twotheta_axis")), None)
     if last is not None and last.option.name == "-twotheta_axis" and (p.twotheta or "-twotheta" in given):
-        yield (f"{last.word} also sets two-theta to {p.twotheta * DEGREES_PER_RADIAN:g} degrees, its first"
+        yield (f"{last.word} also sets two-theta to {to_degrees(p.twotheta):g} degrees, its first"
                " number (give -twotheta after it)")
     if not math.isnan(p.close_distance) and "-distance" in given:
         yield (f"{given['-distance'].word} has no effect: the close distance,"
-               f" {p.close_distance * 1000.0:g} mm, wins over it")
+               f" {to_mm(p.close_distance):g} mm, wins over it")
     if p.convention != "custom":
         if "-pivot" in given:
             yield f"-pivot has no effect in the {p.convention} convention"
@@ -78,8 +79,8 @@ def _geometry(line, uses, given):
         if without:
             yield f"the later -{p.convention} resets all axes: no effect of {' '.join(without)}"
     curved = [use for use in uses if use.option.name == "-curved_det"]
-    if p.revision == "main" and curved and not curved[0].following:
-        yield (f"{curved[0].word} is the last word: nanoBragg main would ignore it there, numbragg curves the"
+    if revision_rules(p.revision).ignores_last_curved_det and curved and not curved[0].following:
+        yield (f"{curved[0].word} is the last word: nanoBragg {p.revision} would ignore it there, numbragg curves the"
                " detector")
     for name, counts in (("-detsize", (p.pixels_f, p.pixels_s)), ("-detsize_f", (p.pixels_f,)),
                          ("-detsize_s", (p.pixels_s,))):
@@ -88,7 +89,7 @@ def _geometry(line, uses, given):
 
 
 def _beam(line, given):
-    p = line.parameters
+    p = line.draft
     if "-flux" in given and p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
         yield "-flux has no effect: the exposure is not positive or the beam size negative"
     if p.oversample_polar and p.unpolarised_factor:

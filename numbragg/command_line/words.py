@@ -8,6 +8,7 @@ import difflib
 import math
 
 from .effects import Use
+from .line import CommandLine
 from .table import EXACT, TABLE
 from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
@@ -25,8 +26,9 @@ def _accepted():
 
 
 _ACCEPTED = _accepted()
-#: Words that end the reading of a command line at once, and the option they stand for.
-EARLY = {word: option.name for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
+#: Words that end the reading of a command line at once, and the setting they stand for.
+EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[option.name]
+         for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
 
 
 def _suggestion(word):
@@ -114,9 +116,10 @@ def _read(option, word, words):
         return ["random"]
     if kind == "file":
         return [file_name(word, words[0])]
-    if "|" in kind:
-        if words[0] not in kind.split("|"):
-            raise CommandLineError(f"{word} {quoted(words[0])}: must be {kind.replace('|', ' or ')}")
+    if kind == "choice":
+        allowed = option.choices()
+        if words[0] not in allowed:
+            raise CommandLineError(f"{word} {quoted(words[0])}: must be {' or '.join(allowed)}")
         return [words[0]]
     values = [whole(word, text) if kind == "whole" else real(word, text) for text in words]
     if kind == "vector" and not any(values):

@@ -1,11 +1,12 @@
 """nanoBragg's own command line: read, simulate, write the C program's files and ours."""
 
+from dataclasses import dataclass
 import os
 import sys
 import time
 
 from .. import memory
-from ..command_line.inputs import announce, read_inputs, take_misset_seed
+from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 
 __all__ = ["run"]
@@ -24,8 +25,29 @@ class _Clock:
         self._last = now
 
 
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One run, from the words to the account."""
+
+    argv: list
+    line: object
+    evaluation: object
+    clock: _Clock
+    prepared: object
+    image: object = None
+    outcome: object = None
+    dump: bool = False  # whether the structure factors are to be written
+
+    @property
+    def noise_seed(self):
+        return self.line.seed if self.line.outputs.calculate_noise else None
+
+
 def run(argv):
-    """Run one command line; returns the exit code."""
+    """Run one command line.
+
+    Returns the exit code.
+    """
     line = parse(argv)
     if line.help:
         from ..command_line.help import help_text
@@ -37,6 +59,7 @@ def run(argv):
 
         print(f"numbragg {__version__}")
         return 0
+    line = with_headers(line)
     check(line)
     # these load numpy, which help and errors above have no need of
     from ..configs.run_options import Evaluation
@@ -56,17 +79,18 @@ def run(argv):
         line.seed = now
         line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
     take_misset_seed(line, now)
-    prepared = prepare(line.parameters, factors)
+    prepared = prepare(line.draft.freeze(), factors)
     # float image, integer or noise image, grey image
     slow, fast = prepared.shape
     memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
-        dump = _reserve(outputs, line)
+        this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
+        this.dump = _reserve(outputs, line)
         announce(line)
         clock.lap("prepare")
-        image, outcome = _render(line, prepared, evaluation, backend, clock)
+        this.image, this.outcome = _render(this, backend)
         clock.lap("render")
-        facts = _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv)
+        facts = _write(outputs, this)
         outputs.commit()
     try:
         if line.printout:
@@ -118,39 +142,60 @@ def _open(line, evaluation):
     return backend
 
 
-def _render(line, prepared, evaluation, backend, clock):
+def _render(this, backend):
+    from ..scene.pixels import size_of
     from .progress import Progress, say_compiling
 
+    line, prepared, evaluation = this.line, this.prepared, this.evaluation
     if not line.quiet and not backend.loaded(prepared, evaluation):
         say_compiling("some 10 seconds")
     backend.load(prepared, evaluation)
-    clock.lap("load")
-    fast_min, fast_max, slow_min, slow_max = prepared.window
-    total = max(fast_max - fast_min + 1, 0) * max(slow_max - slow_min + 1, 0)
+    this.clock.lap("load")
+    width, height = size_of(prepared.window)
     wanted = line.progress is not False and not line.quiet and not line.printout
-    with Progress(total, wanted) as progress:
-        image, outcome = backend.render(prepared, evaluation, progress)
-    return image, outcome
+    with Progress(width * height, wanted) as progress:
+        return backend.render(prepared, evaluation, progress)
 
 
-def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, argv):
+def _write(outputs, this):
     """Write all files to their temporary places; the account of the run."""
+    from ..results.digitise import make_products
+
+    line, names = this.line, this.line.outputs
+    products = make_products(this.image, this.prepared, scale=line.scale, grey_scale=line.pgm_scale,
+                             adc_offset=line.adc_offset, grey=names.write_pgm)
+    written, remarks = _write_as_c(outputs, this, products)
+    facts = _facts(this, products, remarks)
+    written += _write_ours(outputs, names, this.image, facts)
+    facts["files"] = written
+    this.clock.lap("write")
+    facts["seconds"] = dict(this.clock.seconds)
+    if names.stats_json is not None:
+        import json
+
+        from ..results.report import json_ready
+
+        written.append(names.stats_json)
+        with outputs.open(names.stats_json) as file:
+            file.write((json.dumps(json_ready(facts), indent=2, allow_nan=False) + "\n").encode())
+    return facts
+
+
+def _write_as_c(outputs, this, products):
+    """The files of the C program: their names, and remarks on them."""
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
-    from ..results import report
-    from ..results.digitise import draw_noise, header_values, make_products
+    from ..results.digitise import draw_noise, header_values
 
-    names = line.outputs
-    products = make_products(image, prepared, scale=line.scale, grey_scale=line.pgm_scale,
-                             adc_offset=line.adc_offset, grey=names.write_pgm)
-    values = header_values(prepared)
-    header = header_text(values)
+    line, names = this.line, this.line.outputs
+    values = header_values(this.prepared)
+    header, remarks = header_text(values), []
     if len(header) > 512:
-        prepared.warnings.append(f"the SMV header takes {len(header)} bytes but says 512, as in nanoBragg: "
-                                 "readers will find the pixels shifted")
+        remarks.append(f"the SMV header takes {len(header)} bytes but says 512, as in nanoBragg: "
+                       "readers will find the pixels shifted")
     with outputs.open(names.floatfile) as file:
-        write_raw(file, image)
+        write_raw(file, this.image)
     with outputs.open(names.intfile) as file:
         write_smv(file, header, products.integers)
     written = [names.floatfile, names.intfile]
@@ -159,30 +204,27 @@ def _write(outputs, line, prepared, evaluation, image, outcome, dump, clock, arg
             write_pgm(file, products.greys, products.grey_scale)
         written.append(names.pgmfile)
         products.greys = None
-    if names.calculate_noise:
-        draw_noise(image, prepared, products, line.seed, line.adc_offset)
+    if this.noise_seed is not None:
+        draw_noise(this.image, this.prepared, products, this.noise_seed, line.adc_offset)
         with outputs.open(names.noisefile) as file:
             write_smv(file, header_text(values, noise=True), products.integers)
         written.append(names.noisefile)
-    if dump:
+    if this.dump:
         with outputs.open(line.files.dump) as file:
-            prepared.structure_factors.write_dump(file)
+            this.prepared.structure_factors.write_dump(file)
         written.append(line.files.dump)
-    facts = report.account(prepared, outcome, products, clock.seconds, argv)
-    facts["precision"], facts["summation"] = evaluation.precision, evaluation.summation
-    facts["notices"] = list(line.notices)
-    facts["image"]["adc_offset"] = line.adc_offset
-    facts["image"]["noise_seed"] = line.seed if names.calculate_noise else None
-    written += _write_ours(outputs, names, image, facts)
-    facts["files"] = written
-    clock.lap("write")
-    facts["seconds"] = dict(clock.seconds)
-    if names.stats_json is not None:
-        import json
+    return written, remarks
 
-        written.append(names.stats_json)
-        with outputs.open(names.stats_json) as file:
-            file.write((json.dumps(report.json_ready(facts), indent=2, allow_nan=False) + "\n").encode())
+
+def _facts(this, products, remarks):
+    """The account of the run, but for its files."""
+    from ..results import report
+
+    facts = report.account(this.prepared, this.outcome, products, this.clock.seconds, this.argv, remarks)
+    facts["precision"], facts["summation"] = this.evaluation.precision, this.evaluation.summation
+    facts["notices"] = list(this.line.notices)
+    facts["image"]["adc_offset"] = this.line.adc_offset
+    facts["image"]["noise_seed"] = this.noise_seed
     return facts
 
 

@@ -204,19 +204,22 @@ def _description(name):
     import numpy as np
 
     from ..kernels.evaluate.certificate import plan
-    from ..scene.request import Parameters
+    from ..scene.request import Request
     from ..selftest.scenes import random_scene
 
     scene = random_scene(name)
-    p, plain = scene.prepared.parameters, Parameters()
+    asked, plain = scene.prepared.request, Request()
     yield f"scene {name}: {scene.prepared.steps} steps a pixel, window {scene.prepared.window} (fast, slow)"
     yield "  options: " + ", ".join(sorted(scene.options))
-    for field in Parameters.__slots__:
-        value = getattr(p, field)
-        if isinstance(value, np.ndarray):
-            yield f"  {field}: array of shape {value.shape}"
-        elif repr(value) != repr(getattr(plain, field)):
-            yield f"  {field}: {value!r}"
+    for part in ("crystal", "beam", "detector", "sampling"):
+        for field in getattr(plain, part).__slots__:
+            value = getattr(getattr(asked, part), field)
+            if isinstance(value, np.ndarray):
+                yield f"  {field}: array of shape {value.shape}"
+            elif repr(value) != repr(getattr(getattr(plain, part), field)):
+                yield f"  {field}: {value!r}"
+    if asked.revision != plain.revision:
+        yield f"  revision: {asked.revision!r}"
     yield f"  structure factors: {scene.prepared.structure_factors!r}"
     yield f"  plan: {plan(scene.prepared.scene)}"
 

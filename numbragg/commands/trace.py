@@ -4,7 +4,7 @@ import re
 import sys
 import time
 
-from ..command_line.inputs import announce, read_inputs, take_misset_seed
+from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..configs.run_options import Evaluation
 from .arguments import Parser, file_name, shown
@@ -70,7 +70,7 @@ def _compiled():
 
 def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
-    line = parse(words)
+    line = with_headers(parse(words))
     check(line)
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
@@ -88,7 +88,7 @@ def _traced(words, fast, slow, steps):
     from ..tracing.record import trace_prepared
     from .progress import say_compiling
 
-    prepared = prepare(line.parameters, factors)
+    prepared = prepare(line.draft.freeze(), factors)
     announce(line)
     if not line.quiet and not _compiled():
         say_compiling("some 10 seconds")

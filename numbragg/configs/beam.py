@@ -8,13 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..scene.request import HC_EV_ANGSTROM, Parameters
-from .checks import finite, flag, not_negative, optional, positive, vector, whole
+from ..scene.request import UNIT_FLUENCE, BeamRequest
+from ..scene.units import angstrom_from_ev, from_angstrom, from_mm, from_mrad, from_percent, resolution_from_angstrom
+from .checks import count, finite, flag, given, not_negative, optional, positive, vector, whole
 
 __all__ = ["Beam"]
-
-#: Photons per square metre that make the squared classical electron radius times fluence 1.
-UNIT_FLUENCE = 125932015286227086360700780544.0
 
 
 def _sources(value):
@@ -129,7 +127,7 @@ class Beam:
                              "or wavelengths vanish")
         if self.flux_photons_per_s and self.size_mm is None:
             raise ValueError("size_mm: None mm, but a fluence from the flux needs a number")
-        area = 1.0 if self.size_mm is None else (self.size_mm / 1000) * (self.size_mm / 1000)
+        area = 1.0 if self.size_mm is None else from_mm(self.size_mm) * from_mm(self.size_mm)
         if self.flux_photons_per_s and not (
                 area > 0.0 and math.isfinite(self.flux_photons_per_s * self.exposure_s / area)):
             raise ValueError(f"size_mm: {self.size_mm!r} mm is too small for a fluence from the flux")
@@ -139,35 +137,24 @@ class Beam:
     @classmethod
     def from_energy(cls, energy_ev: float, **fields: Any) -> Self:
         """A beam of photons of `energy_ev` electronvolt."""
-        return cls(wavelength_angstrom=HC_EV_ANGSTROM / positive("energy_ev", energy_ev, "eV"), **fields)
+        return cls(wavelength_angstrom=angstrom_from_ev(positive("energy_ev", energy_ev, "eV")), **fields)
 
-    def pack(self, parameters: Parameters) -> None:
-        """Write this beam into `parameters`, in SI units and radians."""
-        p = parameters
-        p.wavelength = self.wavelength_angstrom / 1.0e10
-        p.fluence = self.fluence_photons_per_m2
-        p.flux, p.exposure = self.flux_photons_per_s, self.exposure_s
-        p.beam_size = -1.0 if self.size_mm is None else self.size_mm / 1000
-        p.unpolarised_factor = self.polarisation_fraction is None
-        p.polarisation_fraction = self.polarisation_fraction or 0.0
-        if self.polarisation_axis is not None:
-            p.polarisation_axis = self.polarisation_axis
-        if self.direction is not None:
-            p.beam_vector = self.direction
-        p.divergence_h, p.divergence_v = _mrad(self.divergence_h_mrad), _mrad(self.divergence_v_mrad)
-        p.divergence_h_step = _mrad(self.divergence_h_step_mrad)
-        p.divergence_v_step = _mrad(self.divergence_v_step_mrad)
-        p.divergence_h_steps, p.divergence_v_steps = _count(self.divergence_h_steps), _count(self.divergence_v_steps)
-        p.round_divergence = bool(self.round_divergence)
-        p.dispersion = self.dispersion_percent / 100.0
-        p.dispersion_steps = _count(self.dispersion_steps)
-        p.sources = self.sources
-        p.d_min = self.d_min_angstrom * 1e-10
+    def pack(self) -> BeamRequest:
+        """This beam as a part of a request, in SI units and radians."""
+        axes = {"beam_vector": self.direction, "polarisation_axis": self.polarisation_axis}
+        return BeamRequest(
+            wavelength=from_angstrom(self.wavelength_angstrom), fluence=self.fluence_photons_per_m2,
+            flux=self.flux_photons_per_s, exposure=self.exposure_s,
+            beam_size=-1.0 if self.size_mm is None else from_mm(self.size_mm),
+            unpolarised_factor=self.polarisation_fraction is None,
+            polarisation_fraction=self.polarisation_fraction or 0.0,
+            divergence_h=_mrad(self.divergence_h_mrad), divergence_v=_mrad(self.divergence_v_mrad),
+            divergence_h_step=_mrad(self.divergence_h_step_mrad), divergence_v_step=_mrad(self.divergence_v_step_mrad),
+            divergence_h_steps=count(self.divergence_h_steps), divergence_v_steps=count(self.divergence_v_steps),
+            round_divergence=self.round_divergence, dispersion=from_percent(self.dispersion_percent),
+            dispersion_steps=count(self.dispersion_steps), sources=self.sources,
+            d_min=resolution_from_angstrom(self.d_min_angstrom), **given(axes))
 
 
 def _mrad(value):
-    return -1.0 if value is None else value / 1000.0
-
-
-def _count(value):
-    return -1 if value is None else value
+    return -1.0 if value is None else from_mrad(value)

@@ -6,8 +6,8 @@ import operator
 
 import numpy as np
 
-__all__ = ["entries", "flag", "finite", "positive", "not_negative", "whole", "choice", "angles", "vector", "optional",
-           "triple"]
+__all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional", "positive",
+           "triple", "vector", "whole"]
 
 
 def _number(field, value, unit):
@@ -115,3 +115,16 @@ def vector(field, value):
 def optional(value, check, field, *arguments):
     """None, or what passes `check`."""
     return None if value is None else check(field, value, *arguments)
+
+
+# -- for the parts of a request
+
+
+def given(fields):
+    """Those of some fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def count(number):
+    """A number of steps as a request has it: -1 stands for none given."""
+    return -1 if number is None else number

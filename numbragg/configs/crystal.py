@@ -6,8 +6,22 @@ from dataclasses import dataclass
 import os
 from typing import Any, Self
 
-from ..scene.request import DEGREES_PER_RADIAN, Parameters
-from .checks import angles, choice, entries, finite, not_negative, optional, positive, triple, vector, whole
+from ..scene.request import CrystalRequest
+from ..scene.units import from_degrees, from_mm, water_from_um
+from .checks import (
+    angles,
+    choice,
+    count,
+    entries,
+    finite,
+    given,
+    not_negative,
+    optional,
+    positive,
+    triple,
+    vector,
+    whole,
+)
 
 __all__ = ["Crystal"]
 
@@ -161,35 +175,30 @@ class Crystal:
         m = read_matrix(path)
         return cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
 
-    def pack(self, parameters: Parameters) -> None:
-        """Write this crystal into `parameters`, in SI units and radians."""
-        p = parameters
+    def pack(self) -> CrystalRequest:
+        """This crystal as a part of a request, in SI units and radians."""
+        cell: dict[str, Any] = {}
+        turned: dict[str, Any] = {}
         if self.cell is not None:
-            p.cell_given = True
-            p.cell_lengths = list(self.cell[:3])
-            p.cell_angles = [angle / DEGREES_PER_RADIAN for angle in self.cell[3:]]
-        p.matrix = None if self.matrix is None else tuple(v for row in self.matrix for v in row)
-        p.u_matrix = None if self.u_matrix is None else tuple(v for row in self.u_matrix for v in row)
+            cell = {"cell_given": True, "cell_lengths": self.cell[:3],
+                    "cell_angles": tuple(map(from_degrees, self.cell[3:]))}
         if self.misset_deg is not None:
-            p.misset = "angles"
-            p.misset_angles = [angle / DEGREES_PER_RADIAN for angle in self.misset_deg]
+            turned = {"misset": "angles", "misset_angles": tuple(map(from_degrees, self.misset_deg))}
         elif self.random_misset_seed is not None:
-            p.misset = "random"
-            p.misset_seed = self.random_misset_seed
-        p.n_cells = [float(n) for n in self.n_cells]
-        p.sample_size = [size / 1000.0 for size in self.size_mm]
-        p.shape, p.fudge = self.shape, self.fudge
-        p.mosaic_spread = _radians(self.mosaic_spread_deg)
-        p.mosaic_domains = -1 if self.mosaic_domains is None else self.mosaic_domains
-        p.mosaic_seed = self.mosaic_seed
-        p.phi_start = self.phi_start_deg / DEGREES_PER_RADIAN
-        p.oscillation = _radians(self.oscillation_deg)
-        p.phi_step = _radians(self.phi_step_deg)
-        p.phi_steps = -1 if self.phi_steps is None else self.phi_steps
-        if self.spindle_axis is not None:
-            p.spindle_axis = self.spindle_axis
-        p.water_size = self.water_size_um / 1e6
+            turned = {"misset": "random", "misset_seed": self.random_misset_seed}
+        return CrystalRequest(
+            **cell, matrix=_by_rows(self.matrix), u_matrix=_by_rows(self.u_matrix), **turned,
+            n_cells=tuple(map(float, self.n_cells)), sample_size=tuple(map(from_mm, self.size_mm)),
+            shape=self.shape, fudge=self.fudge, mosaic_spread=_radians(self.mosaic_spread_deg),
+            mosaic_domains=count(self.mosaic_domains), mosaic_seed=self.mosaic_seed,
+            phi_start=from_degrees(self.phi_start_deg), oscillation=_radians(self.oscillation_deg),
+            phi_step=_radians(self.phi_step_deg), phi_steps=count(self.phi_steps),
+            water_size=water_from_um(self.water_size_um), **given({"spindle_axis": self.spindle_axis}))
+
+
+def _by_rows(matrix):
+    return None if matrix is None else tuple(v for row in matrix for v in row)
 
 
 def _radians(angle_deg):
-    return -1.0 if angle_deg is None else angle_deg / DEGREES_PER_RADIAN
+    return -1.0 if angle_deg is None else from_degrees(angle_deg)

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Any
 
 import numpy as np
 
-from ..scene.request import DEGREES_PER_RADIAN, Parameters
-from .checks import angles, choice, entries, finite, flag, not_negative, optional, positive, vector, whole
+from ..scene.pixels import pixels_along
+from ..scene.request import DetectorRequest
+from ..scene.units import attenuation_from_um, from_degrees, from_mm, sensor_from_um
+from .checks import (
+    angles,
+    choice,
+    count,
+    entries,
+    finite,
+    flag,
+    given,
+    not_negative,
+    optional,
+    positive,
+    vector,
+    whole,
+)
 
 __all__ = ["Detector"]
 
@@ -133,7 +149,7 @@ class Detector:
         put("point_pixel", flag("point_pixel", self.point_pixel))
         if self.mask is not None:
             try:
-                mask = np.asarray(np.asarray(self.mask) != 0)
+                mask = np.asarray(self.mask) != 0
             except ValueError:
                 raise ValueError(f"mask: {self.mask!r} must be an array of shape {self.shape} (slow, fast)") from None
             if mask.shape != self.shape:
@@ -146,40 +162,40 @@ class Detector:
         """(slow, fast) pixels."""
         if self.pixels is not None:
             return (self.pixels[1], self.pixels[0])
-        size = self.size_mm or (102.4, 102.4)
-        fast, slow = (math.ceil(s / 1000.0 / (self.pixel_mm / 1000.0) - 0.5) for s in size)
+        plain = DetectorRequest()
+        sizes = map(from_mm, self.size_mm) if self.size_mm else (plain.detector_size_f, plain.detector_size_s)
+        fast, slow = (pixels_along(size, from_mm(self.pixel_mm)) for size in sizes)
         return (slow, fast)
 
-    def pack(self, parameters: Parameters) -> None:
-        """Write this detector into `parameters`, in SI units and radians."""
-        p = parameters
-        p.pixel_size = self.pixel_mm / 1000.0
+    def pack(self) -> DetectorRequest:
+        """This detector as a part of a request, in SI units and radians."""
+        size: dict[str, Any] = {}
+        place: dict[str, Any] = {}
         if self.pixels is not None:
-            p.pixels_f, p.pixels_s = self.pixels
+            size = dict(zip(("pixels_f", "pixels_s"), self.pixels))
         if self.size_mm is not None:
-            p.detector_size_f, p.detector_size_s = (s / 1000.0 for s in self.size_mm)
-        p.distance = self.distance_mm / 1000.0
+            size = dict(zip(("detector_size_f", "detector_size_s"), map(from_mm, self.size_mm)))
         if self.close_distance_mm is not None:
-            p.close_distance = self.close_distance_mm / 1000.0
-        p.convention, p.pivot = self.convention, self.pivot
-        p.beam_x, p.beam_y = _millimetres(self.beam_centre_mm)
-        p.close_x, p.close_y = _millimetres(self.close_point_mm)
+            place = {"close_distance": from_mm(self.close_distance_mm)}
         if self.close_point_pixels is not None:
-            p.origin_x, p.origin_y = self.close_point_pixels
-        p.rotation_x, p.rotation_y, p.rotation_z = (angle / DEGREES_PER_RADIAN for angle in self.rotation_deg)
-        p.twotheta = self.twotheta_deg / DEGREES_PER_RADIAN
-        for name in ("fast_axis", "slow_axis", "normal", "twotheta_axis"):
-            if getattr(self, name) is not None:
-                setattr(p, name, getattr(self, name))
-        p.sensor_thickness = self.sensor_thickness_um * 1e-6
+            place |= {name: v for name, v in zip(("origin_x", "origin_y"), self.close_point_pixels) if v is not None}
         if self.attenuation_depth_um is not None:
-            p.attenuation = 1.0 / (self.attenuation_depth_um * 1e-6)
-        p.sensor_layers = -1 if self.sensor_layers is None else self.sensor_layers
-        p.curved, p.point_pixel = bool(self.curved), bool(self.point_pixel)
-        p.mask = self.mask
+            place |= {"attenuation": attenuation_from_um(self.attenuation_depth_um)}
+        beam_x, beam_y = _metres(self.beam_centre_mm)
+        close_x, close_y = _metres(self.close_point_mm)
+        rotation_x, rotation_y, rotation_z = map(from_degrees, self.rotation_deg)
+        axes = {"fast_axis": self.fast_axis, "slow_axis": self.slow_axis, "normal": self.normal,
+                "twotheta_axis": self.twotheta_axis}
+        return DetectorRequest(
+            pixel_size=from_mm(self.pixel_mm), **size, distance=from_mm(self.distance_mm), **place,
+            convention=self.convention, pivot=self.pivot, beam_x=beam_x, beam_y=beam_y,
+            close_x=close_x, close_y=close_y, rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
+            twotheta=from_degrees(self.twotheta_deg), **given(axes),
+            sensor_thickness=sensor_from_um(self.sensor_thickness_um), sensor_layers=count(self.sensor_layers),
+            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask)
 
 
-def _millimetres(pair):
-    if pair is None:
+def _metres(pair_mm):
+    if pair_mm is None:
         return math.nan, math.nan
-    return tuple(math.nan if v is None else v / 1000.0 for v in pair)
+    return tuple(math.nan if v is None else from_mm(v) for v in pair_mm)

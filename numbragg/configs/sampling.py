@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..scene.request import Parameters
-from .checks import choice, flag, optional, whole
+from ..scene.request import SamplingRequest
+from .checks import choice, count, flag, optional, whole
 
 __all__ = ["Sampling"]
 
@@ -53,11 +53,9 @@ class Sampling:
         if self.interpolation is not None:
             object.__setattr__(self, "interpolation", flag("interpolation", self.interpolation))
 
-    def pack(self, parameters: Parameters) -> None:
-        """Write these choices into `parameters`."""
-        p = parameters
-        p.oversample = -1 if self.oversample is None else self.oversample
-        p.oversample_thick = "capture" in self.per_step
-        p.oversample_polar = "polarisation" in self.per_step
-        p.oversample_omega = "solid_angle" in self.per_step
-        p.interpolation = self.interpolation
+    def pack(self) -> SamplingRequest:
+        """These choices as a part of a request."""
+        return SamplingRequest(
+            oversample=count(self.oversample), oversample_thick="capture" in self.per_step,
+            oversample_polar="polarisation" in self.per_step, oversample_omega="solid_angle" in self.per_step,
+            interpolation=self.interpolation)

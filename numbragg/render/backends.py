@@ -73,15 +73,15 @@ class CUDA:
         from ..kernels.drive.cpu import Target
         from ..kernels.evaluate.certificate import plan
 
-        reason = plan(prepared.scene).reason
+        reason, remarks = plan(prepared.scene).reason, ()
         if reason is not None and evaluation.precision == "exact":
-            prepared.warnings.append(f"computed on the CPU by the strict evaluator, not on device "
-                                     f"{self.device}: {reason}")
+            remarks = (f"computed on the CPU by the strict evaluator, not on device {self.device}: {reason}",)
         # what stays on the device needs no more than a few pixels of it, and untouched memory costs nothing
         image = np.zeros(prepared.shape, dtype=np.float32)
         outcome, device_image = self.session.render(
             prepared.scene, Target(prepared.window, prepared.mask, image), evaluation.modes,
             interpolating=prepared.interpolating, progress=progress, stays=stays)
+        outcome.remarks = remarks
         return image, outcome, device_image
 
     def render(self, prepared, evaluation, progress=None):

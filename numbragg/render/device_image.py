@@ -74,7 +74,7 @@ class DeviceImage:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, array: Any, device: int) -> None:
+    def __init__(self, array: Any, device: Any) -> None:
         from ..kernels.compile.cuda_target import SIMULATED
 
         self._array = array  # holds the memory

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..configs.beam import Beam
-from ..configs.checks import choice, entries, whole
+from ..configs.checks import choice
 from ..configs.crystal import Crystal
 from ..configs.detector import Detector
 from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
+from ..scene.pixels import WHOLE, region
 from ..scene.prepare import Prepared
-from ..scene.request import Parameters
+from ..scene.request import Request
+from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
 from .device_image import DeviceImage
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
-REVISIONS = ("fixed", "main")
 _VECTORS = (("crystal", "spindle_axis"), ("beam", "direction"), ("beam", "polarisation_axis"))
 
 
@@ -36,8 +37,8 @@ class Result:
         Photons per pixel.
     prepared : scene.Prepared
         Everything that was derived: geometry, cell, sampling, scene.
-    outcome : kernels.drive.cpu.Outcome
-        What the driver did: pixels, threads, where interpolation was given up.
+    outcome : kernels.drive.order.Outcome
+        What the driver did: pixels, threads, where interpolation was given up; and remarks on it.
     """
 
     image: np.ndarray
@@ -60,7 +61,7 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     Returns
     -------
     image : (slow, fast) float32 array
-    outcome : kernels.drive.cpu.Outcome
+    outcome : kernels.drive.order.Outcome
 
     Raises
     ------
@@ -86,17 +87,6 @@ def _kind(name, value, kind):
     return value
 
 
-def _roi(roi, shape):
-    if roi is None:
-        return [-1, -1, -1, -1]
-    rule = "four pixel numbers: fast min, fast max, slow min, slow max"
-    values = [whole("roi", v, 0) for v in entries("roi", roi, 4, rule)]
-    for low, high, size, axis in ((*values[:2], shape[1], "fast"), (*values[2:], shape[0], "slow")):
-        if not low <= high < size:
-            raise ValueError(f"roi: {axis} pixels {low} to {high} (ends included) must lie in 0 to {size - 1}")
-    return values
-
-
 class Simulator:
     """A detector, a beam and structure factors, ready for many crystals.
 
@@ -111,8 +101,8 @@ class Simulator:
         Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce; docs/quirks lists the differences.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main"; docs/quirks lists the differences.
     precision : {"exact", "compensated", "single"}
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}
@@ -138,15 +128,15 @@ class Simulator:
 
     def __init__(self, detector: Detector, beam: Beam, structure_factors: StructureFactors | float, *,
                  sampling: Sampling | None = None, roi: Sequence[int] | None = None, threads: int | None = None,
-                 revision: str = "fixed", precision: str = "exact", summation: str | None = None,
+                 revision: str = DEFAULT, precision: str = "exact", summation: str | None = None,
                  backend: str = "cpu", device: int | None = None) -> None:
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = _structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
-        self.roi = _roi(roi, detector.shape)
+        self.roi = WHOLE if roi is None else region(roi, detector.shape)
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
-        self.revision = choice("revision", revision, REVISIONS)
+        self.revision = choice("revision", revision, revision_names())
         self._backend: CPU | CUDA | None = None
 
     @property
@@ -170,10 +160,9 @@ class Simulator:
             if getattr(config, name) is not None and self.detector.convention != "custom":
                 raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
                                  f"not {self.detector.convention!r}")
-        p = Parameters(roi=list(self.roi), revision=self.revision)
-        for config in (crystal, self.beam, self.detector, self.sampling):
-            config.pack(p)
-        return prepare(p, self.structure_factors)
+        request = Request(crystal=crystal.pack(), beam=self.beam.pack(), detector=self.detector.pack(),
+                          sampling=replace(self.sampling.pack(), roi=self.roi), revision=self.revision)
+        return prepare(request, self.structure_factors)
 
     def run(self, crystal: Crystal, progress: Callable[[int], object] | None = None) -> Result:
         """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
@@ -211,7 +200,7 @@ class Simulator:
 
 def simulate(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: StructureFactors | float, *,
              sampling: Sampling | None = None, roi: Sequence[int] | None = None, threads: int | None = None,
-             revision: str = "fixed", precision: str = "exact", summation: str | None = None, backend: str = "cpu",
+             revision: str = DEFAULT, precision: str = "exact", summation: str | None = None, backend: str = "cpu",
              device: int | None = None) -> NDArray[np.float32]:
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
@@ -227,8 +216,8 @@ def simulate(crystal: Crystal, beam: Beam, detector: Detector, structure_factors
         Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce; docs/quirks lists the differences.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main"; docs/quirks lists the differences.
     precision : {"exact", "compensated", "single"}
         "exact": the C program's bits.  The other two are docs/precision's.
     summation : {None, "sequential", "kahan"}

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
+from ..scene.pixels import region
 from ..scene.rotations import Generator, checked_seed
 
 __all__ = ["Products", "add_noise", "draw_noise", "grey_image", "header_values", "integer_image", "make_products",
@@ -66,7 +67,7 @@ def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Seq
            [56, 59, 54, 58]], dtype=uint16)
     """
     image = _float32_image(image)
-    roi = _region(roi, image.shape)
+    roi = region(roi, image.shape)
     adc_offset = _finite("adc_offset", adc_offset)
     stream = _stream(seed, generator)
     out = np.zeros(image.shape, dtype=np.uint16)
@@ -101,7 +102,7 @@ def photon_counts(image: ArrayLike, *, seed: int, roi: Sequence[int] | None = No
     array([[  0.,   6., 488.]], dtype=float32)
     """
     image = _float32_image(image)
-    roi = _region(roi, image.shape)
+    roi = region(roi, image.shape)
     stream = _stream(seed, generator)
     out = np.zeros(image.shape, dtype=np.float32)
     photon_image(image, roi, stream, out)
@@ -141,7 +142,7 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     array([[   40, 13790, 55040]], dtype=uint16)
     """
     image = _float32_image(image)
-    roi = _region(roi, image.shape)
+    roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     adc_offset = _finite("adc_offset", adc_offset)
     if scale <= 0.0:
@@ -188,7 +189,7 @@ def grey_image(image: ArrayLike, *, scale: float | None = None, roi: Sequence[in
     array([[  0,   2, 255]], dtype=uint8)
     """
     image = _float32_image(image)
-    roi = _region(roi, image.shape)
+    roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     if mask is None:
         mask = kernels.NO_MASK
@@ -247,23 +248,6 @@ def _finite(name, value):
     return number
 
 
-def _region(roi, shape):
-    if roi is None:
-        return 0, shape[1] - 1, 0, shape[0] - 1
-    try:
-        numbers = tuple(int(v) for v in roi)
-        if len(numbers) != 4 or any(a != b for a, b in zip(numbers, roi)):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"roi is {roi!r}: it must be four whole numbers (first and last fast, "
-                         "first and last slow pixel)") from None
-    fast_first, fast_last, slow_first, slow_last = numbers
-    if not (0 <= fast_first <= fast_last < shape[1] and 0 <= slow_first <= slow_last < shape[0]):
-        raise ValueError(f"roi is {numbers}: it must be first and last fast, first and last slow pixel of "
-                         f"an image of {shape[1]} by {shape[0]} pixels (fast by slow)")
-    return numbers
-
-
 # -- what a run writes
 
 
@@ -284,13 +268,13 @@ def header_values(prepared):
     """What the SMV header of a prepared scene says."""
     from ..io.smv import HeaderValues
 
-    p, place = prepared.parameters, prepared.placement
+    asked, place = prepared.request, prepared.placement
     return HeaderValues(
-        fast_pixels=place.fpixels, slow_pixels=place.spixels, pixel_size=p.pixel_size,
+        fast_pixels=place.fpixels, slow_pixels=place.spixels, pixel_size=asked.detector.pixel_size,
         detector_size_s=place.detsize_s, distance=place.distance, close_distance=place.close_distance,
-        wavelength=p.wavelength, beam_x=place.beam_x, beam_y=place.beam_y, beam_f=place.fast_beam,
+        wavelength=asked.beam.wavelength, beam_x=place.beam_x, beam_y=place.beam_y, beam_f=place.fast_beam,
         beam_s=place.slow_beam, origin_x=place.origin_x, origin_y=place.origin_y, dials_origin=place.dials_origin,
-        phi_start=p.phi_start, oscillation=prepared.counts.oscillation, twotheta=p.twotheta)
+        phi_start=asked.crystal.phi_start, oscillation=prepared.counts.oscillation, twotheta=asked.detector.twotheta)
 
 
 def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0, grey=True):

@@ -3,7 +3,7 @@
 import math
 
 from .._version import __version__
-from ..scene.request import DEGREES_PER_RADIAN
+from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 
 __all__ = ["account", "json_ready", "listing", "report_lines"]
 
@@ -16,74 +16,81 @@ def _cell(prepared):
     lengths = orientation.lengths
     angles = [math.acos(max(-1.0, min(1.0, dot(vectors[i], vectors[j]) / lengths[i] / lengths[j])))
               for i, j in ((1, 2), (2, 0), (0, 1))]
-    return [length * 1e10 for length in lengths] + [angle * DEGREES_PER_RADIAN for angle in angles]
+    return [*map(to_angstrom, lengths), *map(to_degrees, angles)]
 
 
 def _beam_centres(prepared):
     place = prepared.placement
     half = 0.5 * place.pixel_size
+    def in_mm(*lengths):
+        return tuple(map(to_mm, lengths))
+
     return {
-        "as given (Xbeam, Ybeam) [mm]": (place.beam_x * 1e3, place.beam_y * 1e3),
-        "fast, slow [mm]": (place.fast_beam * 1e3, place.slow_beam * 1e3),
-        "mosflm [mm]": ((place.slow_beam - half) * 1e3, (place.fast_beam - half) * 1e3),
-        "denzo [mm]": (place.slow_beam * 1e3, place.fast_beam * 1e3),
-        "adxv [mm]": (place.fast_beam * 1e3, (place.detsize_s - place.slow_beam) * 1e3),
+        "as given (Xbeam, Ybeam) [mm]": in_mm(place.beam_x, place.beam_y),
+        "fast, slow [mm]": in_mm(place.fast_beam, place.slow_beam),
+        "mosflm [mm]": in_mm(place.slow_beam - half, place.fast_beam - half),
+        "denzo [mm]": in_mm(place.slow_beam, place.fast_beam),
+        "adxv [mm]": in_mm(place.fast_beam, place.detsize_s - place.slow_beam),
         "xds ORGX, ORGY [pixels]": (place.origin_x, place.origin_y),
         "dials origin [mm]": place.dials_origin,
     }
 
 
-def account(prepared, outcome, products, timings, arguments=None):
+def account(prepared, outcome, products, timings, arguments=None, remarks=()):
     """Everything worth knowing about a run, as a dictionary.
 
     Parameters
     ----------
     prepared : scene.Prepared
-    outcome : kernels.drive.cpu.Outcome
+    outcome : kernels.drive.order.Outcome
     products : products.Products
     timings : dict
         Seconds by name.
     arguments : list of str, optional
+    remarks : sequence of str
+        On what was made of the image, to be added to those on the scene and on its rendering.
 
     Returns
     -------
     dict
     """
-    p, place, counts, summary = prepared.parameters, prepared.placement, prepared.counts, products.summary
+    asked, place, counts, summary = prepared.request, prepared.placement, prepared.counts, products.summary
+    crystal, beam, detector, sampling = asked.crystal, asked.beam, asked.detector, asked.sampling
     factors = prepared.structure_factors
     steps = prepared.steps * (outcome.pixels - outcome.masked)
     return {
-        "program": "numbragg", "version": __version__, "revision": p.revision,
+        "program": "numbragg", "version": __version__, "revision": asked.revision,
         "arguments": arguments,
         "detector": {
-            "pixels_fast_slow": [place.fpixels, place.spixels], "pixel_mm": p.pixel_size * 1e3,
-            "distance_mm": place.distance * 1e3, "close_distance_mm": place.close_distance * 1e3,
+            "pixels_fast_slow": [place.fpixels, place.spixels], "pixel_mm": to_mm(detector.pixel_size),
+            "distance_mm": to_mm(place.distance), "close_distance_mm": to_mm(place.close_distance),
             "convention": place.convention, "pivot": place.pivot,
             "beam_centre": {name: list(values) for name, values in _beam_centres(prepared).items()},
             "fast_axis": list(place.fast), "slow_axis": list(place.slow), "normal": list(place.normal),
-            "origin_mm": [v * 1e3 for v in place.origin], "layers": counts.layers,
-            "sensor_thickness_um": counts.thickness * 1e6, "window_fast_slow": list(prepared.window),
-            "rotation_deg": [v * DEGREES_PER_RADIAN for v in (p.rotation_x, p.rotation_y, p.rotation_z)],
-            "twotheta_deg": p.twotheta * DEGREES_PER_RADIAN, "curved": p.curved, "point_pixel": p.point_pixel,
+            "origin_mm": [to_mm(v) for v in place.origin], "layers": counts.layers,
+            "sensor_thickness_um": to_um(counts.thickness), "window_fast_slow": list(prepared.window),
+            "rotation_deg": [to_degrees(v) for v in (detector.rotation_x, detector.rotation_y, detector.rotation_z)],
+            "twotheta_deg": to_degrees(detector.twotheta), "curved": detector.curved,
+            "point_pixel": detector.point_pixel,
         },
         "beam": {
-            "wavelength_angstrom": p.wavelength * 1e10, "fluence_photons_per_m2": prepared.fluence,
+            "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
             "sources": prepared.sources,
-            "polarisation_fraction": None if p.unpolarised_factor else p.polarisation_fraction,
+            "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
-            "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": p.d_min * 1e10,
+            "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
         },
         "crystal": {
             "cell_angstrom_deg": _cell(prepared), "volume_angstrom3": prepared.orientation.volume,
-            "misset_deg": [v * DEGREES_PER_RADIAN for v in prepared.orientation.misset],
-            "n_cells": [int(n) for n in prepared.n_cells], "size_um": [s * 1e6 for s in prepared.crystal_size],
-            "shape": p.shape, "mosaic_domains": counts.mosaic_domains,
-            "mosaic_spread_deg": counts.mosaic_spread * DEGREES_PER_RADIAN,
-            "phi_start_deg": p.phi_start * DEGREES_PER_RADIAN, "phi_steps": counts.phi_steps,
-            "phi_step_deg": counts.phi_step * DEGREES_PER_RADIAN,
-            "oscillation_deg": counts.oscillation * DEGREES_PER_RADIAN, "fudge": p.fudge,
-            "water_size_um": p.water_size * 1e6, "mosaic_seed": p.mosaic_seed,
-            "random_misset_seed": p.misset_seed if p.misset == "random" else None,
+            "misset_deg": [to_degrees(v) for v in prepared.orientation.misset],
+            "n_cells": [int(n) for n in prepared.n_cells], "size_um": [to_um(s) for s in prepared.crystal_size],
+            "shape": crystal.shape, "mosaic_domains": counts.mosaic_domains,
+            "mosaic_spread_deg": to_degrees(counts.mosaic_spread),
+            "phi_start_deg": to_degrees(crystal.phi_start), "phi_steps": counts.phi_steps,
+            "phi_step_deg": to_degrees(counts.phi_step),
+            "oscillation_deg": to_degrees(counts.oscillation), "fudge": crystal.fudge,
+            "water_size_um": to_um(crystal.water_size), "mosaic_seed": crystal.mosaic_seed,
+            "random_misset_seed": crystal.misset_seed if crystal.misset == "random" else None,
         },
         "structure_factors": {
             "source": factors.source, "reflections": factors.reflections, "default": factors.default,
@@ -95,8 +102,8 @@ def account(prepared, outcome, products, timings, arguments=None):
             "oversample": prepared.oversample, "recommended_oversample": prepared.recommended_oversample,
             "steps_per_pixel": prepared.steps,
             "per_step": [name for name, wanted in (
-                ("capture", p.oversample_thick), ("polarisation", p.oversample_polar),
-                ("solid_angle", p.oversample_omega)) if wanted],
+                ("capture", sampling.oversample_thick), ("polarisation", sampling.oversample_polar),
+                ("solid_angle", sampling.oversample_omega)) if wanted],
         },
         "pixels": {
             "computed": outcome.pixels - outcome.masked, "masked": outcome.masked, "lane": outcome.lane_pixels,
@@ -114,7 +121,7 @@ def account(prepared, outcome, products, timings, arguments=None):
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
-        "warnings": list(prepared.warnings),
+        "warnings": [*prepared.warnings, *outcome.remarks, *remarks],
     }
 
 
@@ -205,7 +212,7 @@ def listing(fast, slow, fields, row, value, scene):
     """The -printout block of one pixel: the last step's intermediates and the final factors."""
     r = dict(zip(fields, row))
     steps = scene.sampling.steps
-    vectors = [[r[f"{v}_{x}"] * 1e10 for x in "xyz"] for v in "abc"]
+    vectors = [[to_angstrom(r[f"{v}_{x}"]) for x in "xyz"] for v in "abc"]
     lines = [f"pixel {fast} {slow} (fast slow)",
              f"  position [m]   {r['x']:.10g} {r['y']:.10g} {r['z']:.10g}   stol [1/m] {r['stol']:.10g}",
              f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   "

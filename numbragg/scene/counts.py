@@ -9,13 +9,13 @@ import math
 
 import numpy as np
 
-from .request import DEGREES_PER_RADIAN
 from .size import divided
+from .units import from_degrees
 
 __all__ = ["StepCounts", "step_counts", "phi_angles", "phi_rows", "oversampling"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StepCounts:
     """Numbers of steps, their ranges and sizes, in radians, metres and fractions."""
 
@@ -52,7 +52,7 @@ def _phi(steps, osc, step):
     if osc < 0.0:
         if step > 0.0:
             return 2, step, step
-        osc = 1.0 / DEGREES_PER_RADIAN
+        osc = from_degrees(1.0)
         return steps, osc, osc / steps
     return steps, osc, (osc / steps if step < 0.0 else step)
 
@@ -102,45 +102,51 @@ def _mosaic(domains, spread):
     return (1, spread) if spread == 0.0 else (domains, spread)
 
 
-def step_counts(p):
+def step_counts(request):
     """Fill in the numbers of steps.
 
     Parameters
     ----------
-    p : parameters.Parameters
+    request : request.Request
 
     Returns
     -------
     StepCounts
     """
-    phi_steps, oscillation, phi_step = _phi(p.phi_steps, p.oscillation, p.phi_step)
-    layers, thickness, layer_step = _layers(p.sensor_layers, p.sensor_thickness)
-    attenuation = p.attenuation
+    crystal, beam, detector = request.crystal, request.beam, request.detector
+    phi_steps, oscillation, phi_step = _phi(crystal.phi_steps, crystal.oscillation, crystal.phi_step)
+    layers, thickness, layer_step = _layers(detector.sensor_layers, detector.sensor_thickness)
+    attenuation = detector.attenuation
     if thickness > 0.0 and attenuation < 0.0:
         attenuation = 1.0 / thickness
     if thickness <= 0.0 or layer_step <= 0.0 or layers <= 0:
         layers, thickness, layer_step = 1, 0.0, 0.0
-    domains, spread = _mosaic(p.mosaic_domains, p.mosaic_spread)
+    domains, spread = _mosaic(crystal.mosaic_domains, crystal.mosaic_spread)
     return StepCounts(
         phi_steps=phi_steps, oscillation=oscillation, phi_step=phi_step,
-        divergence_h=_grid(p.divergence_h_steps, p.divergence_h, p.divergence_h_step),
-        divergence_v=_grid(p.divergence_v_steps, p.divergence_v, p.divergence_v_step),
-        dispersion=_grid(p.dispersion_steps, p.dispersion, -1.0),
+        divergence_h=_grid(beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step),
+        divergence_v=_grid(beam.divergence_v_steps, beam.divergence_v, beam.divergence_v_step),
+        dispersion=_grid(beam.dispersion_steps, beam.dispersion, -1.0),
         layers=layers, thickness=thickness, layer_step=layer_step, attenuation=attenuation,
         mosaic_domains=domains, mosaic_spread=spread)
 
 
-def phi_angles(p, counts):
+def phi_angles(phi_start, counts):
     """Spindle angle of each phi step [rad]: the starts of equal steps."""
-    return [p.phi_start + counts.phi_step * n for n in range(counts.phi_steps)]
+    return [phi_start + counts.phi_step * n for n in range(counts.phi_steps)]
 
 
-def phi_rows(angles, revision):
+def phi_rows(angles, keeps_rotation):
     """Which rotation each phi step uses.
 
-    Revision `main` does not rotate back for an angle of exactly 0: that step keeps the rotation of
-    the last step before it, of the sweep before it for the first steps, and only the very first
-    sweep of an image sees the unrotated crystal.
+    Parameters
+    ----------
+    angles : sequence of float
+        Spindle angles [rad].
+    keeps_rotation : bool
+        A revision may not rotate back for an angle of exactly 0: that step keeps the rotation of the last
+        step before it, of the sweep before it for the first steps, and only the very first sweep of an image
+        sees the unrotated crystal.
 
     Returns
     -------
@@ -149,7 +155,7 @@ def phi_rows(angles, revision):
         for the unrotated crystal.
     """
     unrotated = len(angles)
-    if revision == "fixed":
+    if not keeps_rotation:
         rows = [n if angle != 0.0 else unrotated for n, angle in enumerate(angles)]
         return np.array(rows, dtype=np.int64), np.array(rows, dtype=np.int64)
     turned = [n for n, angle in enumerate(angles) if angle != 0.0]
@@ -164,12 +170,13 @@ def phi_rows(angles, revision):
     return out[0], out[1]
 
 
-def oversampling(p, cells, lengths, distance, pixel_size):
+def oversampling(request, cells, lengths, distance):
     """Sub-pixels per edge: (used, recommended for three samples per fringe)."""
+    wanted = request.sampling.oversample
     longest = max(length * n for length, n in zip(lengths, cells))
-    reciprocal_pixel = divided(p.wavelength * distance, pixel_size)
+    reciprocal_pixel = divided(request.beam.wavelength * distance, request.detector.pixel_size)
     ratio = divided(3.0 * longest, reciprocal_pixel)
     recommended = math.ceil(ratio) if abs(ratio) < 2147483647.0 else -1
     if recommended <= 0:
         recommended = 1
-    return (p.oversample if p.oversample > 0 else recommended), recommended
+    return (wanted if wanted > 0 else recommended), recommended

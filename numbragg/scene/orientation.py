@@ -16,7 +16,7 @@ TINY = 2.2250738585072014e-308
 IMPOSSIBLE = ("impossible cell {0:g} {1:g} {2:g} Angstrom, {3:g} {4:g} {5:g} degrees: {6}")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Orientation:
     """The crystal at phi = 0."""
 
@@ -97,12 +97,14 @@ def matrix_vectors(matrix, wavelength):
     return tuple(_scale((matrix[i], matrix[3 + i], matrix[6 + i]), factor) for i in range(3))
 
 
-def orient(p, misset):
+def orient(crystal, wavelength, misset):
     """Orient the crystal.
 
     Parameters
     ----------
-    p : parameters.Parameters
+    crystal : request.CrystalRequest
+    wavelength : float
+        [m]; a matrix is scaled with it.
     misset : (x, y, z) [rad] or None
         Missetting angles, random ones already drawn; None: no such rotation.
 
@@ -115,21 +117,21 @@ def orient(p, misset):
     ValueError
         If there is neither a cell nor a matrix, or either has no volume.
     """
-    if not p.cell_given and p.matrix is None:
+    if not crystal.cell_given and crystal.matrix is None:
         raise ValueError("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
-    if p.cell_given:
-        vectors, lengths, volume = reciprocal_cell(p.cell_lengths, p.cell_angles)
-    if p.matrix is not None:
-        vectors = matrix_vectors(p.matrix, p.wavelength)
-    if p.u_matrix is not None:
-        vectors = tuple(rotate_matrix(v, p.u_matrix) for v in vectors)
+    if crystal.cell_given:
+        vectors, lengths, volume = reciprocal_cell(crystal.cell_lengths, crystal.cell_angles)
+    if crystal.matrix is not None:
+        vectors = matrix_vectors(crystal.matrix, wavelength)
+    if crystal.u_matrix is not None:
+        vectors = tuple(rotate_matrix(v, crystal.u_matrix) for v in vectors)
     if misset is not None:
         vectors = tuple(rotate_xyz(v, misset) for v in vectors)
     ab, bc, ca = cross(vectors[0], vectors[1]), cross(vectors[1], vectors[2]), cross(vectors[2], vectors[0])
     volume_star = dot(vectors[0], bc)
     if volume_star == 0.0 or not math.isfinite(volume_star):
         raise ValueError("orientation matrix: its three vectors span no volume")
-    if p.cell_given:
+    if crystal.cell_given:
         # the cell's lengths are kept, whatever the vectors are
         bc = _rescale(bc, lengths[0] / volume)
         ca = _rescale(ca, lengths[1] / volume)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import math
 
 from ..kernels.arithmetic.vectors import cross, dot, rotate_axis, rotate_xyz, unit
+from .pixels import edge, pixels_along
+from .units import to_mm
 
 __all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "place_detector"]
 
@@ -37,7 +39,11 @@ CONVENTIONS = {
 }
 
 
-@dataclass(slots=True)
+#: x, y and z of DIALS in MOSFLM's frame.
+DIALS_AXES = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """The detector in the laboratory frame; lengths in metres."""
 
@@ -71,20 +77,20 @@ class Placement:
     normal_generated: bool  # the normal was replaced by fast x slow
 
 
-def detector_size(p):
+def detector_size(detector):
     """Size [m] and number of pixels along fast and slow: (detsize_f, detsize_s, fpixels, spixels)."""
-    detsize_f = p.pixel_size * p.pixels_f if p.pixels_f else p.detector_size_f
-    detsize_s = p.pixel_size * p.pixels_s if p.pixels_s else p.detector_size_s
-    return (detsize_f, detsize_s, math.ceil(detsize_f / p.pixel_size - 0.5),
-            math.ceil(detsize_s / p.pixel_size - 0.5))
+    sizes = [edge(detector.pixel_size, pixels, size) for pixels, size in (
+        (detector.pixels_f, detector.detector_size_f), (detector.pixels_s, detector.detector_size_s))]
+    return (*sizes, *(pixels_along(size, detector.pixel_size) for size in sizes))
 
 
 def _default(value, default):
     return default if math.isnan(value) else value
 
 
-def _beam_centre(p, detsize_f, detsize_s):
+def _beam_centre(detector, detsize_f, detsize_s):
     """(Xbeam, Ybeam, Fbeam, Sbeam, Fclose, Sclose) of the convention, before any rotation."""
+    p = detector
     pixel = p.pixel_size
     fast_close = (p.origin_x - 0.5) * pixel if not math.isnan(p.origin_x) else (detsize_f - 0 * pixel) / 2.0
     slow_close = (p.origin_y - 0.5) * pixel if not math.isnan(p.origin_y) else (detsize_s + 0 * pixel) / 2.0
@@ -111,19 +117,20 @@ def _floats(vector):
     return tuple(float(v) for v in vector)
 
 
-def _frame(p):
-    if p.convention == "custom":
-        return Frame(p.beam_vector, p.fast_axis, p.slow_axis, p.normal, p.twotheta_axis, p.polarisation_axis,
-                     p.spindle_axis, p.pivot)
-    return CONVENTIONS[p.convention]
+def _frame(request):
+    detector, beam = request.detector, request.beam
+    if detector.convention == "custom":
+        return Frame(beam.beam_vector, detector.fast_axis, detector.slow_axis, detector.normal, detector.twotheta_axis,
+                     beam.polarisation_axis, request.crystal.spindle_axis, detector.pivot)
+    return CONVENTIONS[detector.convention]
 
 
-def place_detector(p):
+def place_detector(request):
     """Place the detector.
 
     Parameters
     ----------
-    p : parameters.Parameters
+    request : request.Request
 
     Returns
     -------
@@ -134,9 +141,10 @@ def place_detector(p):
     ValueError
         If the vectors leave the detector no area or no defined place.
     """
-    detsize_f, detsize_s, fpixels, spixels = detector_size(p)
-    beam_x, beam_y, fast_beam, slow_beam, fast_close, slow_close = _beam_centre(p, detsize_f, detsize_s)
-    frame = _frame(p)
+    detector = request.detector
+    detsize_f, detsize_s, fpixels, spixels = detector_size(detector)
+    beam_x, beam_y, fast_beam, slow_beam, fast_close, slow_close = _beam_centre(detector, detsize_f, detsize_s)
+    frame = _frame(request)
     beam, _ = unit(_floats(frame.beam))
     fast, _ = unit(_floats(frame.fast))
     slow, _ = unit(_floats(frame.slow))
@@ -155,17 +163,17 @@ def place_detector(p):
                              "and fdet_vector and sdet_vector must not be parallel")
 
     # -- distance: two-theta is left out here, as in the C program
-    angles = (p.rotation_x, p.rotation_y, p.rotation_z)
+    angles = (detector.rotation_x, detector.rotation_y, detector.rotation_z)
     ratio = dot(beam, rotate_xyz(normal, angles))
     if ratio == 0.0:
         ratio = TINY
-    close_distance = p.close_distance
+    close_distance = detector.close_distance
     if math.isnan(close_distance):
-        close_distance = abs(ratio * p.distance)
+        close_distance = abs(ratio * detector.distance)
     distance = close_distance / ratio
 
     def turn(vector):
-        return rotate_axis(rotate_xyz(vector, angles), twotheta_axis, p.twotheta)
+        return rotate_axis(rotate_xyz(vector, angles), twotheta_axis, detector.twotheta)
 
     if frame.pivot == "sample":
         origin = turn(tuple(-fast_close * f - slow_close * s + close_distance * o
@@ -180,13 +188,13 @@ def place_detector(p):
     close_distance = dot(origin, normal)
     spot = tuple(close_distance / ratio * b - o for b, o in zip(beam, origin))
     return Placement(
-        fpixels=fpixels, spixels=spixels, detsize_f=detsize_f, detsize_s=detsize_s, pixel_size=p.pixel_size,
+        fpixels=fpixels, spixels=spixels, detsize_f=detsize_f, detsize_s=detsize_s, pixel_size=detector.pixel_size,
         beam=beam, fast=fast, slow=slow, normal=normal, origin=origin, polarisation=polarisation,
         spindle=spindle, vertical=vertical, twotheta_axis=twotheta_axis, pivot=frame.pivot,
-        convention=p.convention, beam_x=beam_x, beam_y=beam_y, fast_beam=dot(fast, spot), slow_beam=dot(slow, spot),
+        convention=detector.convention, beam_x=beam_x, beam_y=beam_y, fast_beam=dot(fast, spot),
+        slow_beam=dot(slow, spot),
         fast_close=fast_close, slow_close=slow_close, distance=close_distance / ratio,
-        close_distance=close_distance, origin_x=fast_close / p.pixel_size + 0.5,
-        origin_y=slow_close / p.pixel_size + 0.5,
-        dials_origin=(1000.0 * dot(origin, (0.0, 0.0, 1.0)), 1000.0 * dot(origin, (0.0, 1.0, 0.0)),
-                      1000.0 * dot(origin, (-1.0, 0.0, 0.0))),
+        close_distance=close_distance, origin_x=fast_close / detector.pixel_size + 0.5,
+        origin_y=slow_close / detector.pixel_size + 0.5,
+        dials_origin=tuple(to_mm(dot(origin, axis)) for axis in DIALS_AXES),
         normal_generated=generated)

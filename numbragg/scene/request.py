@@ -1,45 +1,43 @@
-"""Every setting of a simulation in SI units and radians, unset values included.
+"""What was asked for, in SI units and radians, unset values included: the meeting point of the two front ends.
 
-This is the meeting point of the two front ends: the configuration objects (field units) and the
-command line (nanoBragg's own rules, some of which cannot pass through millimetres without losing
-bits) both fill one `Parameters`; `numbragg.scene.prepare` derives everything else from it.  It holds what
-was asked, never what was derived.  It validates nothing; the front ends do.
+The configuration objects (field units) and the command line (nanoBragg's own rules, some of which
+cannot pass through millimetres without losing bits) both make a `Request`; `numbragg.scene.prepare`
+derives everything else from it.  It holds what was asked, never what was derived, and nobody changes
+it.  It validates nothing; the front ends do.
+
+Defaults are nanoBragg's.  A step count, range or step that was not given is negative (-1); a length
+that was not given is NaN, as in the C program, because its rules for filling them in depend on these
+values.  Seeds are stored as on the command line (not negated).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, make_dataclass
 import math
+from typing import Any
 
-__all__ = ["Parameters", "DEGREES_PER_RADIAN", "HC_EV_ANGSTROM"]
+from .revisions import DEFAULT
+
+__all__ = ["BeamRequest", "CrystalRequest", "DetectorRequest", "Draft", "Request", "SamplingRequest"]
 
 NAN = math.nan
 
-#: Degrees are divided by this number to give radians, radians multiplied to give degrees.
-DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
-
-#: Planck's constant times the speed of light [eV Angstrom], the value nanoBragg uses.
-HC_EV_ANGSTROM = 12398.42
+#: Photons per square metre that make the squared classical electron radius times fluence 1.
+UNIT_FLUENCE = 125932015286227086360700780544.0
 
 
-@dataclass(slots=True, kw_only=True)
-class Parameters:
-    """What was asked for, in SI units and radians; defaults are nanoBragg's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrystalRequest:
+    """The crystal, its orientation and rotation; the water around it."""
 
-    A step count, range or step that was not given is negative (-1); a length that was not given
-    is NaN, as in the C program, because its rules for filling them in depend on these values.
-    Seeds are stored as on the command line (not negated).
-    """
-
-    # -- crystal
-    n_cells: list = field(default_factory=lambda: [1.0, 1.0, 1.0])  # Na, Nb, Nc, whole numbers
+    n_cells: tuple = (1.0, 1.0, 1.0)  # Na, Nb, Nc, whole numbers
     cell_given: bool = False
-    cell_lengths: list = field(default_factory=lambda: [0.0, 0.0, 0.0])  # a, b, c [Angstrom]
-    cell_angles: list = field(default_factory=lambda: [0.0, 0.0, 0.0])  # alpha, beta, gamma [rad]
+    cell_lengths: tuple = (0.0, 0.0, 0.0)  # a, b, c [Angstrom]
+    cell_angles: tuple = (0.0, 0.0, 0.0)  # alpha, beta, gamma [rad]
     matrix: tuple | None = None  # 9 numbers, rows; columns are a*, b*, c* times wavelength
     u_matrix: tuple | None = None  # 9 numbers, rows; rotates a*, b*, c* before the misset angles
     misset: str = "none"  # "none", "angles" or "random"
-    misset_angles: list = field(default_factory=lambda: [0.0, 0.0, 0.0])  # about x, y, z [rad]
+    misset_angles: tuple = (0.0, 0.0, 0.0)  # about x, y, z [rad]
     misset_seed: int | None = None  # None: taken from the clock
-    sample_size: list = field(default_factory=lambda: [0.0, 0.0, 0.0])  # x, y, z [m]
+    sample_size: tuple = (0.0, 0.0, 0.0)  # x, y, z [m]
     shape: str = "square"  # "square", "round", "gauss" or "tophat"
     fudge: float = 1.0
     mosaic_spread: float = -1.0  # [rad]
@@ -49,11 +47,16 @@ class Parameters:
     oscillation: float = -1.0  # [rad]
     phi_step: float = -1.0  # [rad]
     phi_steps: int = -1
+    spindle_axis: tuple = (0.0, 0.0, 1.0)  # of the custom convention
     water_size: float = 0.0  # [m]
 
-    # -- beam
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeamRequest:
+    """What hits the crystal."""
+
     wavelength: float = 1.0e-10  # [m]
-    fluence: float = 125932015286227086360700780544.0  # [photons/m^2]
+    fluence: float = UNIT_FLUENCE  # [photons/m^2]
     flux: float = 0.0  # [photons/s]
     exposure: float = 1.0  # [s]
     beam_size: float = 1e-4  # [m]
@@ -68,10 +71,16 @@ class Parameters:
     divergence_h_steps: int = -1
     divergence_v_steps: int = -1
     round_divergence: bool = True
-    sources: object = None  # (n, 5) float64: X, Y, Z, intensity, wavelength [m]; NaN: default
+    sources: Any = None  # (n, 5) float64: X, Y, Z, intensity, wavelength [m]; NaN: default
     d_min: float = 0.0  # [m]; 0: no limit
+    beam_vector: tuple = (1.0, 0.0, 0.0)  # of the custom convention, as are the next ones
+    polarisation_axis: tuple = (0.0, 0.0, 1.0)
 
-    # -- detector
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRequest:
+    """The detector: size, place, sensor."""
+
     pixel_size: float = 0.1e-3  # [m]
     detector_size_f: float = 102.4e-3  # [m]
     detector_size_s: float = 102.4e-3
@@ -88,12 +97,9 @@ class Parameters:
     convention: str = "mosflm"  # "mosflm", "adxv", "denzo", "xds", "dials" or "custom"
     pivot: str = "beam"  # "beam" or "sample"; only "custom" obeys it
     # vectors of the custom convention (nanoBragg's start values)
-    beam_vector: tuple = (1.0, 0.0, 0.0)
     fast_axis: tuple = (0.0, 0.0, 1.0)
     slow_axis: tuple = (0.0, -1.0, 0.0)
     normal: tuple = (1.0, 0.0, 0.0)
-    polarisation_axis: tuple = (0.0, 0.0, 1.0)
-    spindle_axis: tuple = (0.0, 0.0, 1.0)
     twotheta_axis: tuple = (0.0, 1.0, 0.0)
     twotheta: float = 0.0  # [rad]
     rotation_x: float = 0.0  # [rad]
@@ -104,13 +110,57 @@ class Parameters:
     sensor_thickness: float = 0.0  # [m]
     sensor_layers: int = -1
     attenuation: float = -1.0  # mu [1/m]; negative: not given
-    roi: list = field(default_factory=lambda: [-1, -1, -1, -1])  # fast min, max, slow min, max
-    mask: object = None  # (slow, fast) array; zero: pixel is skipped
+    mask: Any = None  # (slow, fast) array; zero: pixel is skipped
 
-    # -- sampling
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingRequest:
+    """How finely a pixel is sampled, what is computed per step, and which pixels."""
+
     oversample: int = -1  # sub-pixels per edge; not positive: automatic
     oversample_thick: bool = False
     oversample_polar: bool = False
     oversample_omega: bool = False
     interpolation: bool | None = None  # None: automatic
-    revision: str = "fixed"  # "fixed" or "main"
+    roi: tuple = (-1, -1, -1, -1)  # fast min, max, slow min, max; negative: that end of the detector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that was asked for."""
+
+    crystal: CrystalRequest = CrystalRequest()
+    beam: BeamRequest = BeamRequest()
+    detector: DetectorRequest = DetectorRequest()
+    sampling: SamplingRequest = SamplingRequest()
+    revision: str = DEFAULT  # one of revisions.revision_names()
+
+
+#: The parts of a request, by the field that holds them.
+_PARTS = {"crystal": CrystalRequest, "beam": BeamRequest, "detector": DetectorRequest, "sampling": SamplingRequest}
+
+#: Every setting side by side; two parts never have one of the same name.
+_Settings: Any = make_dataclass(
+    "_Settings",
+    [(item.name, item.type, field(default=item.default)) for kind in _PARTS.values() for item in fields(kind)]
+    + [("revision", str, field(default=DEFAULT))], slots=True, kw_only=True, namespace={"__module__": __name__})
+
+
+class Draft(_Settings):
+    """A request that is being written: every setting of all its parts, side by side, to be set in any order.
+
+    `Draft.fudge` and its like, read from the class, stand for the setting; a name that no part has is an
+    `AttributeError` there, and where it is set.
+    """
+
+    __slots__ = ()
+
+    def freeze(self):
+        """The request that these settings make; lists become tuples."""
+        def settled(name):
+            value = getattr(self, name)
+            return tuple(value) if isinstance(value, list) else value
+
+        parts = {part: kind(**{item.name: settled(item.name) for item in fields(kind)})
+                 for part, kind in _PARTS.items()}
+        return Request(**parts, revision=self.revision)

@@ -19,33 +19,34 @@ def divided(a, b):
         return float(np.float64(a) / np.float64(b))
 
 
-def clipped_sample(p):
+def clipped_sample(sample_size, beam_size):
     """Sample size [m], y and z clipped by the beam (x is not)."""
-    x, y, z = p.sample_size
-    if p.beam_size >= 0.0:
-        y, z = (min(v, p.beam_size) for v in (y, z))
+    x, y, z = sample_size
+    if beam_size >= 0.0:
+        y, z = (min(v, beam_size) for v in (y, z))
     return (x, y, z)
 
 
-def crystal_cells(p, lengths):
+def crystal_cells(request, lengths):
     """Na, Nb, Nc as floats: from the sample's size where that is given, at least 1."""
-    cells = []
-    for n, size, length in zip(p.n_cells, clipped_sample(p), lengths):
+    crystal, cells = request.crystal, []
+    sample = clipped_sample(crystal.sample_size, request.beam.beam_size)
+    for n, size, length in zip(crystal.n_cells, sample, lengths):
         if size > 0.0:
             n = float(math.ceil(size / length))
         cells.append(max(float(n), 1.0))
     return tuple(cells)
 
 
-def fluence(p):
+def fluence(beam):
     """Photons per square metre: from the flux where that is given."""
-    if p.flux != 0.0 and p.exposure > 0.0 and p.beam_size >= 0.0:
-        return divided(divided(p.flux * p.exposure, p.beam_size), p.beam_size)
-    return p.fluence
+    if beam.flux != 0.0 and beam.exposure > 0.0 and beam.beam_size >= 0.0:
+        return divided(divided(beam.flux * beam.exposure, beam.beam_size), beam.beam_size)
+    return beam.fluence
 
 
-def background_level(p, photons_per_area):
+def background_level(water_size, photons_per_area):
     """Where the sum of a pixel starts: the water background, in the C program's units."""
-    w = p.water_size
+    w = water_size
     return (WATER_F * WATER_F * R_E_SQR * photons_per_area * w * w * w * 1e6 * AVOGADRO
             / WATER_MOLECULAR_WEIGHT)

@@ -11,7 +11,7 @@ __all__ = ["polarisation_axes", "source_list"]
 SOURCE_DISTANCE = 10.0
 
 
-def _grid_sources(p, counts, placement):
+def _grid_sources(beam, counts, placement):
     h_steps, h_range, h_step = counts.divergence_h
     v_steps, v_range, v_step = counts.divergence_v
     d_steps, d_range, d_step = counts.dispersion
@@ -24,19 +24,19 @@ def _grid_sources(p, counts, placement):
             # distance from the middle, in units of the range; an even grid has no middle point
             t = divided(divided(h * h - h_step * h_step / 4.0 * (1 - h_steps % 2), h_range), h_range)
             t += divided(divided(v * v - v_step * v_step / 4.0 * (1 - v_steps % 2), v_range), v_range)
-            if p.round_divergence and t * 4.0 > 1.1:
+            if beam.round_divergence and t * 4.0 > 1.1:
                 continue
             direction = rotate_axis(rotate_axis(start, placement.polarisation, v), placement.vertical, h)
             for n in range(d_steps):
                 directions.append(direction)
-                wavelengths.append(p.wavelength * (1.0 + d_step * n - d_range / 2.0))
+                wavelengths.append(beam.wavelength * (1.0 + d_step * n - d_range / 2.0))
     return directions, wavelengths
 
 
-def _listed_sources(p, placement):
+def _listed_sources(beam, placement):
     b = placement.beam
-    defaults = (-SOURCE_DISTANCE * b[0], -SOURCE_DISTANCE * b[1], -SOURCE_DISTANCE * b[2], 1.0, p.wavelength)
-    rows = np.asarray(p.sources, dtype=np.float64)
+    defaults = (-SOURCE_DISTANCE * b[0], -SOURCE_DISTANCE * b[1], -SOURCE_DISTANCE * b[2], 1.0, beam.wavelength)
+    rows = np.asarray(beam.sources, dtype=np.float64)
     rows = np.where(np.isnan(rows), np.array(defaults), rows)
     for number, row in enumerate(rows, 1):
         if not row[:3].any():
@@ -44,16 +44,22 @@ def _listed_sources(p, placement):
     return [tuple(float(x) for x in row[:3]) for row in rows], [float(row[4]) for row in rows]
 
 
-def source_list(p, counts, placement):
+def source_list(beam, counts, placement):
     """Directions to the sources (unit vectors) and wavelengths [m].
+
+    Parameters
+    ----------
+    beam : request.BeamRequest
+    counts : counts.StepCounts
+    placement : placement.Placement
 
     Returns
     -------
     directions : (sources, 3) float64
     wavelengths : (sources,) float64
     """
-    directions, wavelengths = (_grid_sources(p, counts, placement) if p.sources is None
-                               else _listed_sources(p, placement))
+    directions, wavelengths = (_grid_sources(beam, counts, placement) if beam.sources is None
+                               else _listed_sources(beam, placement))
     units = [unit(d)[0] for d in directions]
     return np.array(units, dtype=np.float64).reshape(-1, 3), np.array(wavelengths, dtype=np.float64)
 

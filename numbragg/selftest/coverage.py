@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..scene.revisions import DEFAULT
 from .tables import indices
 
 __all__ = ["LASTS", "RUNS_OUT", "options_of"]
@@ -28,7 +29,8 @@ def _orientation(p):
     return {"none": "aligned", "angles": "misset angles", "random": "random misset"}[p.misset]
 
 
-def _crystal(p, prepared):
+def _crystal(prepared):
+    p = prepared.request.crystal
     n = prepared.n_cells
     crystal = prepared.scene.crystal
     angles = p.phi_start + prepared.counts.phi_step * np.arange(prepared.counts.phi_steps)
@@ -47,7 +49,8 @@ def _crystal(p, prepared):
     yield "water", p.water_size > 0.0
 
 
-def _beam(p, prepared):
+def _beam(prepared):
+    p = prepared.request.beam
     fraction = abs(p.polarisation_fraction)
     yield "wavelength below 0.6 A", p.wavelength < 0.6e-10
     yield "wavelength above 2 A", p.wavelength > 2e-10
@@ -67,7 +70,8 @@ def _beam(p, prepared):
     yield "resolution limit", p.d_min > 0.0
 
 
-def _detector(p, prepared):
+def _detector(prepared):
+    p = prepared.request.detector
     yield f"convention {p.convention}", True
     yield "pivot on the sample", prepared.placement.pivot == "sample"
     yield "pixel below 0.1 mm", p.pixel_size < 1e-4
@@ -82,11 +86,12 @@ def _detector(p, prepared):
     yield "curved detector", p.curved
     yield "point pixels", p.point_pixel
     yield "sensor layers", prepared.counts.layers > 1
-    yield "region of interest", p.roi[0] >= 0
     yield "mask", p.mask is not None
 
 
-def _sampling(p, prepared):
+def _sampling(prepared):
+    p, revision = prepared.request.sampling, prepared.request.revision
+    yield "region of interest", p.roi[0] >= 0
     for n in (2, 3, 4):
         yield f"oversample {n}", prepared.oversample == n
     yield "oversample automatic", p.oversample <= 0
@@ -95,10 +100,10 @@ def _sampling(p, prepared):
     yield "oversample_omega", p.oversample_omega
     yield "one step", prepared.steps == 1
     yield "100 steps or more", prepared.steps >= 100
-    yield "revision main", p.revision == "main"
+    yield f"revision {revision}", revision != DEFAULT
 
 
-def _structure_factors(p, prepared):
+def _structure_factors(prepared):
     factors = prepared.structure_factors
     table = factors.table[:-1, :-1, :-1]
     sizes = np.abs(table[table != 0.0]) if factors.filled else np.array([abs(factors.default)])
@@ -113,7 +118,8 @@ def _structure_factors(p, prepared):
     yield "interpolation", prepared.interpolating
 
 
-def _places(p, prepared):
+def _places(prepared):
+    p = prepared.request.detector
     exact = not p.curved and prepared.oversample == 1 and p.close_distance == p.distance
     hkl = indices(prepared, 1)[:, :1, :1] if exact else np.full((1, 3), 0.5)
     yield "pixel centre in the beam", bool((hkl == 0.0).all(axis=-1).any())
@@ -137,5 +143,4 @@ def options_of(prepared):
     -------
     frozenset of str
     """
-    p = prepared.parameters
-    return frozenset(name for family in _FAMILIES for name, used in family(p, prepared) if used)
+    return frozenset(name for family in _FAMILIES for name, used in family(prepared) if used)

@@ -230,7 +230,7 @@ def compare(prepared, name="", threads=None, kept=FAILURES_KEPT, session=None):
 
 def _kind(prepared, outcome):
     """Crystal shape, and how structure factors were found."""
-    shape = prepared.parameters.shape
+    shape = prepared.request.crystal.shape
     if shape == "square" and max(prepared.n_cells) == 1.0:
         shape = "one cell"
     if not prepared.interpolating:

@@ -15,7 +15,8 @@ import numpy as np
 from ..configs.structure_factors import StructureFactors
 from ..scene.placement import CONVENTIONS
 from ..scene.prepare import prepare
-from ..scene.request import Parameters
+from ..scene.request import Draft
+from ..scene.revisions import REVISIONS
 from .coverage import options_of
 from .tables import draw_limit, draw_table
 
@@ -240,7 +241,7 @@ def _draw_steps(p, r):
     p.oversample_polar = r.random() < 0.2
     p.oversample_omega = r.random() < 0.2
     if r.random() < 0.14:
-        p.revision = "main"
+        p.revision = next(row.name for row in REVISIONS if row.flags_multiply_running_sum)
         if r.random() < 0.6:
             # its flags multiply the running sum, which is for the strict evaluator alone
             p.oversample_thick = p.oversample_polar = p.oversample_omega = False
@@ -251,7 +252,7 @@ def _draw_steps(p, r):
 
 def _place_exactly(p, r):
     """A detector of round numbers: a pixel's centre in the beam, or seen at exactly 90 degrees."""
-    plain = Parameters()
+    plain = Draft()
     p.convention, p.pivot, p.oversample = "custom", "sample", 1
     names = [*VECTORS, "rotation_x", "rotation_y", "rotation_z", "twotheta", "origin_x", "origin_y"]
     if r.random() < 0.7:
@@ -283,7 +284,7 @@ def _place_exactly(p, r):
 
 
 def _draw(r):
-    p = Parameters()
+    p = Draft()
     for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector,
                  _draw_steps):
         draw(p, r)
@@ -294,10 +295,10 @@ def _draw(r):
 
 def _few_steps(p, factors):
     """The scene, with as many sub-pixels as it asks for unless that is too many."""
-    prepared = prepare(p, factors)
+    prepared = prepare(p.freeze(), factors)
     if prepared.steps > MOST_STEPS:
         p.oversample = 1
-        prepared = prepare(p, factors)
+        prepared = prepare(p.freeze(), factors)
     return prepared
 
 

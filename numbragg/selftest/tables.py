@@ -104,7 +104,7 @@ def draw_table(prepared, r):
     -------
     factors : StructureFactors
     interpolation : bool or None
-        As parameters.Parameters.interpolation.
+        As request.SamplingRequest.interpolation.
     """
     if r.random() < 0.3 or not np.isfinite(prepared.scene.crystal.phi_cells).all():
         return StructureFactors.constant(_size(r) * r.choice((1.0, 100.0, -57.5))), None

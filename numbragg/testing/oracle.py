@@ -93,21 +93,22 @@ def _on_host(image):
 
 
 def _of_command_line(words, revision, folder):
-    from ..command_line.inputs import announce, read_inputs
+    from ..command_line.inputs import announce, read_inputs, with_headers
     from ..command_line.parse import check, parse
     from ..configs.run_options import Evaluation
     from ..scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
     with contextlib.chdir(folder or "."):
-        line = parse([*words, *(["--revision", revision] if revision else [])])
+        line = with_headers(parse([*words, *(["--revision", revision] if revision else [])]))
         check(line)
         Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
-        if line.parameters.misset == "random" and line.parameters.misset_seed is None:
+        if line.draft.misset == "random" and line.draft.misset_seed is None:
             raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
-        prepared = prepare(line.parameters, read_inputs(line))
+        factors = read_inputs(line)
+        prepared = prepare(line.draft.freeze(), factors)
         announce(line)
         return prepared
 
@@ -134,12 +135,14 @@ def prepare_scene(*scene: Any, revision: str | None = None, folder: str | os.Pat
         return _of_command_line(scene[0], revision, folder)
     from ..render.simulation import Simulator
 
+    if revision is not None:
+        settings["revision"] = revision
     if len(scene) != 4:
         raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
     if folder is not None:
         raise ValueError("folder: goes with a command line")
     crystal, beam, detector, factors = scene
-    return Simulator(detector, beam, factors, revision=revision or "fixed", **settings).prepare(crystal)
+    return Simulator(detector, beam, factors, **settings).prepare(crystal)
 
 
 def _digest(value, into):
@@ -205,8 +208,8 @@ def reference_image(*scene: Any, revision: str | None = None, folder: str | os.P
     *scene
         The C program's command line, as one string or as a list of words (what it says of output files and
         of noise is passed over); or crystal, beam, detector and structure factors as `numbragg.simulate` has them.
-    revision : {"fixed", "main"}, optional
-        Which revision of the C program; "fixed" if the command line does not say.
+    revision : str, optional
+        Which revision of the C program, "fixed" or "main"; "fixed" if the command line does not say.
     folder : path, optional
         Where the input files of a command line are.  (The working directory changes for the moment of reading.)
     cache : bool

@@ -23,6 +23,7 @@ from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
 from ..kernels.evaluate.strict import RECORD_FIELDS
 from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, Window, initial_state
+from ..scene.revisions import DEFAULT
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 
@@ -308,11 +309,11 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
              "capture_fraction": capture, "polarisation_factor": polar, "solid_angle": omega,
              "photons": value, "pixel": float(pixel), "interpolating": int(state[INTERPOLATING])}
     table = _table(scene, record[:len(numbers)])
-    return Trace(fast, slow, prepared.parameters.revision, before, numbers, table, final)
+    return Trace(fast, slow, prepared.request.revision, before, numbers, table, final)
 
 
 def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: StructureFactors | float, fast: int,
-          slow: int, *, sampling: Sampling | None = None, roi: Sequence[int] | None = None, revision: str = "fixed",
+          slow: int, *, sampling: Sampling | None = None, roi: Sequence[int] | None = None, revision: str = DEFAULT,
           steps: int | str = DEFAULT_STEPS, threads: int | None = None) -> Trace:
     """Trace one pixel of the image that `simulate` makes of the same arguments.
 
@@ -328,8 +329,8 @@ def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: S
     sampling : Sampling, optional
     roi : four int, optional
         As for `simulate`: in some scenes a pixel depends on those that are computed before it.
-    revision : {"fixed", "main"}
-        Which revision of the C program to reproduce.
+    revision : str
+        Which revision of the C program to reproduce, "fixed" or "main".
     steps : int or "all"
         Steps to keep, besides the last.
     threads : int, optional

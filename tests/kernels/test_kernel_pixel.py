@@ -26,7 +26,7 @@ from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.evaluate import strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.physics import records
-from numbragg.scene.request import Parameters
+from numbragg.scene.request import Draft
 
 SEEDS = range(20 if INTERPRETED else 300)
 TESTS = Path(__file__).resolve().parents[1]
@@ -190,7 +190,7 @@ def test_limiting_scene(name, revision):
     settings = {"cell_given": True, "cell_lengths": [40.0, 50.0, 60.0], "pixels_f": 5, "pixels_s": 3,
                 "pixel_size": 2e-3, "oversample": 1, "n_cells": [5.0, 4.0, 3.0], "misset": "angles",
                 "misset_angles": [0.1, 0.2, 0.3], "revision": revision}
-    p = Parameters(**(settings | LIMITS[name]))
+    p = Draft(**(settings | LIMITS[name]))
     assert_same(p, draw_factors(1 if "top" in name else 3))
 
 
@@ -198,7 +198,7 @@ def test_interpolation_gives_up_between_threads():
     """The first pixel without a margin ends interpolation for all that follow it, whatever the threads."""
     table = np.arange(12 * 8 * 30.0).reshape(12, 8, 30)
     factors = numbragg.StructureFactors.from_array(table, (-6, -4, -15), 7.0)
-    p = Parameters(cell_given=True, cell_lengths=[12.0, 13.0, 14.0], pixels_f=9, pixels_s=8, pixel_size=4e-3,
+    p = Draft(cell_given=True, cell_lengths=[12.0, 13.0, 14.0], pixels_f=9, pixels_s=8, pixel_size=4e-3,
                    beam_x=1e-3, beam_y=1e-3, oversample=1, n_cells=[2.0, 3.0, 3.0], misset="angles",
                    misset_angles=[-0.2, 0.0, 0.0])
     s = oracle_scene(p, factors)
@@ -225,7 +225,7 @@ def test_table_too_small_to_interpolate(axis, size):
     sizes[axis] = size
     factors = numbragg.StructureFactors.from_array(np.arange(1.0, 1.0 + 81 * size).reshape(sizes),
                                                    [-(n // 2) for n in sizes], 7.0)
-    p = Parameters(cell_given=True, cell_lengths=[14.0, 15.0, 16.0], pixels_f=3, pixels_s=2, pixel_size=4e-3,
+    p = Draft(cell_given=True, cell_lengths=[14.0, 15.0, 16.0], pixels_f=3, pixels_s=2, pixel_size=4e-3,
                    oversample=1, n_cells=[2.0, 3.0, 3.0])
     assert_same(p, factors)
 
@@ -234,7 +234,7 @@ def test_table_too_small_to_interpolate(axis, size):
 
 
 def test_record_holds_the_steps_of_the_oracle():
-    p = Parameters(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=5, pixels_s=4, pixel_size=2e-3,
+    p = Draft(cell_given=True, cell_lengths=[40.0, 50.0, 60.0], pixels_f=5, pixels_s=4, pixel_size=2e-3,
                    oversample=2, n_cells=[5.0, 4.0, 3.0], misset="angles", misset_angles=[0.1, 0.2, 0.3],
                    phi_start=0.1, phi_steps=2, oscillation=0.1, polarisation_fraction=0.5,
                    sensor_thickness=1e-4)

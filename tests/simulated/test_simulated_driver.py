@@ -212,7 +212,7 @@ def test_scene_that_the_lanes_refuse_is_computed_strictly_and_said_so(session):
                              sampling=nb.Sampling(oversample=1, per_step=("polarisation",)), backend="cuda")
     result = simulator.run(nb.Crystal(cell=CELL, n_cells=3, misset_deg=(10, 20, 30)))
     assert bits(result.image) == bits(image)
-    warning, = [w for w in result.prepared.warnings if "strict evaluator" in w]
+    warning, = [w for w in result.outcome.remarks if "strict evaluator" in w]
     assert "running product" in warning and "0: CUDA simulator" in warning
     assert bits(simulator.device_image(nb.Crystal(cell=CELL, n_cells=3, misset_deg=(10, 20, 30))).copy_to_host()) == \
         bits(image)

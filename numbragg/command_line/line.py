@@ -1,0 +1,117 @@
+"""What a command line asks for: a draft of the request, names of files, how to compute and what to print."""
+
+from dataclasses import dataclass, field
+
+from ..scene.request import Draft
+
+__all__ = ["CommandLine", "Files", "Outputs", "assign"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Files:
+    """Names of the files to read; None where not given."""
+
+    hkl: str | None = None
+    dump: str = "Fdump.bin"  # written with an hkl file, read without one
+    matrix: str | None = None
+    mask: str | None = None
+    image: str | None = None
+    sources: str | None = None
+    stol: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Outputs:
+    """Names of the files to write, and whether the optional ones are wanted."""
+
+    floatfile: str = "floatimage.bin"
+    intfile: str = "intimage.img"
+    pgmfile: str = "image.pgm"
+    noisefile: str = "noiseimage.img"
+    write_pgm: bool = True
+    calculate_noise: bool = True
+    tiff: str | None = None
+    npy: str | None = None
+    png: str | None = None
+    stats_json: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CommandLine:
+    """What a command line asks for.
+
+    Attributes
+    ----------
+    draft : Draft
+        The scene; what stands in files is entered by `numbragg.command_line.inputs`.
+    files, outputs : Files, Outputs
+        Names of files.
+    uses : tuple of numbragg.command_line.effects.Use
+        The options as given, in order.
+    default_f : float
+        Structure factor where there is none [electrons].
+    scale, pgm_scale : float
+        Scales of the integer image and of the PGM; not positive: automatic.
+    adc_offset : float
+        Offset of the integer and noise images.
+    seed : int or None
+        Seed of the noise as given; None: from the clock.
+    progress : bool or None
+        Whether to show a progress meter; None: nothing was said.
+    printout : bool
+        Whether to list the pixels.
+    printout_pixel : tuple of int or None
+        The one pixel to list (fast, slow).
+    quiet, help, version : bool
+        The options of that name.
+    precision, summation, threads, backend, device
+        As in `evaluation.Evaluation`.
+    notices : list of str
+        One-line remarks: options without effect, surprises that took effect.
+    announcement : str or None
+        What a user must know before the image is there, in one line.
+    origins : dict of str
+        Where settings come from that a header gave, by name, to begin an error with.
+    """
+
+    draft: Draft = field(default_factory=Draft)
+    files: Files = field(default_factory=Files)
+    outputs: Outputs = field(default_factory=Outputs)
+    uses: tuple = ()
+    default_f: float = 0.0
+    scale: float = 0.0
+    pgm_scale: float = 0.0
+    adc_offset: float = 40.0
+    seed: int | None = None
+    progress: bool | None = None
+    printout: bool = False
+    printout_pixel: tuple | None = None
+    quiet: bool = False
+    precision: str = "exact"
+    summation: str | None = None
+    threads: int | None = None
+    backend: str = "cpu"
+    device: int | None = None
+    notices: list = field(default_factory=list)
+    announcement: str | None = None
+    origins: dict = field(default_factory=dict)
+    help: bool = False
+    version: bool = False
+
+
+def assign(line, setting, value):
+    """Put a value into a setting of a command line.
+
+    Parameters
+    ----------
+    line : CommandLine
+    setting : member descriptor
+        The setting, read from its class: `Draft.fudge`, `Files.hkl`, `Outputs.tiff`, `CommandLine.scale`.  A name
+        that is misspelt is an error where it is written.
+    value : object
+    """
+    for part in (line.draft, line.files, line.outputs, line):
+        if isinstance(part, setting.__objclass__):
+            setting.__set__(part, value)
+            return
+    raise TypeError(f"{setting!r}: not a setting of a command line")

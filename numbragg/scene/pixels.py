@@ -1,0 +1,126 @@
+"""Pixels: how many a detector has, and which of them are asked for.  The one rule for counts and regions.
+
+A region is four numbers, first and last pixel along the fast axis, first and last along the slow
+axis, both ends included.  Nothing here needs NumPy, so that a command line is read without it.
+"""
+
+import math
+import operator
+
+__all__ = ["PIXEL_LIMIT", "WHOLE", "check_pixels", "clipped", "cropped", "edge", "pixels_along", "region",
+           "reversed_axes", "size_of"]
+
+#: Numbers of pixels from here on do not fit the integers of the C program.
+PIXEL_LIMIT = 2 ** 31
+
+#: The region that stands for the whole detector, whatever its size: each end is the detector's own.
+WHOLE = (-1, -1, -1, -1)
+
+_WORDS = "fast from, to, slow from, to"
+
+
+# -- how many
+
+
+def edge(pixel_size, pixels, size):
+    """Length of one edge [m]: from the number of pixels where that is given (not 0), else as given."""
+    return pixel_size * pixels if pixels else size
+
+
+def pixels_along(size, pixel_size):
+    """Pixels along an edge: an int; what the division gives where that is not finite."""
+    pixels = size / pixel_size
+    return math.ceil(pixels - 0.5) if math.isfinite(pixels) else pixels
+
+
+def check_pixels(fast, slow):
+    """ValueError unless there is a pixel each way, and there are fewer than `PIXEL_LIMIT` in all."""
+    if not (fast >= 1 and slow >= 1 and fast * slow < PIXEL_LIMIT):
+        raise ValueError(f"detector: {fast:.10g} x {slow:.10g} pixels; must be at least 1 each way "
+                         "and less than 2^31 in all")
+
+
+# -- which
+
+
+def reversed_axes(numbers):
+    """Axes along which a region ends before it starts: (name, first, last) of each.
+
+    Negative ends are the detector's.
+    """
+    fast_min, fast_max, slow_min, slow_max = numbers
+    return [(name, first, last) for name, first, last in (("fast", fast_min, fast_max), ("slow", slow_min, slow_max))
+            if 0 <= last < first]
+
+
+def region(value, shape, field="roi"):
+    """A region that lies in an image.
+
+    Parameters
+    ----------
+    value : four int, or None
+        The region; None: the whole image.
+    shape : (slow, fast)
+        Pixels of the image.
+    field : str
+        What it is called, for the message.
+
+    Returns
+    -------
+    tuple of four int
+
+    Raises
+    ------
+    ValueError
+        Unless it is four whole numbers in the image, the smaller one of each pair first.
+
+    Examples
+    --------
+    >>> from numbragg.scene.pixels import region
+    >>> region([2, 5, 0, 3], (4, 8)), region(None, (4, 8))
+    ((2, 5, 0, 3), (0, 7, 0, 3))
+    """
+    slow, fast = shape
+    if value is None:
+        return 0, fast - 1, 0, slow - 1
+    try:
+        numbers = tuple(map(_whole, value))
+    except (TypeError, ValueError):
+        numbers = ()
+    if isinstance(value, (str, bytes)) or len(numbers) != 4:
+        raise ValueError(f"{field}: {value!r} must be four whole numbers: {_WORDS} (ends included)")
+    if reversed_axes(numbers) or min(numbers) < 0 or numbers[1] >= fast or numbers[3] >= slow:
+        raise ValueError(f"{field}: {' '.join(map(str, numbers))} ({_WORDS}, ends included) must lie in "
+                         f"0 to {fast - 1} and 0 to {slow - 1}, the smaller number first")
+    return numbers
+
+
+def _whole(value):
+    """An int of any library's whole number, floats that are whole included."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return operator.index(value)
+
+
+def clipped(numbers, shape):
+    """The pixels of a region that lie in an image: the C program's rule.
+
+    A negative limit stands for the image's own.  There may be none: a last pixel before the first.
+    """
+    slow, fast = shape
+    fast_min, fast_max, slow_min, slow_max = numbers
+    fast_max = fast - 1 if fast_max < 0 else min(fast_max, fast - 1)
+    slow_max = slow - 1 if slow_max < 0 else min(slow_max, slow - 1)
+    return (max(fast_min, 0), fast_max, max(slow_min, 0), slow_max)
+
+
+def size_of(window):
+    """Pixels along fast and slow of a region, 0 where it ends before it starts."""
+    fast_min, fast_max, slow_min, slow_max = window
+    return max(fast_max - fast_min + 1, 0), max(slow_max - slow_min + 1, 0)
+
+
+def cropped(image, numbers):
+    """Part of an image, as a view; None: all of it.  ValueError as `region`."""
+    fast_min, fast_max, slow_min, slow_max = region(numbers, image.shape)
+    return image[slow_min:slow_max + 1, fast_min:fast_max + 1]
