@@ -38,7 +38,7 @@ def ulps(a, b, single=False):
 
     Examples
     --------
-    >>> from numbragg.trace_compare import ulps
+    >>> from numbragg.tracing.compare import ulps
     >>> ulps(1.0, 1.0 + 2.0 ** -52), ulps(-5e-324, 5e-324), ulps(1.0, 1.0 + 2.0 ** -23, single=True)
     (1, 2, 1)
     """
