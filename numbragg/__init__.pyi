@@ -2,11 +2,12 @@ from ._version import __version__
 from .configs.beam import Beam
 from .configs.crystal import Crystal
 from .configs.detector import Detector
+from .configs.panel import Panel
 from .configs.sampling import Sampling
 from .configs.structure_factors import StructureFactors
 from .render.simulation import Simulator, simulate
 from .results.digitise import add_noise, integer_image
 from .tracing.record import trace
 
-__all__ = ["Beam", "Crystal", "Detector", "Sampling", "Simulator", "StructureFactors", "add_noise",
+__all__ = ["Beam", "Crystal", "Detector", "Panel", "Sampling", "Simulator", "StructureFactors", "add_noise",
            "integer_image", "simulate", "trace", "__version__"]

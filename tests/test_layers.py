@@ -25,7 +25,8 @@ LAZY = ("numbragg", "numbragg.testing")
 #: What a user sets, one module a thing.
 CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector",
                   "numbragg.configs.sampling"}
-ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "numbragg.scene.pixels", "numbragg.configs.checks", "numbragg.io.matrix"}
+ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "numbragg.scene.pixels",
+                             "numbragg.configs.checks", "numbragg.io.matrix"}
 
 
 def modules():

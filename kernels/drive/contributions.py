@@ -1,4 +1,4 @@
-"""An image as a sum of contributions: which share a running sum, their order, and the certificate of the whole; no physics.
+"""An image as a sum of contributions: which share a running sum, their order, and the certificate of the whole.
 
 A contribution is a crystal with its structure factors, seen by some sources on one panel, with a
 divisor and a scale.  Those that agree in divisor, scale and all factors that are held through a
@@ -15,6 +15,7 @@ import numpy as np
 from ..evaluate.certificate import DOUBTFUL, REASONS, shared_plan, sum_of_values
 from ..evaluate.strict import strict_pixels
 from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, Part, Scene, Window, initial_state
+from ..physics.shapes import SHAPE_OF
 from ..physics.view import is_polarised
 from .cpu import Evaluator, Modes, planned, render, rotated_cells
 from .crew import Chunk, Crew, available_threads
@@ -91,8 +92,10 @@ def in_groups(contributions):
 
 
 def _joined(a, b):
-    """Two crystals of one shape and size, and the same spindle angles, as one whose domains are those of both; or None."""
-    shared = ("n_cells", "shape", "fudge", "reciprocal", "phi_rows", "first_phi_rows")
+    """Two crystals of one shape, size and set of spindle angles as one that has the domains of both; or None."""
+    shared = ["n_cells", "shape", "fudge", "phi_rows", "first_phi_rows"]
+    if SHAPE_OF[a.shape].measured:
+        shared.append("reciprocal")
     if not all(_same(getattr(a, name), getattr(b, name)) for name in shared):
         return None
     if len(a.mosaic) and len(b.mosaic) and _same(a.phi_cells, b.phi_cells):
@@ -222,7 +225,8 @@ def _unmasked(window, mask):
     return np.ascontiguousarray(window.of(mask) != 0).reshape(-1)
 
 
-def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Callable = Evaluator, alone: Callable = render):
+def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Callable = Evaluator,
+               alone: Callable = render):
     """Fill a window of an image with the sum of several contributions.
 
     Parameters

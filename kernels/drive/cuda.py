@@ -280,8 +280,8 @@ class Session:
         size = len(crystal.phi_cells) * crystal.domains * 72
         free = self.device.free_bytes()
         if size > free:
-            raise DeviceError(f"crystal: {len(crystal.phi_cells)} orientations of {crystal.domains} mosaic domains take "
-                              f"{size / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that are free on device "
+            raise DeviceError(f"crystal: {len(crystal.phi_cells)} orientations of {crystal.domains} mosaic domains "
+                              f"take {size / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that are free on device "
                               f"{self.device}")
         cells = crystal.cells if len(crystal.cells) else rotated_cells(crystal)
         return crystal._replace(cells=cells, mosaic=np.empty((0, 9)))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Any
 
 import numpy as np
 
-from .checks import entries, finite, not_negative, optional, positive, vector, whole
+from ..scene.request import DetectorRequest, PanelRequest
+from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
+from .checks import count, entries, finite, not_negative, optional, positive, vector, whole
 
 __all__ = ["Panel", "checked_mask"]
 
@@ -93,11 +96,22 @@ class Panel:
             raise ValueError(f"origin_mm: {self.origin_mm!r}, the plane of the panel must not go through the sample")
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(slow, fast) pixels."""
         return (self.pixels[1], self.pixels[0])
 
+    def pack(self, **frame: Any) -> PanelRequest:
+        """This panel as a part of a request, in SI units; `frame` is of the detector that it belongs to."""
+        depth = {}
+        if self.attenuation_depth_um is not None:
+            depth = {"attenuation": attenuation_from_um(self.attenuation_depth_um)}
+        plane = DetectorRequest(pixel_size=from_mm(self.pixel_mm), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
+                                sensor_thickness=sensor_from_um(self.sensor_thickness_um),
+                                sensor_layers=count(self.sensor_layers), mask=self.mask, **depth, **frame)
+        return PanelRequest(plane=plane, origin=tuple(map(from_mm, self.origin_mm)),
+                            fast=tuple(map(from_mm, self.fast_mm)), slow=tuple(map(from_mm, self.slow_mm)))
+
     @property
-    def pixel_mm(self):
+    def pixel_mm(self) -> float:
         """Length of the fast pitch vector [mm]."""
         return math.hypot(*self.fast_mm)

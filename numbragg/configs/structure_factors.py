@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["StructureFactors"]
+__all__ = ["StructureFactors", "as_structure_factors"]
 
 
 class StructureFactors:
@@ -147,3 +147,18 @@ class StructureFactors:
         if self.filled and all(low <= v <= high for v, low, high in zip((h, k, l), self.minimum, self.maximum)):
             return float(self.table[h - self.minimum[0], k - self.minimum[1], l - self.minimum[2]])
         return self.default
+
+
+def as_structure_factors(value):
+    """What a user gave as structure factors: the object itself, or one amplitude everywhere.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(value, StructureFactors):
+        return value
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return StructureFactors.constant(float(value))
+    raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")

@@ -49,6 +49,16 @@ class CPU:
         return image, outcome
 
 
+    def render_sum(self, panel, evaluation, progress=None):
+        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+        from ..kernels.drive.contributions import render_sum
+
+        if len(panel) == 1:
+            return self.render(panel[0], evaluation, progress)
+        image, contributions, target = _sum_of(panel)
+        return image, render_sum(contributions, target, evaluation.modes, progress=progress)
+
+
 class CUDA:
     """One CUDA device, and what it holds from one image to the next; attributes as for `CPU`."""
 
@@ -88,12 +98,35 @@ class CUDA:
         """Image and the driver's account; errors as for `CPU`, and those of the device."""
         return self._render(prepared, evaluation, progress, False)[:2]
 
-    def render_there(self, prepared, evaluation):
-        """Image that stays on the device (`device_image.DeviceImage`) and the driver's account."""
+    def render_sum(self, panel, evaluation, progress=None):
+        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+        if len(panel) == 1:
+            return self.render(panel[0], evaluation, progress)
+        image, contributions, target = _sum_of(panel)
+        return image, self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+
+    def render_there(self, panel, evaluation):
+        """Image of one panel that stays on the device (`device_image.DeviceImage`) and the driver's account."""
+        from ..kernels.compile.cuda_target import to_device
         from .device_image import DeviceImage
 
-        _, outcome, device_image = self._render(prepared, evaluation, None, True)
+        if len(panel) > 1:
+            # sums of several meet on the host
+            image, outcome = self.render_sum(panel, evaluation)
+            with self.session.device.current():
+                return DeviceImage(to_device(image), self.session.device), outcome
+        _, outcome, device_image = self._render(panel[0], evaluation, None, True)
         return DeviceImage(device_image, self.session.device), outcome
+
+
+def _sum_of(panel):
+    """Image to be filled, contributions and target of several prepared scenes on one panel."""
+    from ..kernels.drive.contributions import Contribution
+    from ..kernels.drive.cpu import Target
+
+    image = np.zeros(panel[0].shape, dtype=np.float32)
+    return (image, [Contribution(prepared.scene, prepared.interpolating) for prepared in panel],
+            Target(panel[0].window, panel[0].mask, image))
 
 
 def open_backend(evaluation):

@@ -216,6 +216,7 @@ def listing(fast, slow, fields, row, value, scene):
     lines = [f"pixel {fast} {slow} (fast slow)",
              f"  position [m]   {r['x']:.10g} {r['y']:.10g} {r['z']:.10g}   stol [1/m] {r['stol']:.10g}",
              f"  hkl            {r['h']:.6f} {r['k']:.6f} {r['l']:.6f}   "
+             f""
              f"nearest {int(r['h0'])} {int(r['k0'])} {int(r['l0'])}",
              f"  F_cell {r['f_cell']:.10g}   F_latt {r['f_latt']:.10g}   I {r['sum']:.10g}   "
              f"I/steps {r['sum'] / steps:.10g}",

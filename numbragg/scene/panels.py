@@ -7,16 +7,12 @@ from ..kernels.arithmetic.vectors import cross, dot, unit
 __all__ = ["panel_geometry", "window_geometry"]
 
 
-def _metres(values):
-    return tuple(float(v) / 1000.0 for v in values)
-
-
 def panel_geometry(panel, plane):
-    """Geometry of a panel with an origin of its own.
+    """Geometry of a panel with a place of its own.
 
     Parameters
     ----------
-    panel : configs.panel.Panel
+    panel : request.PanelRequest
     plane : kernels.physics.records.Geometry
         A plane with the panel's sensor and sub-pixels, and the beam: what does not depend on where it is.
 
@@ -31,16 +27,15 @@ def panel_geometry(panel, plane):
     the parallelogram, times the cosine of obliquity over the squared distance.  The normal points
     away from the sample, into the sensor.
     """
-    origin, fast, slow = _metres(panel.origin_mm), _metres(panel.fast_mm), _metres(panel.slow_mm)
-    pixel = math.sqrt(dot(fast, fast))
-    normal, area = unit(cross(fast, slow))
-    close = dot(origin, normal)
+    pixel = math.sqrt(dot(panel.fast, panel.fast))
+    normal, area = unit(cross(panel.fast, panel.slow))
+    close = dot(panel.origin, normal)
     if close < 0.0:
         normal, close = tuple(-v for v in normal), -close
     towards = dot(plane.beam, normal)
     return plane._replace(
-        fast_axis=tuple(v / pixel for v in fast), slow_axis=tuple(v / pixel for v in slow), normal=normal,
-        origin=origin, first_fast=0, first_slow=0, distance=close / towards if towards != 0.0 else math.inf,
+        fast_axis=tuple(v / pixel for v in panel.fast), slow_axis=tuple(v / pixel for v in panel.slow), normal=normal,
+        origin=panel.origin, first_fast=0, first_slow=0, distance=close / towards if towards != 0.0 else math.inf,
         close_distance=close, pixel_area=area, sub_pixel_size=pixel / plane.oversample)
 
 
