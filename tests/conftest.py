@@ -1,10 +1,7 @@
 """What all tests share."""
 
-from pathlib import Path
-
+from places import BENCHMARKS
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ EXTRAS = ("demo", "plot", "io")
 TOOLS = ("pytest", "hypothesis", "mpmath")
 
 #: What is run: every format, the reference files of one revision, the Python interface, the comparisons.
-TESTS = ("tests/test_golden.py", "tests/io", "tests/test_configurations.py", "tests/test_simulate.py",
-         "tests/test_read_image.py", "tests/test_compare.py", "tests/test_plateau.py")
+TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py")
 LEFT_OUT = "test_golden and main"
 
 

@@ -1,7 +1,6 @@
 """The one command for all checks: each of its parts goes red, and one part that does is enough."""
 
 import os
-from pathlib import Path
 import re
 import subprocess
 import sys
@@ -9,9 +8,9 @@ import textwrap
 
 import check
 import oldest
+from places import ROOT
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
 CONFIG = (ROOT / "setup.cfg").read_text(encoding="utf-8")
 
 

@@ -3,15 +3,13 @@
 import doctest
 import importlib
 import inspect
-from pathlib import Path
 import re
 
+from places import ROOT
 import pytest
 from test_layers import MODULES, begins_with_a_sentence
 
 import numbragg
-
-ROOT = Path(__file__).resolve().parent.parent
 
 SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Attributes", "Examples", "Notes", "References")
 

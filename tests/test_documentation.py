@@ -4,17 +4,16 @@ import ast
 import doctest
 import importlib
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
+from places import ROOT
 import pytest
 from test_layers import own_names
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 

@@ -4,13 +4,12 @@ Ready-made import linters do not see `kernels/`, which lies beside the package t
 """
 
 import ast
-from pathlib import Path
 import subprocess
 import sys
 
+from places import ROOT
 import pytest
 
-ROOT = Path(__file__).parent.parent
 FOLDERS = {"numbragg": ROOT / "numbragg", "numbragg.kernels": ROOT / "kernels"}
 
 #: Longest module, in lines.

@@ -14,11 +14,11 @@ import naive_arguments
 import naive_geometry
 from naive_random import NaiveStream
 import numpy as np
+from places import GOLDEN
 import pytest
 
 from numbragg.scene.request import Draft
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 IMAGES = Path(__file__).resolve().parents[2] / "shared" / "golden"
 CASES = {case["id"]: case for case in json.loads((GOLDEN / "manifest.json").read_text())["cases"]}
 U = 2.0 ** -53

@@ -271,7 +271,10 @@ def test_lattice_factor_at_reflections():
 
 
 def test_vectors_of_eight_lanes():
-    """Otherwise single precision would be no faster than double.  tests/test_precision.py looks at the whole kernel."""
+    """Otherwise single precision would be no faster than double.
+
+    tests/render/test_precision.py looks at the whole kernel.
+    """
     if INTERPRETED:
         pytest.skip("nothing is compiled")
 

@@ -1,13 +1,13 @@
 """Command lines compared with nanoBragg: the golden ones, every spelling, and random ones."""
 
 import json
-import pathlib
 import shutil
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import naive_options
 from option_tools import differences, flat, spellings
+from places import GOLDEN
 import pytest
 
 from numbragg.command_line.inputs import with_headers
@@ -15,7 +15,6 @@ from numbragg.command_line.parse import check, parse
 from numbragg.command_line.table import TABLE
 from numbragg.command_line.values import atof
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
 MANIFEST = json.loads((GOLDEN / "manifest.json").read_text())
 CASES = {case["id"]: case for case in MANIFEST["cases"]}
 REFUSED = {case["id"]: case for key in ("crashes", "bad_input", "unstable", "refused")

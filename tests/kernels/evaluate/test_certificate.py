@@ -6,7 +6,6 @@ a scene with both evaluators and compares the values before rounding.
 
 import math
 import os
-from pathlib import Path
 import random
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import sys
 
 from formula_tools import INTERPRETED, U, alter
 import numpy as np
+from places import ROOT
 import pytest
 import render_tools
 
@@ -25,8 +25,6 @@ from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH
 from numbragg.scene.prepare import prepare
 from numbragg.scene.request import Draft
 from numbragg.selftest.rounds import compare
-
-ROOT = Path(__file__).resolve().parent.parent
 
 #: Pixels in doubt per relative half-width: 2 sides x 2**23 spacings x the mean of a logarithmic mantissa.
 DOUBTFUL_PER_WIDTH = 2.0 ** 24 / math.log(2.0)

@@ -4,13 +4,13 @@ from collections import Counter
 import itertools
 import json
 import os
-from pathlib import Path
 import shutil
 import subprocess
 import sys
 
 from formula_tools import INTERPRETED, bits
 import numpy as np
+from places import ROOT
 import pytest
 
 from numbragg.commands.cli import main
@@ -20,8 +20,6 @@ from numbragg.kernels.physics import records
 from numbragg.selftest import rounds
 from numbragg.selftest.coverage import LASTS, RUNS_OUT
 from numbragg.selftest.scenes import MOST_STEPS, random_scene
-
-ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="a hundred million steps are for compiled kernels")
 

@@ -1,11 +1,10 @@
 """The script that predicts speed from machine code: how it reads code, and that the page shows its records."""
 
-from pathlib import Path
 import sys
 
+from places import ROOT
 import pytest
 
-ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import cuda_prediction as prediction  # noqa: E402

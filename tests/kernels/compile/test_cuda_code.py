@@ -1,6 +1,5 @@
 """The CUDA kernels' PTX and machine code, made without a device: no contraction, few registers, no spills."""
 
-from pathlib import Path
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from cuda_tools import CAPABILITIES, assembled, fused, kernel_ptx, needs_numba_c
 from formula_tools import INTERPRETED
 from marked_fma import MARK, SEPARATOR
 import numpy as np
+from places import TESTS
 import pytest
 
 from numbragg.kernels.compile.cuda_target import cuda
@@ -39,8 +39,8 @@ def ptx():
 
 def marked_ptx(name, *words):
     """PTX for all capabilities in which the multiply-adds that are written on purpose are calls."""
-    text = subprocess.run([sys.executable, str(Path(__file__).parent / "marked_fma.py"), name, *words],
-                          capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout
+    text = subprocess.run([sys.executable, str(TESTS / "marked_fma.py"), name, *words],
+                          capture_output=True, text=True, check=True, cwd=TESTS).stdout
     return text.split(SEPARATOR)
 
 

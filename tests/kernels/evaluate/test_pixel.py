@@ -18,6 +18,7 @@ from formula_tools import (
 )
 import naive
 import numpy as np
+from places import TESTS
 import pytest
 import render_tools
 
@@ -29,7 +30,6 @@ from numbragg.kernels.physics import records
 from numbragg.scene.request import Draft
 
 SEEDS = range(20 if INTERPRETED else 300)
-TESTS = Path(__file__).resolve().parents[1]
 
 NO_RECORD = None
 
@@ -313,8 +313,9 @@ def package_copy(tmp_path_factory):
     return folder
 
 
-FORMULAS = [str(TESTS / "kernels" / f"test_kernel_{name}.py")
-            for name in ("vectors", "lattice", "structure_factor", "polarisation", "geometry", "pixel")]
+FORMULAS = [str(TESTS / "kernels" / room / f"test_{name}.py") for room, name in (
+    ("arithmetic", "vectors"), ("physics", "lattice"), ("physics", "structure_factor"), ("physics", "polarisation"),
+    ("physics", "geometry"), ("evaluate", "pixel"))]
 
 
 @pytest.mark.skipif(INTERPRETED, reason="is itself the interpreted run")

@@ -2,16 +2,14 @@
 
 import json
 import os
-from pathlib import Path
 import shutil
 import subprocess
 import sys
 
 from cuda_tools import needs_numba_cuda
 from formula_tools import INTERPRETED
+from places import ROOT
 import pytest
-
-ROOT = Path(__file__).parent.parent
 
 pytestmark = [needs_numba_cuda, pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own")]
 

@@ -2,14 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 import shutil
 import subprocess
 import sys
 
+from places import ROOT
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks"
 
 pytestmark = pytest.mark.usefixtures("benchmark_scripts")

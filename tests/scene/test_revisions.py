@@ -3,9 +3,9 @@
 import ast
 import dataclasses
 import importlib.util
-from pathlib import Path
 
 import numpy as np
+from places import DOCS
 import pytest
 from test_layers import TREES
 
@@ -116,7 +116,6 @@ def test_without_the_row_it_is_refused():
 
 # -- the columns of docs/quirks
 
-DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
