@@ -157,13 +157,13 @@ def top_level_names(path):
 
 def is_defined(qualified):
     """Whether a dotted name is a module of the project or something that one has."""
-    words = qualified.split(".")
+    words = qualified.removeprefix("numbragg." if qualified.startswith("numbragg.kernels") else "").split(".")
     for count in range(len(words), 0, -1):
         path = ROOT.joinpath(*words[:count])
         rest = ".".join(words[count:])
         if path.is_dir():
             names = next((path / name for name in ("__init__.pyi", "__init__.py") if (path / name).exists()), None)
-            return not rest or qualified == "numbragg.kernels" or names is not None and rest in top_level_names(names)
+            return not rest or names is not None and rest in top_level_names(names)
         if path.with_suffix(".py").is_file():
             return not rest or rest in top_level_names(path.with_suffix(".py"))
     return False
@@ -177,10 +177,12 @@ def test_named_code_exists(name):
 
 def test_a_missing_name_is_seen():
     for name in ("kernels.physics.lattice.nearest_index", "numbragg.io.output.OutputSet.commit", "numbragg.kernels",
+                 "numbragg.kernels.physics.shapes", "numbragg.kernels.physics.lattice.nearest_index",
                  "numbragg.simulate", "numbragg.noise.add_noise", "numbragg.tracing.STEP_FIELDS", "numbragg.__all__"):
         assert is_defined(name), name
     for name in ("kernels.physics.lattice.no_such_function", "numbragg.no_such_module", "numbragg.io.no_such_thing",
-                 "numbragg.io.output.OutputSet.no_such_method", "no_such_package"):
+                 "numbragg.io.output.OutputSet.no_such_method", "no_such_package",
+                 "numbragg.kernels.no_such_room"):
         assert not is_defined(name), name
 
 
