@@ -1,6 +1,8 @@
 """The one command for all checks: each of its parts goes red, and one part that does is enough."""
 
+import inspect
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
@@ -108,6 +110,20 @@ def test_types(wrong, tmp_path):
     found = {int(number) for number in re.findall(r"use\.py:(\d+): error", said)}
     start = RIGHT.count("\n") + 1
     assert code == (1 if wrong else 0) and found == set(range(start, start + len(wrong))), said
+
+
+def test_types_are_looked_at_in_all_documented_modules():
+    import configparser
+
+    from test_docs import API, named
+
+    config = configparser.ConfigParser(interpolation=None)
+    config.read_string(CONFIG)
+    places = [ROOT / name.strip(" ,") for name in config["mypy"]["files"].split("\n") if name.strip()]
+    assert [place for place in places if not place.exists()] == []
+    for qualified in API:
+        home = Path(inspect.getfile(named(qualified)))
+        assert any(place == home or place in home.parents for place in places), qualified
 
 
 # -- tests

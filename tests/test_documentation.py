@@ -249,6 +249,19 @@ def test_docstring_examples(name, folder):
     assert result.attempted > 0 and result.failed == 0
 
 
+# -- citation
+
+
+def test_citation_is_that_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    keys = dict(re.findall(r"^([a-z-]+): *(.*)$", text, re.MULTILINE))
+    assert keys.keys() >= {"cff-version", "title", "message", "authors", "version", "license"}
+    import numbragg
+
+    assert (keys["cff-version"], keys["version"], keys["license"]) == ("1.2.0", numbragg.__version__, "MIT")
+    assert all(name in text for name in ("title: nanoBragg", "Holton", "James", "Frankel", "Ken"))
+
+
 # -- style of the pages
 
 
