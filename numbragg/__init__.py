@@ -14,8 +14,8 @@ from ._version import __version__
 __all__ = ["Beam", "Crystal", "Detector", "Panel", "Sampling", "Simulator", "StructureFactors", "add_noise",
            "integer_image", "simulate", "trace", "__version__"]
 
-_HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector", "Panel": "configs.panel",
-          "Sampling": "configs.sampling", "Simulator": "render.simulation",
+_HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
+          "Panel": "configs.panel", "Sampling": "configs.sampling", "Simulator": "render.simulation",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
           "integer_image": "results.digitise", "simulate": "render.simulation", "trace": "tracing.record"}
 

@@ -189,10 +189,9 @@ class Simulator:
 
     def prepare(self, crystal):
         """Derive everything for one crystal on a detector of one panel, without rendering."""
-        (panel, *more), = zip(self.prepare_shot(_kind("crystal", crystal, Crystal)), strict=True)
-        if more:
+        if len(self.detector.shapes) > 1:
             raise ValueError(f"detector: {len(self.detector.shapes)} panels; must be one here")
-        return panel[0]
+        return self.prepare_shot(_kind("crystal", crystal, Crystal))[0][0]
 
     def run(self, crystal, progress=None):
         """Simulate one crystal, or several in one shot: image, derived quantities and the driver's account.
