@@ -210,8 +210,8 @@ def _strictly(group, listed, target, threads):
             for some, on in ((pixels[pixels <= trip], member.interpolating), (pixels[pixels > trip], False)):
                 own[INTERPOLATING] = int(on)
                 if len(some):
-                    strict_pixels(scene, place, mask, NO_IMAGE, some, 0, len(some), own, False, axis, False, values, part,
-                                  sums)
+                    strict_pixels(scene, place, mask, NO_IMAGE, some, 0, len(some), own, False, axis, False, values,
+                                  part, sums)
 
         Crew(threads).run(work, [Chunk(first, min(first + STRICT_CHUNK, len(later)), 0)
                                  for first in range(0, len(later), STRICT_CHUNK)])

@@ -89,7 +89,8 @@ def summing(shape, precision, summation):
         error) to (total, second), in double precision or in single.
     """
     exact = _with_spread if SHAPE_OF[shape].budgeted else _plain
-    return {(EXACT, SEQUENTIAL): exact, (COMPENSATED, KAHAN): _compensated, (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
+    return {(EXACT, SEQUENTIAL): exact, (COMPENSATED, KAHAN): _compensated,
+            (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
 
 
 def uses_second(shape, precision, summation):

@@ -173,8 +173,8 @@ class Crystal:
         put("phi_steps", optional(self.phi_steps, whole, "phi_steps"))
         put("spindle_axis", optional(self.spindle_axis, vector, "spindle_axis"))
         put("water_size_um", not_negative("water_size_um", self.water_size_um, "micrometre"))
-        own = self.structure_factors
-        put("structure_factors", None if own is None else as_structure_factors(own))
+        if self.structure_factors is not None:
+            put("structure_factors", as_structure_factors(self.structure_factors))
         put("scale", not_negative("scale", self.scale))
 
     @classmethod

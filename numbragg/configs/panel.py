@@ -10,9 +10,12 @@ import numpy as np
 
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
-from .checks import count, entries, finite, not_negative, optional, positive, vector, whole
+from .checks import entries, finite, not_negative, optional, positive, vector, whole
 
 __all__ = ["Panel", "checked_mask"]
+
+#: Layers of a sensor where no number is given.
+LAYERS = 2
 
 #: Least sine of the angle between the two pitch vectors.
 LEAST_SINE = 1e-6
@@ -46,7 +49,7 @@ class Panel:
     sensor_thickness_um, attenuation_depth_um : float, optional
         Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
     sensor_layers : int, optional
-        Layers the sensor is divided into.
+        Layers of equal thickness that the sensor is divided into; by default 2.
     mask : (slow, fast) array, optional
         Zero or False: the pixel is skipped and stays 0.
     name : str
@@ -107,9 +110,9 @@ class Panel:
             depth = {"attenuation": attenuation_from_um(self.attenuation_depth_um)}
         plane = DetectorRequest(pixel_size=from_mm(self.pixel_mm), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
                                 sensor_thickness=sensor_from_um(self.sensor_thickness_um),
-                                sensor_layers=count(self.sensor_layers), mask=self.mask, **depth, **frame)
-        return PanelRequest(plane=plane, origin=tuple(map(from_mm, self.origin_mm)),
-                            fast=tuple(map(from_mm, self.fast_mm)), slow=tuple(map(from_mm, self.slow_mm)))
+                                mask=self.mask, **depth, **frame)
+        origin, fast, slow = (tuple(map(from_mm, v)) for v in (self.origin_mm, self.fast_mm, self.slow_mm))
+        return PanelRequest(plane=plane, origin=origin, fast=fast, slow=slow, layers=self.sensor_layers or LAYERS)
 
     @property
     def pixel_mm(self) -> float:

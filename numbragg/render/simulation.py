@@ -196,10 +196,9 @@ class Simulator:
 
     def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal on a detector of one panel, without rendering."""
-        shot = self.prepare_shot(_kind("crystal", crystal, Crystal))
-        if len(shot) > 1:
+        if len(self.detector.shapes) > 1:
             raise ValueError(f"detector: {len(self.detector.shapes)} panels; must be one here")
-        return shot[0][0]
+        return self.prepare_shot(_kind("crystal", crystal, Crystal))[0][0]
 
     def run(self, crystal: Crystal | Sequence[Crystal], progress: Callable[[int], object] | None = None) -> Result:
         """Simulate one crystal, or several in one shot: image, derived quantities and the driver's account.

@@ -121,6 +121,7 @@ class PanelRequest:
     origin: tuple  # corner of the first pixel [m]
     fast: tuple  # from a pixel to the next [m]
     slow: tuple
+    layers: int  # of the sensor, of equal thickness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

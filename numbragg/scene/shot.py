@@ -25,11 +25,14 @@ def scaled(prepared, factor):
 def _on_panel(prepared, panel, own):
     """A prepared scene on a panel; `own` is what was prepared with the panel's plane."""
     plane = own.scene.geometry._replace(oversample=prepared.scene.geometry.oversample)
+    if plane.thickness > 0.0:
+        # not the C program's rule, by which layers overlap (docs/quirks): a panel of its own has layers that fill it
+        plane = plane._replace(layers=panel.layers, layer_step=plane.thickness / panel.layers)
     geometry = panel_geometry(panel, plane)
     placement = replace(own.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
                         origin=geometry.origin, distance=geometry.distance, close_distance=geometry.close_distance)
-    counts = replace(prepared.counts, layers=own.counts.layers, thickness=own.counts.thickness,
-                     layer_step=own.counts.layer_step, attenuation=own.counts.attenuation)
+    counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
+                     layer_step=geometry.layer_step, attenuation=geometry.attenuation)
     return replace(prepared, scene=prepared.scene._replace(geometry=geometry), placement=placement, counts=counts,
                    mask=own.mask, window=own.window)
 
