@@ -182,15 +182,19 @@ class Detector:
             raise ValueError("windows: a curved detector cannot be cut into panels")
         slow_size, fast_size = self._plane_shape
         rule = "four pixel numbers: first fast, first slow, pixels along fast and slow"
+        try:
+            given = tuple(self.windows)
+        except TypeError:
+            given = ()
+        if not given:
+            raise ValueError(f"windows: {self.windows!r} must be one or more windows")
         windows = []
-        for window in self.windows:
+        for window in given:
             first_fast, first_slow, fast, slow = (whole("windows", v, low) for v, low in
                                                   zip(entries("windows", window, 4, rule), (0, 0, 1, 1)))
             if first_fast + fast > fast_size or first_slow + slow > slow_size:
                 raise ValueError(f"windows: {window!r} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
             windows.append((first_fast, first_slow, fast, slow))
-        if not windows:
-            raise ValueError(f"windows: {self.windows!r} must be one or more windows")
         return tuple(windows)
 
     @property

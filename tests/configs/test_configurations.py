@@ -44,6 +44,7 @@ BAD = {
         "mosaic_seed": [-2 ** 31, 2.5, "3", 2 ** 31, None], "phi_start_deg": not_number(),
         "oscillation_deg": [-1, *OPTIONAL], "phi_step_deg": [-1, *OPTIONAL], "phi_steps": COUNTS,
         "spindle_axis": VECTORS, "water_size_um": [-1, *not_number()],
+        "structure_factors": ["x", [1.0], True, (1, 2), {}], "scale": [-1, *not_number()],
     },
     nb.Beam: {
         "wavelength_angstrom": [*NOT_POSITIVE, *not_number()], "fluence_photons_per_m2": [-1, *not_number()],
@@ -68,6 +69,8 @@ BAD = {
         "twotheta_axis": VECTORS, "pivot": WORDS, "sensor_thickness_um": [-1, *not_number()],
         "attenuation_depth_um": [*NOT_POSITIVE, *OPTIONAL], "sensor_layers": COUNTS, "curved": FLAGS,
         "point_pixel": FLAGS, "mask": [np.ones((3, 3)), 5, "x", np.ones(100), [[1, 2], [3]]],
+        "panels": [5, "x", [], (None,), [5], {}],
+        "windows": [5, "x", [], [5], [(1, 2, 3)], [(0, 0, 0, 5)], [(0, 0, 11, 5)], [(0, 0, 2.5, 5)], [(-1, 0, 1, 1)]],
     },
     nb.Sampling: {
         "oversample": COUNTS, "per_step": ["other", ["capture", "other"], 5, [3], [[]]],
@@ -100,9 +103,10 @@ def test_error_names_field_value_and_rule(config, field, value):
     message = str(caught.value)
     assert message.startswith(f"{field}: ") and "\n" not in message
     assert len(message) < 400
-    # the value, or the part of it that is wrong, or its shape
+    # the value, or the part of it that is wrong, or its shape; of what can be large, the type
     parts = [value, *(value if isinstance(value, (list, tuple)) else []), getattr(value, "shape", None)]
     shown = any(repr(part) in message for part in parts if part is not None) or value is None
+    shown |= field == "structure_factors" and f": {type(value).__name__} must be" in message
     assert shown or any(word in message for word in ("number", "shape", "singular", "infinite", "positive",
                                                      "zero", "rows"))
     # the rule
