@@ -4,6 +4,7 @@ Ready-made import linters do not see `kernels/`, which lies beside the package t
 """
 
 import ast
+import configparser
 import subprocess
 import sys
 
@@ -229,6 +230,22 @@ def test_names_that_are_loaded_lazily_are_there(name):
             for alias in node.names:
                 home = importlib.import_module("." * node.level + node.module, name)
                 assert getattr(home, alias.name) is getattr(package, alias.name)
+
+
+def test_every_package_is_installed():
+    """An editable installation finds all folders; others have those that setup.cfg names."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    named = config["options"]["packages"].split()
+    assert sorted(named) == sorted(packages)
+    places = dict(line.split(" = ") for line in config["options"]["package_dir"].strip().splitlines())
+    assert places.keys() <= packages
+    for name in packages:
+        owner = max((place for place in places if f"{name}.".startswith(f"{place}.")), key=len)
+        # setuptools looks below the folder of the nearest package that has one
+        below = name.removeprefix(owner).strip(".").replace(".", "/")
+        assert ROOT / places[owner] / below == MODULES[name].parent, name
 
 
 @pytest.mark.parametrize("code", ["import numbragg", "import numbragg.commands.cli", "import numbragg; dir(numbragg)"])
