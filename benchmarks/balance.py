@@ -40,8 +40,9 @@ def measure(name, repeats, threads, pixels=None):
         images = {count: np.zeros(p.shape, dtype=np.float32) for count in (1, threads)}
 
         def timed(count):
-            return spent(lambda: driver_cpu.render(p.scene, p.window, mask, images[count],
-                                                   interpolating=p.interpolating, threads=count))[0]
+            target = driver_cpu.Target(p.window, mask, images[count])
+            return spent(lambda: driver_cpu.render(p.scene, target, driver_cpu.Modes(threads=count),
+                                                   interpolating=p.interpolating))[0]
 
         for count in (1, threads):
             timed(count)
@@ -56,7 +57,7 @@ def measure(name, repeats, threads, pixels=None):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.kernels.drive.cpu import available_threads
+    from numbragg.kernels.drive.crew import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help=f"may be repeated; default: {DEFAULT}")

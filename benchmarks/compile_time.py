@@ -63,8 +63,9 @@ def compile_one(name):
 
     def use():
         start = time.process_time()
-        outcome = driver_cpu.render(prepared.scene, (0, 7, 0, 0), prepared.mask, image, threads=1,
-                                    interpolating=prepared.interpolating, lanes=name != "strict", **modes)
+        outcome = driver_cpu.render(prepared.scene, driver_cpu.Target((0, 7, 0, 0), prepared.mask, image),
+                                    modes._replace(threads=1, lanes=name != "strict"),
+                                    interpolating=prepared.interpolating)
         return time.process_time() - start, outcome
 
     watch = Watch()

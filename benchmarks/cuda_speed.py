@@ -38,10 +38,11 @@ def measure(name, session, precision, threads, repeats, pixels=None):
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(scene, Path(folder))
         p = load(scene, Path(folder), pixels)
-    how = dict(interpolating=p.interpolating, threads=threads, **Evaluation(precision).modes)
+    how = Evaluation(precision, threads=threads).modes
     images = [np.zeros(p.shape, dtype=np.float32) for _ in range(2)]
-    driver_cpu.render(p.scene, p.window, p.mask, images[0], **how)
-    outcome, _ = session.render(p.scene, p.window, p.mask, images[1], **how)
+    targets = [driver_cpu.Target(p.window, p.mask, image) for image in images]
+    driver_cpu.render(p.scene, targets[0], how, interpolating=p.interpolating)
+    outcome, _ = session.render(p.scene, targets[1], how, interpolating=p.interpolating)
     record = {"benchmark": "cuda", "scene": name, "what": scene.what, "arguments": scene.arguments(pixels),
               "precision": precision, "device": str(session.device), "pixels": images[0].size, "steps_per_pixel": p.steps,
               "differ": int(np.count_nonzero(images[0].view(np.uint32) != images[1].view(np.uint32))),
@@ -49,7 +50,7 @@ def measure(name, session, precision, threads, repeats, pixels=None):
     if record["differ"]:
         return record
     for word, stays in (("seconds", False), ("seconds_left_there", True)):
-        call = lambda: session.render(p.scene, p.window, p.mask, images[1], stays=stays, **how)
+        call = lambda: session.render(p.scene, targets[1], how, interpolating=p.interpolating, stays=stays)
         call()
         record[word], record[word + "_all"] = median_seconds(call, repeats)
     steps = images[0].size * p.steps

@@ -75,10 +75,10 @@ class Ours:
         from numbragg.kernels.physics import records
 
         p = self.prepared
-        return driver_cpu.render(p.scene, p.window if window is None else window, p.mask,
-                                 self.image if image is None else image, interpolating=p.interpolating,
-                                 threads=threads, lanes=lanes, precision=records.PRECISIONS[precision],
-                                 summation=records.SUMMATIONS[summation])
+        target = driver_cpu.Target(p.window if window is None else window, p.mask,
+                                   self.image if image is None else image)
+        modes = driver_cpu.Modes(records.PRECISIONS[precision], records.SUMMATIONS[summation], threads, lanes)
+        return driver_cpu.render(p.scene, target, modes, interpolating=p.interpolating)
 
     def timed(self, repeats=1, **how):
         """Time of a rendering: `Spent`."""
@@ -87,8 +87,7 @@ class Ours:
 
 def zero_terms(prepared, samples=64):
     """Part of the terms that are 0, over the steps of some pixels spread over the detector."""
-    from numbragg.kernels.drive.cpu import trace_pixel
-    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS, trace_pixel
     from numbragg.kernels.physics.records import initial_state
 
     f_cell, f_latt = RECORD_FIELDS.index("f_cell"), RECORD_FIELDS.index("f_latt")
@@ -247,7 +246,7 @@ def complaint(record):
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
-    from numbragg.kernels.drive.cpu import available_threads
+    from numbragg.kernels.drive.crew import available_threads
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scene", action="append", choices=list(SCENES), help="may be repeated; default: all")

@@ -55,8 +55,7 @@ def axes(prepared):
 
 def pixel_terms(prepared, fast, slow, record):
     """All terms of a pixel in the C program's order, and the factor that makes photons of their sum."""
-    from numbragg.kernels.drive.cpu import trace_pixel
-    from numbragg.kernels.evaluate.strict import RECORD_FIELDS
+    from numbragg.kernels.evaluate.strict import RECORD_FIELDS, trace_pixel
     from numbragg.kernels.physics.records import initial_state
 
     at = RECORD_FIELDS.index

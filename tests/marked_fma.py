@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numbragg.kernels.arithmetic import c_library
+from numbragg.kernels.arithmetic import fused
 
 MARK = "numbragg_marked_fma"
 SEPARATOR = "\n// next\n"
@@ -34,7 +34,7 @@ def marked(typingctx, a, b, c):
 
 
 if __name__ == "__main__":
-    c_library._fma = marked
+    fused._fma = marked
 
     import cuda_tools
 

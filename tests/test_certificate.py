@@ -15,12 +15,13 @@ import sys
 from formula_tools import INTERPRETED, U
 import numpy as np
 import pytest
+import render_tools
 
 import numbragg as nb
-from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.evaluate import certificate
+from numbragg.kernels.evaluate import certificate, strict
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import SHAPES, Lookup
+from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH
 from numbragg.scene.prepare import prepare
 from numbragg.scene.request import Draft
 from numbragg.selftest.rounds import compare
@@ -107,7 +108,7 @@ def agree(ready, most_recomputed=None):
         assert found.refused is None
         assert sum(found.recomputed.values()) <= most_recomputed
     image = np.zeros(ready.shape, dtype=np.float32)
-    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating,
+    render_tools.render(ready.scene, ready.window, ready.mask, image, interpolating=ready.interpolating,
                       threads=1)
     return found, image
 
@@ -154,7 +155,7 @@ def on_a_grid(cell, n_cells, shape="square", target="whole"):
         normal, slow = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
         origin = (2.0 ** -3, -3.5 * 2.0 ** -10, -4.5 * 2.0 ** -10)
     changed(ready, "geometry", fast_axis=fast, slow_axis=slow, normal=normal, origin=origin,
-            close_distance=0.125, pixel_size=2.0 ** -10, sub_pixel_size=2.0 ** -10)
+            close_distance=0.125, pixel_area=2.0 ** -20, sub_pixel_size=2.0 ** -10)
     changed(ready, "beam", directions=np.array([[-1.0, 0.0, 0.0]]), wavelengths=np.array([unit]))
     axes = np.diag(np.array(cell, dtype=float)) * unit
     if target == "whole":
@@ -260,15 +261,15 @@ def test_gaussian_at_the_underflow_of_exp():
     ready = prepared(dict(shape="gauss", n_cells=2, misset_deg=(1, 2, 3)), None,
                      dict(pixels=(9, 7), pixel_mm=2.0), table(random.Random(1), 3), interpolation=True)
     bare = ready.scene.crystal._replace(fudge=1.0)
-    record = np.zeros((1, len(driver_cpu.RECORD_FIELDS)))
+    record = np.zeros((1, len(strict.RECORD_FIELDS)))
     state = np.array([0, 0, 0])
     ready.interpolating = True
     exponents = []
     for fast, slow in ((1, 1), (4, 3), (7, 5)):
-        driver_cpu.trace_pixel(ready.scene, fast, slow, state.copy(), record)
-        row = dict(zip(driver_cpu.RECORD_FIELDS, record[0].tolist()))
+        strict.trace_pixel(ready.scene, fast, slow, state.copy(), record)
+        row = dict(zip(strict.RECORD_FIELDS, record[0].tolist()))
         offsets = [row[name] - row[name + "0"] for name in "hkl"]
-        exponents.append(lattice.squared_distance(bare.reciprocal, bare.n_cells, *offsets) / lattice.GAUSS_WIDTH)
+        exponents.append(lattice.squared_distance(bare.reciprocal, bare.n_cells, *offsets) / GAUSS_WIDTH)
     for exponent in exponents:
         for wanted in (354.0, 708.4, 745.12, 745.13, 745.1331, 745.13321, 745.13322, 745.1333, 745.134,
                        745.14, 745.15):
@@ -296,7 +297,7 @@ def test_masked_pixels_and_a_last_block_that_is_not_full():
         ready.mask = (np.random.default_rng(width).random((3, width)) < 0.7).astype(np.uint8)
         found, _ = agree(ready, most_recomputed=1)
         image = np.full(ready.shape, 7.0, dtype=np.float32)
-        driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=1)
+        render_tools.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=1)
         assert ((image == 7.0) == (ready.mask == 0)).all() and found.pixels == np.count_nonzero(ready.mask)
 
 
@@ -388,8 +389,8 @@ def test_no_index_is_larger():
         ready = random_prepared("square", False, seed, pixels=(5, 5))
         changed(ready, "geometry", origin=tuple(-x for x in ready.scene.geometry.origin))
         limit = certificate.largest_index(ready.scene)
-        state, record = np.array([0, 0, 1]), np.zeros((500, len(driver_cpu.RECORD_FIELDS)))
-        driver_cpu.trace_pixel(ready.scene, 2, 2, state, record)
+        state, record = np.array([0, 0, 1]), np.zeros((500, len(strict.RECORD_FIELDS)))
+        strict.trace_pixel(ready.scene, 2, 2, state, record)
         assert np.abs(record[:, 17:20]).max() <= limit
 
 
@@ -455,7 +456,7 @@ def test_recomputed_fraction_is_the_predicted_one(shape, n_cells, scenes):
         crystal = dict(shape=shape, n_cells=n_cells, fudge=1e-3 if shape != "round" else 1.0,
                        misset_deg=(10 * number + 5, 20, 30))
         ready = prepared(crystal, None, dict(pixels=(1000, 600), pixel_mm=0.2))
-        outcome = driver_cpu.render(ready.scene, ready.window, None, np.zeros(ready.shape, np.float32),
+        outcome = render_tools.render(ready.scene, ready.window, None, np.zeros(ready.shape, np.float32),
                                     interpolating=False, threads=1)
         pixels += outcome.pixels
         doubtful += outcome.reasons.get("rounding in doubt", 0)
@@ -482,14 +483,14 @@ ready = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=1.0), nb.Beam(), 100.0)
     nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=5, misset_deg=(1, 2, 3), shape=sys.argv[2]))
 for lanes in (False, True):
     image = np.zeros(ready.shape, np.float32)
-    driver_cpu.render(ready.scene, ready.window, None, image, interpolating=False, threads=1, lanes=lanes)
+    render_tools.render(ready.scene, ready.window, None, image, interpolating=False, threads=1, lanes=lanes)
     print(image.tobytes().hex())
 print(compare(ready, threads=1)[0].violations)
 """
 
 MUTATIONS = {
-    "shared": ("cell[0] * q[0] + cell[1] * q[1]", "cell[0] * q[0] - cell[1] * q[1]"),
-    "lanes only": ("factor = many / one if", "factor = (1.0 + 1e-11) * many / one if"),
+    "shared": ("lattice.py", "cell[0] * q[0] + cell[1] * q[1]", "cell[0] * q[0] - cell[1] * q[1]"),
+    "lanes only": ("shapes/square.py", "factor = many / one if", "factor = (1.0 + 1e-11) * many / one if"),
 }
 
 
@@ -499,10 +500,10 @@ def images_of_a_copy(folder, shape="square", mutation=None):
     shutil.copytree(ROOT / "numbragg", folder / "numbragg", ignore=left_out)
     shutil.copytree(ROOT / "kernels", folder / "numbragg" / "kernels", ignore=left_out)
     if mutation:
-        path = folder / "numbragg" / "kernels" / "physics" / "lattice.py"
+        path = folder / "numbragg" / "kernels" / "physics" / mutation[0]
         text = path.read_text(encoding="utf-8")
-        assert text.count(mutation[0]) == 1
-        path.write_text(text.replace(*mutation), encoding="utf-8")
+        assert text.count(mutation[1]) == 1
+        path.write_text(text.replace(*mutation[1:]), encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", _IMAGES, str(folder), shape], capture_output=True, text=True,
                           env=environment, cwd=folder)

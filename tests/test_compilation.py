@@ -21,8 +21,8 @@ import numbragg as nb
 from numbragg.kernels.arithmetic import c_library
 from numbragg.kernels.compile import compilation
 from numbragg.kernels.compile.compilation import inlined, jit
-from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.evaluate import lanes, strict
+from numbragg.kernels.evaluate import lanes
+from numbragg.kernels.evaluate import strict as strict_evaluator
 
 KERNELS = compilation.PACKAGE
 PACKAGE = Path(nb.__file__).parent
@@ -55,11 +55,11 @@ total = float(image.sum(dtype=float))
 
 #: One small kernel, with functions of three modules in it: soon compiled.
 CELLS = COUNTING.format(body="""
-names = dict.fromkeys(records.Crystal._fields)
+names = dict.fromkeys(records.Lattice._fields)
 names |= dict(phi_cells=np.arange(9.0)[None], mosaic=np.linspace(-1.0, 1.0, 18).reshape(2, 9), domains=2,
               cells=np.empty((0, 0, 9)), n_cells=(1.0, 1.0, 1.0), shape=0, fudge=1.0, reciprocal=(0.0,) * 9,
               phi_rows=np.zeros(1, np.int64), first_phi_rows=np.zeros(1, np.int64))
-total = float((driver_cpu.rotated_cells(records.Crystal(**names)) ** 2).sum())
+total = float((driver_cpu.rotated_cells(records.Lattice(**names)) ** 2).sum())
 """)
 
 
@@ -86,7 +86,7 @@ def copy(tmp_path):
 
 #: A program, a function that it calls in another module, and an edit of that.
 EDITS = {
-    "image": (IMAGE, "physics/lattice.py", "TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1"),
+    "image": (IMAGE, "physics/shapes/tophat.py", "TOPHAT_LIMIT = 0.3969", "TOPHAT_LIMIT = 0.1"),
     "cells": (CELLS, "arithmetic/vectors.py", "    return (u[0] * v[0] + u[1]", "    return (u[0] * v[0] - u[1]"),
 }
 
@@ -251,7 +251,7 @@ def test_no_module_asks_for_fastmath():
 
 def test_options_of_compiled_kernels():
     """What the decorator promises is what Numba was told."""
-    for kernel in (driver_cpu.strict_pixels, strict.pixel_sum):
+    for kernel in (strict_evaluator.strict_pixels, strict_evaluator.pixel_sum):
         options = kernel.targetoptions
         assert options["nogil"] and options["error_model"] == "numpy" and not options.get("fastmath")
         assert options["nopython"] and not options.get("parallel")
@@ -280,7 +280,7 @@ def test_parts_are_no_programs_of_their_own():
 @pytest.fixture(scope="module")
 def strict():
     """The strict evaluator's kernel, compiled in this process so that its code can be looked at."""
-    kernel = jit(driver_cpu.strict_pixels.py_func)
+    kernel = jit(strict_evaluator.strict_pixels.py_func)
     kernel._cache = numba.core.caching.NullCache()
     fill(kernel)
     return kernel
@@ -288,10 +288,10 @@ def strict():
 
 def fill(kernel):
     """Compile a kernel for the types with which the driver calls the strict evaluator."""
-    if not driver_cpu.strict_pixels.signatures:
+    if not strict_evaluator.strict_pixels.signatures:
         nb.simulate(nb.Crystal(cell=(60, 70, 80, 90, 90, 90)), nb.Beam(polarisation_axis=(-0.16, 1.1, 1.65)),
                     nb.Detector(pixels=(2, 2), convention="custom"), 10.0, threads=1)
-    kernel.compile(driver_cpu.strict_pixels.signatures[0])
+    kernel.compile(strict_evaluator.strict_pixels.signatures[0])
 
 
 def only(texts):
@@ -315,7 +315,7 @@ def test_fused_operations_would_be_seen():
     """The pattern finds them where they are meant to be."""
     @jit
     def fused(a, b, c):
-        return c_library.fma(a, b, c)
+        return fused.fma(a, b, c)
 
     assert fused(2.0, 3.0, 4.0) == 10.0
     code = only(fused.inspect_asm())

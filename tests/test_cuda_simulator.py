@@ -81,16 +81,16 @@ import numbragg as nb
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.drive.cuda import Session
-from numbragg.kernels.physics.records import EXACT, SEQUENTIAL
 
 assert lattice.__file__.startswith(sys.argv[1]), lattice.__file__
 prepared = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=2.0, distance_mm=60.0), nb.Beam(wavelength_angstrom=1.3),
                         17.0).prepare(nb.Crystal(cell=(50, 55, 60, 90, 90, 90), n_cells=3, misset_deg=(10, 20, 30)))
 images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(3)]
-place = prepared.scene, prepared.window, None
-driver_cpu.render(*place, images[0], interpolating=False, threads=1, lanes=False)
-driver_cpu.render(*place, images[1], interpolating=False, threads=1)
-outcome, _ = Session().render(*place, images[2], interpolating=False, threads=1, precision=EXACT, summation=SEQUENTIAL)
+targets = [driver_cpu.Target(prepared.window, None, image) for image in images]
+one, strictly = driver_cpu.Modes(threads=1), driver_cpu.Modes(threads=1, lanes=False)
+driver_cpu.render(prepared.scene, targets[0], strictly, interpolating=False)
+driver_cpu.render(prepared.scene, targets[1], one, interpolating=False)
+outcome, _ = Session().render(prepared.scene, targets[2], one, interpolating=False)
 assert outcome.lane_pixels == 6
 print(*(image.tobytes().hex() for image in images))
 """

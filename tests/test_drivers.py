@@ -6,16 +6,18 @@ that is normalised in place again and again.  Each is put where it is hardest: i
 behind skipped ones, inside a chunk, in the last pixel.
 """
 
-import inspect
 import itertools
 import threading
 
 import numpy as np
 import pytest
+import render_tools
 
 import numbragg as nb
 from numbragg.kernels.arithmetic.vectors import unit
 from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.drive import crew
+from numbragg.kernels.evaluate import strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.physics.records import INTERPOLATING, initial_state
 from numbragg.scene.sources import polarisation_axes
@@ -24,7 +26,7 @@ from numbragg.scene.sources import polarisation_axes
 CREWS = [(1, 10 ** 12), (1, 1), (2, 1), (3, 40), (7, 1), (4, 333)]
 
 #: With and without lanes, where there are any.
-EVALUATORS = [{}, {"lanes": False}] if "lanes" in inspect.signature(driver_cpu.render).parameters else [{}]
+EVALUATORS = [{}, {"lanes": False}]
 
 #: Polarisation axes by (rows before the cycle, rows in the cycle) of their repeated normalisation.
 AXES = {
@@ -49,7 +51,7 @@ def one_by_one(ready):
     for slow in range(slow_min, slow_max + 1):
         for fast in range(fast_min, fast_max + 1):
             if ready.mask is None or ready.mask[slow, fast]:
-                value = driver_cpu.trace_pixel(ready.scene, fast, slow, state, record)[0]
+                value = strict.trace_pixel(ready.scene, fast, slow, state, record)[0]
                 yield fast, slow, value, state
 
 
@@ -74,7 +76,7 @@ def same_for_all_crews(ready, monkeypatch):
         monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", steps)
         monkeypatch.setattr(driver_cpu, "LANE_CHUNK_STEPS", steps, raising=False)
         image = np.zeros(ready.shape, dtype=np.float32)
-        outcome = driver_cpu.render(ready.scene, ready.window, ready.mask, image,
+        outcome = render_tools.render(ready.scene, ready.window, ready.mask, image,
                                     interpolating=ready.interpolating, threads=threads, **kind)
         different = np.argwhere(image.view(np.int32) != wanted.view(np.int32))
         how = f"{kind}, {threads} threads, chunks of {steps} steps"
@@ -390,7 +392,7 @@ def test_progress_adds_up(monkeypatch):
     for threads, steps in CREWS:
         monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", steps)
         told = []
-        driver_cpu.render(ready.scene, ready.window, ready.mask, np.zeros(ready.shape, np.float32),
+        render_tools.render(ready.scene, ready.window, ready.mask, np.zeros(ready.shape, np.float32),
                           interpolating=True, threads=threads, progress=told.append)
         assert sum(told) == ready.shape[0] * ready.shape[1]
 
@@ -406,7 +408,7 @@ def test_a_failure_reaches_the_caller(threads, monkeypatch):
 
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="no more"):
-        driver_cpu.render(ready.scene, ready.window, ready.mask, np.zeros(ready.shape, np.float32),
+        render_tools.render(ready.scene, ready.window, ready.mask, np.zeros(ready.shape, np.float32),
                           interpolating=False, threads=threads, progress=fail)
     assert threading.active_count() == before
 
@@ -428,7 +430,7 @@ def test_fewer_threads_than_asked_for(available, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", scarce)
     image = np.zeros(ready.shape, np.float32)
-    driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=50)
+    render_tools.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=50)
     assert len(started) == available
     assert image.tobytes() == wanted.tobytes()
 
@@ -437,7 +439,7 @@ def test_empty_window(monkeypatch):
     """A region outside the detector: nothing is computed."""
     ready = turning("zero first", "nothing", "main")
     image = np.zeros(ready.shape, np.float32)
-    outcome = driver_cpu.render(ready.scene, (5, 4, 0, 3), None, image, interpolating=False, threads=2)
+    outcome = render_tools.render(ready.scene, (5, 4, 0, 3), None, image, interpolating=False, threads=2)
     assert outcome.pixels == 0 and not image.any()
 
 
@@ -445,7 +447,7 @@ def test_counts(monkeypatch):
     """Pixels of the window, masked ones apart."""
     ready = turning("zero first", "region and mask", "main")
     image = np.zeros(ready.shape, np.float32)
-    outcome = driver_cpu.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=2)
+    outcome = render_tools.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=2)
     window = np.s_[2:6, 3:8]
     assert outcome.pixels == 20
     assert outcome.masked == np.count_nonzero(ready.mask[window] == 0)
@@ -456,9 +458,9 @@ def test_counts(monkeypatch):
 @pytest.mark.parametrize("count", [1, 100, 2 ** 16, 2 ** 22 + 1, 2 ** 30])
 def test_chunks_are_few_and_cover_everything(count, threads, monkeypatch):
     """However many steps a pixel has: the list of chunks must not take more memory than the image."""
-    monkeypatch.setattr(driver_cpu, "steps_per_pixel", lambda scene: 10 ** 9)
-    chunks = driver_cpu._chunks(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
-    assert len(chunks) <= 2 * driver_cpu.MOST_CHUNKS
+    monkeypatch.setattr(crew, "steps_per_pixel", lambda scene: 10 ** 9)
+    chunks = crew.shares(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
+    assert len(chunks) <= 2 * crew.MOST_CHUNKS
     assert chunks[0].start == 0 and chunks[-1].stop == count
     assert all(one.stop == other.start for one, other in zip(chunks, chunks[1:]))
     assert len(chunks) >= min(count, 4 * threads) or count < 4 * threads
@@ -469,13 +471,13 @@ def test_chunks_are_few_and_cover_everything(count, threads, monkeypatch):
 @pytest.mark.parametrize("count", [2 ** 14, 2 ** 16, 2 ** 18, 2 ** 22])
 def test_threads_end_together(count, steps, threads, monkeypatch):
     """Where all pixels take the same time, and whoever is free takes the next chunk, all end at about the same time."""
-    monkeypatch.setattr(driver_cpu, "steps_per_pixel", lambda scene: steps)
-    chunks = driver_cpu._chunks(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
+    monkeypatch.setattr(crew, "steps_per_pixel", lambda scene: steps)
+    chunks = crew.shares(None, 0, count, 0, threads, driver_cpu.LANE_CHUNK_STEPS)
     ends = [0] * threads
     for chunk in chunks:
         ends[ends.index(min(ends))] += chunk.stop - chunk.start
-    cost = steps + driver_cpu.PIXEL_STEPS
-    assert (max(ends) - count / threads) * cost <= max(driver_cpu.LANE_CHUNK_STEPS / driver_cpu.LEAST_PART, 128 * cost)
+    cost = steps + crew.PIXEL_STEPS
+    assert (max(ends) - count / threads) * cost <= max(driver_cpu.LANE_CHUNK_STEPS / crew.LEAST_PART, 128 * cost)
     # to hand one out takes as long as a thousand steps or two
     assert len(chunks) * 2000 < 0.1 * count * cost + 2000
 
@@ -499,9 +501,9 @@ def test_masked_rows_are_not_handed_out(lanes, threads, monkeypatch):
         seen.append(chunk)
         return evaluate(evaluator, chunk, state, until_trip)
 
-    driver_cpu.render(whole.scene, whole.window, None, images[0], interpolating=False, threads=threads, **lanes)
+    render_tools.render(whole.scene, whole.window, None, images[0], interpolating=False, threads=threads, **lanes)
     monkeypatch.setattr(driver_cpu.Evaluator, "evaluate", watched)
-    driver_cpu.render(ready.scene, ready.window, ready.mask, images[1], interpolating=False, threads=threads,
+    render_tools.render(ready.scene, ready.window, ready.mask, images[1], interpolating=False, threads=threads,
                       progress=told.append, **lanes)
     assert (images[1] == np.where(mask, images[0], 0)).all() and images[1][5].all()
     assert sum(told) == mask.size

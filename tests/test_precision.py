@@ -10,16 +10,18 @@ import naive_single
 import numba
 import numpy as np
 import pytest
+import render_tools
 
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
 from numbragg.kernels.arithmetic import accumulate
 from numbragg.kernels.drive import cpu as driver_cpu
-from numbragg.kernels.evaluate import certificate
+from numbragg.kernels.evaluate import certificate, strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-from numbragg.kernels.physics import lattice_forms
 from numbragg.kernels.physics.records import initial_state
+from numbragg.kernels.physics.shapes.round import sphere_accurate
+from numbragg.kernels.physics.shapes.square import grating_accurate
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
 compiled_only = pytest.mark.skipif(INTERPRETED, reason="whole images are for compiled kernels")
@@ -51,7 +53,7 @@ def simulator(crystal=None, beam=None, detector=None, sampling=None, factors=Non
 def records(prepared, fast, slow):
     """All steps of a pixel as arrays by name, without those beyond the resolution limit."""
     record = np.zeros((prepared.steps + 2, len(RECORD_FIELDS)))
-    *_, steps = driver_cpu.trace_pixel(prepared.scene, fast, slow, initial_state(prepared.interpolating), record)
+    *_, steps = strict.trace_pixel(prepared.scene, fast, slow, initial_state(prepared.interpolating), record)
     return dict(zip(RECORD_FIELDS, record[:steps].T))
 
 
@@ -158,7 +160,7 @@ def test_accurate_grating(n):
     worst = 0.0
     with mpmath.workdps(400):
         for f in some.tolist():
-            found = abs(lattice_forms.grating_accurate(f, n))
+            found = abs(grating_accurate(f, n))
             if f == 0.0:
                 assert found == n
                 continue
@@ -175,7 +177,7 @@ def test_accurate_sphere():
         for x in some.tolist():
             y = mpmath.mpf(x)
             exact = abs(3 * (mpmath.sin(y) / y - mpmath.cos(y)) / y**2) if x else 1
-            error = abs(abs(lattice_forms.sphere_accurate(x)) - exact)
+            error = abs(abs(sphere_accurate(x)) - exact)
             # by the series relative, beyond absolute: 3 SPHERE_DIFFERENCE_BOUND / x**2 and the products
             assert error <= (6 * U if x <= 1.0 else (3 * 12.0 / x**2 + 6 * exact) * U), x
 
@@ -204,7 +206,7 @@ def test_compensated_is_nearer_to_the_formula_than_the_c_program():
     worst = {}
     for precision, modes in (("exact", {"lanes": False}), ("compensated", Evaluation("compensated").modes)):
         doubles = np.zeros((24 * 20, 2))
-        driver_cpu.render(prepared.scene, prepared.window, None, np.zeros((20, 24), dtype=F), interpolating=False,
+        render_tools.render(prepared.scene, prepared.window, None, np.zeros((20, 24), dtype=F), interpolating=False,
                           doubles=doubles, **modes)
         values = doubles[:, 0].reshape(20, 24)
         worst[precision] = max(float(abs(values[slow, fast] / reference(prepared, fast, slow) - 1)) / U

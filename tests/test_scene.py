@@ -34,8 +34,8 @@ def assert_same_geometry(prepared, s):
     g, d = prepared.scene.geometry, s.d
     assert bits((g.fast_axis, g.slow_axis, g.normal, g.origin, g.beam)) == bits(
         (d["f"], d["s"], d["o"], d["pix0"], d["beam"]))
-    assert bits((g.distance, g.close_distance, g.pixel_size, g.sub_pixel_size)) == bits(
-        (d["distance"], d["close_distance"], s.p.pixel_size, s.subpixel))
+    assert bits((g.distance, g.close_distance, g.pixel_area, g.sub_pixel_size)) == bits(
+        (d["distance"], d["close_distance"], s.p.pixel_size * s.p.pixel_size, s.subpixel))
     assert (g.oversample, g.curved, g.point_pixel) == (s.oversample, s.p.curved, s.p.point_pixel)
     assert bits((g.layers, g.thickness, g.layer_step, g.attenuation)) == bits(
         (*s.counts["sensor"], s.counts["attenuation"]))

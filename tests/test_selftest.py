@@ -198,10 +198,10 @@ def spoiling_lanes(monkeypatch, spoil):
     """Let `spoil(image, doubles)` change what the lanes give."""
     render = driver_cpu.render
 
-    def changed(scene, window, mask, image, *, lanes=True, doubles=None, **options):
-        outcome = render(scene, window, mask, image, lanes=lanes, doubles=doubles, **options)
-        if lanes:
-            spoil(image, doubles)
+    def changed(scene, target, modes, **options):
+        outcome = render(scene, target, modes, **options)
+        if modes.lanes:
+            spoil(target.image, target.doubles)
         return outcome
 
     monkeypatch.setattr(driver_cpu, "render", changed)

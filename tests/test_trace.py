@@ -18,7 +18,7 @@ from trace_tools import ARGUMENTS, CRYSTAL, LISTED, SCENE, TWO, folder, from_arg
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.configs.run_options import Evaluation
-from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.evaluate import strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.physics.records import initial_state
 from numbragg.render.simulation import render_prepared
@@ -71,7 +71,7 @@ def carried(ready):
     for slow, fast in itertools.product(range(slow_min, slow_max + 1), range(fast_min, fast_max + 1)):
         if ready.mask is None or ready.mask[slow, fast]:
             yield fast, slow, state.copy()
-            driver_cpu.trace_pixel(ready.scene, fast, slow, state, record)
+            strict.trace_pixel(ready.scene, fast, slow, state, record)
 
 
 def sparse_factors():

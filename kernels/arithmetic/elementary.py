@@ -18,7 +18,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from ..compile.compilation import inlined
-from .c_library import fma
+from .fused import fma
 
 __all__ = [
     "nearest_multiple_of_pi", "remainder_pi", "remainder_pi_short",

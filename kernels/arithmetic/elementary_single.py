@@ -18,7 +18,7 @@ from numba.extending import intrinsic, overload
 import numpy as np
 
 from ..compile.compilation import inlined
-from .c_library import floor, fma
+from .fused import floor, fma
 
 __all__ = ["sine_pi_polynomial", "cosine_pi_polynomial", "sine_pi_single", "many_fraction_single",
            "product_of_three", "parallelepiped_single", "exp_negative_single", "sphere_transform_single",

@@ -1,8 +1,8 @@
 """Runs the lanes' physics on a CUDA device, one thread per pixel; owns memory and launches and no physics.
 
-The device evaluates pixels with the functions of the lanes (`thread`), the CPU contributes what
-needs the C library (`views`) and evaluates strictly what the certificate does not vouch for.  What
-depends on the order of pixels is `driver_cpu.render_in_order`'s, here as there: the same bits.
+The device evaluates pixels with the functions of the lanes (`gpu_pixel`), the CPU contributes what
+needs the C library (`gpu_inputs`) and evaluates strictly what the certificate does not vouch for.
+What depends on the order of pixels is `order.render_in_order`'s, here as there: the same bits.
 """
 
 import functools
@@ -12,9 +12,12 @@ import numpy as np
 from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
-from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, initial_state
+from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, initial_state
 from ..physics.structure_factor import squared_grid
-from .cpu import NO_LIST, Chunk, Crew, Evaluator, compiled, planned, render_in_order, rotated_cells
+from ..physics.view import orientations, views_per_pixel
+from .cpu import Evaluator, Modes, compiled, planned, rotated_cells, small
+from .crew import Chunk, Crew
+from .order import NO_LIST, render_in_order
 
 __all__ = ["Session", "pixel_kernel", "spans"]
 
@@ -31,8 +34,11 @@ TRICUBIC_BLOCKS = {EXACT: 3, COMPENSATED: 3, SINGLE: 2}
 TILE_PIXELS = 1 << 22
 TILE_BYTES = 1 << 29
 
-#: Bytes of inputs that are kept on the device for the next crystal.
+#: Bytes of inputs that are kept on the device for the next crystal, those of all panels together.
 KEPT_BYTES = 1 << 31
+
+#: Tables of structure factors that are kept: those of the crystals of a shot.
+KEPT_TABLES = 8
 
 #: Pixels whose inputs one thread of the CPU prepares at a time.
 INPUT_CHUNK = 1 << 14
@@ -68,13 +74,12 @@ def spans(scene, pixels, launch_steps):
     list of thread.Span
     """
     sources, over, domains = len(scene.beam.wavelengths), scene.geometry.oversample, scene.crystal.domains
-    views, orientations = scene.geometry.layers * over ** 2 * sources, len(scene.crystal.phi_rows) * domains
+    views, turns = views_per_pixel(scene), orientations(scene.crystal)
     each = max(1, launch_steps // max(pixels, 1))
-    if each >= orientations:
-        ends = [(v, min(v + each // orientations, views), 0, orientations)
-                for v in range(0, views, each // orientations)]
+    if each >= turns:
+        ends = [(v, min(v + each // turns, views), 0, turns) for v in range(0, views, each // turns)]
     else:
-        ends = [(v, v + 1, o, min(o + each, orientations)) for v in range(views) for o in range(0, orientations, each)]
+        ends = [(v, v + 1, o, min(o + each, turns)) for v in range(views) for o in range(0, turns, each)]
     return [Span(*end, end[0] // (sources * over ** 2), end[0] // (sources * over) % over, end[0] // sources % over,
                  end[0] % sources, end[2] // domains, end[2] % domains, n == 0, n == len(ends) - 1)
             for n, end in enumerate(ends)]
@@ -83,9 +88,10 @@ def spans(scene, pixels, launch_steps):
 class _DeviceEvaluator(Evaluator):
     """The evaluators applied to one window of one image, the lanes' on a device."""
 
-    def __init__(self, session, stays, scene, *rest):
+    def __init__(self, session, stays, *rest):
         self.session, self.stays = session, stays
-        super().__init__(scene, *rest)
+        super().__init__(*rest)
+        scene = self.scene
         self.patched = [NO_LIST]
         if self.lanes:
             with device_errors("copying the scene"):
@@ -100,10 +106,10 @@ class _DeviceEvaluator(Evaluator):
 
     def _make_image(self):
         """Rows of the detector on the device, and which is the first."""
-        fast_min, fast_max, slow_min, slow_max = self.window
         height, width = self.image.shape
         if not self.stays:
-            return self.session.rows(max(slow_max - slow_min + 1, 0), width), slow_min
+            # whatever is written, a column has its own place
+            return self.session.rows(self.window.height, max(width, self.window.fast_max + 1)), self.window.slow_min
         if self.count < height * width or self.mask.shape[0]:
             return to_device(np.zeros((height, width), dtype=np.float32)), 0
         return cuda.device_array((height, width), dtype=np.float32), 0
@@ -146,16 +152,17 @@ class _DeviceEvaluator(Evaluator):
         grid = self.session.grid(self._grid, interpolating)
         return (self._scene, grid, self.plan.bound, self.place, self._mask, inputs, span, start, count, outputs)
 
-    def _outputs(self, count, parts):
+    def _outputs(self, start, count, parts):
         doubles = count if self.doubles.shape[0] else 0
+        sums = (to_device(self.sums[start:start + count]) if self.part != WHOLE else cuda.device_array((0, 2)))
         return Outputs(self._image, self._first_row, cuda.device_array((doubles, 2)),
                        cuda.device_array(count, dtype=np.uint8),
-                       cuda.device_array((CARRIED, count if parts > 1 else 0)))
+                       cuda.device_array((CARRIED, count if parts > 1 else 0)), self.part, sums)
 
     def examples(self, interpolating):
         """Arguments of the right types, for one pixel."""
         inputs = to_device(empty_inputs(self.scene, 1))
-        return self._arguments(interpolating, inputs, Span(*[0] * 10, True, True), 0, self._outputs(1, 2))
+        return self._arguments(interpolating, inputs, Span(*[0] * 10, True, True), 0, self._outputs(0, 1, 2))
 
     def load(self, interpolating):
         super().strict(Chunk(0, 0, 0), initial_state(False))
@@ -171,7 +178,7 @@ class _DeviceEvaluator(Evaluator):
         kernel, device = pixel_kernel(self.variant(interpolating)), self.session.device
         with device_errors("preparing pixels"):
             inputs = self.session.inputs(self, chunk)
-            outputs = self._outputs(count, len(parts))
+            outputs = self._outputs(chunk.start, count, len(parts))
         made = None
         for span in parts:
             arguments = self._arguments(interpolating, inputs, span, chunk.start, outputs)
@@ -181,6 +188,8 @@ class _DeviceEvaluator(Evaluator):
             flags = outputs.flags.copy_to_host()
             if self.doubles.shape[0]:
                 self.doubles[chunk.start:chunk.stop] = outputs.doubles.copy_to_host()
+            if not self.part.ends:
+                self.sums[chunk.start:chunk.stop] = outputs.sums.copy_to_host()
         return self.take_over(chunk, state, flags, until_trip)
 
     def gather(self):
@@ -198,10 +207,9 @@ class _DeviceEvaluator(Evaluator):
                                     (self._image, self._first_row, *to_device((rows, columns, values))))
                 cuda.synchronize()
                 return
-            fast_min, fast_max, slow_min, slow_max = self.window
-            found = self._image.copy_to_host()[:, fast_min:fast_max + 1]
-        where = self.in_window(self.mask) != 0 if self.mask.shape[0] else True
-        np.copyto(self.in_window(self.image), found, where=where)
+            found = self._image.copy_to_host()[:, self.window.fast_min:self.window.fast_max + 1]
+        where = self.window.of(self.mask) != 0 if self.mask.shape[0] else True
+        np.copyto(self.window.of(self.image), found, where=where)
         self.image[rows, columns] = values
 
     @property
@@ -229,9 +237,8 @@ class Session:
     def __init__(self, device=None):
         self.device = open_device(device)
         self.uploads = {"structure factors": 0, "pixels": 0}  # how often each was copied
-        self._lookup = self._host_grid = None
-        self._grids = {}
-        self._key, self._inputs, self._kept_bytes = None, {}, 0
+        self._tables = {}  # what was asked for: host's grid, the device's, and the table, so that no other gets its id
+        self._panels, self._kept_bytes = {}, 0
         self._rows = None
 
     # -- what is kept
@@ -239,28 +246,33 @@ class Session:
     def host_grid(self, lookup, precision):
         """Structure factors for the lanes, on the host."""
         key = (id(lookup.table), lookup._replace(table=None), precision == SINGLE)
-        if self._lookup is None or self._lookup[0] != key:
-            self._host_grid = squared_grid(lookup, np.float32 if precision == SINGLE else np.float64)
-            # the table is held, so that no other gets its id
-            self._lookup, self._grids = (key, lookup.table), {}
-        return self._host_grid
+        if key not in self._tables:
+            while len(self._tables) >= KEPT_TABLES:
+                del self._tables[next(iter(self._tables))]
+            made = squared_grid(lookup, np.float32 if precision == SINGLE else np.float64)
+            self._tables[key] = made, {}, lookup.table
+        # the one used last is the last to go
+        self._tables[key] = found = self._tables.pop(key)
+        return found[0]
 
     def grid(self, host, interpolating):
         """The same on the device: amplitudes, or their squares."""
-        if interpolating not in self._grids:
+        grids, = (grids for made, grids, _ in self._tables.values() if made is host)
+        if interpolating not in grids:
             nothing = np.empty(1, dtype=host.squares.dtype)
             needed = (host._replace(squares=nothing) if interpolating else host._replace(amplitudes=nothing))
             size = needed.squares.nbytes + needed.amplitudes.nbytes
             if size > self.device.free_bytes():
-                self._grids = {}
+                for _, kept, _ in self._tables.values():
+                    kept.clear()
             free = self.device.free_bytes()
             if size > free:
                 raise DeviceError(f"structure_factors: a table of {size / 1e9:.3g} GB does not fit into the "
                                   f"{free / 1e9:.3g} GB that are free on device {self.device}")
             with device_errors("copying structure factors"):
-                self._grids[interpolating] = to_device(needed)
+                grids[interpolating] = to_device(needed)
             self.uploads["structure factors"] += 1
-        return self._grids[interpolating]
+        return grids[interpolating]
 
     def crystal(self, crystal):
         """A crystal with a table of all its rotated cells, which then stands for the rotations."""
@@ -285,69 +297,70 @@ class Session:
         return self._rows
 
     def inputs(self, evaluator, chunk):
-        """What the host contributes to the pixels of a chunk, on the device."""
-        key = _inputs_key(evaluator)
-        if key != self._key:
-            self._key, self._inputs, self._kept_bytes = key, {}, 0
-        place = chunk.start, chunk.stop
-        if place not in self._inputs:
+        """What the host contributes to the pixels of a chunk, on the device; kept by panel."""
+        key, place = _inputs_key(evaluator), (chunk.start, chunk.stop)
+        kept = self._panels.setdefault(key, {})
+        if place not in kept:
             host = _prepared_inputs(evaluator, chunk)
+            size = sum(array.nbytes for array in host)
+            while self._kept_bytes + size > KEPT_BYTES and len(self._panels) > 1:
+                # the panel that came first makes room
+                gone = self._panels.pop(next(name for name in self._panels if name != key))
+                self._kept_bytes -= sum(each for _, each in gone.values())
             made = to_device(host)
             self.uploads["pixels"] += 1
-            self._kept_bytes += sum(array.nbytes for array in host)
-            if self._kept_bytes > KEPT_BYTES:
+            if self._kept_bytes + size > KEPT_BYTES:
                 return made
-            self._inputs[place] = made
-        return self._inputs[place]
+            self._kept_bytes += size
+            kept[place] = made, size
+        return kept[place][0]
 
     # -- images
 
-    def _evaluator(self, scene, window, mask, image, doubles, precision, summation, threads, stays):
-        how = planned(scene, precision)
-        return _DeviceEvaluator(self, stays, scene, window, mask, image, how, doubles, precision, summation, threads)
+    def evaluator(self, scene, plan, target, modes, stays=False):
+        """The evaluators applied to one window of one image, the lanes' on the device."""
+        return _DeviceEvaluator(self, stays, scene, plan, target, modes)
 
-    def load(self, scene, interpolating, precision, summation):
+    def _example(self, scene, modes):
+        little, target = small(scene)
+        target = target._replace(image=np.zeros((1, 1), dtype=np.float32))
+        return self.evaluator(little, planned(little, modes), target, modes._replace(threads=1))
+
+    def load(self, scene, interpolating, modes=Modes()):
         """Compile the kernels that a scene needs, or load them from disk, and compute nothing."""
         with self.device.current():
-            self._evaluator(*_small(scene), None, precision, summation, 1, False).load(interpolating)
+            self._example(scene, modes).load(interpolating)
 
-    def loaded(self, scene, interpolating, precision, summation):
-        """Whether the kernels that a scene needs have been compiled before and are kept on disk."""
+    def loaded(self, scene, interpolating, modes=Modes()):
+        """Return whether the kernels that a scene needs have been compiled before and are kept on disk."""
         with self.device.current():
-            evaluator = self._evaluator(*_small(scene), None, precision, summation, 1, False)
+            evaluator = self._example(scene, modes)
             # the strict kernel for the CPU is needed in any case
             return compiled() and (not evaluator.lanes or all(
                 pixel_kernel(evaluator.variant(on)).kept(self.device, evaluator.examples(on))
                 for on in {bool(interpolating), False}))
 
-    def render(self, scene, window, mask, image, *, interpolating, threads=None, progress=None, doubles=None,
-               precision, summation, stays=False):
+    def render(self, scene, target, modes=Modes(), *, interpolating, progress=None, stays=False):
         """Fill a window of an image with the bits that `kernels.drive.cpu.render` gives it; the parameters are its.
 
         Parameters
         ----------
         stays : bool
-            Leave the image on the device; `image` gets some of its pixels only.
+            Leave the image on the device; the target's gets some of its pixels only.
 
         Returns
         -------
-        outcome : kernels.drive.cpu.Outcome
+        outcome : order.Outcome
         device_image : device array of the size of the detector, or None
             None unless it stays.
         """
         with self.device.current():
-            evaluator = self._evaluator(scene, window, mask, image, doubles, precision, summation, threads, stays)
+            evaluator = self.evaluator(scene, planned(scene, modes), target, modes, stays)
             outcome = render_in_order(evaluator, interpolating, progress)
             if evaluator.lanes and evaluator.count:
                 evaluator.gather()
             outcome.backend, outcome.device = "cuda", str(self.device)
             return outcome, evaluator.device_image if stays else None
-
-
-def _small(scene):
-    """A scene of the same types with a small table, and the window, mask and image of one pixel."""
-    lookup = scene.lookup._replace(table=scene.lookup.table[:1, :1, :1].copy(), minimum=(0, 0, 0), maximum=(-1, -1, -1))
-    return scene._replace(lookup=lookup), (0, 0, 0, 0), None, np.zeros((1, 1), dtype=np.float32)
 
 
 def _inputs_key(evaluator):

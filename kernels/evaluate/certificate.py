@@ -15,24 +15,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.elementary import (
-    EXP_SQUARED_BOUND,
-    SINE_ABOUT_BOUND,
-    SINE_ABOUT_LARGEST,
-    SINE_COARSE_BOUND,
-    SINE_LARGEST,
-    SPHERE_DIFFERENCE_BOUND,
-)
+from ..arithmetic.elementary import SINE_ABOUT_LARGEST, SINE_LARGEST, SPHERE_DIFFERENCE_BOUND
 from ..compile.compilation import inlined, jit
-from ..physics.records import EXACT, GAUSS, ROUND, SINGLE, SQUARE, TOPHAT
+from ..physics.error import U
+from ..physics.records import EXACT, SINGLE
+from ..physics.shapes import SHAPE_OF, kind_of
+from ..physics.view import is_polarised, per_step, steps_per_pixel
 
-__all__ = ["Bound", "Plan", "float32_is_certain", "half_width", "plan", "ABSOLUTE", "LARGEST_FACTOR",
-           "SMALLEST_PATH", "U"]
+__all__ = ["ABSOLUTE", "Bound", "DOUBTFUL", "FACTOR", "LARGEST_FACTOR", "OUT_OF_MARGIN", "Plan", "REASONS",
+           "SMALLEST_PATH", "float32_is_certain", "half_width", "plan", "scales", "shared_plan", "sum_of_values", "terms",
+           "usable_at_every_step"]
 
-U = 2.0 ** -53
-
-#: Assumed error of the C library's sine, cosine and exponential, in u: 1 ulp.  (glibc: 0.55 ulp.)
-C_LIBRARY_BOUND = 2.0
+# -- why a pixel is handed to the strict evaluator (values of a flag; 0: its value is right)
+DOUBTFUL, OUT_OF_MARGIN, FACTOR = 1, 2, 3
+REASONS = {DOUBTFUL: "rounding in doubt", OUT_OF_MARGIN: "interpolation out of range",
+           FACTOR: "factor negative or out of range"}
 
 #: `SPHERE_DIFFERENCE_BOUND` takes 0.6 ulp for granted: 12.3 instead of 11.1 u where it is 1 ulp.
 SPHERE_MARGIN = 1.2
@@ -74,6 +71,8 @@ class Plan(NamedTuple):
     reason: str | None
     about: bool
     bound: Bound
+    lattice_error: float = 0.0  # of the squared lattice factor, both evaluators together, in u
+    terms: int = 0  # that are added up, what the sum starts from among them
 
 
 @inlined
@@ -103,10 +102,35 @@ def largest_index(scene):
     return float(2.001 * longest / np.abs(scene.beam.wavelengths).min())
 
 
+@inlined
+def _usable(factor):
+    """Return whether a factor keeps the terms of a sum from cancelling and from overflowing."""
+    return 0.0 <= factor < LARGEST_FACTOR
+
+
+@inlined
+def usable_at_every_step(sampling, capture, polar, omega):
+    """Return whether the factors that are multiplied at every step can be."""
+    return ((not sampling.oversample_thick or _usable(capture)) and (not sampling.oversample_polar or _usable(polar))
+            and (not sampling.oversample_omega or _usable(omega)))
+
+
+@inlined
+def scales(sampling, zero, capture, polar, omega):
+    """Return whether the last factors leave the bound and the sign of the rounded value alone.
+
+    Where the value rounds to zero a negative factor makes the sign of that zero depend on whether
+    the strict sum is quite 0.
+    """
+    usable = (abs(capture) < LARGEST_FACTOR) & (abs(polar) < LARGEST_FACTOR) & (abs(omega) < LARGEST_FACTOR)
+    negative = (((capture < 0.0) & (not sampling.oversample_thick)) | ((polar < 0.0) & (not sampling.oversample_polar))
+                | ((omega < 0.0) & (not sampling.oversample_omega)))
+    return usable & (not (zero & negative))
+
+
 def terms(scene):
-    """Number of terms that are added up in a pixel, the background among them."""
-    return (scene.geometry.layers * scene.geometry.oversample ** 2 * len(scene.beam.wavelengths)
-            * len(scene.crystal.phi_rows) * scene.crystal.domains + 1)
+    """Return the number of terms that are added up in a pixel, the background among them."""
+    return steps_per_pixel(scene) + 1
 
 
 @jit
@@ -127,27 +151,16 @@ def _largest_f(lookup):
     return float(np.maximum(abs(lookup.default), largest))
 
 
-def _largest_multiple(crystal, index):
-    """No sine or cosine in the lanes has an argument beyond this multiple of pi."""
-    if crystal.shape == SQUARE:
-        return index * max(crystal.n_cells) + 1.0
-    if crystal.shape == ROUND:
-        return 0.51 * math.hypot(*crystal.n_cells) * math.sqrt(abs(crystal.fudge)) + 1.0
-    return 0.0
-
-
 def _obstacle(scene, index, multiple, amplitude):
     """Why the lanes cannot treat a scene; None if they can."""
     sampling, beam, crystal = scene.sampling, scene.beam, scene.crystal
-    if sampling.running_product and (sampling.oversample_thick or sampling.oversample_polar
-                                     or sampling.oversample_omega):
+    if sampling.running_product and per_step(sampling):
         return "running product of revision main"
     if not (np.isfinite(beam.wavelengths).all() and (beam.wavelengths > 0.0).all()):
         return "wavelength of a source"
     if not (np.abs((beam.directions ** 2).sum(axis=1) - 1.0) < 1e-9).all():
         return "direction of a source"
-    polarised = sampling.oversample_polar or not beam.unpolarised_factor
-    if polarised and int(beam.next_axis[-1]) != len(beam.next_axis) - 1:
+    if is_polarised(beam, sampling) and int(beam.next_axis[-1]) != len(beam.next_axis) - 1:
         return "polarisation axis that alternates"
     if not (index < LARGEST_INDEX and multiple <= SINE_LARGEST / math.pi - 2.0):
         return "indices beyond the reduction's range"
@@ -171,19 +184,12 @@ def _obstacle_to_single(scene, amplitude):
     return None
 
 
-def _lattice_error(shape, about):
-    """Relative errors of the squared lattice factor, lane and strict together, in u."""
-    if shape == SQUARE:
-        # lane: six sines, five roundings, squared, one more; strict: six sines, five roundings, squared
-        sine = SINE_ABOUT_BOUND if about else SINE_COARSE_BOUND
-        return (12.0 * sine + 11.0) + (12.0 * C_LIBRARY_BOUND + 10.0)
-    if shape == ROUND:
-        # about the difference of sine and cosine, which has its own bound
-        return 13.0 + 8.0
-    if shape == GAUSS:
-        return (EXP_SQUARED_BOUND + 2.0) + (2.0 * C_LIBRARY_BOUND + 2.0)
-    assert shape == TOPHAT
-    return 1.0
+def _bound(lattice, n, smallest):
+    """Half-width of a sum of n terms whose squared lattice factors have a relative error of `lattice` u."""
+    # weights and products of a term: lane 4, strict 5; each sum n - 1; photons 5 on each side; the interval 4
+    relative = (lattice + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
+    spread = SPHERE_MARGIN * SPHERE_DIFFERENCE_BOUND * U * SECOND_ORDER * 1.001
+    return Bound(relative, spread, smallest)
 
 
 def plan(scene, precision=EXACT):
@@ -200,10 +206,11 @@ def plan(scene, precision=EXACT):
     Plan
     """
     crystal = scene.crystal
+    shape = SHAPE_OF[kind_of(crystal)]
     many = math.prod(crystal.n_cells)
     with np.errstate(all="ignore"):
         index = largest_index(scene)
-        multiple = _largest_multiple(crystal, index)
+        multiple = shape.largest_multiple(crystal, index)
         # tricubic F is at most 16 times the largest
         amplitude = (1.0 + 16.0 * _largest_f(scene.lookup)) * many
         reason = _obstacle(scene, index, multiple, amplitude)
@@ -211,12 +218,68 @@ def plan(scene, precision=EXACT):
             reason = _obstacle_to_single(scene, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
-    # the factor of a single cell is 1 in both evaluators
-    one_cell = crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0
-    lattice = 0.0 if one_cell else _lattice_error(crystal.shape, about)
-    # weights and products of a term: lane 4, strict 5; each sum n - 1; photons 5 on each side; the interval 4
-    relative = (lattice + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
-    spread = SPHERE_MARGIN * SPHERE_DIFFERENCE_BOUND * U * SECOND_ORDER * 1.001
+    lattice = shape.error(about)
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf
-    return Plan(reason, about, Bound(relative, spread, smallest))
+    return Plan(reason, about, _bound(lattice, n, smallest), lattice, n)
+
+
+def shared_plan(plans):
+    """Return the plan of contributions that are added up in one running sum.
+
+    Every term has at most the error of the worst, and there are as many additions as terms in all.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Of each contribution alone.
+
+    Returns
+    -------
+    Plan
+        Its `about` has no meaning: each contribution keeps its own.
+    """
+    if len(plans) == 1:
+        return plans[0]
+    n = sum(p.terms for p in plans)
+    lattice = max(p.lattice_error for p in plans)
+    reason = next((p.reason for p in plans if p.reason is not None), None)
+    if reason is None and n > MOST_TERMS:
+        reason = "number of terms"
+    return Plan(reason, False, _bound(lattice, n, sum(p.bound.smallest for p in plans)), lattice, n)
+
+
+def sum_of_values(values):
+    """Add up the values of several running sums, in double, in their order.
+
+    Parameters
+    ----------
+    values : sequence of (pixels, 2) float64
+        Photons before rounding, and their half-widths.
+
+    Returns
+    -------
+    value, half_width : (pixels,) float64
+    certain : (pixels,) bool
+        Whether the float32 of the sum is that of the strict evaluator's sum.
+
+    Notes
+    -----
+    The half-widths add up, and each addition is rounded here and in the strict evaluator: twice u of
+    its result.  Where the sum rounds to zero and not all values are positive, the sign of that zero
+    is not certain.
+    """
+    with np.errstate(all="ignore"):
+        value, half = values[0][:, 0].copy(), values[0][:, 1].copy()
+        negative = value < 0.0
+        for other in values[1:]:
+            value += other[:, 0]
+            negative |= other[:, 0] < 0.0
+            half += other[:, 1] + np.abs(value) * (2.0 * U * SECOND_ORDER)
+        if len(values) > 1:
+            half *= SECOND_ORDER
+            low, high = (value - half).astype(np.float32), (value + half).astype(np.float32)
+            certain = (low == high) & ~((low == 0.0) & negative)
+        else:
+            certain = np.ones(len(value), dtype=bool)
+    return value, half, certain

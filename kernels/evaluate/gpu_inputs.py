@@ -7,24 +7,25 @@ depend on the crystal, so one set serves all images of one detector and beam.
 
 import numpy as np
 
-from ..compile.compilation import inlined, jit
+from ..compile.compilation import jit
 from ..compile.stack import on_stack
+from ..physics.view import is_captured, is_polarised, is_renewed, polarisation_axis, sub_pixel_number
 from .gpu_pixel import Inputs
 from .lane_rows import (
     BLOCK,
     CAPTURE,
-    FAST,
     PATH,
     POLAR,
     S1X,
     S1Y,
     S1Z,
     SCRATCH_SIZE,
-    SLOW,
     WANTED,
     enter_source,
     enter_sub_pixel,
     gather,
+    index_of,
+    start_layer,
     start_pixels,
 )
 
@@ -35,8 +36,7 @@ def input_rows(scene):
     """Rows of `directions`, `captures`, `polars` and `evaluations` that a scene needs."""
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     sub_pixels = geometry.layers * geometry.oversample ** 2
-    captured = geometry.thickness != 0.0 or sampling.oversample_thick
-    polarised = sampling.oversample_polar or not beam.unpolarised_factor
+    captured, polarised = is_captured(geometry, sampling), is_polarised(beam, sampling)
     return (4 * sub_pixels if geometry.curved else 0,
             (sub_pixels if sampling.oversample_thick else 1) if captured else 0,
             (sub_pixels * len(beam.wavelengths) if sampling.oversample_polar else 1) if polarised else 0,
@@ -48,12 +48,6 @@ def empty_inputs(scene, pixels):
     directions, captures, polars, evaluations = input_rows(scene)
     return Inputs(np.empty((directions, pixels)), np.ones((captures, pixels)), np.ones((polars, pixels)),
                   np.zeros((evaluations, pixels), dtype=np.int32))
-
-
-@inlined
-def _number(place, offset, i, scratch):
-    """Place of lane i in the inputs."""
-    return (np.int64(scratch[SLOW + i]) - place[1]) * place[2] + np.int64(scratch[FAST + i]) - place[0] - offset
 
 
 @jit
@@ -74,8 +68,7 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
     """
     scratch = on_stack(SCRATCH_SIZE, np.float64)
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
-    axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
-            beam.polarisation_axes[axis_row, 2])
+    axis = polarisation_axis(beam, axis_row)
     once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
     sources = beam.wavelengths.shape[0]
     for first in range(start, stop, BLOCK):
@@ -83,8 +76,7 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
         start_pixels(scene, n, scratch)
         unsettled = n if once else 0
         for layer in range(geometry.layers):
-            for i in range(n):
-                scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0
+            start_layer(geometry, n, scratch)
             for sub_slow in range(geometry.oversample):
                 for sub_fast in range(geometry.oversample):
                     # of captured fractions that are taken once, the last layer's are left
@@ -92,10 +84,10 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
                                                                  or layer == geometry.layers - 1)
                     if not (geometry.curved or captures or unsettled > 0 or each):
                         continue
-                    sub_pixel = (layer * geometry.oversample + sub_slow) * geometry.oversample + sub_fast
+                    sub_pixel = sub_pixel_number(geometry, layer, sub_slow, sub_fast)
                     enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
                     for i in range(n):
-                        number = _number(place, offset, i, scratch)
+                        number = index_of(place, i, scratch) - offset
                         if geometry.curved:
                             inputs.directions[4 * sub_pixel, number] = scratch[S1X + i]
                             inputs.directions[4 * sub_pixel + 1, number] = scratch[S1Y + i]
@@ -111,15 +103,15 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
                         if once:
                             unsettled = 0
                             for i in range(n):
-                                number = _number(place, offset, i, scratch)
+                                number = index_of(place, i, scratch) - offset
                                 if scratch[WANTED + i] != 0.0:
                                     inputs.evaluations[0, number] += 1
-                                if scratch[POLAR + i] == 0.0:
+                                if is_renewed(scratch[POLAR + i], each):
                                     unsettled += 1
                                 inputs.polars[0, number] = scratch[POLAR + i]
                             if unsettled == 0:
                                 break
                         else:
                             for i in range(n):
-                                number = _number(place, offset, i, scratch)
+                                number = index_of(place, i, scratch) - offset
                                 inputs.polars[sub_pixel * sources + source, number] = scratch[POLAR + i]

@@ -1,7 +1,7 @@
 """One pixel of a GPU thread: the lanes' evaluation of a pixel, in parts that each take a bounded number of steps.
 
 The loop nest of `lanes` for a single pixel, by the functions that the lanes use, in the same order:
-the same bits.  What the C library contributes comes from the host (`views`).  A display's watchdog
+the same bits.  What the C library contributes comes from the host (`gpu_inputs`).  A display's watchdog
 stops a kernel that runs too long, so a part does some of the steps, and what they have come to is
 carried to the next part.  Nothing here knows a GPU: the same function, compiled for the CPU, is what
 the tests compare with the lanes.
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.c_library import floor
-from ..arithmetic.vectors import magnitude, unit
+from ..arithmetic.fused import floor
+from ..arithmetic.vectors import unit
 from ..compile.compilation import inlined
-from ..physics.geometry import flat_position, solid_angle, sub_pixel_centre
-from ..physics.lattice import miller_indices
-from ..physics.lattice_forms import lane_factor
-from ..physics.records import EXACT, SEQUENTIAL, SINGLE
+from ..physics.geometry import flat_sub_pixel, solid_angle
+from ..physics.lattice import miller_indices, nearest_lattice_point
+from ..physics.records import EXACT, SEQUENTIAL, SINGLE, Part
+from ..physics.shapes import SHAPE_OF, lane_factor
 from ..physics.structure_factor import (
     cubic_weights,
     single_weights,
@@ -26,19 +26,18 @@ from ..physics.structure_factor import (
     tricubic_scalar_single,
     within_margin,
 )
-from .certificate import SMALLEST_PATH
-from .lane_rows import FACTOR, OUT_OF_MARGIN, held, weight_of_step
-from .step import (
-    cubic_place,
-    is_tested_of,
-    nearest_lattice_point,
-    nearest_place,
-    start_of,
-    summing,
-    total_of,
-    verdict_of,
+from ..physics.view import (
+    direction_to_source,
+    held,
+    is_polarised,
+    is_seen,
+    per_step,
+    scattering_vector,
+    sub_pixel_number,
+    tabulated_cell,
 )
-from .strict import beyond_limit, scattering_vector, tabulated_cell
+from .certificate import FACTOR, OUT_OF_MARGIN, SMALLEST_PATH, usable_at_every_step
+from .step import cubic_place, nearest_place, start_of, summing, total_of, verdict_of, weight_of_step
 
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 
@@ -82,13 +81,15 @@ class Outputs(NamedTuple):
     image: np.ndarray  # (rows of the detector, fast) float32, from row `first_row` on
     first_row: int
     doubles: np.ndarray  # (n, 2): value before rounding and half-width; no rows: not wanted
-    flags: np.ndarray  # (n,) uint8: 0 or a key of lane.REASONS
+    flags: np.ndarray  # (n,) uint8: 0 or a key of certificate.REASONS
     carried: np.ndarray  # (CARRIED, n); no rows: all steps are in one part
+    part: Part  # where this contribution stands in the running sum of a pixel
+    sums: np.ndarray  # (n, 2): running sums from the contribution before, and for the next; no rows: there is none
 
 
 def _make_step(shape, cubic, about, precision):
     """One step: squared structure factor, squared lattice factor, factor of its error, out of the table."""
-    factor, is_tested = lane_factor(shape, precision, about), is_tested_of(shape)
+    factor, is_tested = lane_factor(shape, precision, about), SHAPE_OF[shape].is_tested
     single = precision == SINGLE
 
     @inlined
@@ -125,12 +126,11 @@ def _direction(scene, inputs, number, fast, slow, layer, sub_slow, sub_fast):
     """Unit vector to a sub-pixel, and its distance."""
     geometry = scene.geometry
     if inputs.directions.shape[0] > 0:
-        row = 4 * ((layer * geometry.oversample + sub_slow) * geometry.oversample + sub_fast)
+        row = 4 * sub_pixel_number(geometry, layer, sub_slow, sub_fast)
         directions = inputs.directions
         return ((directions[row, number], directions[row + 1, number], directions[row + 2, number]),
                 directions[row + 3, number])
-    return unit(flat_position(geometry, sub_pixel_centre(geometry, fast, sub_fast),
-                              sub_pixel_centre(geometry, slow, sub_slow), layer * geometry.layer_step))
+    return unit(flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast))
 
 
 @inlined
@@ -166,12 +166,13 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             if span.ends:
                 outputs.flags[number] = 0
             return
-        per_step = sampling.oversample_thick or sampling.oversample_polar or sampling.oversample_omega
-        polarised = sampling.oversample_polar or not beam.unpolarised_factor
+        weighed, polarised = per_step(sampling), is_polarised(beam, sampling)
         sources, over = beam.wavelengths.shape[0], geometry.oversample
-        orientations = crystal.phi_rows.shape[0] * crystal.domains
+        all_orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
         total, second = beginning(sampling.background)
+        if span.begins and not outputs.part.begins:
+            total, second = real(outputs.sums[number, 0]) + total, real(outputs.sums[number, 1])
         s1, q = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
         omega, weight, flag, out, evaluated, seen = 0.0, 1.0, 0, False, 0, True
         if not span.begins:
@@ -191,18 +192,18 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
-                s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
-                q = scattering_vector(s1, s0, beam.wavelengths[source])
-                seen = not beyond_limit(beam.d_min, 0.5 * magnitude(q))
+                q = scattering_vector(s1, direction_to_source(beam, source), beam.wavelengths[source])
+                seen = is_seen(beam, q)
+                # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
                     # normalised once more, for the sources that follow
                     s1, _ = unit(s1)
                     evaluated += 1
-                if seen and per_step:
-                    sub_pixel = (layer * over + sub_slow) * over + sub_fast
-                    weight, usable = weight_of_step(sampling, _row_of(inputs.captures, sub_pixel, number),
-                                                    _row_of(inputs.polars, view, number), omega)
-                    if not usable:
+                if seen and weighed:
+                    capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number)
+                    polar = _row_of(inputs.polars, view, number)
+                    weight = weight_of_step(sampling, capture, polar, omega)
+                    if not usable_at_every_step(sampling, capture, polar, omega):
                         flag = FACTOR
             # beyond the resolution limit a step adds nothing
             if seen:
@@ -210,14 +211,14 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 for _ in range(span.first, span.last):
                     cell = tabulated_cell(crystal, crystal.phi_rows[phi_step], domain)
                     f_square, square, spread, outside = step(scene, grid, cell, q)
-                    if per_step:
+                    if weighed:
                         f_square = f_square * real(weight)
                     total, second = policy(total, second, f_square, square, spread)
                     out = out or outside
                     domain += 1
                     if domain == crystal.domains:
                         domain, phi_step = 0, phi_step + 1
-            if cubic and span.last == orientations:
+            if cubic and span.last == all_orientations:
                 if out:
                     flag = OUT_OF_MARGIN
                 out = False
@@ -237,6 +238,10 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             carried[8, number], carried[9, number] = omega, weight
             carried[10, number], carried[11, number] = flag, 1.0 if out else 0.0
             carried[12, number], carried[13, number] = evaluated, 1.0 if seen else 0.0
+            return
+        if not outputs.part.ends:
+            outputs.sums[number, 0], outputs.sums[number, 1] = total, second
+            outputs.flags[number] = np.uint8(flag)
             return
         capture = _row_of(inputs.captures, inputs.captures.shape[0] - 1, number)
         polar = _row_of(inputs.polars, inputs.polars.shape[0] - 1, number)

@@ -7,22 +7,26 @@ a loop of its own, which is no vector code and often not needed.
 
 import numpy as np
 
-from ..arithmetic.vectors import magnitude, unit
+from ..arithmetic.vectors import unit
 from ..compile.compilation import inlined
-from ..physics.geometry import (
-    capture_fraction,
-    curved_position,
-    flat_position,
-    pixel_solid_angle,
-    point_solid_angle,
-    sub_pixel_centre,
-)
+from ..physics.geometry import capture_fraction, curved_position, flat_sub_pixel, pixel_solid_angle, point_solid_angle
 from ..physics.polarisation import cosine_of_two_psi, kahn_factor
-from .certificate import LARGEST_FACTOR, SMALLEST_PATH
-from .strict import beyond_limit, scattering_vector
+from ..physics.view import (
+    direction_to_source,
+    first_capture,
+    first_polar,
+    held,
+    is_captured,
+    is_polarised,
+    is_renewed,
+    is_seen,
+    scattering_vector,
+)
+from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
+from .step import weight_of_step
 
-__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "DOUBTFUL", "OUT_OF_MARGIN", "FACTOR", "gather", "start_pixels",
-           "enter_sub_pixel", "enter_source", "enter_weights", "held", "scales", "leave", "weight_of_step"]
+__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "start_pixels", "start_layer", "enter_sub_pixel",
+           "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
 
 #: Pixels side by side.
 BLOCK = 128
@@ -43,13 +47,13 @@ SCRATCH_SIZE = 37 * BLOCK
 SMALL_WEIGHTS = 6 * BLOCK
 SMALL_SIZE = 18 * BLOCK
 
-# -- why a pixel is handed to the strict evaluator (values of a flag; 0: its value is right)
-DOUBTFUL, OUT_OF_MARGIN, FACTOR = 1, 2, 3
-
 
 @inlined
 def gather(place, mask, start, stop, scratch):
-    """Enter the pixels start..stop-1 that are not masked; how many there are."""
+    """Enter the pixels start..stop-1 that are not masked.
+
+    Returns the number of them.
+    """
     first_fast, first_slow, width = place
     n = 0
     slow, column = start // width, start % width - 1
@@ -86,9 +90,8 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
     """
     geometry, sampling = scene.geometry, scene.sampling
     for i in range(n):
-        enter_vector(flat_position(geometry, sub_pixel_centre(geometry, scratch[FAST + i], sub_fast),
-                                    sub_pixel_centre(geometry, scratch[SLOW + i], sub_slow),
-                                    layer * geometry.layer_step), S1X, i, scratch)
+        enter_vector(flat_sub_pixel(geometry, scratch[FAST + i], scratch[SLOW + i], layer, sub_slow, sub_fast), S1X, i,
+                     scratch)
     if geometry.curved:
         for i in range(n):
             enter_vector(curved_position(geometry, vector(scratch, S1X, i)), S1X, i, scratch)
@@ -103,9 +106,9 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
     else:
         for i in range(n):
             _enter_solid_angle(sampling, pixel_solid_angle(geometry, scratch[PATH + i]), i, scratch)
-    if geometry.thickness != 0.0 or sampling.oversample_thick:
+    if is_captured(geometry, sampling):
         for i in range(n):
-            if scratch[CAPTURE + i] == 0.0 or sampling.oversample_thick:
+            if is_renewed(scratch[CAPTURE + i], sampling.oversample_thick):
                 scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i))
 
 
@@ -115,16 +118,13 @@ def _enter_solid_angle(sampling, now, i, scratch):
 
 
 @inlined
-def held(before, now, each):
-    """A factor that stays once it is not 0, unless it is taken anew each time."""
-    return now if (before == 0.0) | each else before
-
-
-@inlined
 def enter_source(scene, source, axis, n, scratch):
-    """Scattering vectors and polarisation factors of one source; whether any lane sees it."""
+    """Scattering vectors and polarisation factors of one source.
+
+    Returns the number of lanes that see it.
+    """
     beam, sampling = scene.beam, scene.sampling
-    s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
+    s0 = direction_to_source(beam, source)
     wavelength = beam.wavelengths[source]
     for i in range(n):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
@@ -132,12 +132,11 @@ def enter_source(scene, source, axis, n, scratch):
     seen = n
     if beam.d_min > 0.0:
         for i in range(n):
-            stol = 0.5 * magnitude(vector(scratch, QX, i))
-            if beyond_limit(beam.d_min, stol):
+            if not is_seen(beam, vector(scratch, QX, i)):
                 scratch[WEIGHT + i] = 0.0
                 seen -= 1
     s0, _ = unit(s0)
-    if not beam.unpolarised_factor or sampling.oversample_polar:
+    if is_polarised(beam, sampling):
         _enter_polarisation(beam.polarisation_fraction, sampling.oversample_polar, s0, axis, n, scratch)
     return seen
 
@@ -146,7 +145,7 @@ def enter_source(scene, source, axis, n, scratch):
 def _enter_polarisation(fraction, each, s0, axis, n, scratch):
     """Polarisation factors of the lanes that need one, whose directions are normalised once more for good."""
     for i in range(n):
-        wanted = (scratch[WEIGHT + i] != 0.0) & ((scratch[POLAR + i] == 0.0) | each)
+        wanted = (scratch[WEIGHT + i] != 0.0) & is_renewed(scratch[POLAR + i], each)
         before = vector(scratch, S1X, i)
         s1, _ = unit(before)
         scratch[WANTED + i] = 1.0 if wanted else 0.0
@@ -162,51 +161,16 @@ def _enter_polarisation(fraction, each, s0, axis, n, scratch):
 
 
 @inlined
-def _usable(factor):
-    """Whether a factor keeps the terms of a sum from cancelling and from overflowing."""
-    return 0.0 <= factor < LARGEST_FACTOR
-
-
-@inlined
-def weight_of_step(sampling, capture, polar, omega):
-    """Product of the factors that are multiplied at every step, and whether all of them are usable."""
-    weight, usable = 1.0, True
-    if sampling.oversample_thick:
-        usable = usable and _usable(capture)
-        weight = weight * capture
-    if sampling.oversample_polar:
-        usable = usable and _usable(polar)
-        weight = weight * polar
-    if sampling.oversample_omega:
-        usable = usable and _usable(omega)
-        weight = weight * omega
-    return weight, usable
-
-
-@inlined
 def enter_weights(sampling, n, scratch):
     """Factors that are multiplied at every step; one out of range spoils the lane."""
     for i in range(n):
         seen = scratch[WEIGHT + i] != 0.0
-        weight, usable = weight_of_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
-        if seen and not usable:
+        weight = weight_of_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+        if seen and not usable_at_every_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]):
             scratch[BAD + i] = FACTOR
         # a lane beyond the resolution limit has no terms, whatever its factors are
         scratch[WEIGHT + i] = weight if seen else 0.0
         scratch[SEEN + i] = 1.0 if seen else 0.0
-
-
-@inlined
-def scales(sampling, zero, capture, polar, omega):
-    """Whether the last factors leave the bound and the sign of the rounded value alone.
-
-    Where the value rounds to zero a negative factor makes the sign of that zero depend on whether
-    the strict sum is quite 0.
-    """
-    usable = (abs(capture) < LARGEST_FACTOR) & (abs(polar) < LARGEST_FACTOR) & (abs(omega) < LARGEST_FACTOR)
-    negative = (((capture < 0.0) & (not sampling.oversample_thick)) | ((polar < 0.0) & (not sampling.oversample_polar))
-                | ((omega < 0.0) & (not sampling.oversample_omega)))
-    return usable & (not (zero & negative))
 
 
 @inlined
@@ -215,10 +179,30 @@ def start_pixels(scene, n, scratch):
     for i in range(n):
         scratch[SUM + i] = scene.sampling.background
         scratch[BUDGET + i] = 0.0
-        scratch[POLAR + i] = 1.0 if scene.beam.unpolarised_factor else 0.0
+        scratch[POLAR + i] = first_polar(scene.beam)
         scratch[OMEGA + i] = 0.0
         scratch[BAD + i] = 0.0
         scratch[OUT + i] = 0.0
+
+
+@inlined
+def start_layer(geometry, n, scratch):
+    """Set what a layer of the sensor starts with."""
+    for i in range(n):
+        scratch[CAPTURE + i] = first_capture(geometry)
+
+
+@inlined
+def index_of(place, i, scratch):
+    """Return the number of a lane's pixel in the window."""
+    return (np.int64(scratch[SLOW + i]) - place[1]) * place[2] + np.int64(scratch[FAST + i]) - place[0]
+
+
+@inlined
+def leave_flags(place, start, n, scratch, flags):
+    """Hand over which lanes of a block the strict evaluator must take, where the sum goes on."""
+    for i in range(n):
+        flags[index_of(place, i, scratch) - start] = np.uint8(np.int64(scratch[BAD + i]))
 
 
 @inlined
@@ -226,7 +210,7 @@ def leave(place, start, n, scratch, image, doubles, flags):
     """Hand over the values of a block."""
     for i in range(n):
         slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
-        index = (slow - place[1]) * place[2] + fast - place[0] - start
+        index = index_of(place, i, scratch) - start
         flag = np.uint8(np.int64(scratch[BAD + i]))
         flags[index] = flag
         if flag == 0 and image.shape[0] > 0:

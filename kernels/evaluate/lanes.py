@@ -16,14 +16,16 @@ import functools
 
 import numpy as np
 
-from ..arithmetic.c_library import floor
+from ..arithmetic.fused import floor
 from ..compile.compilation import inlined, jit
 from ..compile.stack import on_stack
-from ..physics.lattice import fractions, miller_indices
-from ..physics.lattice_forms import lane_factor, single_crystal, single_factor
-from ..physics.records import EXACT, KAHAN, ONE_CELL, ROUND, SINGLE
+from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
+from ..physics.records import SINGLE
+from ..physics.shapes import SHAPE_OF, lane_factor
 from ..physics.structure_factor import cubic_weights, single_weights, within_margin
 from ..physics.tricubic import tricubic
+from ..physics.view import per_step, polarisation_axis, rotated_cell
+from .certificate import OUT_OF_MARGIN
 from .lane_rows import (
     BAD,
     BLOCK,
@@ -37,7 +39,6 @@ from .lane_rows import (
     NEAREST,
     OMEGA,
     OUT,
-    OUT_OF_MARGIN,
     POLAR,
     QX,
     SCRATCH_SIZE,
@@ -57,24 +58,16 @@ from .lane_rows import (
     enter_vector,
     enter_weights,
     gather,
+    index_of,
     leave,
+    leave_flags,
+    start_layer,
     start_pixels,
     vector,
 )
-from .step import (
-    REASONS,
-    cubic_place,
-    is_tested_of,
-    nearest_lattice_point,
-    nearest_place,
-    start_of,
-    summing,
-    total_of,
-    verdict_of,
-)
-from .strict import rotated_cell
+from .step import cubic_place, nearest_place, start_of, summing, total_of, uses_second, verdict_of
 
-__all__ = ["BLOCK", "ONE_CELL", "REASONS", "lane_kernel"]
+__all__ = ["BLOCK", "lane_kernel"]
 
 
 @inlined
@@ -99,7 +92,7 @@ def _enter_four(w, at, rows):
 
 def _make_places(shape, cubic, precision):
     """Loop over lanes: indices, and where the structure factor is."""
-    is_tested, single = is_tested_of(shape), precision == SINGLE
+    is_tested, single = SHAPE_OF[shape].is_tested, precision == SINGLE
 
     @inlined
     def enter_indices(hkl, nearest, i, scratch, small):
@@ -142,11 +135,11 @@ def _make_places(shape, cubic, precision):
 
 
 @inlined
-def _leave_source(per_step, n, scratch):
+def _leave_source(weighed, n, scratch):
     """Hand over the lanes that an index of this source brought out of the table."""
     for i in range(n):
         # a weight of 0 marks a lane beyond the resolution limit, unless other factors are in it
-        seen = scratch[SEEN + i] if per_step else scratch[WEIGHT + i]
+        seen = scratch[SEEN + i] if weighed else scratch[WEIGHT + i]
         if scratch[OUT + i] != 0.0 and seen != 0.0:
             scratch[BAD + i] = OUT_OF_MARGIN
         scratch[OUT + i] = 0.0
@@ -183,9 +176,9 @@ def _make_look_up(cubic, precision):
 def _make_add(shape, about, precision, summation):
     """Loop over lanes: squared lattice factors, and the terms added to the sums."""
     factor, policy = lane_factor(shape, precision, about), summing(shape, precision, summation)
-    of_fractions = single_factor(shape)
+    of_fractions = SHAPE_OF[shape].single
     # a second number that is not used is not touched
-    second = summation == KAHAN or (precision == EXACT and shape == ROUND)
+    second = uses_second(shape, precision, summation)
 
     @inlined
     def double(crystal, weighted, n, scratch, small):
@@ -216,19 +209,53 @@ def _make_add(shape, about, precision, summation):
     return single if precision == SINGLE else double
 
 
-def _make_total(precision, summation):
-    """The sum of a lane as a double."""
-    total = total_of(summation)
+def _make_sum(precision, summation):
+    """The running sum of a lane: how it starts, goes on from another contribution's, is handed over, and is totalled."""
+    total, beginning = total_of(summation), start_of(precision)
 
     @inlined
-    def double(i, scratch, small):
+    def start_double(background, part, place, n, sums, scratch, small):
+        if not part.begins:
+            for i in range(n):
+                index = index_of(place, i, scratch)
+                scratch[SUM + i] = sums[index, 0] + scratch[SUM + i]
+                scratch[CORRECTION + i] = sums[index, 1]
+
+    @inlined
+    def start_single(background, part, place, n, sums, scratch, small):
+        for i in range(n):
+            small[SMALL_SUM + i], small[SMALL_CORRECTION + i] = beginning(background)
+        if not part.begins:
+            for i in range(n):
+                index = index_of(place, i, scratch)
+                small[SMALL_SUM + i] = np.float32(sums[index, 0]) + small[SMALL_SUM + i]
+                small[SMALL_CORRECTION + i] = np.float32(sums[index, 1])
+
+    @inlined
+    def leave_double(place, n, scratch, small, sums):
+        for i in range(n):
+            index = index_of(place, i, scratch)
+            sums[index, 0] = scratch[SUM + i]
+            sums[index, 1] = scratch[CORRECTION + i]
+
+    @inlined
+    def leave_single(place, n, scratch, small, sums):
+        for i in range(n):
+            index = index_of(place, i, scratch)
+            sums[index, 0] = small[SMALL_SUM + i]
+            sums[index, 1] = small[SMALL_CORRECTION + i]
+
+    @inlined
+    def total_double(i, scratch, small):
         return total(scratch[SUM + i], scratch[CORRECTION + i])
 
     @inlined
-    def single(i, scratch, small):
+    def total_single(i, scratch, small):
         return total(small[SMALL_SUM + i], small[SMALL_CORRECTION + i])
 
-    return single if precision == SINGLE else double
+    if precision == SINGLE:
+        return start_single, leave_single, total_single
+    return start_double, leave_double, total_double
 
 
 @functools.cache
@@ -248,18 +275,17 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Returns
     -------
     function
-        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, doubles, flags)
-        renders pixels start..stop-1 of a window (see `kernels.drive.cpu.strict_pixels`), with the
+        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, doubles, flags, part, sums)
+        renders pixels start..stop-1 of a window (see `strict.strict_pixels`), with the
         polarisation axis in row `axis`.  flags[index - start] becomes 0 where the pixel of the
-        image is right, a key of REASONS where it must be evaluated strictly.  Where `doubles` has
-        rows, doubles[index - start] becomes the value before rounding and its half-width (0 unless
-        exact).
+        image is right, a key of certificate.REASONS where it must be evaluated strictly.  Where
+        `doubles` has rows, doubles[index - start] becomes the value before rounding and its
+        half-width (0 unless exact).
     """
-    single = precision == SINGLE
     places, look_up = _make_places(shape, cubic, precision), _make_look_up(cubic, precision)
     add_terms = _make_add(shape, about, precision, summation)
-    total = _make_total(precision, summation)
-    verdict, beginning = verdict_of(precision), start_of(precision)
+    start_sum, leave_sum, total = _make_sum(precision, summation)
+    verdict = verdict_of(precision)
 
     @inlined
     def finish(sampling, bound, n, scratch, small):
@@ -271,29 +297,25 @@ def lane_kernel(shape, cubic, about, precision, summation):
             scratch[WITHIN + i] = within
 
     @jit(variant=(shape, cubic, about, precision, summation))
-    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, doubles, flags):
+    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, doubles, flags, part, sums):
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
-        axis = (beam.polarisation_axes[axis_row, 0], beam.polarisation_axes[axis_row, 1],
-                beam.polarisation_axes[axis_row, 2])
-        per_step = sampling.oversample_thick or sampling.oversample_polar or sampling.oversample_omega
-        weighted = per_step or beam.d_min > 0.0
+        axis = polarisation_axis(beam, axis_row)
+        weighed = per_step(sampling)
+        weighted = weighed or beam.d_min > 0.0
         for first in range(start, stop, BLOCK):
             n = gather(place, mask, first, min(first + BLOCK, stop), scratch)
             start_pixels(scene, n, scratch)
-            if single:
-                for i in range(n):
-                    small[SMALL_SUM + i], small[SMALL_CORRECTION + i] = beginning(sampling.background)
+            start_sum(sampling.background, part, place, n, sums, scratch, small)
             for layer in range(geometry.layers):
-                for i in range(n):
-                    scratch[CAPTURE + i] = 1.0 if geometry.thickness == 0.0 else 0.0
+                start_layer(geometry, n, scratch)
                 for sub_slow in range(geometry.oversample):
                     for sub_fast in range(geometry.oversample):
                         enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
                         for source in range(beam.wavelengths.shape[0]):
                             if enter_source(scene, source, axis, n, scratch) == 0:
                                 continue
-                            if per_step:
+                            if weighed:
                                 enter_weights(sampling, n, scratch)
                             for phi_step in range(crystal.phi_rows.shape[0]):
                                 for domain in range(crystal.domains):
@@ -302,8 +324,12 @@ def lane_kernel(shape, cubic, about, precision, summation):
                                     look_up(grid, n, scratch, small)
                                     add_terms(crystal, weighted, n, scratch, small)
                             if cubic:
-                                _leave_source(per_step, n, scratch)
-            finish(sampling, bound, n, scratch, small)
-            leave(place, start, n, scratch, image, doubles, flags)
+                                _leave_source(weighed, n, scratch)
+            if part.ends:
+                finish(sampling, bound, n, scratch, small)
+                leave(place, start, n, scratch, image, doubles, flags)
+            else:
+                leave_sum(place, n, scratch, small, sums)
+                leave_flags(place, start, n, scratch, flags)
 
     return lane_pixels

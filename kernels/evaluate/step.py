@@ -9,30 +9,18 @@ import functools
 import numpy as np
 
 from ..arithmetic.accumulate import add, add_compensated, compensated_total
-from ..arithmetic.c_library import floor
-from ..arithmetic.elementary import C_EXP_ZERO_BELOW
+from ..arithmetic.fused import floor
 from ..compile.compilation import inlined
-from ..physics.lattice import gauss_exponent, round_half_down, tophat_lane
-from ..physics.records import COMPENSATED, EXACT, GAUSS, KAHAN, ROUND, SEQUENTIAL, SINGLE, TOPHAT
-from .certificate import float32_is_certain, half_width
-from .lane_rows import DOUBTFUL, FACTOR, OUT_OF_MARGIN, scales
-from .strict import photons
+from ..physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE
+from ..physics.shapes import SHAPE_OF
+from ..physics.view import photons, weigh_step
+from .certificate import DOUBTFUL, FACTOR, float32_is_certain, half_width, scales
 
-__all__ = ["REASONS", "cubic_place", "is_tested_of", "nearest_lattice_point", "nearest_place", "start_of", "summing",
-           "total_of", "verdict_of"]
-
-#: Why a pixel must be evaluated strictly, by flag.
-REASONS = {DOUBTFUL: "rounding in doubt", OUT_OF_MARGIN: "interpolation out of range",
-           FACTOR: "factor negative or out of range"}
+__all__ = ["cubic_place", "nearest_place", "start_of", "summing", "total_of", "uses_second", "verdict_of",
+           "weight_of_step"]
 
 
 # -- where structure factors are
-
-
-@inlined
-def nearest_lattice_point(hkl):
-    """The whole numbers nearest to three indices, halves going down."""
-    return (round_half_down(hkl[0]), round_half_down(hkl[1]), round_half_down(hkl[2]))
 
 
 @inlined
@@ -63,21 +51,13 @@ def cubic_place(lookup, grid, hkl):
     return (h * grid.row_h + k) * grid.row_k + l
 
 
-@functools.cache
-def is_tested_of(shape):
-    """Whether the C program tests the margins of the table: where its lattice factor is not 0.
+# -- what a step weighs
 
-    To test too often does no harm.
-    """
-    @inlined
-    def is_tested(crystal, hkl, nearest, skip_zero):
-        if shape == GAUSS:
-            return not skip_zero or not gauss_exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
-        if shape == TOPHAT:
-            return not skip_zero or tophat_lane(crystal, hkl, nearest) != 0.0
-        return True
 
-    return is_tested
+@inlined
+def weight_of_step(sampling, capture, polar, omega):
+    """Return the product of the factors that are multiplied at every step."""
+    return weigh_step(sampling, 1.0, capture, polar, omega)
 
 
 # -- sums: the total so far, and a second number that is the correction, or for the sphere the budget
@@ -108,8 +88,13 @@ def summing(shape, precision, summation):
         (total, second, squared structure factor, squared lattice factor, factor of its absolute
         error) to (total, second), in double precision or in single.
     """
-    return {(EXACT, SEQUENTIAL): _with_spread if shape == ROUND else _plain, (COMPENSATED, KAHAN): _compensated,
+    return {(EXACT, SEQUENTIAL): _with_spread if SHAPE_OF[shape].budgeted else _plain, (COMPENSATED, KAHAN): _compensated,
             (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
+
+
+def uses_second(shape, precision, summation):
+    """Return whether the second number of a sum is used: as a correction, or as the budget of the certificate."""
+    return summation == KAHAN or (precision == EXACT and SHAPE_OF[shape].budgeted)
 
 
 @functools.cache

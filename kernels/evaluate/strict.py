@@ -1,22 +1,35 @@
-"""One step of the sum, and the loop nest of one pixel: the strict evaluator.
+"""The strict evaluator: the loop nest of one pixel, every operation of the C program in its order.
 
-A step is one sensor layer, sub-pixel, source, phi and mosaic domain.  Every operation of the C
-program in its order, with the C library's functions: the sum has its bits by construction.  What
+The C library's functions are called, so the sum has the C program's bits by construction.  What
 the C program carries from pixel to pixel is in `state` (see `records`); nothing else is remembered.
 """
 
 from typing import NamedTuple
 
-from ..arithmetic.vectors import magnitude, rotate_matrix, unit
+import numpy as np
+
+from ..arithmetic.vectors import magnitude, unit
 from ..compile.compilation import inlined, jit
-from ..physics.geometry import capture_fraction, position, solid_angle, sub_pixel_centre
-from ..physics.lattice import lattice_factor, miller_indices, nearest_index
+from ..physics.geometry import capture_fraction, solid_angle, sub_pixel_position
+from ..physics.lattice import miller_indices, nearest_index
 from ..physics.polarisation import polarisation_factor
 from ..physics.records import AXIS, FRESH, INTERPOLATING
+from ..physics.shapes import lattice_factor
 from ..physics.structure_factor import interpolated_f, nearest_f, within_margin
+from ..physics.view import (
+    beyond_limit,
+    direction_to_source,
+    first_capture,
+    first_polar,
+    is_renewed,
+    photons,
+    polarisation_axis,
+    rotated_cell,
+    scattering_vector,
+    weigh_step,
+)
 
-__all__ = ["Step", "rotated_cell", "tabulated_cell", "scattering_vector", "beyond_limit", "step", "pixel_sum", "photons",
-           "RECORD_FIELDS"]
+__all__ = ["RECORD_FIELDS", "Step", "View", "accumulate", "pixel_sum", "step", "strict_pixels", "trace_pixel"]
 
 #: What a row of a record holds: the values after a step, in this order.
 RECORD_FIELDS = (
@@ -55,47 +68,6 @@ class View(NamedTuple):
 
 
 @inlined
-def _nine(table, place):
-    """Nine numbers of a table as a tuple (scalar look-ups: an array view costs more)."""
-    return (table[place + (0,)], table[place + (1,)], table[place + (2,)],
-            table[place + (3,)], table[place + (4,)], table[place + (5,)],
-            table[place + (6,)], table[place + (7,)], table[place + (8,)])
-
-
-@inlined
-def tabulated_cell(crystal, row, domain):
-    """a, b, c [m] as nine numbers, after both rotations, from the table of them."""
-    return _nine(crystal.cells, (row, domain))
-
-
-@inlined
-def rotated_cell(crystal, row, domain):
-    """a, b, c [m] as nine numbers, after the rotations about the spindle and of the domain."""
-    if crystal.cells.shape[0] > 0:
-        return tabulated_cell(crystal, row, domain)
-    p = _nine(crystal.phi_cells, (row,))
-    if crystal.mosaic.shape[0] == 0:
-        return p
-    u = _nine(crystal.mosaic, (domain,))
-    a = rotate_matrix((p[0], p[1], p[2]), u)
-    b = rotate_matrix((p[3], p[4], p[5]), u)
-    c = rotate_matrix((p[6], p[7], p[8]), u)
-    return (a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2])
-
-
-@inlined
-def scattering_vector(s1, s0, wavelength):
-    """q = (s1 - s0) / wavelength [1/m]."""
-    return ((s1[0] - s0[0]) / wavelength, (s1[1] - s0[1]) / wavelength, (s1[2] - s0[2]) / wavelength)
-
-
-@inlined
-def beyond_limit(d_min, stol):
-    """Whether sin(theta)/wavelength lies beyond the resolution limit."""
-    return d_min > 0.0 and stol > 0.0 and d_min > 0.5 / stol
-
-
-@inlined
 def step(scene, cell, q, interpolating):
     """Lattice factor and structure factor of one orientation at one scattering vector."""
     hkl = miller_indices(cell, q)
@@ -117,21 +89,8 @@ def accumulate(sampling, view, total, now):
     """The sum after one step."""
     term = now.f_cell * now.f_cell * now.f_latt * now.f_latt
     if sampling.running_product:
-        total = total + term
-        if sampling.oversample_thick:
-            total = total * view.capture
-        if sampling.oversample_polar:
-            total = total * view.polar
-        if sampling.oversample_omega:
-            total = total * view.solid_angle
-        return total
-    if sampling.oversample_thick:
-        term = term * view.capture
-    if sampling.oversample_polar:
-        term = term * view.polar
-    if sampling.oversample_omega:
-        term = term * view.solid_angle
-    return total + term
+        return weigh_step(sampling, total + term, view.capture, view.polar, view.solid_angle)
+    return total + weigh_step(sampling, term, view.capture, view.polar, view.solid_angle)
 
 
 @jit
@@ -183,14 +142,16 @@ def sweep(scene, view, total, state, record, recorded):
 
 
 @inlined
-def pixel_sum(scene, fast_pixel, slow_pixel, state, record):
+def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
     """The sum over all steps of a pixel, and the factors that scale it.
 
     Parameters
     ----------
     scene : records.Scene
     fast_pixel, slow_pixel : int
-        Place on the detector, from 0.
+        Place on the panel, from 0.
+    total : float
+        What the sum starts from.
     state : (STATE_SIZE,) int64
         What the C program carries from pixel to pixel; updated.
     record : (n, len(RECORD_FIELDS)) float64, or None
@@ -205,49 +166,103 @@ def pixel_sum(scene, fast_pixel, slow_pixel, state, record):
         Steps recorded.
     """
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
-    total = sampling.background
-    polar = 1.0 if beam.unpolarised_factor else 0.0
-    omega = 0.0
-    capture = 0.0
-    recorded = 0
+    polar, omega, capture, recorded = first_polar(beam), 0.0, 0.0, 0
     for layer in range(geometry.layers):
-        capture = 1.0 if geometry.thickness == 0.0 else 0.0
+        capture = first_capture(geometry)
         for sub_slow in range(geometry.oversample):
             for sub_fast in range(geometry.oversample):
-                place = position(geometry, sub_pixel_centre(geometry, fast_pixel, sub_fast),
-                                 sub_pixel_centre(geometry, slow_pixel, sub_slow), layer * geometry.layer_step)
+                place = sub_pixel_position(geometry, fast_pixel, slow_pixel, layer, sub_slow, sub_fast)
                 s1, airpath = unit(place)
-                if omega == 0.0 or sampling.oversample_omega:
+                if is_renewed(omega, sampling.oversample_omega):
                     omega = solid_angle(geometry, airpath)
-                if capture == 0.0 or sampling.oversample_thick:
+                if is_renewed(capture, sampling.oversample_thick):
                     capture = capture_fraction(geometry, layer, s1)
                 for source in range(beam.wavelengths.shape[0]):
-                    s0 = (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
+                    s0 = direction_to_source(beam, source)
                     q = scattering_vector(s1, s0, beam.wavelengths[source])
                     stol = 0.5 * magnitude(q)
                     if beyond_limit(beam.d_min, stol):
                         continue
-                    if polar == 0.0 or sampling.oversample_polar:
+                    if is_renewed(polar, sampling.oversample_polar):
                         # normalised once more, and so used for the sources that follow
                         s1, _ = unit(s1)
                         state[AXIS] = beam.next_axis[state[AXIS]]
-                        row = state[AXIS]
-                        axis = (beam.polarisation_axes[row, 0], beam.polarisation_axes[row, 1],
-                                beam.polarisation_axes[row, 2])
-                        polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1, axis)
+                        polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1,
+                                                    polarisation_axis(beam, state[AXIS]))
                     view = View(layer, sub_slow, sub_fast, source, place, airpath, s1, q, stol, omega, capture, polar)
                     total, recorded = sweep(scene, view, total, state, record, recorded)
     return total, capture, polar, omega, recorded
 
 
-@inlined
-def photons(sampling, total, capture, polar, omega):
-    """The sum scaled to photons per pixel, as the double that is rounded to float32."""
-    value = sampling.scale * total / sampling.steps
-    if not sampling.oversample_thick:
-        value = value * capture
-    if not sampling.oversample_polar:
-        value = value * polar
-    if not sampling.oversample_omega:
-        value = value * omega
-    return value
+@jit
+def strict_pixels(scene, place, mask, image, listed, start, stop, state, until_settled, settled_axis, until_trip,
+                  doubles, part, sums):
+    """Strict evaluation of pixels start..stop-1 of a window, in the C program's order.
+
+    Parameters
+    ----------
+    place : (first fast, first slow, fast size) int
+        The pixels are numbered row by row inside it.
+    mask : (slow, fast) uint8
+        Zero: left alone.  No rows: nothing is masked.
+    image : (slow, fast) float32
+        Written; no rows: nothing is.
+    listed : (n,) int64
+        Pixels to take instead: listed[start] to listed[stop - 1]; empty: all.
+    until_settled : bool
+        Stop after the pixel that leaves nothing fresh and the polarisation axis at row
+        `settled_axis` or later.
+    until_trip : bool
+        Stop after the pixel in which interpolation switched itself off.
+    doubles : (pixels, 2) float64
+        Where it has rows, doubles[n, 0] becomes the value of pixel n before rounding.
+    part : records.Part
+        Whether the running sum of a pixel begins here, and whether it ends here.
+    sums : (pixels, 2) float64
+        Running sums, from the contribution before and for the next; no rows where the sum both
+        begins and ends here.
+
+    Returns
+    -------
+    int
+        Number (in the list, if there is one) of the pixel to go on with.
+    """
+    first_fast, first_slow, width = place
+    slow, column = start // width, start % width - 1
+    for number in range(start, stop):
+        if listed.shape[0] > 0:
+            slow, column = listed[number] // width, listed[number] % width
+        else:
+            # counted along: a division for every pixel would be felt
+            column += 1
+            if column == width:
+                slow, column = slow + 1, 0
+        index = slow * width + column
+        fast = first_fast + column
+        row = first_slow + slow
+        if mask.shape[0] > 0 and mask[row, fast] == 0:
+            continue
+        total = scene.sampling.background
+        if not part.begins:
+            total = sums[index, 0] + total
+        total, capture, polar, omega, _ = pixel_sum(scene, fast, row, total, state, None)
+        if part.ends:
+            value = photons(scene.sampling, total, capture, polar, omega)
+            if image.shape[0] > 0:
+                image[row, fast] = np.float32(0.0 + value)
+            if doubles.shape[0] > 0:
+                doubles[index, 0] = value
+        else:
+            sums[index, 0] = total
+        if until_settled and state[FRESH] == 0 and state[AXIS] >= settled_axis:
+            return number + 1
+        if until_trip and state[INTERPOLATING] == 0:
+            return number + 1
+    return stop
+
+
+@jit
+def trace_pixel(scene, fast, slow, state, record):
+    """Strict evaluation of one pixel with a record of its steps; see `pixel_sum`."""
+    total, capture, polar, omega, recorded = pixel_sum(scene, fast, slow, scene.sampling.background, state, record)
+    return photons(scene.sampling, total, capture, polar, omega), total, capture, polar, omega, recorded

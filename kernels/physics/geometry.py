@@ -4,8 +4,8 @@ from ..arithmetic.c_library import c_exp
 from ..arithmetic.vectors import dot, rotate_axis
 from ..compile.compilation import inlined
 
-__all__ = ["sub_pixel_centre", "flat_position", "curved_position", "position", "pixel_solid_angle",
-           "point_solid_angle", "solid_angle", "capture_fraction"]
+__all__ = ["sub_pixel_centre", "flat_position", "flat_sub_pixel", "curved_position", "position", "pixel_solid_angle",
+           "point_solid_angle", "solid_angle", "sub_pixel_position", "capture_fraction"]
 
 
 @inlined
@@ -38,6 +38,17 @@ def curved_position(geometry, flat):
 
 
 @inlined
+def flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast):
+    """Laboratory position [m] of the middle of a sub-pixel in one layer of a flat sensor.
+
+    Pixels are counted from the first of the panel, which need not be the first of its plane.
+    """
+    return flat_position(geometry, sub_pixel_centre(geometry, fast + geometry.first_fast, sub_fast),
+                         sub_pixel_centre(geometry, slow + geometry.first_slow, sub_slow),
+                         layer * geometry.layer_step)
+
+
+@inlined
 def position(geometry, f, s, depth):
     """Laboratory position [m] of a point f, s along the detector axes and `depth` into the sensor."""
     flat = flat_position(geometry, f, s, depth)
@@ -47,9 +58,18 @@ def position(geometry, f, s, depth):
 
 
 @inlined
+def sub_pixel_position(geometry, fast, slow, layer, sub_slow, sub_fast):
+    """Laboratory position [m] of the middle of a sub-pixel in one layer of the sensor, flat or curved."""
+    flat = flat_sub_pixel(geometry, fast, slow, layer, sub_slow, sub_fast)
+    if geometry.curved:
+        return curved_position(geometry, flat)
+    return flat
+
+
+@inlined
 def pixel_solid_angle(geometry, airpath):
     """Solid angle of a pixel [sr], obliquity included."""
-    return geometry.pixel_size * geometry.pixel_size / airpath / airpath * geometry.close_distance / airpath
+    return geometry.pixel_area / airpath / airpath * geometry.close_distance / airpath
 
 
 @inlined

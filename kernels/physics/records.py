@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Geometry", "Beam", "Crystal", "Lookup", "Sampling", "Scene",
+__all__ = ["Geometry", "Lattice", "Lookup", "Scene", "Sources", "Summation", "Window",
            "SQUARE", "ROUND", "GAUSS", "TOPHAT", "ONE_CELL", "SHAPES",
-           "EXACT", "COMPENSATED", "SINGLE", "PRECISIONS", "SEQUENTIAL", "KAHAN", "SUMMATIONS",
+           "EXACT", "COMPENSATED", "SINGLE", "PRECISIONS", "SEQUENTIAL", "KAHAN", "SUMMATIONS", "Part", "WHOLE",
            "AXIS", "INTERPOLATING", "FRESH", "STATE_SIZE", "initial_state"]
 
-# -- crystal shapes, as Crystal.shape holds them
+# -- crystal shapes, as Lattice.shape holds them
 SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
 #: Stands for the shape of a parallelepiped of one unit cell, where a kernel is made for one shape.
@@ -27,7 +27,7 @@ SEQUENTIAL, KAHAN = 0, 1
 SUMMATIONS = {"sequential": SEQUENTIAL, "kahan": KAHAN}
 
 # -- what the C program carries from pixel to pixel, as an int64 array
-AXIS = 0  # row of Beam.polarisation_axes now in use
+AXIS = 0  # row of Sources.polarisation_axes now in use
 INTERPOLATING = 1  # 1 until an index first leaves the range of the table
 FRESH = 2  # 1 until a sweep of phi has been evaluated
 STATE_SIZE = 3
@@ -41,17 +41,67 @@ def initial_state(interpolating):
     return state
 
 
-class Geometry(NamedTuple):
-    """Where the pixels are and how they absorb."""
+class Part(NamedTuple):
+    """Where a contribution stands in the running sum of a pixel."""
 
-    fast_axis: tuple  # unit vectors
+    begins: bool  # nothing has been added before
+    ends: bool  # nothing follows: the sum is scaled to photons
+
+
+#: The only contribution to its sum.
+WHOLE = Part(True, True)
+
+
+class Window(NamedTuple):
+    """Pixels of an image, both ends included; empty where an end lies before its beginning."""
+
+    fast_min: int
+    fast_max: int
+    slow_min: int
+    slow_max: int
+
+    @property
+    def width(self):
+        """Number of pixels along the fast axis."""
+        return max(self.fast_max - self.fast_min + 1, 0)
+
+    @property
+    def height(self):
+        """Number of pixels along the slow axis."""
+        return max(self.slow_max - self.slow_min + 1, 0)
+
+    @property
+    def pixels(self):
+        """Number of pixels."""
+        return self.width * self.height
+
+    @property
+    def place(self):
+        """What kernels need to number the pixels row by row: first fast, first slow, width."""
+        return (self.fast_min, self.slow_min, self.fast_max - self.fast_min + 1)
+
+    def of(self, pixels):
+        """Return the window's part of an array of the size of the detector."""
+        return pixels[self.slow_min:self.slow_max + 1, self.fast_min:self.fast_max + 1]
+
+
+class Geometry(NamedTuple):
+    """Where the pixels of a panel are and how they absorb.
+
+    The axes are the pitch vectors of a pixel over `pixel_size`: unit vectors where pixels are square
+    and at right angles.
+    """
+
+    fast_axis: tuple
     slow_axis: tuple
-    normal: tuple
-    origin: tuple  # corner of the first pixel [m]
+    normal: tuple  # unit vector
+    origin: tuple  # corner of the first pixel of the plane [m]
+    first_fast: int  # pixel of the plane that is the panel's first
+    first_slow: int
     beam: tuple  # direction of travel, unit vector
     distance: float  # sample to beam spot, as the curved detector uses it [m]
     close_distance: float  # sample to detector plane [m]
-    pixel_size: float  # [m]
+    pixel_area: float  # [m^2]
     sub_pixel_size: float  # [m]
     oversample: int  # sub-pixels per edge
     curved: bool
@@ -62,7 +112,7 @@ class Geometry(NamedTuple):
     attenuation: float  # [1/m]
 
 
-class Beam(NamedTuple):
+class Sources(NamedTuple):
     """Where the photons come from."""
 
     directions: np.ndarray  # (sources, 3) unit vectors from the sample to the source
@@ -74,7 +124,7 @@ class Beam(NamedTuple):
     next_axis: np.ndarray  # (m,) int64: the row that follows a row
 
 
-class Crystal(NamedTuple):
+class Lattice(NamedTuple):
     """How large the crystal is, and its orientations."""
 
     n_cells: tuple  # Na, Nb, Nc as floats
@@ -99,7 +149,7 @@ class Lookup(NamedTuple):
     default: float
 
 
-class Sampling(NamedTuple):
+class Summation(NamedTuple):
     """What is summed and how the sum becomes photons."""
 
     background: float  # start of the sum
@@ -116,7 +166,7 @@ class Scene(NamedTuple):
     """Everything that a driver needs."""
 
     geometry: Geometry
-    beam: Beam
-    crystal: Crystal
+    beam: Sources
+    crystal: Lattice
     lookup: Lookup
-    sampling: Sampling
+    sampling: Summation

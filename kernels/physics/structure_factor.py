@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.c_library import divided, floor
+from ..arithmetic.fused import divided, floor
 from ..compile.compilation import inlined, jit
 
 __all__ = ["nearest_f", "within_margin", "interpolated_f", "cubic_weights", "single_weights", "weighed", "cubic",

@@ -251,7 +251,7 @@ def _write_ours(outputs, names, image, facts):
 
 def _print_pixels(line, prepared):
     """The listing of -printout, in the order of pixels."""
-    from ..kernels.drive.cpu import listed_pixels
+    from ..kernels.drive.order import listed_pixels
     from ..kernels.evaluate.strict import RECORD_FIELDS
     from ..results.report import listing
 

@@ -129,7 +129,7 @@ def _row(result):
 
 
 def _account(tally, options, seconds, device, speeds):
-    from ..kernels.drive.cpu import available_threads
+    from ..kernels.drive.crew import available_threads
 
     failures = [{"scene": f.scene, "what": f.what, "fast": f.fast, "slow": f.slow, "lane": repr(f.lane),
                  "strict": repr(f.strict), "half_width": repr(f.half_width)} for f in tally.total.failures]

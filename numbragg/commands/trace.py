@@ -68,7 +68,7 @@ def _pixel(words):
 def _compiled():
     """Whether the evaluator with a record has been compiled before."""
     from ..kernels.compile.compilation import kept
-    from ..kernels.drive.cpu import trace_pixel
+    from ..kernels.evaluate.strict import trace_pixel
 
     return kept(trace_pixel)
 

@@ -60,7 +60,8 @@ class Evaluation:
 
     @property
     def modes(self):
-        """What the kernels know of it: keyword arguments of `kernels.drive.cpu.render`."""
+        """What the kernels know of it: `kernels.drive.cpu.Modes`."""
+        from ..kernels.drive.cpu import Modes
         from ..kernels.physics import records
 
-        return {"precision": records.PRECISIONS[self.precision], "summation": records.SUMMATIONS[self.summation]}
+        return Modes(records.PRECISIONS[self.precision], records.SUMMATIONS[self.summation], self.threads)

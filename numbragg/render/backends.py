@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..kernels.drive.cpu import Outcome
+from ..kernels.drive.order import Outcome
 
 __all__ = ["Account", "CPU", "CUDA", "open_backend"]
 
@@ -51,16 +51,16 @@ class CPU:
         """Compile the kernels that a scene needs, or load them from disk."""
         from ..kernels.drive.cpu import load_kernels
 
-        load_kernels(prepared.scene, prepared.interpolating, **evaluation.modes)
+        load_kernels(prepared.scene, prepared.interpolating, evaluation.modes)
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""
         from ..kernels.drive import cpu as driver_cpu
 
         image = np.zeros(prepared.shape, dtype=np.float32)
-        outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
-                                    interpolating=prepared.interpolating, threads=evaluation.threads,
-                                    progress=progress, **evaluation.modes)
+        target = driver_cpu.Target(prepared.window, prepared.mask, image)
+        outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
+                                    progress=progress)
         return image, _account(outcome)
 
 
@@ -78,13 +78,14 @@ class CUDA:
 
     def loaded(self, prepared, evaluation):
         """Whether the kernels that a scene needs have been compiled before."""
-        return self.session.loaded(prepared.scene, prepared.interpolating, **evaluation.modes)
+        return self.session.loaded(prepared.scene, prepared.interpolating, evaluation.modes)
 
     def load(self, prepared, evaluation):
         """Compile the kernels that a scene needs, or load them from disk."""
-        self.session.load(prepared.scene, prepared.interpolating, **evaluation.modes)
+        self.session.load(prepared.scene, prepared.interpolating, evaluation.modes)
 
     def _render(self, prepared, evaluation, progress, stays):
+        from ..kernels.drive.cpu import Target
         from ..kernels.evaluate.certificate import plan
 
         reason, remarks = plan(prepared.scene).reason, ()
@@ -93,8 +94,8 @@ class CUDA:
         # what stays on the device needs no more than a few pixels of it, and untouched memory costs nothing
         image = np.zeros(prepared.shape, dtype=np.float32)
         outcome, device_image = self.session.render(
-            prepared.scene, prepared.window, prepared.mask, image, interpolating=prepared.interpolating,
-            threads=evaluation.threads, progress=progress, stays=stays, **evaluation.modes)
+            prepared.scene, Target(prepared.window, prepared.mask, image), evaluation.modes,
+            interpolating=prepared.interpolating, progress=progress, stays=stays)
         return image, _account(outcome, remarks), device_image
 
     def render(self, prepared, evaluation, progress=None):

@@ -167,7 +167,8 @@ def _geometry(detector, placement, counts, oversample):
     return records.Geometry(
         fast_axis=placement.fast, slow_axis=placement.slow, normal=placement.normal, origin=placement.origin,
         beam=placement.beam, distance=placement.distance, close_distance=placement.close_distance,
-        pixel_size=detector.pixel_size, sub_pixel_size=detector.pixel_size / oversample, oversample=oversample,
+        first_fast=0, first_slow=0, pixel_area=detector.pixel_size * detector.pixel_size,
+        sub_pixel_size=detector.pixel_size / oversample, oversample=oversample,
         curved=bool(detector.curved), point_pixel=bool(detector.point_pixel), thickness=counts.thickness,
         layers=counts.layers, layer_step=counts.layer_step, attenuation=counts.attenuation)
 
@@ -231,18 +232,18 @@ def prepare(request, structure_factors):
         warnings = ("-oversample_thick without a sensor thickness captures nothing: the image is "
                     "zero (but for background), as in nanoBragg",)
     geometry = _geometry(request.detector, placement, counts, oversample)
-    beam = records.Beam(
+    beam = records.Sources(
         directions=directions, wavelengths=wavelengths, d_min=float(request.beam.d_min),
         polarisation_fraction=float(request.beam.polarisation_fraction),
         unpolarised_factor=bool(request.beam.unpolarised_factor), polarisation_axes=axes, next_axis=next_axis)
-    sums = records.Sampling(
+    sums = records.Summation(
         background=background_level(asked.water_size, photons_per_area), scale=R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(sampling.oversample_thick),
         oversample_polar=bool(sampling.oversample_polar), oversample_omega=bool(sampling.oversample_omega),
         running_product=rules.flags_multiply_running_sum, skip_zero=asked.water_size == 0.0)
     angles = phi_angles(asked.phi_start, counts)
     rows, first_rows = phi_rows(angles, rules.zero_angle_keeps_rotation)
-    crystal = _with_rotated_cells(records.Crystal(
+    crystal = _with_rotated_cells(records.Lattice(
         n_cells=n_cells, shape=records.SHAPES[asked.shape], fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
         phi_cells=_phi_cells(orientation.direct, placement.spindle, angles), phi_rows=rows, first_phi_rows=first_rows,
         mosaic=_mosaic(matrices, counts), domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))

@@ -106,13 +106,12 @@ def _evaluate(prepared, threads, lanes, session=None):
     image = np.zeros(prepared.shape, dtype=np.float32)
     doubles = np.zeros(((fast_max - fast_min + 1) * (slow_max - slow_min + 1), 2))
     start = time.perf_counter()
+    target = driver_cpu.Target(prepared.window, prepared.mask, image, doubles)
+    modes = driver_cpu.Modes(threads=threads, lanes=lanes)
     if session is not None:
-        outcome, _ = session.render(prepared.scene, prepared.window, prepared.mask, image, doubles=doubles,
-                                    interpolating=prepared.interpolating, threads=threads,
-                                    precision=records.EXACT, summation=records.SEQUENTIAL)
+        outcome, _ = session.render(prepared.scene, target, modes, interpolating=prepared.interpolating)
     else:
-        outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, lanes=lanes,
-                                    doubles=doubles, interpolating=prepared.interpolating, threads=threads)
+        outcome = driver_cpu.render(prepared.scene, target, modes, interpolating=prepared.interpolating)
     return image, doubles, outcome, time.perf_counter() - start
 
 
@@ -167,9 +166,10 @@ def _check_others(result, prepared, name, threads, session, kept):
         if plan(prepared.scene, precision).reason is not None:
             continue
         images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(2)]
-        how = dict(interpolating=prepared.interpolating, threads=threads, precision=precision, summation=summation)
-        outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, images[0], **how)
-        session.render(prepared.scene, prepared.window, prepared.mask, images[1], **how)
+        targets = [driver_cpu.Target(prepared.window, prepared.mask, image) for image in images]
+        modes = driver_cpu.Modes(precision, summation, threads)
+        outcome = driver_cpu.render(prepared.scene, targets[0], modes, interpolating=prepared.interpolating)
+        session.render(prepared.scene, targets[1], modes, interpolating=prepared.interpolating)
         different = ~_same_bits(*images)
         result.others += outcome.pixels - outcome.masked
         result.others_mismatches += int(different.sum())

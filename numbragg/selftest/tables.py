@@ -18,8 +18,8 @@ def _scattering_vectors(prepared, stride):
     fast_min, fast_max, slow_min, slow_max = prepared.window
     s, f = np.meshgrid(np.arange(slow_min, slow_max + 1, stride), np.arange(fast_min, fast_max + 1, stride),
                        indexing="ij")
-    f = (geometry.pixel_size * f + geometry.pixel_size / 2.0).ravel()
-    s = (geometry.pixel_size * s + geometry.pixel_size / 2.0).ravel()
+    f = (prepared.placement.pixel_size * f + prepared.placement.pixel_size / 2.0).ravel()
+    s = (prepared.placement.pixel_size * s + prepared.placement.pixel_size / 2.0).ravel()
     place = [f * geometry.fast_axis[i] + s * geometry.slow_axis[i] + 0.0 * geometry.normal[i]
              + geometry.origin[i] for i in range(3)]
     length = np.sqrt(place[0] * place[0] + place[1] * place[1] + place[2] * place[2])

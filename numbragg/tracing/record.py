@@ -14,7 +14,7 @@ from .. import memory
 from .._version import __version__
 from ..configs.checks import choice, whole
 from ..kernels.evaluate.strict import RECORD_FIELDS
-from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
+from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, Window, initial_state
 from ..scene.revisions import DEFAULT
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
@@ -179,32 +179,26 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     -------
     (STATE_SIZE,) int64
     """
-    from ..kernels.drive.cpu import counting_scene, render, strict_pixels
+    from ..kernels.drive.cpu import Modes, Target, render
+    from ..kernels.drive.order import NO_MASK, counting_scene, settle
+    from ..kernels.physics.view import is_polarised
 
-    fast_min, fast_max, slow_min, _ = window
-    width = fast_max - fast_min + 1
-    number = (slow - slow_min) * width + fast - fast_min
-    no_image, no_list, no_doubles = np.empty((0, 0), np.float32), np.empty(0, np.int64), np.empty((0, 2))
-    places = np.empty((0, 0), np.uint8) if mask is None else mask
-    polarised = scene.sampling.oversample_polar or not scene.beam.unpolarised_factor
+    window = Window(*window)
+    number = (slow - window.slow_min) * window.width + fast - window.fast_min
+    places = NO_MASK if mask is None else mask
+    polarised = is_polarised(scene.beam, scene.sampling)
     settled = int(scene.beam.next_axis[-1]) if polarised else 0
-
-    def evaluate(scene, start, until_settled):
-        return strict_pixels(scene, (fast_min, slow_min, width), places, no_image, no_list, start, number,
-                             state, until_settled, settled, False, no_doubles)
-
     state = initial_state(interpolating)
-    start = evaluate(scene, 0, True)
+    start = settle(scene, window.place, places, 0, number, state, settled, True)
     if state[INTERPOLATING] and start < number:
-        image = np.zeros((slow + 1, fast_max + 1), np.float32)
-        outcome = render(scene, (fast_min, fast_max, slow_min, slow), mask, image, interpolating=True,
-                         threads=threads)
-        given_up = outcome.first_out_of_range
+        image = np.zeros((slow + 1, window.fast_max + 1), np.float32)
+        target = Target(window._replace(slow_max=slow), mask, image)
+        given_up = render(scene, target, Modes(threads=threads), interpolating=True).first_out_of_range
         if given_up is not None and (given_up[1], given_up[0]) < (slow, fast):
             state[INTERPOLATING] = 0
     if polarised and len(scene.beam.next_axis) - settled > 1:
         # an axis that alternates
-        evaluate(counting_scene(scene), start, False)
+        settle(counting_scene(scene), window.place, places, start, number, state)
     return state
 
 
@@ -287,7 +281,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
     MemoryError
         If the record of the steps would not fit.
     """
-    from ..kernels.drive.cpu import trace_pixel
+    from ..kernels.evaluate.strict import trace_pixel
     from ..scene.size import R_E_SQR
 
     fast, slow = whole("fast", fast, 0), whole("slow", slow, 0)

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from numbragg.kernels.arithmetic import elementary_single as single
-from numbragg.kernels.arithmetic.c_library import c_sin, fma
+from numbragg.kernels.arithmetic.c_library import c_sin
+from numbragg.kernels.arithmetic.fused import fma
 
 V = 2.0**-24
 F = np.float32

@@ -25,10 +25,11 @@ EXAMPLE = prepared_example().scene.geometry
 def geometry(r, **changes):
     """A detector anywhere, its axes not even at right angles."""
     fast, slow, normal, beam = (unit(vector(r))[0] for _ in range(4))
+    size = r.uniform(1e-5, 1e-3)
     made = EXAMPLE._replace(fast_axis=fast, slow_axis=slow, normal=normal, beam=beam, origin=vector(r),
                             distance=r.choice((0.1, -0.2, r.uniform(0.01, 1.0))),
                             close_distance=r.uniform(-0.5, 0.5),
-                            pixel_size=r.uniform(1e-5, 1e-3), attenuation=10.0 ** r.uniform(1.0, 5.0),
+                            sub_pixel_size=size, pixel_area=size * size, attenuation=10.0 ** r.uniform(1.0, 5.0),
                             layer_step=10.0 ** r.uniform(-7.0, -3.0))
     return made._replace(**changes)
 
@@ -90,7 +91,7 @@ def test_solid_angle(point_pixel):
     for _ in range(500):
         g = geometry(r, point_pixel=point_pixel)
         airpath = 10.0 ** r.uniform(-5.0, 4.0)
-        expected = naive.solid_angle(g.pixel_size, airpath, g.close_distance, point_pixel)
+        expected = naive.solid_angle(g.sub_pixel_size, airpath, g.close_distance, point_pixel)
         for version in versions(ours.solid_angle):
             assert bits(version(g, airpath)) == bits(expected)
 
@@ -100,7 +101,7 @@ def test_error_of_the_solid_angle_in_ulp():
     for _ in range(200):
         g, airpath = geometry(r), r.uniform(0.01, 2.0)
         with mpmath.workdps(50):
-            true = mpmath.mpf(g.pixel_size) ** 2 * mpmath.mpf(g.close_distance) / mpmath.mpf(airpath) ** 3
+            true = mpmath.mpf(g.sub_pixel_size) ** 2 * mpmath.mpf(g.close_distance) / mpmath.mpf(airpath) ** 3
             point = 1 / mpmath.mpf(airpath) ** 2
         # five operations within u each, and u is at most one ulp
         assert ulps(ours.solid_angle(g, airpath), true) <= 5
@@ -113,7 +114,7 @@ def test_solid_angle_at_the_sample_itself():
         for airpath in (0.0, 1e-200, math.inf, math.nan):
             for close in (0.1, 0.0, -0.1):
                 g = EXAMPLE._replace(point_pixel=point_pixel, close_distance=close)
-                expected = naive.solid_angle(g.pixel_size, airpath, close, point_pixel)
+                expected = naive.solid_angle(g.sub_pixel_size, airpath, close, point_pixel)
                 assert bits(ours.solid_angle(g, airpath)) == bits(expected)
 
 

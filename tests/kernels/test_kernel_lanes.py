@@ -13,10 +13,15 @@ import numba
 import numpy as np
 import pytest
 
-from numbragg.kernels.arithmetic import c_library, elementary
+from numbragg.kernels.arithmetic import elementary, fused
 from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.physics import lattice
 from numbragg.kernels.physics.records import GAUSS, ROUND, SQUARE, TOPHAT
+from numbragg.kernels.physics.shapes import SHAPE_OF, lattice_factor
+from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH, gauss_exponent, gauss_lane
+from numbragg.kernels.physics.shapes.round import sphere_lane
+from numbragg.kernels.physics.shapes.square import grating_lane
+from numbragg.kernels.physics.shapes.tophat import tophat_lane
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
 
@@ -30,16 +35,16 @@ def _both_factors(crystal, hkl, about, out):
         index = (hkl[i, 0], hkl[i, 1], hkl[i, 2])
         nearest = (lattice.round_half_down(index[0]), lattice.round_half_down(index[1]),
                    lattice.round_half_down(index[2]))
-        out[i, 0] = lattice.lattice_factor(crystal, index, nearest)
+        out[i, 0] = lattice_factor(crystal, index, nearest)
         out[i, 2] = 0.0
         if crystal.shape == SQUARE:
-            out[i, 1] = lattice.grating_lane(crystal, index, nearest, about)
+            out[i, 1] = grating_lane(crystal, index, nearest, about)
         elif crystal.shape == ROUND:
-            out[i, 1], out[i, 2] = lattice.sphere_lane(crystal, index, nearest)
+            out[i, 1], out[i, 2] = sphere_lane(crystal, index, nearest)
         elif crystal.shape == GAUSS:
-            out[i, 1] = lattice.gauss_lane(crystal, lattice.gauss_exponent(crystal, index, nearest))
+            out[i, 1] = gauss_lane(crystal, gauss_exponent(crystal, index, nearest))
         else:
-            out[i, 1] = lattice.tophat_lane(crystal, index, nearest)
+            out[i, 1] = tophat_lane(crystal, index, nearest)
 
 
 def factors(shape, n_cells, hkl, about=True, fudge=1.0):
@@ -72,7 +77,7 @@ def test_gratings_at_the_hardest_indices(about, limit):
         strict, lane, _ = factors(SQUARE, (n, max(1, n // 2), max(1, n // 3)), hkl, about)
         assert np.isfinite(lane).all()
         largest = max(largest, float((np.abs(lane - strict) / strict).max()))
-    assert 0.5 < largest / (certificate._lattice_error(SQUARE, about) * U) <= 1.0
+    assert 0.5 < largest / (SHAPE_OF[SQUARE].error(about) * U) <= 1.0
 
 
 def test_gratings_of_whole_indices():
@@ -99,7 +104,7 @@ def test_sphere_where_its_transform_vanishes_or_is_small():
     h = np.concatenate([near, small]) / math.pi / 15000.0
     strict, lane, spread = factors(ROUND, (15000,) * 3, np.stack([h, 0.0 * h, 0.0 * h], axis=1))
     bound = certificate.SPHERE_MARGIN * elementary.SPHERE_DIFFERENCE_BOUND * U
-    ratio = np.abs(lane - strict) / (certificate._lattice_error(ROUND, True) * U * lane + bound * spread)
+    ratio = np.abs(lane - strict) / (SHAPE_OF[ROUND].error(True) * U * lane + bound * spread)
     assert 0.01 < ratio.max() <= 1.0
     # too small: for the strict evaluator
     tiny = np.array([0.999, 1e-3, 1e-60, 1e-140, 1e-300, 0.0])
@@ -116,7 +121,7 @@ def test_gaussian_of_every_size():
         large = strict > 1e-300
         largest = max(largest, float((np.abs(lane - strict)[large] / strict[large]).max()))
         assert (lane[~large] < 1e-299).all()
-    assert 0.5 < largest / (certificate._lattice_error(GAUSS, True) * U) <= 1.0
+    assert 0.5 < largest / (SHAPE_OF[GAUSS].error(True) * U) <= 1.0
 
 
 def test_top_hat_is_the_same():
@@ -126,7 +131,7 @@ def test_top_hat_is_the_same():
     assert (lane == strict).all()
 
 
-@pytest.mark.parametrize("divisor", [lattice.GAUSS_WIDTH, 6.0])
+@pytest.mark.parametrize("divisor", [GAUSS_WIDTH, 6.0])
 def test_divisions_by_a_constant_are_correctly_rounded(divisor):
     """Markstein's theorem wants a rounded reciprocal and a first quotient within one ulp."""
     reciprocal = 1.0 / divisor
@@ -144,4 +149,4 @@ def test_divisions_by_a_constant_are_correctly_rounded(divisor):
         hard += [x, math.nextafter(x, 0.0), math.nextafter(x, math.inf)]
     hard += [rng.uniform(1.0, 2.0) * 2.0 ** rng.randint(-900, 900) for _ in range(1500)]
     for x in hard:
-        assert c_library.divided(x, divisor, reciprocal) == x / divisor
+        assert fused.divided(x, divisor, reciprocal) == x / divisor

@@ -13,6 +13,9 @@ import pytest
 
 from numbragg.kernels.physics import lattice as ours
 from numbragg.kernels.physics import records
+from numbragg.kernels.physics.shapes import lattice_factor
+from numbragg.kernels.physics.shapes.round import SPHERE_VOLUME_ROOT, sphere_transform
+from numbragg.kernels.physics.shapes.square import grating
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=300)
 SHAPES = ("square", "round", "gauss", "tophat")
@@ -49,7 +52,7 @@ def oracle_factor(shape, record, hkl):
 def our_factors(record, hkl):
     """Compiled and interpreted lattice factors."""
     near = tuple(float(naive.nearest(x)) for x in hkl)
-    return [version(record, hkl, near) for version in versions(ours.lattice_factor)]
+    return [version(record, hkl, near) for version in versions(lattice_factor)]
 
 
 # -- indices
@@ -101,7 +104,7 @@ def grating_arguments():
         yield r.uniform(-40.0, 40.0)
 
 
-@pytest.mark.parametrize("version", versions(ours.grating))
+@pytest.mark.parametrize("version", versions(grating))
 def test_interference_function(version):
     counts = [1.0, 2.0, 3.0, 5.0, 7.0, 64.0, 99.0, 1000.0, 4999.0, 5000.0]
     for x in grating_arguments():
@@ -114,7 +117,7 @@ def test_interference_function(version):
 @goes_on
 def test_interference_function_of_what_is_not_finite():
     for x in (math.inf, -math.inf, math.nan):
-        assert math.isnan(ours.grating(x, 5.0)) and math.isnan(naive.interference(x, 5.0))
+        assert math.isnan(grating(x, 5.0)) and math.isnan(naive.interference(x, 5.0))
 
 
 def test_error_of_the_interference_function():
@@ -126,7 +129,7 @@ def test_error_of_the_interference_function():
         # x*n is rounded: u|x n| in the argument of a sine of slope 1, which is off by 2u itself; all over
         # sin(x); the sine below 2u and the quotient u, relatively
         bound = (abs(x * n) + 2.0) * U / abs(math.sin(x)) + 3.01 * U * abs(true)
-        error = abs(ours.grating(x, n) - true)
+        error = abs(grating(x, n) - true)
         worst = max(worst, float(error / bound))
     assert 0.01 < worst <= 1
 
@@ -139,11 +142,11 @@ def test_interference_next_to_multiples_of_pi_in_ulp():
         for n in (2.0, 3.0, 5.0, 64.0):
             if Fraction(x) * Fraction(n) == Fraction(x * n):
                 # two sines and a quotient within 1, 1 and 0.5 ulp, each ulp up to twice that of the result: 5
-                assert ulps(ours.grating(x, n), naive.extended("interference", x, n)) <= 5
+                assert ulps(grating(x, n), naive.extended("interference", x, n)) <= 5
                 seen += 1
     assert seen > 400
     # and where it is not exact the rounding of x*n may be all there is: the C program's value, far from 5
-    assert ours.grating(math.pi * 3, 5.0) == naive.interference(math.pi * 3, 5.0) > 14
+    assert grating(math.pi * 3, 5.0) == naive.interference(math.pi * 3, 5.0) > 14
 
 
 # -- sphere
@@ -157,7 +160,7 @@ def sphere_arguments():
         yield 10.0 ** r.uniform(-9.0, 7.0)
 
 
-@pytest.mark.parametrize("version", versions(ours.sphere_transform))
+@pytest.mark.parametrize("version", versions(sphere_transform))
 def test_sphere_transform(version):
     for x in sphere_arguments():
         assert bits(version(x)) == bits(naive.sphere(x)), x
@@ -166,7 +169,7 @@ def test_sphere_transform(version):
 @goes_on
 def test_sphere_transform_of_what_underflows_or_is_not_finite():
     for x in (1e-200, 5e-324, -1e-170, math.inf, math.nan):
-        assert bits(ours.sphere_transform(x)) == bits(naive.sphere(x)), x
+        assert bits(sphere_transform(x)) == bits(naive.sphere(x)), x
 
 
 def test_error_of_the_sphere_transform():
@@ -179,7 +182,7 @@ def test_error_of_the_sphere_transform():
         size = 3.0 * (3.0 * min(1.0, 1.0 / x) + 2.0) / (x * x)
         true = naive.extended("sphere", x)
         bound = size * U + 4 * U * abs(true)
-        worst = max(worst, float(abs(ours.sphere_transform(x) - true) / bound))
+        worst = max(worst, float(abs(sphere_transform(x) - true) / bound))
     assert 0.01 < worst <= 1
 
 
@@ -219,7 +222,7 @@ def test_lattice_factor_of_what_is_not_finite(shape):
                     (0.3, 0.2, 0.1), (3e9, -3e9, 0.5)):
             near = tuple(float(naive.nearest(x)) for x in hkl)
             expected = oracle_factor(shape, record, hkl)
-            assert bits(ours.lattice_factor(record, hkl, near)) == bits(expected), (hkl, fudge)
+            assert bits(lattice_factor(record, hkl, near)) == bits(expected), (hkl, fudge)
 
 
 def test_top_hat_at_its_edge():
@@ -229,7 +232,7 @@ def test_top_hat_at_its_edge():
         for sign in (1.0, -1.0):
             hkl = (0.0, sign * inside, 0.0)  # not the nearest point, but 0 is asked for
             expected = naive.lattice_factor("tophat", *hkl, 0, 0, 0, record.n_cells, 1.0, stars(record))
-            for version in versions(ours.lattice_factor):
+            for version in versions(lattice_factor):
                 assert version(record, hkl, (0.0, 0.0, 0.0)) == expected
     assert {naive.lattice_factor("tophat", x, 0.0, 0.0, 0, 0, 0, (1, 1, 1), 1.0, stars(record))
             for x in (0.629, 0.631)} == {0, 1}
@@ -237,7 +240,7 @@ def test_top_hat_at_its_edge():
 
 def test_peak_of_each_shape_is_the_number_of_cells():
     assert [our_factors(crystal(shape), (0.0, 0.0, 0.0))[0] for shape in SHAPES] == [
-        60.0, 60.0 * ours.SPHERE_VOLUME_ROOT, 60.0, 60.0]
+        60.0, 60.0 * SPHERE_VOLUME_ROOT, 60.0, 60.0]
     assert our_factors(crystal("square", (1, 1, 1)), (0.3, 0.2, 0.1))[0] == 1.0
 
 

@@ -19,9 +19,11 @@ from formula_tools import (
 import naive
 import numpy as np
 import pytest
+import render_tools
 
 import numbragg
 from numbragg.kernels.drive import cpu as driver_cpu
+from numbragg.kernels.evaluate import strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
 from numbragg.kernels.physics import records
 from numbragg.scene.request import Draft
@@ -52,7 +54,7 @@ def oracle_doubles(p, factors):
 def our_doubles(prepared):
     """{(slow, fast): the double that is rounded} of the strict evaluator, in the same order."""
     state = records.initial_state(prepared.interpolating)
-    return {(slow, fast): driver_cpu.trace_pixel(prepared.scene, fast, slow, state, NO_RECORD)[0]
+    return {(slow, fast): strict.trace_pixel(prepared.scene, fast, slow, state, NO_RECORD)[0]
             for slow, fast in window_pixels(prepared)}
 
 
@@ -62,7 +64,7 @@ def rendered(prepared, threads, lanes=True):
     fast_min, fast_max, slow_min, slow_max = prepared.window
     width, height = max(fast_max - fast_min + 1, 0), max(slow_max - slow_min + 1, 0)
     doubles = np.zeros((height * width, 2))
-    driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image,
+    render_tools.render(prepared.scene, prepared.window, prepared.mask, image,
                       interpolating=prepared.interpolating, threads=threads, lanes=lanes, doubles=doubles)
     return image, doubles.reshape(height, width, 2)
 
@@ -130,7 +132,7 @@ def test_random_scenes_reach_every_option():
         if prepared.interpolating:
             state = records.initial_state(True)
             for slow, fast in window_pixels(prepared):
-                driver_cpu.trace_pixel(scene, fast, slow, state, NO_RECORD)
+                strict.trace_pixel(scene, fast, slow, state, NO_RECORD)
             note("interpolating to the end", state[records.INTERPOLATING])
             note("interpolation given up", not state[records.INTERPOLATING])
         note("signal", np.count_nonzero(rendered(prepared, 1)[0]) > 3)
@@ -210,7 +212,7 @@ def test_interpolation_gives_up_between_threads():
     for threads in (2, 3, 7):
         assert_same(p, factors, threads)
     prepared = prepared_scene(p, factors)
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask,
+    outcome = render_tools.render(prepared.scene, prepared.window, prepared.mask,
                                 np.zeros(prepared.shape, np.float32), interpolating=True, threads=2)
     assert outcome.first_out_of_range == (sum(on) % 9, sum(on) // 9)
 
@@ -241,7 +243,7 @@ def test_record_holds_the_steps_of_the_oracle():
     state = records.initial_state(prepared.interpolating)
     record = np.zeros((2 * 4 * 2 + 1, len(RECORD_FIELDS)))
     slow, fast = 2, 3
-    traced = driver_cpu.trace_pixel(prepared.scene, fast, slow, state, record)
+    traced = strict.trace_pixel(prepared.scene, fast, slow, state, record)
     value, total, capture, polar, omega, steps = traced
     assert bits(value) == bits(naive.pixel(s, naive.initial_state(s), slow, fast))
     assert steps == 2 * 4 * 2
@@ -285,7 +287,7 @@ def test_record_too_short_keeps_the_first_steps_and_the_last():
     prepared = prepared_example(phi_steps=7, oscillation=0.1)
     full, short = np.zeros((9, len(RECORD_FIELDS))), np.zeros((3, len(RECORD_FIELDS)))
     for record in (full, short):
-        driver_cpu.trace_pixel(prepared.scene, 1, 2, records.initial_state(False), record)
+        strict.trace_pixel(prepared.scene, 1, 2, records.initial_state(False), record)
     assert bits(short) == bits(full[[0, 1, 6]]) and not full[7:].any()
 
 
@@ -323,19 +325,19 @@ def test_same_bits_interpreted(package_copy):
 
 
 FAULTS = {
-    "grating": ("return c_sin(x * n) / c_sin(x)", "return c_sin(n * x + 1e-16) / c_sin(x)"),
-    "square": ("factor *= grating(math.pi * hkl[1], nb)", "factor *= grating(math.pi * hkl[1], na)"),
-    "squared distance": ("* na * na * nb * nb * nc * nc", "* (na * na * nb * nb * nc * nc)"),
+    "grating": ("shapes/square.py", "return c_sin(x * n) / c_sin(x)", "return c_sin(n * x + 1e-16) / c_sin(x)"),
+    "square": ("shapes/square.py", "factor *= grating(math.pi * hkl[1], nb)", "factor *= grating(math.pi * hkl[1], na)"),
+    "squared distance": ("lattice.py", "* na * na * nb * nb * nc * nc", "* (na * na * nb * nb * nc * nc)"),
 }
 
 
 @pytest.mark.skipif(INTERPRETED, reason="starts interpreted runs")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_comparison_sees_a_fault_in_the_lattice_factor(fault, package_copy):
-    """The gate can go red: one changed operation in lattice.py, and both kinds of comparison fail."""
-    path = package_copy / "numbragg" / "kernels" / "physics" / "lattice.py"
+    """The gate can go red: one changed operation, and both kinds of comparison fail."""
+    name, old, new = FAULTS[fault]
+    path = package_copy / "numbragg" / "kernels" / "physics" / name
     right = path.read_text(encoding="utf-8")
-    old, new = FAULTS[fault]
     assert right.count(old) == 1
     path.write_text(right.replace(old, new), encoding="utf-8")
     try:

@@ -13,10 +13,12 @@ import pytest
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.drive.cpu import rotated_cells
 from numbragg.kernels.drive.cuda import spans
+from numbragg.kernels.drive.order import NO_DOUBLES
 from numbragg.kernels.evaluate import gpu_inputs, gpu_pixel
 from numbragg.kernels.evaluate.certificate import plan
 from numbragg.kernels.evaluate.lanes import lane_kernel
-from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, ONE_CELL, SEQUENTIAL, SINGLE, SQUARE
+from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE, SQUARE, WHOLE
+from numbragg.kernels.physics.shapes import kind_of
 from numbragg.kernels.physics.structure_factor import squared_grid
 from numbragg.selftest.scenes import random_scene
 
@@ -48,7 +50,7 @@ class Window:
         self.prepared, self.scene = prepared, prepared.scene._replace(crystal=crystal)
         self.plan = plan(self.scene, precision)
         crystal = self.scene.crystal
-        shape = ONE_CELL if crystal.shape == SQUARE and max(crystal.n_cells) <= 1.0 else crystal.shape
+        shape = kind_of(crystal)
         about = self.plan.about and shape == SQUARE and precision == EXACT
         self.variant = shape, bool(prepared.interpolating), about, precision, summation
         fast_min, fast_max, slow_min, slow_max = prepared.window
@@ -64,7 +66,7 @@ class Window:
     def lanes(self):
         image, doubles, flags = self.results()
         lane_kernel(*self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, image, 0, self.count,
-                                   self.axis, doubles, flags)
+                                   self.axis, doubles, flags, WHOLE, NO_DOUBLES)
         return image, doubles, flags
 
     def threads(self, launch_steps, tile):
@@ -75,7 +77,7 @@ class Window:
             gpu_inputs.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, inputs)
             parts = spans(self.scene, stop - start, launch_steps)
             carried = np.full((gpu_pixel.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
-            outputs = gpu_pixel.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried)
+            outputs = gpu_pixel.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried, WHOLE, NO_DOUBLES)
             for part in parts:
                 _loop(self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, inputs, part, start,
                                     stop - start, outputs)

@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import render_tools
 
 import numbragg as nb
 from numbragg.kernels.compile import cuda_target
@@ -51,7 +52,7 @@ def trimmed(prepared, side=4):
 
 def render(session, prepared, precision=records.EXACT, summation=records.SEQUENTIAL, **more):
     image = np.zeros(prepared.shape, dtype=np.float32)
-    outcome, there = session.render(prepared.scene, prepared.window, prepared.mask, image,
+    outcome, there = render_tools.render(prepared.scene, prepared.window, prepared.mask, image, session=session,
                                     interpolating=prepared.interpolating, threads=2, precision=precision,
                                     summation=summation, **more)
     return image, outcome, there
@@ -59,7 +60,7 @@ def render(session, prepared, precision=records.EXACT, summation=records.SEQUENT
 
 def strict(prepared, lanes=False, precision=records.EXACT, summation=records.SEQUENTIAL):
     image = np.zeros(prepared.shape, dtype=np.float32)
-    outcome = driver_cpu.render(prepared.scene, prepared.window, prepared.mask, image, threads=1, lanes=lanes,
+    outcome = render_tools.render(prepared.scene, prepared.window, prepared.mask, image, threads=1, lanes=lanes,
                                 interpolating=prepared.interpolating, precision=precision, summation=summation)
     return image, outcome
 
@@ -220,7 +221,7 @@ def test_scene_that_the_lanes_refuse_is_computed_strictly_and_said_so(session):
 def test_every_flagged_pixel_is_recomputed(session, monkeypatch):
     """A certificate that vouches for nothing: all pixels come back."""
     scene = prepared()
-    bound = driver_cpu.planned(scene.scene, records.EXACT)
+    bound = driver_cpu.planned(scene.scene, driver_cpu.Modes())
     monkeypatch.setattr(driver_cuda, "planned", lambda *a: bound._replace(bound=bound.bound._replace(relative=1.0)))
     image, outcome, _ = render(session, scene)
     assert bits(image) == bits(strict(scene)[0]) and outcome.strict_pixels == outcome.pixels == 35
@@ -234,7 +235,7 @@ def test_doubles_of_the_device(session):
     render(session, scene, doubles=doubles)
     expected = np.zeros((35, 2))
     image = np.zeros(scene.shape, dtype=np.float32)
-    driver_cpu.render(scene.scene, scene.window, None, image, interpolating=False, threads=1, doubles=expected)
+    render_tools.render(scene.scene, scene.window, None, image, interpolating=False, threads=1, doubles=expected)
     assert doubles.tobytes() == expected.tobytes() and (doubles > 0.0).all()
 
 

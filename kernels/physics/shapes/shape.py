@@ -1,0 +1,63 @@
+"""What a crystal shape is to the evaluators: its lattice factor in four forms, and what is known of their errors.
+
+The lattice factor (lattice transform, interference function) is the sum of the phase factors of
+all unit cells, as an amplitude.  The strict form has every operation of the C program in its order,
+with the C library's functions.  The others are squared already, branch-free, and made of our own
+elementary functions: the exact form, whose error the certificate knows; the accurate form, which
+works from the exact fraction of an index to the last digits, and so comes nearer to the formula
+than the C program does; and the form in single precision, from that fraction rounded to float32.
+"""
+
+from typing import Callable, NamedTuple
+
+from ...compile.compilation import inlined
+
+__all__ = ["Shape", "always_tested", "no_multiple"]
+
+
+class Shape(NamedTuple):
+    """One crystal shape; functions of kernels but for the last three.
+
+    Attributes
+    ----------
+    strict : function
+        strict(crystal, hkl, nearest): the amplitude.
+    exact : function
+        exact(about) makes the function (crystal, hkl, nearest) -> (square, factor of its absolute
+        error); `about`: use the shorter reduction of sines' arguments, where there is one.
+    accurate : function
+        accurate(crystal, hkl, nearest) -> (square, 0.0).
+    single : function
+        single(numbers, dh, dk, dl) -> float32 square, from what `lattice.single_crystal` gives and
+        the fractions of the indices as float32.
+    is_tested : function
+        is_tested(crystal, hkl, nearest, skip_zero): whether the C program tests the margins of the
+        table, which it does where its lattice factor is not 0.  To test too often does no harm.
+    error : function
+        error(about): relative errors of the square, exact and strict form together, in u = 2**-53.
+    largest_multiple : function
+        largest_multiple(crystal, index): no sine or cosine of the lanes has an argument beyond this
+        multiple of pi, where no Miller index is beyond `index`.
+    budgeted : bool
+        Whether the exact form has an absolute error, summed up beside the terms.
+    """
+
+    strict: Callable
+    exact: Callable
+    accurate: Callable
+    single: Callable
+    is_tested: Callable
+    error: Callable
+    largest_multiple: Callable
+    budgeted: bool
+
+
+@inlined
+def always_tested(crystal, hkl, nearest, skip_zero):
+    """For shapes whose lattice factor is hardly ever exactly 0."""
+    return True
+
+
+def no_multiple(crystal, index):
+    """For shapes without sines and cosines."""
+    return 0.0
