@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from .. import memory
+from ..io.literals import INT_MAX
 from ..kernels.arithmetic.vectors import rotate_axis
 from ..kernels.physics import records
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
@@ -116,7 +117,7 @@ def _check_steps(sources, domains, phi_steps, oversample):
     steps = sources * domains * phi_steps * oversample * oversample
     if steps == 0:
         raise ValueError(f"steps: {phi_steps} phi steps and {sources} sources leave nothing to sum")
-    if steps >= 2 ** 31:
+    if steps > INT_MAX:
         raise ValueError(f"steps: {sources} sources x {domains} mosaic domains x {phi_steps} phi steps x "
                          f"{oversample}^2 sub-pixels is {steps}; must be below 2^31")
     return steps
