@@ -229,3 +229,9 @@ def prepared_example(**settings):
     asked = {"cell_given": True, "cell_lengths": [40.0, 50.0, 60.0], "pixels_f": 5, "pixels_s": 4,
              "pixel_size": 2e-3, "oversample": 1, "n_cells": [5.0, 4.0, 3.0]}
     return prepared_scene(Draft(**(asked | settings)))
+
+
+def alter(record, **fields):
+    """Change a frozen record in place, for scenes that are made by hand."""
+    for name, value in fields.items():
+        object.__setattr__(record, name, value)

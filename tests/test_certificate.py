@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-from formula_tools import INTERPRETED, U
+from formula_tools import INTERPRETED, U, alter
 import numpy as np
 import pytest
 import render_tools
@@ -95,7 +95,7 @@ def prepared(crystal=None, beam=None, detector=None, factors=100.0, **sampling):
 def changed(ready, part, **fields):
     """The same scene with other fields in one of its records."""
     record = getattr(ready.scene, part)._replace(**fields)
-    ready.scene = ready.scene._replace(**{part: record})
+    alter(ready, scene=ready.scene._replace(**{part: record}))
     return ready
 
 
@@ -263,7 +263,7 @@ def test_gaussian_at_the_underflow_of_exp():
     bare = ready.scene.crystal._replace(fudge=1.0)
     record = np.zeros((1, len(strict.RECORD_FIELDS)))
     state = np.array([0, 0, 0])
-    ready.interpolating = True
+    alter(ready, interpolating=True)
     exponents = []
     for fast, slow in ((1, 1), (4, 3), (7, 5)):
         strict.trace_pixel(ready.scene, fast, slow, state.copy(), record)
@@ -294,7 +294,7 @@ def test_masked_pixels_and_a_last_block_that_is_not_full():
     """Every number of pixels left over, some of them masked: those stay untouched."""
     for width in (1, 2, 127, 128, 129, 131):
         ready = prepared(None, None, dict(pixels=(width, 3)))
-        ready.mask = (np.random.default_rng(width).random((3, width)) < 0.7).astype(np.uint8)
+        alter(ready, mask=(np.random.default_rng(width).random((3, width)) < 0.7).astype(np.uint8))
         found, _ = agree(ready, most_recomputed=1)
         image = np.full(ready.shape, 7.0, dtype=np.float32)
         render_tools.render(ready.scene, ready.window, ready.mask, image, interpolating=False, threads=1)

@@ -9,6 +9,7 @@ behind skipped ones, inside a chunk, in the last pixel.
 import itertools
 import threading
 
+from formula_tools import alter
 import numpy as np
 import pytest
 import render_tools
@@ -129,7 +130,7 @@ def test_spindle_angle_of_zero_shows_in_one_pixel(hiding, monkeypatch):
     ready = turning("zero first", hiding, "main")
     image, _ = same_for_all_crews(ready, monkeypatch)
     other = ready.scene.crystal._replace(first_phi_rows=ready.scene.crystal.phi_rows)
-    ready.scene = ready.scene._replace(crystal=other)
+    alter(ready, scene=ready.scene._replace(crystal=other))
     carried = in_c_order(ready)
     different = np.argwhere(image != carried)
     assert len(different) == 1
@@ -200,7 +201,7 @@ def test_interpolation_is_given_up_among_masked_rows(monkeypatch):
     ready = interpolated((8.0, -1.0), mosaic=True)
     slow = first_trip(ready)[1]
     assert 3 < slow < ready.shape[0] - 3
-    ready.mask = np.ones(ready.shape, dtype=np.uint8)
+    alter(ready, mask=np.ones(ready.shape, dtype=np.uint8))
     for rows in ([1, 2], [slow + 1], [slow - 1], [slow]):
         ready.mask[rows] = 0
         where = first_trip(ready)
@@ -222,7 +223,7 @@ def test_interpolation_is_given_up_between_domains(monkeypatch):
     fast, slow = first_trip(ready)
     assert slow > 0
     image, _ = same_for_all_crews(ready, monkeypatch)
-    ready.interpolating = False
+    alter(ready, interpolating=False)
     nearest = in_c_order(ready)
     assert (image[:slow] != nearest[:slow]).all()
     assert image[slow, fast] != nearest[slow, fast]
@@ -275,8 +276,8 @@ def polarised(wanted, *, pixels=(9, 7), d_min=0.0, fraction=0.9, factors=100.0, 
         following = np.append(np.arange(1, before + cycle), before)
         if wanted in AXES:
             assert following.tolist() == ready.scene.beam.next_axis.tolist()
-        ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
-                                                                          next_axis=following))
+        alter(ready, scene=ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                          next_axis=following)))
     return ready
 
 
@@ -308,7 +309,7 @@ def test_wandering_polarisation_axis_matters(wanted):
     image = in_c_order(ready)
     before, cycle = wanted
     following = np.append(np.arange(1, before + cycle), before + cycle - 1)
-    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(next_axis=following))
+    alter(ready, scene=ready.scene._replace(beam=ready.scene.beam._replace(next_axis=following)))
     held = in_c_order(ready)
     assert (image != held).sum() > 20
 
@@ -316,7 +317,7 @@ def test_wandering_polarisation_axis_matters(wanted):
 @pytest.mark.parametrize("wanted", [(0, 2), (1, 2), (35, 1), (7, 5)])
 def test_wandering_axis_in_a_region_with_a_mask(wanted, monkeypatch):
     ready = polarised(wanted, roi=(2, 8, 1, 5))
-    ready.mask = (np.arange(63).reshape(7, 9) % 3 != 1).astype(np.uint8)
+    alter(ready, mask=(np.arange(63).reshape(7, 9) % 3 != 1).astype(np.uint8))
     same_for_all_crews(ready, monkeypatch)
     # chunks of masked rows are left out
     ready.mask[3] = 0
@@ -325,7 +326,7 @@ def test_wandering_axis_in_a_region_with_a_mask(wanted, monkeypatch):
 
 def test_everything_masked(monkeypatch):
     ready = polarised((7, 5))
-    ready.mask = np.zeros(ready.shape, dtype=np.uint8)
+    alter(ready, mask=np.zeros(ready.shape, dtype=np.uint8))
     image, outcome = same_for_all_crews(ready, monkeypatch)
     assert not image.any() and outcome.masked == outcome.pixels == image.size
 
@@ -346,7 +347,7 @@ def test_all_that_is_carried_at_once(wanted, revision, monkeypatch):
     for d_min in (0.0, 12.0):
         ready = polarised(wanted, d_min=d_min, factors=table(6), crystal=crystal, per_step=("polarisation",),
                           revision=revision)
-        ready.interpolating = True
+        alter(ready, interpolating=True)
         where = first_trip(ready)
         assert where is not None
         _, outcome = same_for_all_crews(ready, monkeypatch)
@@ -361,8 +362,8 @@ def test_interpolation_fails_about_when_the_axis_settles(wanted, centre, monkeyp
                                                                   polarisation_fraction=0.5))
     rows = np.random.default_rng(5).normal(size=(sum(wanted), 3))
     following = np.append(np.arange(1, sum(wanted)), wanted[0])
-    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
-                                                                      next_axis=following))
+    alter(ready, scene=ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                      next_axis=following)))
     where = first_trip(ready)
     assert where is not None
     _, outcome = same_for_all_crews(ready, monkeypatch)
@@ -376,8 +377,8 @@ def test_polarisation_factor_of_zero_is_computed_again(wanted, monkeypatch):
     ready = prepared(nb.Crystal(cell=(40, 50, 60, 90, 90, 90)), beam,
                      nb.Detector(pixels=(9, 7), pixel_mm=4.0, convention="custom"))
     rows, following = polarisation_axes(unit(AXES[wanted])[0])
-    ready.scene = ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
-                                                                      next_axis=following))
+    alter(ready, scene=ready.scene._replace(beam=ready.scene.beam._replace(polarisation_axes=rows,
+                                                                      next_axis=following)))
     same_for_all_crews(ready, monkeypatch)
 
 
@@ -387,7 +388,7 @@ def test_polarisation_factor_of_zero_is_computed_again(wanted, monkeypatch):
 def test_progress_adds_up(monkeypatch):
     """Every pixel is told once, masked ones too."""
     ready = interpolated((9.0, -1.0))
-    ready.mask = np.ones(ready.shape, dtype=np.uint8)
+    alter(ready, mask=np.ones(ready.shape, dtype=np.uint8))
     ready.mask[1:3] = ready.mask[0, :5] = 0
     for threads, steps in CREWS:
         monkeypatch.setattr(driver_cpu, "CHUNK_STEPS", steps)

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 
+from formula_tools import alter
 import numpy as np
 import pytest
 
@@ -111,13 +112,13 @@ def test_a_mask_and_the_least_bit_of_a_number_make_another_key():
     prepared = oracle.prepare_scene(WORDS)
     key = oracle._key(prepared)
     assert oracle._key(oracle.prepare_scene(WORDS)) == key
-    prepared.mask = np.ones((20, 24), dtype=np.uint8)
+    alter(prepared, mask=np.ones((20, 24), dtype=np.uint8))
     masked = oracle._key(prepared)
     prepared.mask[3, 4] = 0
     assert len({key, masked, oracle._key(prepared)}) == 3
     prepared = oracle.prepare_scene(WORDS)
-    prepared.scene = prepared.scene._replace(sampling=prepared.scene.sampling._replace(
-        scale=np.nextafter(prepared.scene.sampling.scale, 1.0)))
+    alter(prepared, scene=prepared.scene._replace(sampling=prepared.scene.sampling._replace(
+        scale=np.nextafter(prepared.scene.sampling.scale, 1.0))))
     assert oracle._key(prepared) != key
 
 

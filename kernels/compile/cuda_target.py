@@ -126,7 +126,8 @@ def open_device(number=None):
         raise DeviceError(f"device: {number} does not exist; there are {count}, counted from 0")
     if SIMULATED:
         if not numba.config.DISABLE_JIT:
-            raise DeviceError("backend: numba's CUDA simulator (NUMBA_ENABLE_CUDASIM) needs NUMBA_DISABLE_JIT=1 as well")
+            raise DeviceError("backend: numba's CUDA simulator (NUMBA_ENABLE_CUDASIM) needs NUMBA_DISABLE_JIT=1 as "
+                              "well")
         return Device(number, "CUDA simulator", (0, 0))
     with device_errors("asking for its name"):
         found = cuda.gpus[number]

@@ -208,7 +208,7 @@ class Evaluator:
         return following
 
     def _finish(self, chunk, state, until_trip, listed):
-        """Evaluate flagged pixels strictly, for their values, or where these are not wanted yet, for the state alone."""
+        """Evaluate flagged pixels strictly: for their values or, where these are not wanted yet, for the state."""
         if self.flags is None:
             return self.strict(chunk, state, until_trip=until_trip, listed=listed)
         return strict_pixels(self.scene, self.place, self.mask, NO_IMAGE, listed, 0, len(listed), state, False,

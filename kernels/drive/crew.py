@@ -108,7 +108,7 @@ class Chunk:
 
 
 def shares(scene, start, stop, axis, threads, chunk_steps):
-    """Share out pixels start..stop-1: chunks that get smaller to the end, so that threads end at about the same time."""
+    """Share out pixels start..stop-1 in chunks that get smaller to the end: so all threads end at about one time."""
     steps, chunks = steps_per_pixel(scene) + PIXEL_STEPS, []
     most = max(1, min(chunk_steps // steps, CHUNK_PIXELS), -(-(stop - start) // MOST_CHUNKS))
     least = max(1, min(chunk_steps // (LEAST_PART * steps), most))

@@ -15,6 +15,7 @@ from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, initial_state
 from ..physics.structure_factor import squared_grid
 from ..physics.view import orientations, views_per_pixel
+from .contributions import render_sum
 from .cpu import Evaluator, Modes, compiled, planned, rotated_cells, small
 from .crew import Chunk, Crew
 from .order import NO_LIST, render_in_order
@@ -279,8 +280,8 @@ class Session:
         size = len(crystal.phi_cells) * crystal.domains * 72
         free = self.device.free_bytes()
         if size > free:
-            raise DeviceError(f"crystal: {len(crystal.phi_cells)} orientations of {crystal.domains} mosaic domains take "
-                              f"{size / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that are free on device "
+            raise DeviceError(f"crystal: {len(crystal.phi_cells)} orientations of {crystal.domains} mosaic domains "
+                              f"take {size / 1e9:.3g} GB, more than the {free / 1e9:.3g} GB that are free on device "
                               f"{self.device}")
         cells = crystal.cells if len(crystal.cells) else rotated_cells(crystal)
         return crystal._replace(cells=cells, mosaic=np.empty((0, 9)))
@@ -361,6 +362,14 @@ class Session:
                 evaluator.gather()
             outcome.backend, outcome.device = "cuda", str(self.device)
             return outcome, evaluator.device_image if stays else None
+
+    def render_sum(self, contributions, target, modes=Modes(), *, progress=None):
+        """Fill a window of an image with a sum, as `contributions.render_sum`; an Outcome."""
+        with self.device.current():
+            outcome = render_sum(contributions, target, modes, progress=progress, make=self.evaluator,
+                                 alone=lambda *given, **named: self.render(*given, **named)[0])
+            outcome.backend, outcome.device = "cuda", str(self.device)
+            return outcome
 
 
 def _inputs_key(evaluator):

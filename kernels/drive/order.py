@@ -39,6 +39,7 @@ class Outcome:
     device: str | None = None  # number and name
     settled: int = 0  # first pixels that were evaluated in order, because what they leave is carried along
     contributions: tuple = ()  # the outcome of each, where the image is a sum of several
+    remarks: tuple = ()  # what is remarkable about this rendering; about the scene, it is with the scene
 
 
 def settle(scene, place, mask, start, stop, state, settled_axis=0, until_settled=False):

@@ -23,8 +23,8 @@ from ..physics.shapes import SHAPE_OF, kind_of
 from ..physics.view import is_polarised, per_step, steps_per_pixel
 
 __all__ = ["ABSOLUTE", "Bound", "DOUBTFUL", "FACTOR", "LARGEST_FACTOR", "OUT_OF_MARGIN", "Plan", "REASONS",
-           "SMALLEST_PATH", "float32_is_certain", "half_width", "plan", "scales", "shared_plan", "sum_of_values", "terms",
-           "usable_at_every_step"]
+           "SMALLEST_PATH", "float32_is_certain", "half_width", "plan", "scales", "shared_plan", "sum_of_values",
+           "terms", "usable_at_every_step"]
 
 # -- why a pixel is handed to the strict evaluator (values of a flag; 0: its value is right)
 DOUBTFUL, OUT_OF_MARGIN, FACTOR = 1, 2, 3

@@ -210,7 +210,7 @@ def _make_add(shape, about, precision, summation):
 
 
 def _make_sum(precision, summation):
-    """The running sum of a lane: how it starts, goes on from another contribution's, is handed over, and is totalled."""
+    """The running sum of a lane: how it starts or goes on from another contribution's, is handed over, is totalled."""
     total, beginning = total_of(summation), start_of(precision)
 
     @inlined

@@ -88,8 +88,8 @@ def summing(shape, precision, summation):
         (total, second, squared structure factor, squared lattice factor, factor of its absolute
         error) to (total, second), in double precision or in single.
     """
-    return {(EXACT, SEQUENTIAL): _with_spread if SHAPE_OF[shape].budgeted else _plain, (COMPENSATED, KAHAN): _compensated,
-            (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
+    exact = _with_spread if SHAPE_OF[shape].budgeted else _plain
+    return {(EXACT, SEQUENTIAL): exact, (COMPENSATED, KAHAN): _compensated, (SINGLE, SEQUENTIAL): _plain, (SINGLE, KAHAN): _compensated}[precision, summation]
 
 
 def uses_second(shape, precision, summation):

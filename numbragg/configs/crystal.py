@@ -21,6 +21,7 @@ from .checks import (
     vector,
     whole,
 )
+from .structure_factors import as_structure_factors
 
 __all__ = ["Crystal"]
 
@@ -107,6 +108,10 @@ class Crystal:
         Only with `Detector.convention` "custom".
     water_size_um : float
         Thickness of the cube of water whose scattering is added [micrometre].
+    structure_factors : StructureFactors or float, optional
+        Of this crystal, where several are in a shot; by default those of the shot.
+    scale : float
+        Factor of all that this crystal adds to an image, its water included.
 
     Raises
     ------
@@ -138,6 +143,8 @@ class Crystal:
     phi_steps: int | None = None
     spindle_axis: tuple | None = None
     water_size_um: float = 0.0
+    structure_factors: object = None
+    scale: float = 1.0
 
     def __post_init__(self):
         def put(name, value):
@@ -165,6 +172,8 @@ class Crystal:
         put("phi_steps", optional(self.phi_steps, whole, "phi_steps"))
         put("spindle_axis", optional(self.spindle_axis, vector, "spindle_axis"))
         put("water_size_um", not_negative("water_size_um", self.water_size_um, "micrometre"))
+        put("structure_factors", None if self.structure_factors is None else as_structure_factors(self.structure_factors))
+        put("scale", not_negative("scale", self.scale))
 
     @classmethod
     def from_matrix_file(cls, path, **fields):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 import math
 
-import numpy as np
-
 from ..scene.pixels import pixels_along
-from ..scene.request import DetectorRequest
+from ..scene.request import DetectorRequest, WindowRequest
 from ..scene.units import attenuation_from_um, from_degrees, from_mm, sensor_from_um
 from .checks import (
     angles,
@@ -24,6 +22,7 @@ from .checks import (
     vector,
     whole,
 )
+from .panel import Panel, checked_mask
 
 __all__ = ["Detector"]
 
@@ -42,7 +41,10 @@ def _open_pair(field, value, check, *arguments):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detector:
-    """A flat (or curved) detector.
+    """A flat (or curved) detector, or several flat panels.
+
+    An image has the shape (slow, fast).  With several panels it is (panel, slow, fast) where all have
+    the same size, and a list of (slow, fast) where they have not.
 
     Parameters
     ----------
@@ -82,6 +84,12 @@ class Detector:
         No solid angle of a pixel, only 1/distance^2.
     mask : (slow, fast) array, optional
         Zero or False: the pixel is skipped and stays 0.
+    panels : sequence of Panel, optional
+        Panels anywhere in the laboratory, which replace all of the above but `convention` (the frame,
+        and the direction of the beam in it) and `point_pixel`; each has its own sensor and mask.
+    windows : sequence of four int, optional
+        Cuts the one plane that is described into panels: first fast and first slow pixel, number of
+        pixels along fast and slow.  Its pixels have the bits that they have in the whole.
 
     Raises
     ------
@@ -117,6 +125,8 @@ class Detector:
     curved: bool = False
     point_pixel: bool = False
     mask: object = None
+    panels: tuple | None = None
+    windows: tuple | None = None
 
     def __post_init__(self):
         def put(name, value):
@@ -147,24 +157,77 @@ class Detector:
         put("curved", flag("curved", self.curved))
         put("point_pixel", flag("point_pixel", self.point_pixel))
         if self.mask is not None:
-            try:
-                mask = np.asarray(self.mask) != 0
-            except ValueError:
-                raise ValueError(f"mask: {self.mask!r} must be an array of shape {self.shape} (slow, fast)") from None
-            if mask.shape != self.shape:
-                raise ValueError(f"mask: shape {mask.shape} must be {self.shape} (slow, fast)")
-            mask.setflags(write=False)
-            put("mask", mask)
+            put("mask", checked_mask(self.mask, self._plane_shape))
+        if self.panels is not None:
+            put("panels", self._checked_panels())
+        put("windows", None if self.windows is None else self._checked_windows())
+
+    def _checked_panels(self):
+        try:
+            panels = tuple(self.panels)
+        except TypeError:
+            panels = ()
+        if not panels or not all(isinstance(panel, Panel) for panel in panels):
+            raise ValueError(f"panels: {self.panels!r} must be one or more Panel objects")
+        for item in fields(self):
+            if item.name not in ("panels", "convention", "point_pixel"):
+                value = getattr(self, item.name)
+                if value is not None and value != item.default:
+                    raise ValueError(f"{item.name}: {value!r} does not go with panels, which have their own")
+        return panels
+
+    def _checked_windows(self):
+        if self.curved:
+            raise ValueError("windows: a curved detector cannot be cut into panels")
+        slow_size, fast_size = self._plane_shape
+        rule = "four pixel numbers: first fast, first slow, pixels along fast and slow"
+        windows = []
+        for window in self.windows:
+            first_fast, first_slow, fast, slow = (whole("windows", v, low) for v, low in
+                                                  zip(entries("windows", window, 4, rule), (0, 0, 1, 1)))
+            if first_fast + fast > fast_size or first_slow + slow > slow_size:
+                raise ValueError(f"windows: {window!r} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
+            windows.append((first_fast, first_slow, fast, slow))
+        if not windows:
+            raise ValueError(f"windows: {self.windows!r} must be one or more windows")
+        return tuple(windows)
+
+    @property
+    def shapes(self):
+        """(slow, fast) pixels of each panel."""
+        if self.panels is not None:
+            return tuple(panel.shape for panel in self.panels)
+        if self.windows is not None:
+            return tuple((slow, fast) for _, _, fast, slow in self.windows)
+        return (self._plane_shape,)
 
     @property
     def shape(self):
-        """(slow, fast) pixels."""
+        """(slow, fast) pixels; of several panels (panel, slow, fast), or None where they differ in size."""
+        shapes = self.shapes
+        if len(shapes) == 1:
+            return shapes[0]
+        return (len(shapes), *shapes[0]) if len(set(shapes)) == 1 else None
+
+    @property
+    def _plane_shape(self):
+        """(slow, fast) pixels of the one plane that is described."""
         if self.pixels is not None:
             return (self.pixels[1], self.pixels[0])
         plain = DetectorRequest()
         sizes = map(from_mm, self.size_mm) if self.size_mm else (plain.detector_size_f, plain.detector_size_s)
         fast, slow = (pixels_along(size, from_mm(self.pixel_mm)) for size in sizes)
         return (slow, fast)
+
+    def pieces(self):
+        """The panels as parts of a request: `PanelRequest`s, `WindowRequest`s, or the one `DetectorRequest`."""
+        if self.panels is not None:
+            return tuple(panel.pack(convention=self.convention, point_pixel=self.point_pixel) for panel in self.panels)
+        plane = self.pack()
+        if self.windows is None:
+            return (plane,)
+        return tuple(WindowRequest(plane=plane, first_fast=first_fast, first_slow=first_slow, fast=fast, slow=slow)
+                     for first_fast, first_slow, fast, slow in self.windows)
 
     def pack(self):
         """This detector as a part of a request, in SI units and radians."""

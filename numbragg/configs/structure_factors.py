@@ -9,7 +9,7 @@ import numpy as np
 
 from ..io.literals import INT_MAX
 
-__all__ = ["StructureFactors"]
+__all__ = ["StructureFactors", "as_structure_factors"]
 
 
 class StructureFactors:
@@ -144,3 +144,18 @@ class StructureFactors:
         if self.filled and all(low <= v <= high for v, low, high in zip((h, k, l), self.minimum, self.maximum)):
             return float(self.table[h - self.minimum[0], k - self.minimum[1], l - self.minimum[2]])
         return self.default
+
+
+def as_structure_factors(value):
+    """What a user gave as structure factors: the object itself, or one amplitude everywhere.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(value, StructureFactors):
+        return value
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return StructureFactors.constant(float(value))
+    raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")

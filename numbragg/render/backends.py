@@ -4,24 +4,9 @@ A backend that was asked for by name and cannot be had is an error; only "auto" 
 it chose, and why, is in `remark`.
 """
 
-from dataclasses import dataclass, fields
-
 import numpy as np
 
-from ..kernels.drive.order import Outcome
-
-__all__ = ["Account", "CPU", "CUDA", "open_backend"]
-
-
-@dataclass(slots=True)
-class Account(Outcome):
-    """What a driver did, and remarks on this rendering; what is remarkable about the scene is with the scene."""
-
-    remarks: tuple = ()
-
-
-def _account(outcome, remarks=()):
-    return Account(**{item.name: getattr(outcome, item.name) for item in fields(Outcome)}, remarks=remarks)
+__all__ = ["CPU", "CUDA", "open_backend"]
 
 
 class CPU:
@@ -61,7 +46,17 @@ class CPU:
         target = driver_cpu.Target(prepared.window, prepared.mask, image)
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
                                     progress=progress)
-        return image, _account(outcome)
+        return image, outcome
+
+
+    def render_sum(self, panel, evaluation, progress=None):
+        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+        from ..kernels.drive.contributions import render_sum
+
+        if len(panel) == 1:
+            return self.render(panel[0], evaluation, progress)
+        image, contributions, target = _sum_of(panel)
+        return image, render_sum(contributions, target, evaluation.modes, progress=progress)
 
 
 class CUDA:
@@ -96,18 +91,42 @@ class CUDA:
         outcome, device_image = self.session.render(
             prepared.scene, Target(prepared.window, prepared.mask, image), evaluation.modes,
             interpolating=prepared.interpolating, progress=progress, stays=stays)
-        return image, _account(outcome, remarks), device_image
+        outcome.remarks = remarks
+        return image, outcome, device_image
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; errors as for `CPU`, and those of the device."""
         return self._render(prepared, evaluation, progress, False)[:2]
 
-    def render_there(self, prepared, evaluation):
-        """Image that stays on the device (`device_image.DeviceImage`) and the driver's account."""
+    def render_sum(self, panel, evaluation, progress=None):
+        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+        if len(panel) == 1:
+            return self.render(panel[0], evaluation, progress)
+        image, contributions, target = _sum_of(panel)
+        return image, self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+
+    def render_there(self, panel, evaluation):
+        """Image of one panel that stays on the device (`device_image.DeviceImage`) and the driver's account."""
+        from ..kernels.compile.cuda_target import to_device
         from .device_image import DeviceImage
 
-        _, outcome, device_image = self._render(prepared, evaluation, None, True)
+        if len(panel) > 1:
+            # sums of several meet on the host
+            image, outcome = self.render_sum(panel, evaluation)
+            with self.session.device.current():
+                return DeviceImage(to_device(image), self.session.device), outcome
+        _, outcome, device_image = self._render(panel[0], evaluation, None, True)
         return DeviceImage(device_image, self.session.device), outcome
+
+
+def _sum_of(panel):
+    """Image to be filled, contributions and target of several prepared scenes on one panel."""
+    from ..kernels.drive.contributions import Contribution
+    from ..kernels.drive.cpu import Target
+
+    image = np.zeros(panel[0].shape, dtype=np.float32)
+    return (image, [Contribution(prepared.scene, prepared.interpolating) for prepared in panel],
+            Target(panel[0].window, panel[0].mask, image))
 
 
 def open_backend(evaluation):

@@ -12,7 +12,7 @@ from ..configs.crystal import Crystal
 from ..configs.detector import Detector
 from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
-from ..configs.structure_factors import StructureFactors
+from ..configs.structure_factors import as_structure_factors
 from ..scene.pixels import WHOLE, region
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
@@ -30,14 +30,17 @@ class Result:
     Attributes
     ----------
     image : (slow, fast) float32 array
-        Photons per pixel.
+        Photons per pixel; of several panels (panel, slow, fast), or a list of arrays where they differ
+        in size.
     prepared : scene.Prepared
-        Everything that was derived: geometry, cell, sampling, scene.
-    outcome : backends.Account
-        What the driver did: pixels, threads, where interpolation was given up; and remarks on it.
+        Everything that was derived: geometry, cell, sampling, scene.  Of several crystals or panels a
+        tuple (panels) of tuples (crystals).
+    outcome : kernels.drive.order.Outcome
+        What the driver did: pixels, threads, where interpolation was given up; and remarks on it.  Of
+        several panels a tuple.
     """
 
-    image: np.ndarray
+    image: object
     prepared: object
     outcome: object
 
@@ -57,7 +60,7 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     Returns
     -------
     image : (slow, fast) float32 array
-    outcome : backends.Account
+    outcome : kernels.drive.order.Outcome
 
     Raises
     ------
@@ -69,18 +72,31 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     return backend.render(prepared, evaluation, progress)
 
 
-def _structure_factors(value):
-    if isinstance(value, StructureFactors):
-        return value
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return StructureFactors.constant(float(value))
-    raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")
-
-
 def _kind(name, value, kind):
     if not isinstance(value, kind):
         raise ValueError(f"{name}: {type(value).__name__} must be a {kind.__name__} object")
     return value
+
+
+def _crystals(value):
+    """The crystals of a shot, as a tuple: from one, or from a sequence of them."""
+    if isinstance(value, Crystal):
+        return (value,)
+    try:
+        crystals = tuple(value)
+    except TypeError:
+        crystals = ()
+    if not crystals or not all(isinstance(crystal, Crystal) for crystal in crystals):
+        what = f"{type(value).__name__} " if not crystals else ""
+        raise ValueError(f"crystal: {what}must be a Crystal object, or a sequence of them that is not empty")
+    return crystals
+
+
+def _stacked(images):
+    """The images of all panels: the one, an array where they have one size, else a list."""
+    if len(images) == 1:
+        return images[0]
+    return np.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 class Simulator:
@@ -126,8 +142,10 @@ class Simulator:
                  revision=DEFAULT, precision="exact", summation=None, backend="cpu", device=None):
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
-        self.structure_factors = _structure_factors(structure_factors)
+        self.structure_factors = as_structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
+        if roi is not None and len(detector.shapes) > 1:
+            raise ValueError(f"roi: {roi!r} goes with a detector of one panel, not of {len(detector.shapes)}")
         self.roi = WHOLE if roi is None else region(roi, detector.shape)
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
         self.revision = choice("revision", revision, revision_names())
@@ -144,37 +162,79 @@ class Simulator:
             self._backend = open_backend(self.evaluation)
         return self._backend
 
-    def prepare(self, crystal):
-        """Derive everything for one crystal, without rendering."""
-        from ..scene.prepare import prepare
-
-        _kind("crystal", crystal, Crystal)
+    def _check_frame(self, crystal):
         for owner, name in _VECTORS:
             config = {"crystal": crystal, "beam": self.beam}[owner]
             if getattr(config, name) is not None and self.detector.convention != "custom":
                 raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
                                  f"not {self.detector.convention!r}")
-        request = Request(crystal=crystal.pack(), beam=self.beam.pack(), detector=self.detector.pack(),
-                          sampling=replace(self.sampling.pack(), roi=self.roi), revision=self.revision)
-        return prepare(request, self.structure_factors)
+
+    def prepare_shot(self, crystal):
+        """Derive everything for one crystal or several, on all panels, without rendering.
+
+        Returns
+        -------
+        tuple of tuple of scene.Prepared
+            For each panel, in their order, the crystals in theirs.
+        """
+        from ..scene.shot import prepare_shot
+
+        crystals = _crystals(crystal)
+        for each in crystals:
+            self._check_frame(each)
+        request = Request(beam=self.beam.pack(), sampling=replace(self.sampling.pack(), roi=self.roi),
+                          revision=self.revision)
+        return prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
+                             for each in crystals], self.detector.pieces(), request)
+
+    def prepare(self, crystal):
+        """Derive everything for one crystal on a detector of one panel, without rendering."""
+        (panel, *more), = zip(self.prepare_shot(_kind("crystal", crystal, Crystal)), strict=True)
+        if more:
+            raise ValueError(f"detector: {len(self.detector.shapes)} panels; must be one here")
+        return panel[0]
 
     def run(self, crystal, progress=None):
-        """Simulate one crystal: image, derived quantities and the driver's account, as a `Result`."""
-        prepared = self.prepare(crystal)
-        image, outcome = render_prepared(prepared, self.evaluation, progress, self.backend)
-        return Result(image, prepared, outcome)
+        """Simulate one crystal, or several in one shot: image, derived quantities and the driver's account.
+
+        Parameters
+        ----------
+        crystal : Crystal or sequence of Crystal
+            The photons of several are added up, in their order.
+        progress : callable, optional
+            Called with the number of pixels just finished.
+
+        Returns
+        -------
+        Result
+        """
+        shot = self.prepare_shot(crystal)
+        done = [self.backend.render_sum(panel, self.evaluation, progress) for panel in shot]
+        images, outcomes = [image for image, _ in done], tuple(outcome for _, outcome in done)
+        alone = len(shot) == 1 and len(shot[0]) == 1
+        return Result(_stacked(images), shot[0][0] if alone else shot, outcomes[0] if len(shot) == 1 else outcomes)
 
     def image(self, crystal):
-        """Photons per pixel for one crystal: (slow, fast) float32 array."""
+        """Photons per pixel for one crystal, or for several in one shot.
+
+        Parameters
+        ----------
+        crystal : Crystal or sequence of Crystal
+
+        Returns
+        -------
+        (slow, fast) float32 array
+            Of several panels (panel, slow, fast), or a list of arrays where they differ in size.
+        """
         return self.run(crystal).image
 
     def device_image(self, crystal):
-        """Photons per pixel for one crystal, left in the memory of the CUDA device.
+        """Photons per pixel for one crystal, or for several in one shot, left in the memory of the CUDA device.
 
         Returns
         -------
         device_image.DeviceImage
-            With `__cuda_array_interface__` and DLPack, for CuPy, PyTorch and others.
+            Of several panels a list.  With `__cuda_array_interface__` and DLPack, for CuPy, PyTorch and others.
 
         Raises
         ------
@@ -183,10 +243,11 @@ class Simulator:
         """
         if not isinstance(self.backend, CUDA):
             raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, so no image is on a device")
-        return self.backend.render_there(self.prepare(crystal), self.evaluation)[0]
+        images = [self.backend.render_there(panel, self.evaluation)[0] for panel in self.prepare_shot(crystal)]
+        return images[0] if len(images) == 1 else images
 
     def images(self, crystals):
-        """Images of several crystals, one after the other, as a generator."""
+        """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them."""
         for crystal in crystals:
             yield self.image(crystal)
 
@@ -197,7 +258,8 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : Crystal or sequence of Crystal
+        The photons of several are added up, in their order.
     beam : Beam
     detector : Detector
     structure_factors : StructureFactors or float
@@ -221,7 +283,8 @@ def simulate(crystal, beam, detector, structure_factors, *, sampling=None, roi=N
     Returns
     -------
     (slow, fast) float32 array
-        Photons per pixel.
+        Photons per pixel; of a detector of several panels (panel, slow, fast), or a list of arrays
+        where they differ in size.
 
     Raises
     ------

@@ -42,7 +42,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
     Parameters
     ----------
     prepared : scene.Prepared
-    outcome : render.backends.Account
+    outcome : kernels.drive.order.Outcome
     products : products.Products
     timings : dict
         Seconds by name.

@@ -114,6 +114,27 @@ class DetectorRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PanelRequest:
+    """A panel with a place of its own."""
+
+    plane: DetectorRequest  # a detector of one plane with the panel's pixels and sensor, anywhere
+    origin: tuple  # corner of the first pixel [m]
+    fast: tuple  # from a pixel to the next [m]
+    slow: tuple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRequest:
+    """A part of a plane that is an image of its own."""
+
+    plane: DetectorRequest
+    first_fast: int
+    first_slow: int
+    fast: int  # pixels
+    slow: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRequest:
     """How finely a pixel is sampled, what is computed per step, and which pixels."""
 

@@ -1,4 +1,4 @@
-"""Crystal shapes, one file each with all its forms, and the choice among them; nothing else knows how many there are."""
+"""Crystal shapes, one file each with all its forms, and the choice among them: here, and nowhere else."""
 
 import functools
 
@@ -16,7 +16,8 @@ from .tophat import TOPHAT_SHAPE
 __all__ = ["SHAPE_OF", "kind_of", "lane_factor", "lattice_factor"]
 
 #: By the number that `Lattice.shape` holds, and ONE_CELL.
-SHAPE_OF = {SQUARE: SQUARE_SHAPE, ROUND: ROUND_SHAPE, GAUSS: GAUSS_SHAPE, TOPHAT: TOPHAT_SHAPE, ONE_CELL: ONE_CELL_SHAPE}
+SHAPE_OF = {SQUARE: SQUARE_SHAPE, ROUND: ROUND_SHAPE, GAUSS: GAUSS_SHAPE, TOPHAT: TOPHAT_SHAPE,
+            ONE_CELL: ONE_CELL_SHAPE}
 
 
 def kind_of(crystal):

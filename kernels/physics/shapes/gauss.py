@@ -71,4 +71,4 @@ def _error(about):
 
 
 GAUSS_SHAPE = Shape(strict=gauss_factor, exact=lambda about: _exact, accurate=_accurate, single=_single,
-                    is_tested=_is_tested, error=_error, largest_multiple=no_multiple, budgeted=False)
+                    is_tested=_is_tested, error=_error, largest_multiple=no_multiple, budgeted=False, measured=True)

@@ -20,4 +20,4 @@ def _single(numbers, dh, dk, dl):
 
 
 ONE_CELL_SHAPE = Shape(strict=square_factor, exact=lambda about: _one, accurate=_one, single=_single,
-                       is_tested=always_tested, error=lambda about: 0.0, largest_multiple=no_multiple, budgeted=False)
+                       is_tested=always_tested, error=lambda about: 0.0, largest_multiple=no_multiple, budgeted=False, measured=False)

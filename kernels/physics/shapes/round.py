@@ -108,4 +108,4 @@ def _largest_multiple(crystal, index):
 
 
 ROUND_SHAPE = Shape(strict=round_factor, exact=lambda about: sphere_lane, accurate=_accurate, single=_single,
-                    is_tested=always_tested, error=_error, largest_multiple=_largest_multiple, budgeted=True)
+                    is_tested=always_tested, error=_error, largest_multiple=_largest_multiple, budgeted=True, measured=False)

@@ -40,6 +40,8 @@ class Shape(NamedTuple):
         multiple of pi, where no Miller index is beyond `index`.
     budgeted : bool
         Whether the exact form has an absolute error, summed up beside the terms.
+    measured : bool
+        Whether distances are measured in reciprocal space, by a*, b*, c*, and not in units of cells.
     """
 
     strict: Callable
@@ -50,6 +52,7 @@ class Shape(NamedTuple):
     error: Callable
     largest_multiple: Callable
     budgeted: bool
+    measured: bool
 
 
 @inlined

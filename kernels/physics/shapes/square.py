@@ -131,4 +131,4 @@ def _largest_multiple(crystal, index):
 
 
 SQUARE_SHAPE = Shape(strict=square_factor, exact=_exact, accurate=_accurate, single=_single, is_tested=always_tested,
-                     error=_error, largest_multiple=_largest_multiple, budgeted=False)
+                     error=_error, largest_multiple=_largest_multiple, budgeted=False, measured=False)

@@ -52,4 +52,4 @@ def _is_tested(crystal, hkl, nearest, skip_zero):
 
 
 TOPHAT_SHAPE = Shape(strict=tophat_factor, exact=lambda about: _exact, accurate=_exact, single=_single,
-                     is_tested=_is_tested, error=lambda about: 1.0, largest_multiple=no_multiple, budgeted=False)
+                     is_tested=_is_tested, error=lambda about: 1.0, largest_multiple=no_multiple, budgeted=False, measured=True)

@@ -1,0 +1,114 @@
+"""One panel of a detector: where its first pixel is, and the vectors from pixel to pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+import numpy as np
+
+from ..scene.request import DetectorRequest, PanelRequest
+from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
+from .checks import count, entries, finite, not_negative, optional, positive, vector, whole
+
+__all__ = ["Panel", "checked_mask"]
+
+#: Least sine of the angle between the two pitch vectors.
+LEAST_SINE = 1e-6
+
+
+def checked_mask(mask, shape):
+    """A mask as a read-only array of truths; ValueError if it has not this (slow, fast) shape."""
+    try:
+        array = np.asarray(mask) != 0
+    except ValueError:
+        raise ValueError(f"mask: {mask!r} must be an array of shape {shape} (slow, fast)") from None
+    if array.shape != shape:
+        raise ValueError(f"mask: shape {array.shape} must be {shape} (slow, fast)")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """A flat panel of a detector, anywhere in the laboratory.
+
+    Parameters
+    ----------
+    origin_mm : three floats
+        Corner of the first pixel, from the sample [mm].
+    fast_mm, slow_mm : three floats
+        Vectors from a pixel to the next along the fast and the slow axis [mm].  Their lengths are the
+        pitch; they need be neither equal nor quite at right angles.
+    pixels : (int, int)
+        Fast and slow.
+    sensor_thickness_um, attenuation_depth_um : float, optional
+        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
+    sensor_layers : int, optional
+        Layers the sensor is divided into.
+    mask : (slow, fast) array, optional
+        Zero or False: the pixel is skipped and stays 0.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> panel = nb.Panel(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32))
+    >>> panel.shape, round(panel.pixel_mm, 3)
+    ((32, 64), 0.1)
+    """
+
+    origin_mm: tuple
+    fast_mm: tuple
+    slow_mm: tuple
+    pixels: tuple
+    sensor_thickness_um: float = 0.0
+    attenuation_depth_um: float | None = None
+    sensor_layers: int | None = None
+    mask: object = None
+    name: str = ""
+
+    def __post_init__(self):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        put("origin_mm", tuple(finite("origin_mm", v, "mm") for v in entries("origin_mm", self.origin_mm, 3,
+                                                                            "three coordinates in mm")))
+        put("fast_mm", vector("fast_mm", self.fast_mm))
+        put("slow_mm", vector("slow_mm", self.slow_mm))
+        put("pixels", tuple(whole("pixels", v) for v in entries("pixels", self.pixels, 2, "two numbers")))
+        put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
+        put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
+        put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
+        put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
+        area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
+        if not area > LEAST_SINE * math.hypot(*self.fast_mm) * math.hypot(*self.slow_mm):
+            raise ValueError(f"slow_mm: {self.slow_mm!r} must not be parallel to fast_mm, {self.fast_mm!r}")
+        distance = abs(np.dot(np.cross(self.fast_mm, self.slow_mm), self.origin_mm)) / area
+        if not distance > 0.0:
+            raise ValueError(f"origin_mm: {self.origin_mm!r}, the plane of the panel must not go through the sample")
+
+    @property
+    def shape(self):
+        """(slow, fast) pixels."""
+        return (self.pixels[1], self.pixels[0])
+
+    def pack(self, **frame):
+        """This panel as a part of a request, in SI units; `frame` is of the detector that it belongs to."""
+        depth = {} if self.attenuation_depth_um is None else {"attenuation": attenuation_from_um(self.attenuation_depth_um)}
+        plane = DetectorRequest(pixel_size=from_mm(self.pixel_mm), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
+                                sensor_thickness=sensor_from_um(self.sensor_thickness_um),
+                                sensor_layers=count(self.sensor_layers), mask=self.mask, **depth, **frame)
+        return PanelRequest(plane=plane, origin=tuple(map(from_mm, self.origin_mm)), fast=tuple(map(from_mm, self.fast_mm)),
+                            slow=tuple(map(from_mm, self.slow_mm)))
+
+    @property
+    def pixel_mm(self):
+        """Length of the fast pitch vector [mm]."""
+        return math.hypot(*self.fast_mm)
