@@ -21,7 +21,8 @@ KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite"}
 
 #: Kernels in the order of docs/architecture: each may import those of earlier rows only.
 CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector", "numbragg.configs.sampling"}
-ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.configs.checks", "numbragg.io.matrix"}
+ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "numbragg.scene.pixels",
+                             "numbragg.configs.checks", "numbragg.io.literals", "numbragg.io.matrix"}
 
 
 def modules():

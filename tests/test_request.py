@@ -104,7 +104,8 @@ def test_a_misspelt_setting_is_an_error():
 
 def test_settings_are_assigned_where_they_live():
     line = CommandLine()
-    for setting, value, where in ((Draft.fudge, 2.0, line.draft), (Files.hkl, "a", line.files), (CommandLine.scale, 3.0, line)):
+    for setting, value, where in ((Draft.fudge, 2.0, line.draft), (Files.hkl, "a", line.files),
+                                  (CommandLine.scale, 3.0, line)):
         assign(line, setting, value)
         assert getattr(where, setting.__name__) == value
 
@@ -144,7 +145,8 @@ def test_units_keep_the_operations_of_the_c_program():
     """Each is one operation, and another one would give other bits somewhere."""
     values = np.random.default_rng(1).uniform(0.001, 500.0, 2000)
     tau = 180.0 * (1.0 / math.pi)
-    rules = {units.from_mm: (lambda v: v / 1000.0, lambda v: v * 1e-3), units.from_mrad: (lambda v: v / 1000.0, lambda v: v * 1e-3),
+    rules = {units.from_mm: (lambda v: v / 1000.0, lambda v: v * 1e-3),
+             units.from_mrad: (lambda v: v / 1000.0, lambda v: v * 1e-3),
              units.from_percent: (lambda v: v / 100.0, lambda v: v * 0.01),
              units.from_degrees: (lambda v: v / tau, lambda v: v * (math.pi / 180.0)),
              units.from_angstrom: (lambda v: v / 1e10, lambda v: v * 1e-10),
@@ -172,8 +174,9 @@ def factors_in(tree):
 
 
 @pytest.mark.parametrize("name", sorted(
-    name for name in MODULES if name.startswith(("numbragg.configs", "numbragg.command_line", "numbragg.results",
-                                                 "numbragg.scene.placement", "numbragg.scene.prepare", "numbragg.commands.image"))))
+    name for name in MODULES if name.startswith((
+        "numbragg.configs", "numbragg.command_line", "numbragg.results", "numbragg.scene.placement",
+        "numbragg.scene.prepare", "numbragg.commands.image"))))
 def test_unit_factors_stand_in_one_place(name):
     assert list(factors_in(TREES[name])) == []
 

@@ -5,6 +5,9 @@ import re
 import sys
 import time
 
+from ..io.json_text import json_ready
+from ..io.literals import decimal
+
 __all__ = ["run"]
 
 USAGE = """usage: numbragg selftest [--backend NAME] [--device N] [--pixels N] [--seed S] [--scene S:K]
@@ -39,12 +42,9 @@ SIMULATED_STEPS = 250
 
 
 def _whole(word, value, minimum):
-    try:
-        number = float(value)
-        if not (number.is_integer() and abs(number) <= 2.0 ** 53):
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"selftest: {word} {value}: must be a whole number") from None
+    number = decimal(value)
+    if number is None or not number.is_integer() or abs(number) > 2.0 ** 53:
+        raise ValueError(f"selftest: {word} {value}: must be a whole number")
     if minimum is not None and number < minimum:
         raise ValueError(f"selftest: {word} {value}: must be at least {minimum}")
     return int(number)
@@ -113,15 +113,10 @@ def _speed(result):
             for seconds in (result.lane_seconds, result.strict_seconds)]
 
 
-def _number(value):
-    """A double that JSON can hold."""
-    return value if abs(value) < float("inf") else repr(value)
-
-
 def _row(result):
     lane, strict = _speed(result)
     return {"scenes": result.scenes, "pixels": result.pixels, "steps": result.steps,
-            "lane_pixels": result.lane_pixels, "largest_ratio": _number(result.ratio),
+            "lane_pixels": result.lane_pixels, "largest_ratio": json_ready(result.ratio),
             "largest_ratio_scene": result.ratio_scene, "violations": result.violations,
             "mismatches": result.mismatches, "recomputed": dict(sorted(result.recomputed.items())),
             "predicted_doubtful": result.predicted, "lane_ns_per_step": lane, "strict_ns_per_step": strict,

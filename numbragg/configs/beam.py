@@ -122,7 +122,8 @@ class Beam:
         put("dispersion_percent", not_negative("dispersion_percent", self.dispersion_percent, "%"))
         put("round_divergence", flag("round_divergence", self.round_divergence))
         if self.dispersion_percent >= 200.0:
-            raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, or wavelengths vanish")
+            raise ValueError(f"dispersion_percent: {self.dispersion_percent!r} must be below 200 %, "
+                             "or wavelengths vanish")
         if self.flux_photons_per_s and self.size_mm is None:
             raise ValueError("size_mm: None mm, but a fluence from the flux needs a number")
         area = 1.0 if self.size_mm is None else from_mm(self.size_mm) * from_mm(self.size_mm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..io.literals import INT_MAX
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -65,7 +66,7 @@ def _rotation(field, value):
 
 
 def _seed(field, value):
-    return whole(field, value, -2 ** 31 + 1)
+    return whole(field, value, -INT_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import math
 from .._version import __version__
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 
-__all__ = ["account", "json_ready", "listing", "report_lines"]
+__all__ = ["account", "listing", "report_lines"]
 
 
 def _cell(prepared):
@@ -70,11 +70,13 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
             "origin_mm": [to_mm(v) for v in place.origin], "layers": counts.layers,
             "sensor_thickness_um": to_um(counts.thickness), "window_fast_slow": list(prepared.window),
             "rotation_deg": [to_degrees(v) for v in (detector.rotation_x, detector.rotation_y, detector.rotation_z)],
-            "twotheta_deg": to_degrees(detector.twotheta), "curved": detector.curved, "point_pixel": detector.point_pixel,
+            "twotheta_deg": to_degrees(detector.twotheta), "curved": detector.curved,
+            "point_pixel": detector.point_pixel,
         },
         "beam": {
             "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
-            "sources": prepared.sources, "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
+            "sources": prepared.sources,
+            "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
         },
@@ -121,17 +123,6 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
         "warnings": [*prepared.warnings, *outcome.remarks, *remarks],
     }
-
-
-def json_ready(facts):
-    """The same account with numbers that JSON does not know (infinities, NaN) as words."""
-    if isinstance(facts, dict):
-        return {name: json_ready(value) for name, value in facts.items()}
-    if isinstance(facts, (list, tuple)):
-        return [json_ready(value) for value in facts]
-    if isinstance(facts, float) and not math.isfinite(facts):
-        return str(facts)
-    return facts
 
 
 def _line(name, text):

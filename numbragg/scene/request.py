@@ -163,8 +163,9 @@ _PARTS = {"crystal": CrystalRequest, "beam": BeamRequest, "detector": DetectorRe
 
 #: Every setting side by side; two parts never have one of the same name.
 _Settings: Any = make_dataclass(
-    "_Settings", [(item.name, item.type, field(default=item.default)) for kind in _PARTS.values() for item in fields(kind)]
-    + [("revision", str, field(default=DEFAULT))], slots=True, kw_only=True, namespace={"__module__": __name__})
+    "_Settings", [*((item.name, item.type, field(default=item.default)) for kind in _PARTS.values()
+                    for item in fields(kind)), ("revision", str, field(default=DEFAULT))],
+    slots=True, kw_only=True, namespace={"__module__": __name__})
 
 
 class Draft(_Settings):
@@ -182,5 +183,6 @@ class Draft(_Settings):
             value = getattr(self, name)
             return tuple(value) if isinstance(value, list) else value
 
-        parts = {part: kind(**{item.name: settled(item.name) for item in fields(kind)}) for part, kind in _PARTS.items()}
+        parts = {part: kind(**{item.name: settled(item.name) for item in fields(kind)})
+                 for part, kind in _PARTS.items()}
         return Request(**parts, revision=self.revision)
