@@ -314,11 +314,11 @@ def test_strict_evaluator_has_no_fused_operation(strict):
 def test_fused_operations_would_be_seen():
     """The pattern finds them where they are meant to be."""
     @jit
-    def fused(a, b, c):
+    def one_rounding(a, b, c):
         return fused.fma(a, b, c)
 
-    assert fused(2.0, 3.0, 4.0) == 10.0
-    code = only(fused.inspect_asm())
+    assert one_rounding(2.0, 3.0, 4.0) == 10.0
+    code = only(one_rounding.inspect_asm())
     if not llvmlite.binding.get_host_cpu_features().get("fma"):
         pytest.skip("this processor has no fused multiply-add")
     assert FUSED.findall(code)
