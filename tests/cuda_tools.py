@@ -34,7 +34,7 @@ def example_arguments(variant):
         nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5)).scene
     grid = squared_grid(scene.lookup, np.float32 if variant[3] == records.SINGLE else np.float64)
     outputs = gpu_pixel.Outputs(np.zeros((1, 1), np.float32), 0, np.zeros((0, 2)), np.zeros(1, np.uint8),
-                             np.zeros((gpu_pixel.CARRIED, 0)))
+                             np.zeros((gpu_pixel.CARRIED, 0)), records.WHOLE, np.zeros((0, 2)))
     scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))))
     return (scene, grid, certificate.plan(scene).bound, (0, 0, 1), np.zeros((0, 0), np.uint8),
             gpu_inputs.empty_inputs(scene, 1), gpu_pixel.Span(*[0] * 10, True, True), 0, 1, outputs)

@@ -28,6 +28,8 @@ from ..physics.structure_factor import (
 )
 from ..physics.view import (
     direction_to_source,
+    first_capture,
+    first_polar,
     held,
     is_polarised,
     is_seen,
@@ -134,10 +136,10 @@ def _direction(scene, inputs, number, fast, slow, layer, sub_slow, sub_fast):
 
 
 @inlined
-def _row_of(table, row, number):
-    """An entry of a table of the host's: the row asked for, or the only one there is; 1 if there is none."""
+def _row_of(table, row, number, otherwise):
+    """An entry of a table of the host's: the row asked for, or the only one there is; where there is none, another."""
     if table.shape[0] == 0:
-        return 1.0
+        return otherwise
     return table[row if table.shape[0] > 1 else 0, number]
 
 
@@ -200,8 +202,9 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     s1, _ = unit(s1)
                     evaluated += 1
                 if seen and weighed:
-                    capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number)
-                    polar = _row_of(inputs.polars, view, number)
+                    capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number,
+                                      first_capture(geometry))
+                    polar = _row_of(inputs.polars, view, number, first_polar(beam))
                     weight = weight_of_step(sampling, capture, polar, omega)
                     if not usable_at_every_step(sampling, capture, polar, omega):
                         flag = FACTOR
@@ -243,8 +246,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
             outputs.sums[number, 0], outputs.sums[number, 1] = total, second
             outputs.flags[number] = np.uint8(flag)
             return
-        capture = _row_of(inputs.captures, inputs.captures.shape[0] - 1, number)
-        polar = _row_of(inputs.polars, inputs.polars.shape[0] - 1, number)
+        capture = _row_of(inputs.captures, inputs.captures.shape[0] - 1, number, first_capture(geometry))
+        polar = _row_of(inputs.polars, inputs.polars.shape[0] - 1, number, first_polar(beam))
         value, within, doubt = verdict(sampling, bound, total_sum(total, second), np.float64(second), capture, polar,
                                        omega)
         if flag == 0:

@@ -7,10 +7,10 @@ here make them for `numbragg.command_line.table`.  nanoBragg's surprises are kep
 
 from dataclasses import dataclass, field
 
+from ..io.literals import leading_number
 from ..scene.request import Draft
 from ..scene.units import attenuation_from_um, from_degrees
 from .line import assign
-from .values import atof
 
 __all__ = ["Use", "sets_misset_angles"]
 
@@ -119,7 +119,7 @@ def set_misset_seed(line, use):
     # follow, whatever they are.
     if sets_misset_angles(use):
         line.draft.misset = "angles"
-        line.draft.misset_angles = tuple(from_degrees(atof(word)) for word in use.following[:3])
+        line.draft.misset_angles = tuple(from_degrees(leading_number(word)) for word in use.following[:3])
     line.draft.misset_seed = use.values[0]
 
 

@@ -123,8 +123,8 @@ def entered(uses, headers=()):
 def check(line):
     """Refuse settings that make no image together.
 
-    To be called after `parse`, and `inputs.with_headers`, and before any file is written.  Whether there are structure
-    factors is not checked: that depends on files.
+    To be called after `parse` and `inputs.with_headers`, before any file is written.  Whether there are
+    structure factors is not checked: that depends on files.
 
     Parameters
     ----------

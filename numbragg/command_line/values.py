@@ -7,23 +7,14 @@ what passes has the value that the C functions give it.
 
 from dataclasses import dataclass
 import math
-import re
 from typing import Callable
 
-__all__ = ["CommandLineError", "Rule", "atof", "file_name", "quoted", "real", "whole"]
+from ..io.literals import INT_MAX, c_number, c_whole
 
-#: The integers of the C program have 32 bits; seeds are negated there, so the lowest one is out.
-INT_MAX = 2147483647
+__all__ = ["CommandLineError", "Rule", "file_name", "is_number", "quoted", "real", "whole"]
 
 #: Words longer than this are cut in messages.
 _LONGEST_SHOWN = 60
-
-_BLANK = r"[ \t\n\v\f\r]*"
-_HEXADECIMAL = r"0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?"
-_DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_REAL = re.compile(rf"{_BLANK}([+-]?(?:({_HEXADECIMAL})|{_DECIMAL}))")
-_SPECIAL = re.compile(rf"{_BLANK}([+-]?(?:inf|nan))", re.IGNORECASE)
-_WHOLE = re.compile(rf"{_BLANK}([+-]?[0-9]+)(?:\.0*)?")
 
 
 class CommandLineError(ValueError):
@@ -58,40 +49,9 @@ def quoted(word):
     return word if word and word.isprintable() and " " not in word else repr(word)
 
 
-def _parsed(match):
-    """Value of a match of `_REAL`, infinite where it is too large, as in C."""
-    text, hexadecimal = match.groups()
-    if not hexadecimal:
-        return float(text)
-    try:
-        return float.fromhex(text)
-    except OverflowError:
-        return -math.inf if text.startswith("-") else math.inf
-
-
-def atof(word):
-    """The C library's `atof`: the longest prefix that is a number, else 0.
-
-    Parameters
-    ----------
-    word : str
-        Any text.
-
-    Returns
-    -------
-    float
-        Its value; not finite for words that begin with ``inf`` or ``nan``, in any case.
-    """
-    match = _REAL.match(word)
-    if match:
-        return _parsed(match)
-    match = _SPECIAL.match(word)
-    return float(match[1]) if match else 0.0
-
-
 def is_number(word):
     """Whether the whole word is a finite or overflowing number, in decimal or hexadecimal."""
-    return _REAL.fullmatch(word) is not None
+    return c_number(word) is not None
 
 
 def real(option, word):
@@ -107,17 +67,16 @@ def real(option, word):
     Returns
     -------
     float
-        What `atof` gives for it.
+        What the C library's `atof` gives for it.
 
     Raises
     ------
     CommandLineError
         If the word is not a number to its last character, or is not finite.
     """
-    match = _REAL.fullmatch(word)
-    if match is None:
+    value = c_number(word)
+    if value is None:
         raise CommandLineError(f"{option} {quoted(word)}: must be a finite number")
-    value = _parsed(match)
     if not math.isfinite(value):
         raise CommandLineError(f"{option} {quoted(word)}: too large for a number")
     return value
@@ -142,15 +101,14 @@ def whole(option, word):
         If the word is anything else.  ``5.0`` is 5 for `atoi` too and passes; ``5.5`` and ``1e3``, of which it
         would make 5 and 1, do not.
     """
-    match = _WHOLE.fullmatch(word)
-    if match is None:
+    value = c_whole(word)
+    if value is None:
         hint = " (no fraction or exponent)" if is_number(word) else ""
         raise CommandLineError(f"{option} {quoted(word)}: must be a whole number{hint}")
-    digits = match[1].lstrip("+-").lstrip("0") or "0"
-    # Compared by length first: Python refuses to convert thousands of digits.
-    if len(digits) > 10 or int(digits) > INT_MAX:
+    # seeds are negated in the C program, so the lowest of its integers is out
+    if abs(value) > INT_MAX:
         raise CommandLineError(f"{option} {quoted(word)}: must lie within -{INT_MAX} and {INT_MAX}")
-    return -int(digits) if match[1].startswith("-") else int(digits)
+    return value
 
 
 def file_name(option, word):

@@ -5,11 +5,12 @@ import math
 import os
 import re
 
-__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "json_number", "out_name",
-           "region", "shape", "shown", "whole_number"]
+from ..io.literals import decimal, whole
+from ..scene.pixels import PIXEL_LIMIT, reversed_axes
 
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_LARGEST_IMAGE = 2 ** 31 - 1
+__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name", "region",
+           "shape", "shown", "whole_number"]
+
 _HELP = ("-h", "-help", "--help")
 
 
@@ -172,17 +173,18 @@ def shown(text):
 def whole_number(minimum, maximum):
     """Reader of whole numbers between two limits."""
     def read(word):
-        if not re.fullmatch(r"[+-]?[0-9]{1,20}", word) or not minimum <= int(word) <= maximum:
+        number = whole(word)
+        if number is None or not minimum <= number <= maximum:
             raise ValueError(f"must be a whole number from {minimum} to {maximum}")
-        return int(word)
+        return number
     return read
 
 
 def count(minimum):
     """Reader of whole numbers that may be written as 2e6; `minimum` may be None."""
     def read(word):
-        value = float(word) if _DECIMAL.fullmatch(word) else math.nan
-        if not (value.is_integer() and abs(value) <= 2.0 ** 53):
+        value = decimal(word)
+        if value is None or not value.is_integer() or abs(value) > 2.0 ** 53:
             raise ValueError("must be a whole number")
         if minimum is not None and value < minimum:
             raise ValueError(f"must be at least {minimum}")
@@ -195,8 +197,8 @@ def finite_number(minimum, maximum=math.inf):
     rule = f"from {minimum:g} to {maximum:g}" if maximum < math.inf else f"of at least {minimum:g}"
 
     def read(word):
-        value = float(word) if _DECIMAL.fullmatch(word) else math.nan
-        if not (math.isfinite(value) and minimum <= value <= maximum):
+        value = decimal(word)
+        if value is None or not minimum <= value <= maximum:
             raise ValueError(f"must be a number {rule}")
         return value
     return read
@@ -213,18 +215,18 @@ def choice(*words):
 
 def region(*words):
     """Four pixel numbers: fast from, to, slow from, to, inclusive."""
-    if not all(re.fullmatch(r"[0-9]{1,10}", word) for word in words):
+    numbers = tuple(map(whole, words))
+    if any(number is None or number < 0 for number in numbers):
         raise ValueError("must be four pixel numbers: fast from, to, slow from, to (inclusive)")
-    fast_min, fast_max, slow_min, slow_max = map(int, words)
-    if fast_min > fast_max or slow_min > slow_max:
+    if reversed_axes(numbers):
         raise ValueError("must be fast from, to, slow from, to, the smaller number of each pair first")
-    return fast_min, fast_max, slow_min, slow_max
+    return numbers
 
 
 def shape(word):
     """SLOWxFAST, such as 1024x2048."""
     match = re.fullmatch(r"([0-9]{1,10})x([0-9]{1,10})", word)
-    if not match or not 0 < int(match[1]) * int(match[2]) <= _LARGEST_IMAGE:
+    if not match or not 0 < int(match[1]) * int(match[2]) < PIXEL_LIMIT:
         raise ValueError("must be SLOWxFAST, two numbers of pixels such as 1024x2048")
     return int(match[1]), int(match[2])
 
@@ -261,15 +263,3 @@ def check_outputs(command, outputs, inputs):
             for place in (name, name.partition("::")[0]):
                 if os.path.exists(output) and os.path.exists(place) and os.path.samefile(output, place):
                     raise ValueError(f"{command}: {shown(output)} is read and cannot be written too")
-
-
-def json_number(value):
-    """A NumPy number or a float as JSON can hold it: not finite ones become words.
-
-    A 32-bit float is given by the shortest decimal number that names it.
-    """
-    if value is None or isinstance(value, int):
-        return value
-    if getattr(value, "dtype", None) is not None and value.dtype.kind in "iu":
-        return int(value)
-    return float(str(value)) if math.isfinite(value) else str(value)

@@ -1,11 +1,12 @@
 """`numbragg compare`: two images side by side in numbers; whether they are equal within what was asked."""
 
+from ..io.json_text import json_ready
+from ..scene.pixels import cropped
 from .arguments import (
     Parser,
     check_outputs,
     file_name,
     finite_number,
-    json_number,
     out_name,
     region,
     shape,
@@ -174,7 +175,7 @@ def _ulp_text(found):
 def _pixel_account(pixel):
     if pixel is None:
         return None
-    return {"fast": pixel.fast, "slow": pixel.slow, "values": [json_number(pixel.a), json_number(pixel.b)],
+    return {"fast": pixel.fast, "slow": pixel.slow, "values": [json_ready(pixel.a), json_ready(pixel.b)],
             "bits": list(pixel.bits())}
 
 
@@ -191,13 +192,13 @@ def _account(files, images, roi, found, checks):
         "ulp": {"type": found.ulp_type, "largest": found.largest_ulp,
                 "first_largest": _pixel_account(found.largest), "without": found.unmatched,
                 "histogram": [{"from": low, "to": high, "pixels": n} for low, high, n in found.histogram]},
-        "finite": found.finite, "correlation": json_number(found.correlation),
-        "rmse": json_number(found.rmse),
-        "largest_difference": json_number(found.largest_difference),
-        "sums": [json_number(total) for total in found.sums], "sum_ratio": json_number(found.sum_ratio),
+        "finite": found.finite, "correlation": json_ready(found.correlation),
+        "rmse": json_ready(found.rmse),
+        "largest_difference": json_ready(found.largest_difference),
+        "sums": [json_ready(total) for total in found.sums], "sum_ratio": json_ready(found.sum_ratio),
         "peaks": {"wanted": peaks.wanted, "found": list(peaks.found), "within": peaks.within,
                   "matched": peaks.matched, "fraction": peaks.fraction, "mean_distance": peaks.mean_distance},
-        "checks": [{"what": check.what, "value": json_number(check.value), "limit": check.limit,
+        "checks": [{"what": check.what, "value": json_ready(check.value), "limit": check.limit,
                     "passed": check.passed} for check in checks],
         "equal": all(check.passed for check in checks),
     }
@@ -215,7 +216,6 @@ def _figure():
 def _draw(made, files, images, roi, found):
     import numpy as np
 
-    from ..io.any_image import cropped
     from .figures import black_level, short, show_image
 
     a, b = (cropped(image.pixels, roi).astype(np.float64) for image in images)

@@ -171,13 +171,11 @@ def _write(outputs, this):
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)
     if names.stats_json is not None:
-        import json
-
-        from ..results.report import json_ready
+        from ..io.json_text import json_text
 
         written.append(names.stats_json)
         with outputs.open(names.stats_json) as file:
-            file.write((json.dumps(json_ready(facts), indent=2, allow_nan=False) + "\n").encode())
+            file.write(json_text(facts).encode())
     return facts
 
 

@@ -1,6 +1,8 @@
 """`numbragg plateau`: how far flat tops are broken up: distinct values and runs of equal pixels."""
 
-from .arguments import Parser, check_outputs, file_name, json_number, region, shape, shown
+from ..io.json_text import json_ready
+from ..scene.pixels import cropped
+from .arguments import Parser, check_outputs, file_name, region, shape, shown
 
 __all__ = ["run"]
 
@@ -42,7 +44,7 @@ def run(arguments):
     if values is None:
         return 0
     from ..compare.plateaus import common_histogram, plateaus
-    from ..io.any_image import cropped, read_image
+    from ..io.any_image import read_image
     from ..io.output import OutputSet
 
     csv_name, png_name, roi = values.get("--csv"), values.get("--png"), values.get("--roi")
@@ -164,7 +166,7 @@ def _account(rows, roi, histogram):
                     "shape": list(whole), "pixels": found.pixels, "distinct": found.distinct,
                     "ratio": _ratio(rows, found),
                     "runs": found.runs, "mean_run": found.mean_run, "longest_run": found.longest_run,
-                    "values": [[json_number(value), count] for value, count in
+                    "values": [[json_ready(value), count] for value, count in
                                zip(found.values, found.counts.tolist())],
                     "run_lengths": [[length, count] for length, count in
                                     zip(found.run_lengths.tolist(), found.run_counts.tolist())]}

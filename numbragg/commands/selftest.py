@@ -5,6 +5,7 @@ import re
 import sys
 import time
 
+from ..io.json_text import json_ready
 from .arguments import Parser, choice, count, out_name
 
 __all__ = ["run"]
@@ -100,15 +101,10 @@ def _speed(result):
             for seconds in (result.lane_seconds, result.strict_seconds)]
 
 
-def _number(value):
-    """A double that JSON can hold."""
-    return value if abs(value) < float("inf") else repr(value)
-
-
 def _row(result):
     lane, strict = _speed(result)
     return {"scenes": result.scenes, "pixels": result.pixels, "steps": result.steps,
-            "lane_pixels": result.lane_pixels, "largest_ratio": _number(result.ratio),
+            "lane_pixels": result.lane_pixels, "largest_ratio": json_ready(result.ratio),
             "largest_ratio_scene": result.ratio_scene, "violations": result.violations,
             "mismatches": result.mismatches, "recomputed": dict(sorted(result.recomputed.items())),
             "predicted_doubtful": result.predicted, "lane_ns_per_step": lane, "strict_ns_per_step": strict,

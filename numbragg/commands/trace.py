@@ -1,12 +1,12 @@
 """`numbragg trace`: every intermediate of one pixel, printed in full or compared with what a file says."""
 
-import re
 import sys
 import time
 
 from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..configs.run_options import Evaluation
+from ..io.literals import whole
 from .arguments import Parser, file_name, shown
 
 __all__ = ["run"]
@@ -43,9 +43,10 @@ def _steps(word):
 
 
 def _whole(word):
-    if not re.fullmatch(r"\d{1,10}", word, re.ASCII):
+    number = whole(word)
+    if number is None or number < 0:
         raise ValueError("must be a whole number, 0 or more")
-    return int(word)
+    return number
 
 
 def _pixel(words):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..io.any_image import bit_patterns, cropped
+from ..io.any_image import bit_patterns
+from ..scene.pixels import cropped
 from .peaks import PeakMatch, find_peaks, match_peaks
 from .ulp import NO_DISTANCE, ulp_distances, ulp_histogram
 

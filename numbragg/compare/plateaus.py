@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..io.any_image import bit_patterns, cropped
+from ..io.any_image import bit_patterns
+from ..scene.pixels import cropped
 
 __all__ = ["Plateaus", "common_histogram", "plateaus"]
 

@@ -6,6 +6,8 @@ import operator
 
 import numpy as np
 
+from ..io.literals import INT_MAX
+
 __all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional", "positive",
            "triple", "vector", "whole"]
 
@@ -50,8 +52,8 @@ def whole(field, value, minimum=1):
         number = operator.index(value)
     except TypeError:
         raise ValueError(f"{field}: {value!r} is not a whole number") from None
-    if number < minimum or number >= 2 ** 31:
-        raise ValueError(f"{field}: {value!r} must be a whole number from {minimum} to 2147483647")
+    if number < minimum or number > INT_MAX:
+        raise ValueError(f"{field}: {value!r} must be a whole number from {minimum} to {INT_MAX}")
     return number
 
 

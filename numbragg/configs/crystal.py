@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import os
 from typing import Any, Self
 
+from ..io.literals import INT_MAX
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -67,7 +68,7 @@ def _rotation(field, value):
 
 
 def _seed(field, value):
-    return whole(field, value, -2 ** 31 + 1)
+    return whole(field, value, -INT_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

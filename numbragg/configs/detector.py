@@ -256,7 +256,8 @@ class Detector:
         return DetectorRequest(
             pixel_size=from_mm(self.pixel_mm), **size, distance=from_mm(self.distance_mm), **place,
             convention=self.convention, pivot=self.pivot, beam_x=beam_x, beam_y=beam_y,
-            close_x=close_x, close_y=close_y, rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
+            close_x=close_x, close_y=close_y,
+            rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
             twotheta=from_degrees(self.twotheta_deg), **given(axes),
             sensor_thickness=sensor_from_um(self.sensor_thickness_um), sensor_layers=count(self.sensor_layers),
             curved=self.curved, point_pixel=self.point_pixel, mask=self.mask)

@@ -11,6 +11,8 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..io.literals import INT_MAX
+
 __all__ = ["StructureFactors", "as_structure_factors"]
 
 
@@ -98,7 +100,7 @@ class StructureFactors:
             raise ValueError(f"amplitudes: shape {amplitudes.shape}; must be ({len(indices)},), at least one")
         if not np.isfinite(amplitudes).all():
             raise ValueError("amplitudes: not all are finite")
-        if np.abs(indices.astype(np.int64)).max() > 2 ** 31 - 1:
+        if np.abs(indices.astype(np.int64)).max() > INT_MAX:
             raise ValueError("indices: beyond the range of 32-bit integers")
         return cls._from_reflections(indices.astype(np.int32), amplitudes, default, "memory")
 
@@ -121,7 +123,7 @@ class StructureFactors:
             minimum = tuple(operator.index(v) for v in minimum)
         except TypeError:
             minimum = ()
-        if len(minimum) != 3 or any(abs(low) + n > 2 ** 31 - 1 for low, n in zip(minimum, table.shape)):
+        if len(minimum) != 3 or any(abs(low) + n > INT_MAX for low, n in zip(minimum, table.shape)):
             raise ValueError("minimum: must be three whole numbers h, k, l, so that all indices fit 32 bits")
         padded = np.zeros(tuple(n + 1 for n in table.shape))
         padded[:-1, :-1, :-1] = table

@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import format_error
 
-__all__ = ["Image", "bit_patterns", "cropped", "read_image"]
+__all__ = ["Image", "bit_patterns", "read_image"]
 
 #: What is recognised by the end of a name, before the content is looked at.
 _SUFFIXES = {".npy": "npy", ".tif": "TIFF", ".tiff": "TIFF", ".cbf": "CBF", ".h5": "HDF5", ".hdf5": "HDF5",
@@ -270,40 +270,6 @@ def _hdf5(path, dataset):
     finally:
         if image is not None:
             image.close()
-
-
-# -- pieces of images
-
-
-def cropped(image, roi):
-    """Part of an image.
-
-    Parameters
-    ----------
-    image : (slow, fast) array
-        The image.
-    roi : four int, or None
-        First and last pixel along the fast axis, first and last along the slow axis, all inclusive;
-        None: everything.
-
-    Returns
-    -------
-    array
-        A view.
-
-    Raises
-    ------
-    ValueError
-        The region is empty or reaches beyond the image.
-    """
-    if roi is None:
-        return image
-    fast_min, fast_max, slow_min, slow_max = roi
-    slow, fast = image.shape
-    if not (0 <= fast_min <= fast_max < fast and 0 <= slow_min <= slow_max < slow):
-        raise ValueError(f"roi: {' '.join(map(str, roi))} (fast from, to, slow from, to) must lie within 0 "
-                         f"to {fast - 1} and 0 to {slow - 1}, the smaller number first")
-    return image[slow_min:slow_max + 1, fast_min:fast_max + 1]
 
 
 def bit_patterns(image):

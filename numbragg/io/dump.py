@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import format_error
+from .literals import INT_MAX
 
 __all__ = ["Dump", "read_dump", "write_dump"]
 
@@ -71,7 +72,7 @@ def read_dump(path):
         limits = [int(number) for number in match.groups()]
         minimum, maximum = tuple(limits[0::2]), tuple(limits[1::2])
         for name, low, high in zip("hkl", minimum, maximum):
-            if not -2**31 <= low <= high < 2**31:
+            if not -INT_MAX - 1 <= low <= high <= INT_MAX:
                 raise format_error(path, f"the header gives {name} from {low} to {high}; these must be "
                                          "32-bit numbers, the smaller one first")
         shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))

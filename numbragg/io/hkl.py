@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from .. import memory
 from .errors import format_error, shown
+from .literals import INT_MAX
 
 __all__ = ["read_hkl", "index_ranges", "table_from_reflections"]
 
 _RULE = "a row is three whole numbers h k l and one number F"
-_LARGEST_TABLE = 2**31 - 1
+_LARGEST_TABLE = INT_MAX
 
 
 def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

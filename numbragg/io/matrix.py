@@ -1,54 +1,17 @@
-"""Orientation matrices: nine numbers of text, and numbers as the C library reads them."""
+"""Orientation matrices: nine numbers of text."""
 
 import math
 import os
-import re
 import sys
 
 from .errors import format_error, shown
+from .literals import next_number
 
-__all__ = ["leading_number", "read_matrix"]
-
-# what strtod accepts, longest first: hexadecimal, decimal, infinity, not a number
-_NUMBER = re.compile(
-    rb"[ \t\n\v\f\r]*"
-    rb"([+-]?(?:0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?"
-    rb"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
-    rb"|inf(?:inity)?|nan(?:\([0-9a-z_]*\))?))",
-    re.IGNORECASE,
-)
+__all__ = ["read_matrix"]
 
 # a column triple product below this part of the product of the lengths is rounding noise: three
 # products of three rounded numbers each are uncertain by a few units of 2**-53
 _SINGULAR = 1e-15
-
-
-def _value(token):
-    """The double nearest to a token that `_NUMBER` matched."""
-    text = token.decode("ascii").lower()
-    if "x" in text:
-        try:
-            return float.fromhex(text)
-        except OverflowError:
-            return -math.inf if text.startswith("-") else math.inf
-    return float(text.partition("(")[0])
-
-
-def leading_number(text):
-    """What C's ``atof`` makes of some bytes: the number they start with, 0.0 if they do not.
-
-    Parameters
-    ----------
-    text : bytes
-        Leading white space is skipped; whatever follows the number is ignored.
-
-    Returns
-    -------
-    float
-        Correctly rounded; hexadecimal, infinite and NaN values are recognised.
-    """
-    match = _NUMBER.match(text)
-    return 0.0 if match is None else _value(match[1])
 
 
 def read_matrix(path: str | os.PathLike[str]) -> tuple[float, ...]:
@@ -79,17 +42,19 @@ def read_matrix(path: str | os.PathLike[str]) -> tuple[float, ...]:
     numbers: list[float] = []
     position = 0
     while len(numbers) < 9:
-        match = _NUMBER.match(content, position)
-        after = content[match.end():match.end() + 1].lower() if match else b""
-        # scanf takes the e of a missing exponent and the x of a missing hexadecimal digit, then fails
-        if match is None or after == b"e" or (after == b"x" and match[1].lstrip(b"+-") == b"0"):
+        found = next_number(content, position)
+        if found is None:
             raise _too_few(path, content, position, len(numbers))
-        value = _value(match[1])
+        value, start, end = found
+        text, after = content[start:end], content[end:end + 1].lower()
+        # scanf takes the e of a missing exponent and the x of a missing hexadecimal digit, then fails
+        if after == b"e" or (after == b"x" and text.lstrip(b"+-") == b"0"):
+            raise _too_few(path, content, position, len(numbers))
         if not math.isfinite(value):
-            raise format_error(path, f"found {shown(match[1])}; the nine numbers of a matrix must be finite",
-                               content.count(b"\n", 0, match.start(1)) + 1)
+            raise format_error(path, f"found {shown(text)}; the nine numbers of a matrix must be finite",
+                               content.count(b"\n", 0, start) + 1)
         numbers.append(value)
-        position = match.end()
+        position = end
     if _is_singular(numbers):
         raise format_error(path, "the matrix is singular: its columns a*, b*, c* lie in one plane")
     return tuple(numbers)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import format_error, shown
-from .matrix import leading_number
+from .literals import INT_MAX, leading_number
 
 __all__ = ["SmvHeader", "HeaderValues", "general", "read_header", "read_mask", "read_image", "header_text",
            "write_smv"]
@@ -23,7 +23,6 @@ _SIGNATURE = b"{\nHEADER_BYT"
 _SMALLEST_HEADER = 512
 _HEADER_END = b"}\f"
 _BYTE_ORDER_KEY = b"BYTE_ORDER="
-_LARGEST_IMAGE = 2**31 - 1
 _DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
 
 
@@ -124,8 +123,8 @@ def _header(path, file):
     if width is None or height is None or width < 1 or height < 1:
         found = ", ".join("missing" if number is None else str(number) for number in (width, height))
         raise format_error(path, f"{keys} must give the numbers of pixels, 1 or more; found {found}")
-    if width * height > _LARGEST_IMAGE:
-        raise format_error(path, f"{keys} give {width} x {height} pixels; at most {_LARGEST_IMAGE} are "
+    if width * height > INT_MAX:
+        raise format_error(path, f"{keys} give {width} x {height} pixels; at most {INT_MAX} are "
                                  "possible")
     needed = _data_start(header_bytes) + 2 * width * height
     if size < needed:
@@ -141,7 +140,7 @@ def _c_string(text):
 
 def _whole(value):
     """Whole part of a header number, None if there is none that fits 32 bits."""
-    return int(value) if -2.0**31 < value < 2.0**31 else None
+    return int(value) if abs(value) < INT_MAX + 1 else None
 
 
 def _data_start(header_bytes):

@@ -12,12 +12,12 @@ import re
 import numpy as np
 
 from .errors import format_error, shown
+from .literals import decimal
 
 __all__ = ["read_sources", "read_stol"]
 
 _DELIMITERS = b" \t,;:!"
 _SPLIT = re.compile(rb"[ \t,;:!]+")
-_NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 # the C program reads a longer line in pieces
 _LONGEST_LINE = 10239
@@ -108,8 +108,8 @@ def _table(path, columns, what, complete=False):
 
 
 def _number(path, token, line):
-    value = float(token) if _NUMBER.fullmatch(token) else math.nan
-    if not math.isfinite(value):
+    value = decimal(token)
+    if value is None:
         raise format_error(path, f"found {shown(token)} where a finite number should be; comments are not "
                                  "allowed", line)
     return value

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import format_error
+from .json_text import json_ready
 
 __all__ = ["read_tiff", "write_tiff"]
 
@@ -40,25 +41,12 @@ def write_tiff(file, image, metadata):
     if image.ndim != 2 or image.dtype != np.float32 or image.size == 0:
         raise ValueError(f"image: shape {image.shape}, {image.dtype}; TIFF needs 2-dimensional float32, not "
                          "empty")
-    description = json.dumps(_plain(metadata), allow_nan=False)
+    description = json.dumps(json_ready(metadata, not_finite=lambda number: None), allow_nan=False)
     # written in memory first: TIFF needs seeking, which a pipe cannot
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.ascontiguousarray(image), photometric="minisblack",
                      description=description, metadata=None)
     file.write(buffer.getbuffer())
-
-
-def _plain(value):
-    """A value made of what JSON knows."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:

@@ -5,7 +5,7 @@ import math
 from .._version import __version__
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 
-__all__ = ["account", "json_ready", "listing", "report_lines"]
+__all__ = ["account", "listing", "report_lines"]
 
 
 def _cell(prepared):
@@ -123,17 +123,6 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
         "warnings": [*prepared.warnings, *outcome.remarks, *remarks],
     }
-
-
-def json_ready(facts):
-    """The same account with numbers that JSON does not know (infinities, NaN) as words."""
-    if isinstance(facts, dict):
-        return {name: json_ready(value) for name, value in facts.items()}
-    if isinstance(facts, (list, tuple)):
-        return [json_ready(value) for value in facts]
-    if isinstance(facts, float) and not math.isfinite(facts):
-        return str(facts)
-    return facts
 
 
 def _line(name, text):

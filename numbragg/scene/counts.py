@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from ..io.literals import INT_MAX
 from .size import divided
 from .units import from_degrees
 
@@ -36,7 +37,7 @@ class StepCounts:
 def _count(what, extent, step):
     """Number of steps that cover an extent, as an int can hold it."""
     number = divided(extent, step)
-    if not number < 2147483647.0:
+    if not number < INT_MAX:
         raise ValueError(f"{what}: a range of {extent:g} in steps of {step:g} is {number:g} steps; must be below 2^31")
     return math.ceil(number)
 
@@ -176,7 +177,7 @@ def oversampling(request, cells, lengths, distance):
     longest = max(length * n for length, n in zip(lengths, cells))
     reciprocal_pixel = divided(request.beam.wavelength * distance, request.detector.pixel_size)
     ratio = divided(3.0 * longest, reciprocal_pixel)
-    recommended = math.ceil(ratio) if abs(ratio) < 2147483647.0 else -1
+    recommended = math.ceil(ratio) if abs(ratio) < INT_MAX else -1
     if recommended <= 0:
         recommended = 1
     return (wanted if wanted > 0 else recommended), recommended

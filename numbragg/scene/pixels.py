@@ -7,11 +7,13 @@ axis, both ends included.  Nothing here needs NumPy, so that a command line is r
 import math
 import operator
 
+from ..io.literals import INT_MAX
+
 __all__ = ["PIXEL_LIMIT", "WHOLE", "check_pixels", "clipped", "cropped", "edge", "pixels_along", "region",
            "reversed_axes", "size_of"]
 
 #: Numbers of pixels from here on do not fit the integers of the C program.
-PIXEL_LIMIT = 2 ** 31
+PIXEL_LIMIT = INT_MAX + 1
 
 #: The region that stands for the whole detector, whatever its size: each end is the detector's own.
 WHOLE = (-1, -1, -1, -1)
@@ -36,17 +38,17 @@ def pixels_along(size, pixel_size):
 def check_pixels(fast, slow):
     """ValueError unless there is a pixel each way, and there are fewer than `PIXEL_LIMIT` in all."""
     if not (fast >= 1 and slow >= 1 and fast * slow < PIXEL_LIMIT):
-        raise ValueError(f"detector: {fast:.10g} x {slow:.10g} pixels; must be at least 1 each way "
-                         "and less than 2^31 in all")
+        raise ValueError(f"detector: {fast:.10g} x {slow:.10g} pixels; must be at least 1 each way and "
+                         "less than 2^31 in all")
 
 
 # -- which
 
 
 def reversed_axes(numbers):
-    """Axes along which a region ends before it starts: (name, first, last) of each.
+    """Axes along which a region ends before it starts, a list of (name, first, last).
 
-    Negative ends are the detector's.
+    Negative ends stand for the detector's own.
     """
     fast_min, fast_max, slow_min, slow_max = numbers
     return [(name, first, last) for name, first, last in (("fast", fast_min, fast_max), ("slow", slow_min, slow_max))
@@ -90,7 +92,7 @@ def region(value, shape, field="roi"):
     if isinstance(value, (str, bytes)) or len(numbers) != 4:
         raise ValueError(f"{field}: {value!r} must be four whole numbers: {_WORDS} (ends included)")
     if reversed_axes(numbers) or min(numbers) < 0 or numbers[1] >= fast or numbers[3] >= slow:
-        raise ValueError(f"{field}: {' '.join(map(str, numbers))} ({_WORDS}, ends included) must lie in "
+        raise ValueError(f"{field}: {' '.join(map(str, numbers))} ({_WORDS}, ends included) must lie within "
                          f"0 to {fast - 1} and 0 to {slow - 1}, the smaller number first")
     return numbers
 

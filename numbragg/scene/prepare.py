@@ -10,8 +10,10 @@ import math
 import numpy as np
 
 from .. import memory
+from ..io.literals import INT_MAX
 from ..kernels.arithmetic.vectors import rotate_axis
 from ..kernels.physics import records
+from ..kernels.physics.view import steps_of
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
 from .orientation import Orientation, orient
 from .pixels import check_pixels, clipped, size_of
@@ -113,10 +115,11 @@ def _with_rotated_cells(crystal):
 
 
 def _check_steps(sources, domains, phi_steps, oversample):
-    steps = sources * domains * phi_steps * oversample * oversample
+    # the C program's divisor does not count sensor layers
+    steps = steps_of(1, oversample, sources, phi_steps, domains)
     if steps == 0:
         raise ValueError(f"steps: {phi_steps} phi steps and {sources} sources leave nothing to sum")
-    if steps >= 2 ** 31:
+    if steps > INT_MAX:
         raise ValueError(f"steps: {sources} sources x {domains} mosaic domains x {phi_steps} phi steps x "
                          f"{oversample}^2 sub-pixels is {steps}; must be below 2^31")
     return steps

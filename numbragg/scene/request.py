@@ -163,9 +163,9 @@ _PARTS = {"crystal": CrystalRequest, "beam": BeamRequest, "detector": DetectorRe
 
 #: Every setting side by side; two parts never have one of the same name.
 _Settings: Any = make_dataclass(
-    "_Settings",
-    [(item.name, item.type, field(default=item.default)) for kind in _PARTS.values() for item in fields(kind)]
-    + [("revision", str, field(default=DEFAULT))], slots=True, kw_only=True, namespace={"__module__": __name__})
+    "_Settings", [*((item.name, item.type, field(default=item.default)) for kind in _PARTS.values()
+                    for item in fields(kind)), ("revision", str, field(default=DEFAULT))],
+    slots=True, kw_only=True, namespace={"__module__": __name__})
 
 
 class Draft(_Settings):

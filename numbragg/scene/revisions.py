@@ -13,7 +13,7 @@ __all__ = ["DEFAULT", "REVISIONS", "Revision", "revision_names", "revision_rules
 def _rule(**quirks):
     """A field of `Revision` that every row must decide.
 
-    For each quirk what docs/quirks says where it holds, and where not.
+    For each quirk that hangs on it: what docs/quirks says of a revision where it holds, and of one where not.
     """
     return field(metadata={"quirks": quirks})
 

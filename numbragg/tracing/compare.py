@@ -6,51 +6,19 @@ import math
 import os
 from typing import Any
 
-import numpy as np
-
+from ..compare.ulp import ulps
 from ..io.errors import format_error
 from .formats import printed as in_full
 from .reading import DIGITS, FULL, LISTING, OWN, PLAIN, read_trace
 from .record import Trace
 
-__all__ = ["Comparison", "Difference", "compare", "ulps"]
+__all__ = ["Comparison", "Difference", "compare"]
 
 #: A number that was converted to another unit may be so many ulp off: one for each of two roundings.
 CONVERTED_ULPS = 2
 
 #: Names of differing quantities that are listed in a text.
 LISTED = 10
-
-
-def ulps(a, b, single=False):
-    """Number of floating-point numbers from a to b.
-
-    Parameters
-    ----------
-    a, b : float
-    single : bool
-        Count in float32.
-
-    Returns
-    -------
-    int or None
-        0 also for zeros of both signs and for two NaN; None if just one is NaN.
-
-    Examples
-    --------
-    >>> from numbragg.tracing.compare import ulps
-    >>> ulps(1.0, 1.0 + 2.0 ** -52), ulps(-5e-324, 5e-324), ulps(1.0, 1.0 + 2.0 ** -23, single=True)
-    (1, 2, 1)
-    """
-    if math.isnan(a) or math.isnan(b):
-        return 0 if math.isnan(a) and math.isnan(b) else None
-    kind, bits = (np.float32, np.int32) if single else (np.float64, np.int64)
-    with np.errstate(over="ignore"):
-        places = [int(np.array(value, kind).view(bits)) for value in (a, b)]
-    # negative numbers count downwards from the zero that both signs share
-    lowest = int(np.iinfo(bits).min)
-    here, there = (place if place >= 0 else lowest - place for place in places)
-    return abs(here - there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import json
 import math
 
+from ..io.json_text import json_ready
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 
 __all__ = ["FORMAT", "WRITERS", "printed", "text_lines", "json_lines", "csv_lines"]
@@ -27,7 +28,7 @@ def _json(value):
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
-        return json.dumps(printed(value))
+        return json.dumps(json_ready(value))
     text = printed(value)
     # a sign before an integer zero is lost on most readers
     return text if set(text) & set(".e") else text + ".0"

@@ -5,6 +5,7 @@ import json
 import re
 
 from ..io.errors import format_error
+from ..io.literals import PRINTED
 from .formats import FORMAT
 from .record import STEP_FIELDS
 
@@ -240,7 +241,7 @@ _PREFIX = re.compile(r"\s*[A-Z]+_[A-Z]+:\s+")
 _PLACE = re.compile(r"(before|final|step ?\[?(\d+)\]?)\.(\w+)")
 _STEP = re.compile(r"\s*\[?step\s*\[?(\d+)\]?:?\s*", re.I)
 _NAME = re.compile(r"([A-Za-z_][\w/.\[\]]*)\s*")
-_VALUE = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf(?:inity)?)(?![\w.])", re.I)
+_VALUE = re.compile(rf"{PRINTED}(?![\w.])", re.I)
 
 
 def _known(name):

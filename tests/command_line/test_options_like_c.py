@@ -13,7 +13,7 @@ import pytest
 from numbragg.command_line.inputs import with_headers
 from numbragg.command_line.parse import check, parse
 from numbragg.command_line.table import TABLE
-from numbragg.command_line.values import atof
+from numbragg.io.literals import leading_number as atof
 
 MANIFEST = json.loads((GOLDEN / "manifest.json").read_text())
 CASES = {case["id"]: case for case in MANIFEST["cases"]}

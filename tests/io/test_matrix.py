@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 import pytest
 
 from numbragg.io.errors import FileFormatError
-from numbragg.io.matrix import leading_number, read_matrix
+from numbragg.io.literals import leading_number
+from numbragg.io.matrix import read_matrix
 
 
 def stored(folder, content):

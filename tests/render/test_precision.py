@@ -19,7 +19,7 @@ from numbragg.kernels.arithmetic import accumulate
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.evaluate import certificate, strict
 from numbragg.kernels.evaluate.strict import RECORD_FIELDS
-from numbragg.kernels.physics.records import initial_state
+from numbragg.kernels.physics.records import COMPENSATED, KAHAN, initial_state
 from numbragg.kernels.physics.shapes.round import sphere_accurate
 from numbragg.kernels.physics.shapes.square import grating_accurate
 
@@ -204,7 +204,8 @@ def test_compensated_is_nearer_to_the_formula_than_the_c_program():
     simulation, crystal = simulator({"n_cells": (50, 60, 70), "mosaic_domains": 200})
     prepared = simulation.prepare(crystal)
     worst = {}
-    for precision, modes in (("exact", {"lanes": False}), ("compensated", Evaluation("compensated").modes)):
+    for precision, modes in (("exact", {"lanes": False}),
+                             ("compensated", {"precision": COMPENSATED, "summation": KAHAN})):
         doubles = np.zeros((24 * 20, 2))
         render_tools.render(prepared.scene, prepared.window, None, np.zeros((20, 24), dtype=F), interpolating=False,
                           doubles=doubles, **modes)

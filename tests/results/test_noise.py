@@ -247,7 +247,7 @@ def test_bad_images_and_regions(function):
         function([[1.0], [1.0, 2.0]])
     for roi in ((0, 3, 0, 1), (0, 2, 0, 2), (-1, 1, 0, 1), (2, 1, 0, 0), (0, 1, 1, 0), (0, 1), "abcd", 5,
                 (0.5, 1, 0, 1), (0, 1, 0, None), (0, np.nan, 0, 1), (0, np.inf, 0, 1)):
-        with pytest.raises(ValueError, match="^roi is "):
+        with pytest.raises(ValueError, match="^roi: "):
             function(GOOD, roi=roi)
 
 

@@ -174,9 +174,9 @@ def factors_in(tree):
 
 
 @pytest.mark.parametrize("name", sorted(
-    name for name in MODULES if name.startswith(("numbragg.configs", "numbragg.command_line", "numbragg.results",
-                                                 "numbragg.scene.placement", "numbragg.scene.prepare",
-                                                 "numbragg.commands.image"))))
+    name for name in MODULES if name.startswith((
+        "numbragg.configs", "numbragg.command_line", "numbragg.results", "numbragg.scene.placement",
+        "numbragg.scene.prepare", "numbragg.commands.image"))))
 def test_unit_factors_stand_in_one_place(name):
     assert list(factors_in(TREES[name])) == []
 

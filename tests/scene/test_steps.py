@@ -144,8 +144,8 @@ def assert_same_sources(p):
     counts = naive.step_counts(p)
     expected = naive.sources(p.wavelength, naive.detector(p), counts["hdiv"], counts["vdiv"],
                              counts["dispersion"], p.round_divergence, p.sources)
-    directions, wavelengths = sources.source_list(p.freeze().beam, rules.step_counts(p.freeze()),
-                                                  place_detector(p.freeze()))
+    asked = p.freeze()
+    directions, wavelengths = sources.source_list(asked.beam, rules.step_counts(asked), place_detector(asked))
     assert directions.shape == (len(expected), 3) and wavelengths.shape == (len(expected),)
     assert directions.flags.c_contiguous and directions.dtype == wavelengths.dtype == np.float64
     assert bits(directions) == bits([direction for direction, _ in expected])

@@ -274,5 +274,5 @@ def test_help(capfd):
 def test_scene_is_described(capfd, gratings):
     main(words(f"--scene {gratings} --threads 1"))
     said = capfd.readouterr().out
-    for hint in (f"scene {gratings}", "options: ", "n_cells: [", "structure factors: ", "plan: Plan("):
+    for hint in (f"scene {gratings}", "options: ", "n_cells: (", "structure factors: ", "plan: Plan("):
         assert hint in said

@@ -8,8 +8,9 @@ import pytest
 from trace_tools import FROM_ZERO, LISTED, LISTED_FIXED, LISTED_MAIN, SCENE, TWO, from_arguments
 
 import numbragg as nb
+from numbragg.compare.ulp import ulps
 from numbragg.io.errors import FileFormatError
-from numbragg.tracing.compare import compare, ulps
+from numbragg.tracing.compare import compare
 from numbragg.tracing.formats import printed
 from numbragg.tracing.reading import read_trace
 from numbragg.tracing.record import STEP_FIELDS, trace_prepared

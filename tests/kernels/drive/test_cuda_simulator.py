@@ -66,11 +66,39 @@ def test_the_simulator_wants_interpreted_kernels():
     assert done.returncode == 1 and "(NUMBA_ENABLE_CUDASIM) needs NUMBA_DISABLE_JIT=1 as well" in done.stderr
 
 
-MUTATION = ("cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]", "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]")
+#: Lines of rules that all evaluators share: module, what stands there, and what is put in its place.
+MUTATIONS = {
+    "indices": ("physics/lattice.py", "cell[0] * q[0] + cell[1] * q[1] + cell[2] * q[2]",
+                "cell[0] * q[0] - cell[1] * q[1] + cell[2] * q[2]"),
+    # of one cell, or the lanes' sines would be outside their domain
+    "nearest lattice point": ("physics/lattice.py", "ceil(x - 0.5)", "ceil(x + 0.5)", "1"),
+    "place of a sub-pixel": ("physics/geometry.py", "+ geometry.sub_pixel_size / 2.0",
+                             "+ geometry.sub_pixel_size / 3.0"),
+    "depth of a layer": ("physics/geometry.py", "layer * geometry.layer_step)", "(layer + 1) * geometry.layer_step)"),
+    "solid angle": ("physics/geometry.py", "geometry.close_distance / airpath", "geometry.close_distance * airpath"),
+    "captured fraction": ("physics/geometry.py", "float(-(layer + 1)) * step", "float(-(layer + 2)) * step"),
+    "polarisation": ("physics/polarisation.py", "0.5 * (1.0 + cos_sqr", "0.5 * (2.0 + cos_sqr"),
+    "scattering vector": ("physics/view.py", "((s1[0] - s0[0]) / wavelength,", "((s1[0] - 1.01 * s0[0]) / wavelength,"),
+    "resolution limit": ("physics/view.py", "d_min > 0.5 / stol", "d_min < 0.5 / stol"),
+    "what is held": ("physics/view.py", "return (before == 0.0) | each", "return (before == 0.0) & each"),
+    "first captured fraction": ("physics/view.py", "return 1.0 if geometry.thickness == 0.0 else 0.0",
+                                "return 1.5 if geometry.thickness == 0.0 else 0.0"),
+    "first polarisation": ("physics/view.py", "return 1.0 if beam.unpolarised_factor else 0.0",
+                           "return 1.5 if beam.unpolarised_factor else 0.0"),
+    "weight of a step": ("physics/view.py", "    if sampling.oversample_polar:\n        value = value * polar",
+                         "    if sampling.oversample_polar:\n        value = value * polar * polar"),
+    "weight of a sum": ("physics/view.py", "    if not sampling.oversample_omega:\n        value = value * omega",
+                        "    if not sampling.oversample_omega:\n        value = value * omega * 0.5"),
+    "photons": ("physics/view.py", "sampling.scale * total / sampling.steps",
+                "sampling.scale * total / (sampling.steps + 1)"),
+    "rotation of a domain": ("arithmetic/vectors.py", "return (u[0] * v[0] + u[1] * v[1] + u[2] * v[2],",
+                             "return (u[0] * v[0] - u[1] * v[1] + u[2] * v[2],"),
+}
 
+#: Strict evaluator, lanes and device on three scenes: factors taken once, at every step, and not at all.
 IMAGES = """
 import sys
-if len(sys.argv) > 2:
+if len(sys.argv) > 3:
     # an editable installation would come first
     sys.meta_path = [finder for finder in sys.meta_path if "Editable" not in getattr(finder, "__name__", "")]
     sys.path.insert(0, sys.argv[1])
@@ -81,32 +109,60 @@ from numbragg.kernels.physics import lattice
 from numbragg.kernels.drive.cuda import Session
 
 assert lattice.__file__.startswith(sys.argv[1]), lattice.__file__
-prepared = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=2.0, distance_mm=60.0), nb.Beam(wavelength_angstrom=1.3),
-                        17.0).prepare(nb.Crystal(cell=(50, 55, 60, 90, 90, 90), n_cells=3, misset_deg=(10, 20, 30)))
-images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(3)]
-targets = [driver_cpu.Target(prepared.window, None, image) for image in images]
-one, strictly = driver_cpu.Modes(threads=1), driver_cpu.Modes(threads=1, lanes=False)
-driver_cpu.render(prepared.scene, targets[0], strictly, interpolating=False)
-driver_cpu.render(prepared.scene, targets[1], one, interpolating=False)
-outcome, _ = Session().render(prepared.scene, targets[2], one, interpolating=False)
-assert outcome.lane_pixels == 6
-print(*(image.tobytes().hex() for image in images))
+sources = [(-1.0, 0.0, 0.0, 1.0, 1.3e-10), (-1.0, 0.02, 0.01, 1.0, 1.5e-10)]
+table = nb.StructureFactors.from_array(np.random.default_rng(3).uniform(5.0, 90.0, (61, 61, 61)), (-30, -30, -30))
+turning = dict(mosaic_spread_deg=0.5, mosaic_domains=2, phi_start_deg=1.0, oscillation_deg=1.0, phi_steps=2)
+sensor = dict(sensor_thickness_um=300.0, attenuation_depth_um=200.0)
+evaluations = (driver_cpu.Modes(threads=1, lanes=False), driver_cpu.Modes(threads=1))
+found = []
+for each, sensor, polarised, crystal in (((), sensor, 0.9, turning),
+                                         (("capture", "polarisation", "solid_angle"), sensor, 0.9, turning),
+                                         ((), {}, None, {})):
+    detector = nb.Detector(pixels=(3, 2), pixel_mm=9.0, distance_mm=60.0, **sensor)
+    prepared = nb.Simulator(detector, nb.Beam(sources=sources, d_min_angstrom=4.5, polarisation_fraction=polarised),
+                            table, sampling=nb.Sampling(oversample=2, per_step=each, interpolation=False)).prepare(
+        nb.Crystal(cell=(50, 55, 60, 90, 90, 90), n_cells=int(sys.argv[2]), misset_deg=(10, 20, 30), **crystal))
+    images = [np.zeros(prepared.shape, dtype=np.float32) for _ in range(3)]
+    targets = [driver_cpu.Target(prepared.window, None, image) for image in images]
+    for target, modes in zip(targets, evaluations):
+        driver_cpu.render(prepared.scene, target, modes, interpolating=False)
+    outcome, _ = Session().render(prepared.scene, targets[2], evaluations[1], interpolating=False)
+    assert len(sys.argv) > 3 or outcome.lane_pixels == 6
+    found.append(",".join(image.tobytes().hex() for image in images))
+print(*found)
 """
 
 
-@pytest.mark.parametrize("mutated", [False, True])
-def test_one_physics(mutated, tmp_path):
-    """A line of `lattice` that is changed shows in the strict evaluator, the lanes and the device alike."""
+def images_of(*words):
+    """For each scene the images of strict evaluator, lanes and device."""
+    done = simulated(["-c", IMAGES, *words])
+    assert done.returncode == 0, done.stderr
+    return [scene.split(",") for scene in done.stdout.split()]
+
+
+@pytest.fixture(scope="module")
+def right_images():
+    """By the number of cells along an edge."""
+    return {n_cells: images_of(str(ROOT), n_cells) for n_cells in "13"}
+
+
+@pytest.mark.parametrize("n_cells", "13")
+def test_evaluators_agree(n_cells, right_images):
+    images = right_images[n_cells]
+    assert len(images) == 3 and all(len(set(scene)) == 1 and len(scene) == 3 for scene in images)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_one_physics(name, tmp_path, right_images):
+    """A changed line of any shared rule shows in the strict evaluator, the lanes and the device alike."""
     shutil.copytree(ROOT / "numbragg", tmp_path / "numbragg", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "kernels", tmp_path / "numbragg" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    if mutated:
-        path = tmp_path / "numbragg" / "kernels" / "physics" / "lattice.py"
-        text = path.read_text()
-        assert text.count(MUTATION[0]) == 1
-        path.write_text(text.replace(*MUTATION))
-    done = simulated(["-c", IMAGES, str(tmp_path), "copy"])
-    assert done.returncode == 0, done.stderr
-    images = set(done.stdout.split())
-    right = simulated(["-c", IMAGES, str(ROOT)]).stdout.split()
-    assert len(images) == 1 == len(set(right))
-    assert (images == set(right)) == (not mutated)
+    module, old, new, *n_cells = MUTATIONS[name]
+    n_cells = n_cells[0] if n_cells else "3"
+    path = tmp_path / "numbragg" / "kernels" / module
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    changed = images_of(str(tmp_path), n_cells, "copy")
+    assert all(len(set(scene)) == 1 for scene in changed), "not in all evaluators alike"
+    assert changed != right_images[n_cells]

@@ -484,7 +484,8 @@ ready = nb.Simulator(nb.Detector(pixels=(3, 2), pixel_mm=1.0), nb.Beam(), 100.0)
     nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=5, misset_deg=(1, 2, 3), shape=sys.argv[2]))
 for lanes in (False, True):
     image = np.zeros(ready.shape, np.float32)
-    render_tools.render(ready.scene, ready.window, None, image, interpolating=False, threads=1, lanes=lanes)
+    driver_cpu.render(ready.scene, driver_cpu.Target(ready.window, None, image),
+                      driver_cpu.Modes(threads=1, lanes=lanes), interpolating=False)
     print(image.tobytes().hex())
 print(compare(ready, threads=1)[0].violations)
 """
