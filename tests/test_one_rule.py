@@ -23,7 +23,8 @@ IMAGE = np.arange(24, dtype=np.float32).reshape(4, 6)
 
 
 @pytest.mark.parametrize("bad", [(0, 6, 0, 3), (0, 5, 0, 4), (-1, 5, 0, 3), (3, 2, 0, 3), (0, 5, 3, 2), (0, 5, 0),
-                                 "0 5 0 3", 5, (0, 1.5, 0, 3), (0, None, 0, 3), (0, math.nan, 0, 3), (0, math.inf, 0, 3)])
+                                 "0 5 0 3", 5, (0, 1.5, 0, 3), (0, None, 0, 3), (0, math.nan, 0, 3),
+                                 (0, math.inf, 0, 3)])
 def test_a_region_is_refused_in_the_same_words_everywhere(bad):
     """By whatever takes one: noise, comparison, plateaus; the rule itself says why."""
     said = set()
@@ -66,7 +67,8 @@ def test_numbers_as_text():
     for word in ("", ".", "x", "1_0", "\u0661", "1e", "5 ", " 5", "0x5", "nan", "inf", "1e999", "--5"):
         assert decimal(word) is None, word
     assert c_number(" 0x1p4") == 16.0 and c_number("1e999") == math.inf and c_number("-0x1p5000") == -math.inf
-    assert c_number("nan") is None and math.isnan(leading_number("nan(3)")) and leading_number(b"-infinity") == -math.inf
+    assert c_number("nan") is None and math.isnan(leading_number("nan(3)"))
+    assert leading_number(b"-infinity") == -math.inf
     assert next_number(b"a  12b", 1) == (12.0, 3, 5) and next_number(b"a") is None
     assert [whole(word) for word in ("5", "-007", "+0", "1" * 20)] == [5, -7, 0, int("1" * 20)]
     assert [whole(word) for word in ("5.0", "1e3", "", "5 ", "1" * 21, "\u0661")] == [None] * 6
@@ -122,7 +124,8 @@ def test_no_second_rule(module):
     assert list(second_rules(TREES[module])) == []
 
 
-@pytest.mark.parametrize("code", [r"re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*)')", r"re.compile(rb'\d+\.?\d*')", "x >= 2 ** 31",
+@pytest.mark.parametrize("code", [r"re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*)')", r"re.compile(rb'\d+\.?\d*')",
+                                  "x >= 2 ** 31",
                                   "x > 2147483647", "def _region(roi, shape): pass", "def json_number(v): pass"])
 def test_a_second_rule_is_seen(code):
     assert list(second_rules(ast.parse(code)))
