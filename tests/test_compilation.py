@@ -18,7 +18,7 @@ import numba
 import pytest
 
 import numbragg as nb
-from numbragg.kernels.arithmetic import c_library
+from numbragg.kernels.arithmetic import c_library, fused
 from numbragg.kernels.compile import compilation
 from numbragg.kernels.compile.compilation import inlined, jit
 from numbragg.kernels.evaluate import lanes
