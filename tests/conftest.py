@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import signal
+
 from places import BENCHMARKS
 import pytest
 
@@ -9,6 +11,14 @@ def folder(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def interruptible():
+    """Processes that a test starts obey SIGINT, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -191,7 +191,7 @@ def wait_for(condition, seconds):
 
 @pytest.mark.parametrize("threads", ["1", "3"])
 @pytest.mark.parametrize("scene", ["many pixels", "interpolating", "wandering axis"])
-def test_interrupt(threads, scene, folder):
+def test_interrupt(threads, scene, folder, interruptible):
     """Ctrl-C in the middle: within two seconds, one line, exit code 130, no file, old ones untouched."""
     before = old_files(folder)
     words = list(LONG)
@@ -245,7 +245,7 @@ def test_terminated(folder):
     assert content(folder) == before
 
 
-def test_interrupt_while_reading(folder):
+def test_interrupt_while_reading(folder, interruptible):
     """Before anything is reserved: the same line."""
     os.mkfifo(folder / "slow.hkl")
     process = subprocess.Popen(command(*SMALL, "-hkl", "slow.hkl"), cwd=folder, stdin=subprocess.DEVNULL,
