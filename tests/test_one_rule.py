@@ -125,13 +125,8 @@ def test_no_second_rule(module):
 
 
 @pytest.mark.parametrize("code", [r"re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*)')", r"re.compile(rb'\d+\.?\d*')",
-<<<<<<< HEAD
                                   "x >= 2 ** 31", "x > 2147483647", "def _region(roi, shape): pass",
                                   "def json_number(v): pass"])
-=======
-                                  "x >= 2 ** 31",
-                                  "x > 2147483647", "def _region(roi, shape): pass", "def json_number(v): pass"])
->>>>>>> main
 def test_a_second_rule_is_seen(code):
     assert list(second_rules(ast.parse(code)))
 
