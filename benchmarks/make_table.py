@@ -226,7 +226,7 @@ def _device_line(records):
     return (f"**{last['device'].partition(': ')[2]}**, beside {machine['cores']} cores of {machine['processor']} "
             f"({' '.join(machine['instructions'])}); Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
             f"Self-test: {total['scenes']} scenes, {total['pixels']:.3g} pixels, {total['steps']:.3g} steps: "
-            f"{total['violations']} violations, {total['mismatches']} mismatches, largest ratio to the bound {ratio:.3f}; the "
+            f"{total['violations']} violations, {total['mismatches']} mismatches, largest ratio to bound {ratio:.3f}; the "
             f"other precisions, device against CPU: {total['other_precisions_pixels']:.3g} pixels, "
             f"{total['other_precisions_mismatches']} mismatches.")
 
@@ -237,8 +237,8 @@ def _published(records):
         port = r["seconds_port_rtx4090"]
         rows.append([r["precision"], str(r["domains"]), f"{r['seconds']:.4f}", f"{r['seconds_left_there']:.4f}",
                      f"{r['seconds_cpu']:.4f}", "-" if port is None else f"{port:g}"])
-    return ("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. *Port*: "
-            "the PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact and float32 beside single.\n\n"
+    return ("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. *Port*: the "
+            "PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact, float32 beside single.\n\n"
             + _table(["precision", "mosaic domains", "copied to the host", "left there", "CPU, all cores",
                       "port, RTX 4090"], rows))
 
