@@ -40,6 +40,7 @@ def compile_one(name):
     from numbragg.command_line.parse import parse
     from numbragg.configs.run_options import Evaluation
     from numbragg.kernels.drive import cpu as driver_cpu
+    from numbragg.kernels.physics.records import Window
     from numbragg.scene.prepare import prepare
 
     line = parse((_COMMON + " -default_F 1 " + VARIANTS[name]).split())
@@ -63,7 +64,7 @@ def compile_one(name):
 
     def use():
         start = time.process_time()
-        outcome = driver_cpu.render(prepared.scene, driver_cpu.Target((0, 7, 0, 0), prepared.mask, image),
+        outcome = driver_cpu.render(prepared.scene, driver_cpu.Target(Window(0, 7, 0, 0), prepared.mask, image),
                                     modes._replace(threads=1, lanes=name != "strict"),
                                     interpolating=prepared.interpolating)
         return time.process_time() - start, outcome

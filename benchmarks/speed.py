@@ -78,7 +78,7 @@ class Ours:
         from numbragg.kernels.physics import records
 
         p = self.prepared
-        target = driver_cpu.Target(p.window if window is None else window, p.mask,
+        target = driver_cpu.Target(p.window if window is None else records.Window(*window), p.mask,
                                    self.image if image is None else image)
         modes = driver_cpu.Modes(records.PRECISIONS[precision], records.SUMMATIONS[summation], threads, lanes)
         return driver_cpu.render(p.scene, target, modes, interpolating=p.interpolating)

@@ -107,7 +107,7 @@ def parsed(path):
 
 
 def first_line(path, tree):
-    """First line of a module's docstring; None for empty and private files without one."""
+    """First line of a module's docstring, or None for empty and private files without one."""
     doc = ast.get_docstring(tree)
     if doc:
         return doc.splitlines()[0]

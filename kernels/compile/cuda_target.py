@@ -91,7 +91,7 @@ class Device:
         return cuda.gpus[self.number]
 
     def free_bytes(self):
-        """Memory that is free; to be called within `current`."""
+        """Returns the bytes of memory that are free. To be called within `current`."""
         return cuda.current_context().get_memory_info()[0]
 
 
@@ -325,7 +325,7 @@ class Kernel:
 
 
 def _read(path):
-    """A kernel from disk; None if there is none that can be used."""
+    """A kernel from disk, or None if there is none that can be used."""
     from numba.cuda.dispatcher import _Kernel
 
     try:

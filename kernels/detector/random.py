@@ -99,7 +99,7 @@ def _step(seed):
 
 @shared
 def _restart(seed, table):
-    """Fill the shuffle table from a seed that is not positive; return the generator's state."""
+    """Fill the shuffle table from a seed that is not positive. Returns the generator's state."""
     seed = 1 if -seed < 1 else -seed
     # a step divides the excess of a huge seed by 45, so even 2**63 is in range before the table
     for _ in range(_WARM_UP):

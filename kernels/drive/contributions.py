@@ -24,7 +24,6 @@ from ..physics.records import (
     Pixels,
     Scene,
     Until,
-    Window,
     initial_state,
 )
 from ..physics.shapes import SHAPE_OF
@@ -104,7 +103,7 @@ def in_groups(contributions):
 
 
 def _joined(a, b):
-    """Two crystals of one shape, size and set of spindle angles as one that has the domains of both; or None."""
+    """Two crystals of one shape, size and set of spindle angles as one that has the domains of both, or None."""
     shared = ["n_cells", "shape", "fudge", "phi_rows", "first_phi_rows"]
     if SHAPE_OF[a.shape].measured:
         shared.append("reciprocal")
@@ -167,10 +166,10 @@ class _Group(NamedTuple):
 
 
 def _added(members, target, modes, make, progress):
-    """Begin a running sum, add contributions to it, and finish it; a `_Group`."""
+    """Begin a running sum, add contributions to it, and finish it. Returns a `_Group`."""
     plans = [planned(member.scene, modes) for member in members]
     shared = shared_plan(plans)
-    count = Window(*target.window).pixels
+    count = target.window.pixels
     values = np.zeros((count, 2))
     sums = np.zeros((count, 2)) if len(members) > 1 else NO_DOUBLES
     outcomes = []
@@ -198,7 +197,7 @@ def _strictly(group, listed, target, threads):
     (pixels,) float64
         Photons before rounding; right at the listed pixels.
     """
-    window = Window(*target.window)
+    window = target.window
     mask, count, place = NO_MASK if target.mask is None else target.mask, window.pixels, window.place
     values = np.zeros((count, 2))
     sums = np.zeros((count, 2)) if len(group.members) > 1 else NO_DOUBLES
@@ -272,7 +271,7 @@ def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Cal
             return outcome
         # where interpolation switches itself off, it does so for each crystal alone
         groups = given
-    done, flags = [], np.zeros(Window(*target.window).pixels, dtype=np.uint8)
+    done, flags = [], np.zeros(target.window.pixels, dtype=np.uint8)
     inner = target._replace(image=None, flags=flags)
     for group, members in zip(groups, given):
         made = _added(group, inner, modes, make, progress)
@@ -292,7 +291,7 @@ def _settle_doubts(groups, listed, value, half, target, threads):
 
 def _finish(groups, flags, target, modes):
     """Add up the values of all groups, evaluate what is in doubt strictly, and round to the image."""
-    window, threads = Window(*target.window), modes.threads or available_threads()
+    window, threads = target.window, modes.threads or available_threads()
     evaluated = _unmasked(window, target.mask)
     value, half, certain = sum_of_values([group.values for group in groups])
     outcome = Outcome(pixels=window.pixels, masked=int(np.count_nonzero(~evaluated)), threads=threads,

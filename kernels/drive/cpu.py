@@ -61,7 +61,7 @@ class Target(NamedTuple):
 
     Attributes
     ----------
-    window : records.Window or tuple of 4 int
+    window : records.Window
         Pixels to compute, inside the image.
     mask : (slow, fast) uint8 array or None
         Zero: the pixel is left alone.
@@ -109,7 +109,7 @@ def compiled():
 
 
 def planned(scene, modes):
-    """How the lanes treat a scene; ValueError if they cannot and there is no other way."""
+    """How the lanes treat a scene. Raises ValueError if they cannot and there is no other way."""
     how = plan(scene, modes.precision)
     if how.reason is not None and modes.precision != EXACT:
         name, = (name for name, value in PRECISIONS.items() if value == modes.precision)
@@ -125,7 +125,7 @@ class Evaluator:
 
     def __init__(self, scene, plan, target, modes):
         self.scene, self.plan = scene, plan
-        self.window = Window(*target.window)
+        self.window = target.window
         self.place, self.count = self.window.place, self.window.pixels
         self.mask = NO_MASK if target.mask is None else target.mask
         self.image = NO_IMAGE if target.image is None else target.image
@@ -176,13 +176,13 @@ class Evaluator:
             self.strict(nothing, initial_state(False))
 
     def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=NO_LIST):
-        """Evaluate a chunk (or the pixels listed) strictly; the pixel (of the list) to go on with."""
+        """Evaluate a chunk (or the pixels listed) strictly. Returns the pixel (of the list) to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
         return strict_pixels(self.scene, Pixels(self.place, self.mask, listed, start, stop), state,
                              Until(until_settled, self.settled_axis, until_trip), self.filled)
 
     def evaluate(self, chunk, state, until_trip=False):
-        """Evaluate a chunk, in lanes where that is possible; the pixel to go on with."""
+        """Evaluate a chunk, in lanes where that is possible. Returns the pixel to go on with."""
         if not self.lanes:
             return self.strict(chunk, state, until_trip=until_trip)
         kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
@@ -193,7 +193,7 @@ class Evaluator:
         return self.take_over(chunk, state, flags, until_trip)
 
     def take_over(self, chunk, state, flags, until_trip):
-        """Evaluate the flagged pixels of a chunk strictly; the pixel to go on with."""
+        """Evaluate the flagged pixels of a chunk strictly. Returns the pixel to go on with."""
         listed = np.flatnonzero(flags)
         following = chunk.stop
         if len(listed) and self.flags is not None:

@@ -364,7 +364,7 @@ class Session:
             return outcome, evaluator.device_image if stays else None
 
     def render_sum(self, contributions, target, modes=Modes(), *, progress=None):
-        """Fill a window of an image with a sum, as `contributions.render_sum`; an Outcome."""
+        """Fill a window of an image with a sum, as `contributions.render_sum`. Returns an Outcome."""
         with self.device.current():
             outcome = render_sum(contributions, target, modes, progress=progress, make=self.evaluator,
                                  alone=lambda *given, **named: self.render(*given, **named)[0])

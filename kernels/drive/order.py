@@ -88,7 +88,6 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
     value : float
         Photons, before the rounding to float32.
     """
-    window = Window(*window)
     mask = NO_MASK if mask is None else mask
     state = initial_state(interpolating)
     record = np.zeros((1, len(RECORD_FIELDS)))
@@ -192,7 +191,7 @@ def _find_place(index, place):
 
 
 def _render_interpolating(crew, chunks, state, evaluator, outcome):
-    """Interpolate up to the first pixel that cannot; the chunks that follow it, not yet rendered."""
+    """Interpolate up to the first pixel that cannot. Returns the chunks that follow it, not yet rendered."""
     lock = threading.Lock()
     numbers = {chunk.start: number for number, chunk in enumerate(chunks)}
     first = []  # pixel to go on with, axis there, number of the chunk

@@ -152,10 +152,10 @@ def _largest_f(lookup):
 
 
 def _obstacle(scene, index, multiple, amplitude):
-    """Why the lanes cannot treat a scene; None if they can."""
+    """Why the lanes cannot treat a scene, or None if they can."""
     sampling, beam, crystal = scene.sampling, scene.beam, scene.crystal
     if sampling.running_product and per_step(sampling):
-        return "running product of revision main"
+        return "factors that multiply a running sum"
     if not (np.isfinite(beam.wavelengths).all() and (beam.wavelengths > 0.0).all()):
         return "wavelength of a source"
     if not (np.abs((beam.directions ** 2).sum(axis=1) - 1.0) < 1e-9).all():
@@ -176,7 +176,7 @@ def _obstacle(scene, index, multiple, amplitude):
 
 
 def _obstacle_to_single(scene, amplitude):
-    """Why single precision cannot hold what a scene needs; None if it can."""
+    """Why single precision cannot hold what a scene needs, or None if it can."""
     if not max(scene.crystal.n_cells) <= LARGEST_SINGLE_CELLS:
         return "number of unit cells too large"
     if not max(amplitude ** 2 * terms(scene), scene.sampling.background) < LARGEST_SINGLE:

@@ -9,7 +9,7 @@ __all__ = ["CommandLine", "Files", "Outputs", "assign"]
 
 @dataclass(slots=True, kw_only=True)
 class Files:
-    """Names of the files to read; None where not given."""
+    """Names of the files to read, or None where not given."""
 
     hkl: str | None = None
     dump: str = "Fdump.bin"  # written with an hkl file, read without one

@@ -112,7 +112,7 @@ def run(argv):
 
 
 def _reserve(outputs, line):
-    """Claim all output files; whether the dump can be written."""
+    """Claim all output files. Returns whether the dump can be written."""
     names = line.outputs
     outputs.reserve(names.floatfile, "float image")
     outputs.reserve(names.intfile, "integer image")
@@ -133,7 +133,7 @@ def _reserve(outputs, line):
 
 
 def _open(line, evaluation):
-    """What computes the image; what "auto" chose is remarked upon."""
+    """What computes the image. What "auto" chose is remarked upon."""
     from ..render.backends import open_backend
 
     backend = open_backend(evaluation)
@@ -143,7 +143,6 @@ def _open(line, evaluation):
 
 
 def _render(this, backend):
-    from ..scene.pixels import size_of
     from .progress import Progress, say_compiling
 
     line, prepared, evaluation = this.line, this.prepared, this.evaluation
@@ -151,14 +150,14 @@ def _render(this, backend):
         say_compiling("some 10 seconds")
     backend.load(prepared, evaluation)
     this.clock.lap("load")
-    width, height = size_of(prepared.window)
+    width, height = prepared.window.width, prepared.window.height
     wanted = line.progress is not False and not line.quiet and not line.printout
     with Progress(width * height, wanted) as progress:
         return backend.render(prepared, evaluation, progress)
 
 
 def _write(outputs, this):
-    """Write all files to their temporary places; the account of the run."""
+    """Write all files to their temporary places. Returns the account of the run."""
     from ..results.digitise import make_products
 
     line, names = this.line, this.line.outputs
@@ -227,7 +226,7 @@ def _facts(this, products, remarks):
 
 
 def _write_ours(outputs, names, image, facts):
-    """The formats that the C program does not write; their names."""
+    """Write the formats that the C program does not have. Returns their names."""
     written = []
     if names.npy is not None:
         import numpy as np

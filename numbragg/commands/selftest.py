@@ -205,7 +205,7 @@ def _description(name):
 
     scene = random_scene(name)
     asked, plain = scene.prepared.request, Request()
-    yield f"scene {name}: {scene.prepared.steps} steps a pixel, window {scene.prepared.window} (fast, slow)"
+    yield f"scene {name}: {scene.prepared.steps} steps a pixel, window {tuple(scene.prepared.window)} (fast, slow)"
     yield "  options: " + ", ".join(sorted(scene.options))
     for part in ("crystal", "beam", "detector", "sampling"):
         for field in getattr(plain, part).__slots__:

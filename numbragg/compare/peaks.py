@@ -38,7 +38,7 @@ class PeakMatch:
 
     @property
     def fraction(self) -> float | None:
-        """Pairs over the larger number of peaks found; None if neither image has a peak."""
+        """Pairs over the larger number of peaks found, or None if neither image has a peak."""
         return self.matched / max(self.found) if max(self.found) else None
 
 

@@ -22,7 +22,7 @@ LEAST_SINE = 1e-6
 
 
 def checked_mask(mask, shape):
-    """A mask as a read-only array of truths; ValueError if it has not this (slow, fast) shape."""
+    """A mask as a read-only array of truths. Raises ValueError if it has not this (slow, fast) shape."""
     try:
         array = np.asarray(mask) != 0
     except ValueError:

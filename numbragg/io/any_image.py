@@ -105,7 +105,7 @@ def _kind(path):
 
 
 def _checked(path, pixels):
-    """The array in native byte order; refused if it is no image."""
+    """Returns the array in native byte order; what is no image is refused."""
     if pixels.ndim != 2 or pixels.size == 0:
         raise format_error(path, f"holds an array of shape {pixels.shape}; an image has two dimensions, "
                                  "neither of them empty")

@@ -91,7 +91,7 @@ def leading_number(text):
 
 
 def c_number(word):
-    """The value of a word that C's ``atof`` reads to its last character, infinite where it is too large; else None.
+    """The value of a word that C's ``atof`` reads to its last character, infinite where it is too large, else None.
 
     Decimal or hexadecimal; words for infinity and NaN are none.
     """
@@ -100,7 +100,7 @@ def c_number(word):
 
 
 def c_whole(word):
-    """The value of a word that C's ``atoi`` reads to its last character, or ``5.0`` to its point; else None.
+    """The value of a word that C's ``atoi`` reads to its last character, or ``5.0`` to its point, else None.
 
     It may be larger than any integer of C's; numbers of more than 20 digits are given as 10**20.
     """
@@ -113,7 +113,7 @@ def c_whole(word):
 
 
 def decimal(word):
-    """The value of a word that is a decimal number and finite, with nothing around it; else None."""
+    """The value of a word that is a decimal number and finite, with nothing around it, else None."""
     if _PLAIN[type(word)].fullmatch(word) is None:
         return None
     value = _value(word)
@@ -121,7 +121,7 @@ def decimal(word):
 
 
 def whole(word):
-    """The value of a word that is a whole number: digits, with or without a sign; else None.
+    """The value of a word that is a whole number: digits, with or without a sign, else None.
 
     More than 20 digits are no number here, leading zeros apart.
     """

@@ -111,7 +111,7 @@ class OutputSet:
 
     @staticmethod
     def _prepared(path, kind):
-        """The record of a destination; raises OSError if nothing can be written there."""
+        """The record of a destination. Raises OSError if nothing can be written there."""
         if not path:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         if path.endswith(os.sep):

@@ -294,7 +294,7 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
     -------
     Products
     """
-    window = prepared.window
+    window = tuple(prepared.window)
     mask = kernels.NO_MASK if prepared.mask is None else prepared.mask.view(np.bool_)
     summary = kernels.image_summary(image, window, mask)
     if scale <= 0.0:
@@ -310,4 +310,4 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
 def draw_noise(image, prepared, products, seed, adc_offset):
     """Turn the integer image into the noise image, in place; (photons, overloads) are noted."""
     stream = prepared.random.stream(seed)
-    products.photons, products.overloads = noise_image(image, prepared.window, adc_offset, stream, products.integers)
+    products.photons, products.overloads = noise_image(image, tuple(prepared.window), adc_offset, stream, products.integers)

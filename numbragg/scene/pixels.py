@@ -10,7 +10,7 @@ import operator
 from ..io.literals import INT_MAX
 
 __all__ = ["PIXEL_LIMIT", "WHOLE", "check_pixels", "clipped", "cropped", "edge", "pixels_along", "region",
-           "reversed_axes", "size_of"]
+           "reversed_axes"]
 
 #: Numbers of pixels from here on do not fit the integers of the C program.
 PIXEL_LIMIT = INT_MAX + 1
@@ -114,12 +114,6 @@ def clipped(numbers, shape):
     fast_max = fast - 1 if fast_max < 0 else min(fast_max, fast - 1)
     slow_max = slow - 1 if slow_max < 0 else min(slow_max, slow - 1)
     return (max(fast_min, 0), fast_max, max(slow_min, 0), slow_max)
-
-
-def size_of(window):
-    """Pixels along fast and slow of a region, 0 where it ends before it starts."""
-    fast_min, fast_max, slow_min, slow_max = window
-    return max(fast_max - fast_min + 1, 0), max(slow_max - slow_min + 1, 0)
 
 
 def cropped(image, numbers):

@@ -16,7 +16,7 @@ from ..kernels.physics import records
 from ..kernels.physics.view import steps_of
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
 from .orientation import Orientation, orient
-from .pixels import check_pixels, clipped, size_of
+from .pixels import check_pixels, clipped
 from .placement import Placement, place_detector
 from .request import Request
 from .revisions import revision_rules
@@ -52,7 +52,7 @@ class Prepared:
     structure_factors: object
     random: object  # generator whose table the noise may continue
     mask: object
-    window: tuple  # fast min, max, slow min, max, inside the image
+    window: records.Window  # inside the image
     warnings: tuple  # remarks on what was asked; what is found while rendering is with the outcome
 
     @property
@@ -68,7 +68,7 @@ class Prepared:
 
 def image_bytes(fpixels, window, depth):
     """Memory that images of `depth` bytes per pixel in all take: rows that nothing is written to take none."""
-    return depth * fpixels * size_of(window)[1]
+    return depth * fpixels * window.height
 
 
 def _misset(crystal, generator):
@@ -213,7 +213,7 @@ def prepare(request, structure_factors):
     asked, sampling = request.crystal, request.sampling
     placement = place_detector(request)
     check_pixels(placement.fpixels, placement.spixels)
-    window = clipped(sampling.roi, (placement.spixels, placement.fpixels))
+    window = records.Window(*clipped(sampling.roi, (placement.spixels, placement.fpixels)))
     generator = Generator()
     counts = step_counts(request)
     orientation = orient(asked, request.beam.wavelength, _misset(asked, generator))

@@ -61,7 +61,7 @@ class Generator:
 
 
 def checked_seed(seed):
-    """The seed as an int; ValueError if it is none or too large."""
+    """The seed as an int. Raises ValueError if it is none or too large."""
     try:
         if isinstance(seed, (bool, np.bool_)):
             raise TypeError

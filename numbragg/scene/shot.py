@@ -3,6 +3,7 @@
 from dataclasses import replace
 import math
 
+from ..kernels.physics.records import Window
 from .panels import panel_geometry, window_geometry
 from .prepare import prepare
 from .request import CrystalRequest, PanelRequest, WindowRequest
@@ -46,7 +47,7 @@ def _in_window(prepared, window):
                     window.first_fast:window.first_fast + window.fast].copy()
     return replace(prepared, scene=prepared.scene._replace(geometry=geometry), mask=mask,
                    placement=replace(prepared.placement, fpixels=window.fast, spixels=window.slow),
-                   window=(0, window.fast - 1, 0, window.slow - 1))
+                   window=Window(0, window.fast - 1, 0, window.slow - 1))
 
 
 def _finest(panels, owns):

@@ -179,13 +179,13 @@ def _check_others(result, prepared, name, threads, session, kept):
 
 
 def _trimmed(prepared, steps):
-    """The same scene with a window of so few pixels that it has no more steps; None if one pixel has more."""
+    """The same scene with a window of so few pixels that it has no more steps, or None if one pixel has more."""
     side = min(int((steps / prepared.steps) ** 0.5), 6)
     if side < 1:
         return None
-    fast_min, fast_max, slow_min, slow_max = prepared.window
-    return replace(prepared, window=(fast_min, min(fast_max, fast_min + side - 1),
-                                     slow_min, min(slow_max, slow_min + side - 1)))
+    window = prepared.window
+    return replace(prepared, window=window._replace(fast_max=min(window.fast_max, window.fast_min + side - 1),
+                                                    slow_max=min(window.slow_max, window.slow_min + side - 1)))
 
 
 def compare(prepared, name="", threads=None, kept=FAILURES_KEPT, session=None):

@@ -69,7 +69,7 @@ def as_numpy(image: Any) -> np.ndarray:
 
 
 def _on_host(image):
-    """An image of any library as an array of NumPy; None if there is no way."""
+    """An image of any library as an array of NumPy, or None if there is no way."""
     if isinstance(image, np.ndarray):
         return image
     if hasattr(image, "detach") and hasattr(image, "cpu"):
@@ -174,7 +174,7 @@ def _cache_folder():
 
 
 def _kept(path):
-    """An image from the cache; None if there is none, or if it is damaged."""
+    """An image from the cache, or None if there is none, or if it is damaged."""
     try:
         content = path.read_bytes()
     except OSError:

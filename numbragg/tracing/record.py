@@ -22,7 +22,7 @@ from ..configs.detector import Detector
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
 from ..kernels.evaluate.strict import RECORD_FIELDS
-from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, Window, initial_state
+from ..kernels.physics.records import AXIS, FRESH, INTERPOLATING, initial_state
 from ..scene.revisions import DEFAULT
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
@@ -191,7 +191,6 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     from ..kernels.drive.order import NO_MASK, counting_scene, settle
     from ..kernels.physics.view import is_polarised
 
-    window = Window(*window)
     number = (slow - window.slow_min) * window.width + fast - window.fast_min
     places = NO_MASK if mask is None else mask
     polarised = is_polarised(scene.beam, scene.sampling)

@@ -11,7 +11,7 @@ from numbragg.kernels.drive import contributions as sums
 from numbragg.kernels.drive.contributions import Contribution, in_groups, merged, render_sum
 from numbragg.kernels.drive.cpu import Modes, Target, render
 from numbragg.kernels.evaluate import certificate
-from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE
+from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE, Window
 from numbragg.selftest.scenes import random_scene
 
 compiled = pytest.mark.skipif(INTERPRETED, reason="thousands of steps are for compiled kernels")
@@ -44,7 +44,7 @@ def target(prepared, **fields):
     window = fields.pop("window", prepared.window)
     image = np.zeros(prepared.shape, np.float32)
     doubles = np.zeros(((window[1] - window[0] + 1) * (window[3] - window[2] + 1), 2))
-    return image, doubles, Target(window, prepared.mask, image, doubles, **fields)
+    return image, doubles, Target(Window(*window), prepared.mask, image, doubles, **fields)
 
 
 def bits(array):
