@@ -225,8 +225,9 @@ def device_table(records):
         add = lambda word: sum(r[word] for r in tests)
         parts.append(
             f"**{name.partition(': ')[2]}**, beside {ours[-1]['machine']['cores']} cores of "
-            f"{ours[-1]['machine']['processor']} ({' '.join(ours[-1]['machine']['instructions'])}); Python {v['python']}, "
-            f"NumPy {v['numpy']}, Numba {v['numba']}. Self-test: {add('scenes')} scenes, {add('pixels'):.3g} pixels, "
+            f"{ours[-1]['machine']['processor']} ({' '.join(ours[-1]['machine']['instructions'])}); "
+            f"Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
+            f"Self-test: {add('scenes')} scenes, {add('pixels'):.3g} pixels, "
             f"{add('steps'):.3g} steps: {add('violations')} violations, {add('mismatches')} mismatches; the other "
             f"precisions, device against CPU: {add('other_precisions_pixels'):.3g} pixels, "
             f"{add('other_precisions_mismatches')} mismatches; largest ratio to the bound "
@@ -237,10 +238,11 @@ def device_table(records):
             port = r["seconds_port_rtx4090"]
             rows.append([r["precision"], str(r["domains"]), f"{r['seconds']:.4f}", f"{r['seconds_left_there']:.4f}",
                          f"{r['seconds_cpu']:.4f}", "-" if port is None else f"{port:g}"])
-        parts.append("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. *Port*: "
-                     "the PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact and float32 beside "
-                     "single.\n\n" + _table(["precision", "mosaic domains", "copied to the host", "left there",
-                                            "CPU, all cores", "port, RTX 4090"], rows))
+        parts.append("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. "
+                     "*Port*: the PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact and "
+                     "float32 beside single.\n\n" + _table(
+                         ["precision", "mosaic domains", "copied to the host", "left there", "CPU, all cores",
+                          "port, RTX 4090"], rows))
         rows = [[r["precision"], str(r["domains"]), str(r["crystals"]), f"{1e3 * r['seconds']:.1f}",
                  f"{1e3 * r['seconds_left_there']:.1f}"]
                 for r in (group[-1] for group in _device_records(ours, "cuda, batch", "precision", "domains"))]
@@ -249,8 +251,8 @@ def device_table(records):
         rows = {}
         for group in _device_records(ours, "cuda", "scene", "precision"):
             rows.setdefault(group[-1]["scene"], {})[group[-1]["precision"]] = group[-1]
-        parts.append("Nanoseconds a step for the scenes above, image left on the device, everything included: short scenes "
-                     "show what the host does for an image.\n\n" + _table(
+        parts.append("Nanoseconds a step for the scenes above, image left on the device, everything included: "
+                     "short scenes show what the host does for an image.\n\n" + _table(
                          ["scene", "steps", "exact", "compensated", "single"],
                          [[scene, f"{found['exact']['pixels'] * found['exact']['steps_per_pixel']:.2g}",
                            *(f"{found[p]['ns_per_step']:.3f}" for p in ("exact", "compensated", "single"))]
