@@ -206,58 +206,72 @@ def compile_table(records):
     return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
 
 
-def _device_records(records, benchmark, *keys):
-    """Records of a benchmark on devices, those of the newest run on each: lists of records with the same keys."""
-    groups = {}
-    for record in records:
-        if record["benchmark"] == benchmark:
-            groups.setdefault((record["device"], *(record.get(k) for k in keys)), []).append(record)
-    return [[r for r in group if _state(r) == _state(group[-1])] for group in groups.values()]
+# -- on a device
+
+
+def _newest(records, benchmark, *keys):
+    """The newest record of a benchmark on a device for each set of keys."""
+    return list({tuple(r[k] for k in keys): r for r in records if r["benchmark"] == benchmark}.values())
+
+
+def _device_line(records):
+    """Device, machine and self-test in one paragraph."""
+    last = records[-1]
+    machine, v = last["machine"], last["versions"]
+    tests = [r for r in records if r["benchmark"] == "cuda, selftest" and "scenes" in r and _state(r) == _state(last)]
+    total = {word: sum(r[word] for r in tests) for word in (
+        "scenes", "pixels", "steps", "violations", "mismatches", "other_precisions_pixels",
+        "other_precisions_mismatches")}
+    ratio = max((r["largest_ratio"] for r in tests), default=0.0)
+    return (f"**{last['device'].partition(': ')[2]}**, beside {machine['cores']} cores of {machine['processor']} "
+            f"({' '.join(machine['instructions'])}); Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
+            f"Self-test: {total['scenes']} scenes, {total['pixels']:.3g} pixels, {total['steps']:.3g} steps: "
+            f"{total['violations']} violations, {total['mismatches']} mismatches, largest ratio to bound "
+            f"{ratio:.3f}; the "
+            f"other precisions, device against CPU: {total['other_precisions_pixels']:.3g} pixels, "
+            f"{total['other_precisions_mismatches']} mismatches.")
+
+
+def _published(records):
+    rows = []
+    for r in _newest(records, "cuda, published table", "precision", "domains"):
+        port = r["seconds_port_rtx4090"]
+        rows.append([r["precision"], str(r["domains"]), f"{r['seconds']:.4f}", f"{r['seconds_left_there']:.4f}",
+                     f"{r['seconds_cpu']:.4f}", "-" if port is None else f"{port:g}"])
+    return ("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. *Port*: the "
+            "PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact, float32 beside single.\n\n"
+            + _table(["precision", "mosaic domains", "copied to the host", "left there", "CPU, all cores",
+                      "port, RTX 4090"], rows))
+
+
+def _batches(records):
+    rows = [[r["precision"], str(r["domains"]), str(r["crystals"]), f"{1e3 * r['seconds']:.1f}",
+             f"{1e3 * r['seconds_left_there']:.1f}"] for r in _newest(records, "cuda, batch", "precision", "domains")]
+    return ("Milliseconds an image in a batch of crystals on 1024 x 1024 pixels, everything included.\n\n"
+            + _table(["precision", "mosaic domains", "crystals", "copied to the host", "left there"], rows))
+
+
+def _device_scenes(records):
+    scenes = {}
+    for r in _newest(records, "cuda", "scene", "precision"):
+        scenes.setdefault(r["scene"], {})[r["precision"]] = r
+    rows = []
+    for scene, found in scenes.items():
+        some = next(iter(found.values()))
+        times = (f"{found[p]['ns_per_step']:.3f}" if p in found else "-" for p in ("exact", "compensated", "single"))
+        rows.append([scene, f"{some['pixels'] * some['steps_per_pixel']:.2g}", *times])
+    return ("Nanoseconds a step for the scenes above, image left on the device, everything included: short scenes show "
+            "what the host does for an image.\n\n" + _table(["scene", "steps", "exact", "compensated", "single"], rows))
 
 
 def device_table(records):
-    """What on_device.sh found, one line of text for each device and then its tables."""
-    parts = []
-    for name in dict.fromkeys(r["device"] for r in records if r["benchmark"] == "cuda, published table"):
-        ours = [r for r in records if r.get("device") == name]
-        tests = [r for group in _device_records(ours, "cuda, selftest") for r in group if "scenes" in r]
-        v = ours[-1]["versions"]
-        add = lambda word: sum(r[word] for r in tests)
-        parts.append(
-            f"**{name.partition(': ')[2]}**, beside {ours[-1]['machine']['cores']} cores of "
-            f"{ours[-1]['machine']['processor']} ({' '.join(ours[-1]['machine']['instructions'])}); "
-            f"Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
-            f"Self-test: {add('scenes')} scenes, {add('pixels'):.3g} pixels, "
-            f"{add('steps'):.3g} steps: {add('violations')} violations, {add('mismatches')} mismatches; the other "
-            f"precisions, device against CPU: {add('other_precisions_pixels'):.3g} pixels, "
-            f"{add('other_precisions_mismatches')} mismatches; largest ratio to the bound "
-            f"{max(r['largest_ratio'] for r in tests):.3f}.")
-        rows = []
-        for group in _device_records(ours, "cuda, published table", "precision", "domains"):
-            r = group[-1]
-            port = r["seconds_port_rtx4090"]
-            rows.append([r["precision"], str(r["domains"]), f"{r['seconds']:.4f}", f"{r['seconds_left_there']:.4f}",
-                         f"{r['seconds_cpu']:.4f}", "-" if port is None else f"{port:g}"])
-        parts.append("Seconds for one image of 1024 x 1024 pixels, `-N 5`, one structure factor, no oversampling. "
-                     "*Port*: the PyTorch port's published time, compiled, on an RTX 4090, float64 beside exact and "
-                     "float32 beside single.\n\n" + _table(
-                         ["precision", "mosaic domains", "copied to the host", "left there", "CPU, all cores",
-                          "port, RTX 4090"], rows))
-        rows = [[r["precision"], str(r["domains"]), str(r["crystals"]), f"{1e3 * r['seconds']:.1f}",
-                 f"{1e3 * r['seconds_left_there']:.1f}"]
-                for r in (group[-1] for group in _device_records(ours, "cuda, batch", "precision", "domains"))]
-        parts.append("Milliseconds an image in a batch of crystals on 1024 x 1024 pixels, everything included.\n\n"
-                     + _table(["precision", "mosaic domains", "crystals", "copied to the host", "left there"], rows))
-        rows = {}
-        for group in _device_records(ours, "cuda", "scene", "precision"):
-            rows.setdefault(group[-1]["scene"], {})[group[-1]["precision"]] = group[-1]
-        parts.append("Nanoseconds a step for the scenes above, image left on the device, everything included: "
-                     "short scenes show what the host does for an image.\n\n" + _table(
-                         ["scene", "steps", "exact", "compensated", "single"],
-                         [[scene, f"{found['exact']['pixels'] * found['exact']['steps_per_pixel']:.2g}",
-                           *(f"{found[p]['ns_per_step']:.3f}" for p in ("exact", "compensated", "single"))]
-                          for scene, found in rows.items() if len(found) == 3]))
-    return "\n\n".join(parts) if parts else "Not measured yet."
+    """What on_device.sh found: for each device a line of text and three tables."""
+    devices = {}
+    for r in records:
+        if "device" in r:
+            devices.setdefault(r["device"].partition(": ")[2], []).append(r)
+    made = [part(found) for found in devices.values() for part in (_device_line, _published, _batches, _device_scenes)]
+    return "\n\n".join(made) if made else "Not measured yet."
 
 
 TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,

@@ -36,8 +36,9 @@ def example_arguments(variant):
     outputs = gpu_pixel.Outputs(np.zeros((1, 1), np.float32), 0, np.zeros((0, 2)), np.zeros(1, np.uint8),
                              np.zeros((gpu_pixel.CARRIED, 0)), records.WHOLE, np.zeros((0, 2)))
     scene = scene._replace(lookup=scene.lookup._replace(table=np.empty((1, 1, 1))))
-    return (scene, grid, certificate.plan(scene).bound, (0, 0, 1), np.zeros((0, 0), np.uint8),
-            gpu_inputs.empty_inputs(scene, 1), gpu_pixel.Span(*[0] * 10, True, True), 0, 1, outputs)
+    pixels = records.Pixels((0, 0, 1), np.zeros((0, 0), np.uint8), np.zeros(0, np.int64), 0, 1)
+    return (scene, grid, certificate.plan(scene).bound, pixels, gpu_inputs.empty_inputs(scene, 1),
+            gpu_pixel.Span(*[0] * 10, True, True), outputs)
 
 
 def kernel_ptx(variant, capabilities, fuse=False):

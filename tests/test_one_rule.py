@@ -160,7 +160,7 @@ def parameters(tree, module):
     return dict(walk(tree, module))
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.startswith("numbragg.kernels")))
+@pytest.mark.parametrize("module", sorted(MODULES))
 def test_functions_take_eight_parameters_at_most(module):
     found = {name: count for name, count in parameters(TREES[module], module).items() if count > MOST}
     assert set(found) == {name for name in MORE if name.rpartition(".")[0] in (module, f"{module}.Simulator")}, found

@@ -14,7 +14,19 @@ import numpy as np
 
 from ..evaluate.certificate import DOUBTFUL, REASONS, shared_plan, sum_of_values
 from ..evaluate.strict import strict_pixels
-from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, Part, Scene, Window, initial_state
+from ..physics.records import (
+    AXIS,
+    EXACT,
+    FRESH,
+    INTERPOLATING,
+    Filled,
+    Part,
+    Pixels,
+    Scene,
+    Until,
+    Window,
+    initial_state,
+)
 from ..physics.shapes import SHAPE_OF
 from ..physics.view import is_polarised
 from .cpu import Evaluator, Modes, planned, render, rotated_cells
@@ -197,7 +209,8 @@ def _strictly(group, listed, target, threads):
         part = Part(number == 0, number == len(group.members) - 1)
         axis = int(scene.beam.next_axis[-1]) if is_polarised(scene.beam, scene.sampling) else 0
         state = initial_state(member.interpolating)
-        strict_pixels(scene, place, mask, NO_IMAGE, NO_LIST, 0, settled, state, False, axis, False, values, part, sums)
+        filled, until = Filled(NO_IMAGE, values, part, sums), Until(False, axis, False)
+        strict_pixels(scene, Pixels(place, mask, NO_LIST, 0, settled), state, until, filled)
         trip = count
         if outcome.first_out_of_range is not None:
             fast, slow = outcome.first_out_of_range
@@ -210,8 +223,7 @@ def _strictly(group, listed, target, threads):
             for some, on in ((pixels[pixels <= trip], member.interpolating), (pixels[pixels > trip], False)):
                 own[INTERPOLATING] = int(on)
                 if len(some):
-                    strict_pixels(scene, place, mask, NO_IMAGE, some, 0, len(some), own, False, axis, False, values,
-                                  part, sums)
+                    strict_pixels(scene, Pixels(place, mask, some, 0, len(some)), own, until, filled)
 
         Crew(threads).run(work, [Chunk(first, min(first + STRICT_CHUNK, len(later)), 0)
                                  for first in range(0, len(later), STRICT_CHUNK)])

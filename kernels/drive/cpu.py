@@ -17,7 +17,10 @@ from ..physics.records import (
     SINGLE,
     SQUARE,
     WHOLE,
+    Filled,
     Part,
+    Pixels,
+    Until,
     Window,
     initial_state,
 )
@@ -25,7 +28,7 @@ from ..physics.shapes import kind_of
 from ..physics.structure_factor import squared_grid
 from ..physics.view import is_polarised, rotated_cell
 from .crew import Chunk, available_threads, shares
-from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, render_in_order
+from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order
 
 __all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned", "render", "rotated_cells", "small"]
 
@@ -128,6 +131,7 @@ class Evaluator:
         self.image = NO_IMAGE if target.image is None else target.image
         self.doubles = NO_DOUBLES if target.doubles is None else target.doubles
         self.part, self.sums, self.flags = target.part, target.sums, target.flags
+        self.filled = Filled(self.image, self.doubles, self.part, self.sums)
         self.polarised = bool(is_polarised(scene.beam, scene.sampling))
         self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
         self.precision, self.summation = modes.precision, modes.summation
@@ -174,8 +178,8 @@ class Evaluator:
     def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=NO_LIST):
         """Evaluate a chunk (or the pixels listed) strictly; the pixel (of the list) to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
-        return strict_pixels(self.scene, self.place, self.mask, self.image, listed, start, stop, state,
-                             until_settled, self.settled_axis, until_trip, self.doubles, self.part, self.sums)
+        return strict_pixels(self.scene, Pixels(self.place, self.mask, listed, start, stop), state,
+                             Until(until_settled, self.settled_axis, until_trip), self.filled)
 
     def evaluate(self, chunk, state, until_trip=False):
         """Evaluate a chunk, in lanes where that is possible; the pixel to go on with."""
@@ -183,9 +187,9 @@ class Evaluator:
             return self.strict(chunk, state, until_trip=until_trip)
         kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
-        doubles = self.doubles[chunk.start:chunk.stop]
-        kernel(self.scene, self._grid, self.plan.bound, self.place, self.mask, self.image, chunk.start, chunk.stop,
-               len(self.scene.beam.next_axis) - 1, doubles, flags, self.part, self.sums)
+        filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
+        kernel(self.scene, self._grid, self.plan.bound, Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop),
+               len(self.scene.beam.next_axis) - 1, filled, flags)
         return self.take_over(chunk, state, flags, until_trip)
 
     def take_over(self, chunk, state, flags, until_trip):
@@ -211,8 +215,8 @@ class Evaluator:
         """Evaluate flagged pixels strictly: for their values or, where these are not wanted yet, for the state."""
         if self.flags is None:
             return self.strict(chunk, state, until_trip=until_trip, listed=listed)
-        return strict_pixels(self.scene, self.place, self.mask, NO_IMAGE, listed, 0, len(listed), state, False,
-                             self.settled_axis, until_trip, NO_DOUBLES, WHOLE, NO_DOUBLES)
+        return strict_pixels(self.scene, Pixels(self.place, self.mask, listed, 0, len(listed)), state,
+                             Until(False, self.settled_axis, until_trip), NOTHING)
 
 
 def small(scene):

@@ -12,7 +12,7 @@ import numpy as np
 from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
-from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, initial_state
+from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, Pixels, initial_state
 from ..physics.structure_factor import squared_grid
 from ..physics.view import orientations, views_per_pixel
 from .contributions import render_sum
@@ -50,12 +50,12 @@ def pixel_kernel(variant):
     """The kernel of one variant (see `lanes.lane_kernel`): 42 there can be, each compiled when it is needed."""
     pixel = thread_pixel(*variant)
 
-    def pixels(scene, grid, bound, place, mask, inputs, span, start, count, outputs):
+    def every_pixel(scene, grid, bound, pixels, inputs, span, outputs):
         number = cuda.grid(1)
-        if number < count:
-            pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs)
+        if number < pixels.stop - pixels.start:
+            pixel(scene, grid, bound, pixels, inputs, span, number, outputs)
 
-    return Kernel(pixels, variant, TRICUBIC_BLOCKS[variant[3]] if variant[1] else BLOCKS)
+    return Kernel(every_pixel, variant, TRICUBIC_BLOCKS[variant[3]] if variant[1] else BLOCKS)
 
 
 def _replace_pixels(image, first_row, rows, columns, values):
@@ -99,7 +99,7 @@ class _DeviceEvaluator(Evaluator):
                 # structure factors come in a grid of their own
                 self._scene = to_device(scene._replace(
                     lookup=scene.lookup._replace(table=np.empty((1, 1, 1))), crystal=session.crystal(scene.crystal)))
-                self._mask = session.mask(self.mask)
+                self._mask, self._no_list = session.mask(self.mask), to_device(NO_LIST)
                 self._image, self._first_row = self._make_image()
 
     def squared_grid(self):
@@ -149,9 +149,9 @@ class _DeviceEvaluator(Evaluator):
 
     def _arguments(self, interpolating, inputs, span, start, outputs):
         """Arguments of the kernel."""
-        count = outputs.flags.shape[0]
         grid = self.session.grid(self._grid, interpolating)
-        return (self._scene, grid, self.plan.bound, self.place, self._mask, inputs, span, start, count, outputs)
+        pixels = Pixels(self.place, self._mask, self._no_list, start, start + outputs.flags.shape[0])
+        return (self._scene, grid, self.plan.bound, pixels, inputs, span, outputs)
 
     def _outputs(self, start, count, parts):
         doubles = count if self.doubles.shape[0] else 0
@@ -389,7 +389,8 @@ def _prepared_inputs(evaluator, chunk):
     axis = len(scene.beam.next_axis) - 1
 
     def work(part):
-        enter_inputs(scene, evaluator.place, evaluator.mask, part.start, part.stop, chunk.start, axis, inputs)
+        pixels = Pixels(evaluator.place, evaluator.mask, NO_LIST, part.start, part.stop)
+        enter_inputs(scene, pixels, chunk.start, axis, inputs)
 
     Crew(evaluator.threads).run(work, [Chunk(first, min(first + INPUT_CHUNK, chunk.stop), axis)
                                        for first in range(chunk.start, chunk.stop, INPUT_CHUNK)])

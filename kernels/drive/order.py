@@ -11,16 +11,19 @@ import threading
 import numpy as np
 
 from ..evaluate.strict import RECORD_FIELDS, strict_pixels, trace_pixel
-from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, WHOLE, Window, initial_state
+from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, WHOLE, Filled, Pixels, Until, Window, initial_state
 from .crew import Chunk, Crew
 
-__all__ = ["NO_DOUBLES", "NO_IMAGE", "NO_LIST", "NO_MASK", "Outcome", "counting_scene", "listed_pixels",
+__all__ = ["NOTHING", "NO_DOUBLES", "NO_IMAGE", "NO_LIST", "NO_MASK", "Outcome", "counting_scene", "listed_pixels",
            "render_in_order", "settle"]
 
 NO_IMAGE = np.empty((0, 0), dtype=np.float32)
 NO_MASK = np.empty((0, 0), dtype=np.uint8)
 NO_LIST = np.empty(0, dtype=np.int64)
 NO_DOUBLES = np.empty((0, 2))
+
+#: Nothing is written.
+NOTHING = Filled(NO_IMAGE, NO_DOUBLES, WHOLE, NO_DOUBLES)
 
 
 @dataclass
@@ -47,16 +50,21 @@ def settle(scene, place, mask, start, stop, state, settled_axis=0, until_settled
 
     Parameters
     ----------
-    scene, place, mask, start, stop, state, settled_axis, until_settled
-        As in `strict.strict_pixels`.
+    scene : records.Scene
+    place, mask, start, stop
+        As in `records.Pixels`.
+    state : (STATE_SIZE,) int64
+        Updated.
+    settled_axis, until_settled
+        As in `records.Until`.
 
     Returns
     -------
     int
         Number of the pixel to go on with.
     """
-    return strict_pixels(scene, place, mask, NO_IMAGE, NO_LIST, start, stop, state, until_settled, settled_axis, False,
-                         NO_DOUBLES, WHOLE, NO_DOUBLES)
+    return strict_pixels(scene, Pixels(place, mask, NO_LIST, start, stop), state,
+                         Until(until_settled, settled_axis, False), NOTHING)
 
 
 def listed_pixels(scene, window, mask, interpolating, only=None):

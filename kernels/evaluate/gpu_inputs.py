@@ -51,15 +51,14 @@ def empty_inputs(scene, pixels):
 
 
 @jit
-def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
-    """Fill in the inputs of pixels start..stop-1 of a window, those that are not masked.
+def enter_inputs(scene, pixels, offset, axis_row, inputs):
+    """Fill in the inputs of pixels of a window, those that are not masked.
 
     Parameters
     ----------
     scene : records.Scene
-    place : (first fast, first slow, fast size) int
-    mask : (slow, fast) uint8
-        Zero: left alone.  No rows: nothing is masked.
+    pixels : records.Pixels
+        No list of them.
     offset : int
         Pixel that the arrays of `inputs` begin with.
     axis_row : int
@@ -70,9 +69,9 @@ def enter_inputs(scene, place, mask, start, stop, offset, axis_row, inputs):
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     axis = polarisation_axis(beam, axis_row)
     once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
-    sources = beam.wavelengths.shape[0]
-    for first in range(start, stop, BLOCK):
-        n = gather(place, mask, first, min(first + BLOCK, stop), scratch)
+    sources, place = beam.wavelengths.shape[0], pixels.place
+    for first in range(pixels.start, pixels.stop, BLOCK):
+        n = gather(place, pixels.mask, first, min(first + BLOCK, pixels.stop), scratch)
         start_pixels(scene, n, scratch)
         unsettled = n if once else 0
         for layer in range(geometry.layers):

@@ -150,8 +150,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
     Returns
     -------
     function
-        pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs): a part of the
-        steps of pixel start + number of the window; `number` is its place in `inputs` and `outputs`.
+        pixel(scene, grid, bound, pixels, inputs, span, number, outputs): a part of the steps of pixel
+        start + number of the window (no list of them); `number` is its place in `inputs` and `outputs`.
         The scene's table of cells must be there.
     """
     step, policy = _make_step(shape, cubic, about, precision), summing(shape, precision, summation)
@@ -159,9 +159,10 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
     real = np.float32 if precision == SINGLE else np.float64
 
     @inlined
-    def pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs):
+    def pixel(scene, grid, bound, pixels, inputs, span, number, outputs):
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
-        first_fast, first_slow, width = place
+        first_fast, first_slow, width = pixels.place
+        start, mask = pixels.start, pixels.mask
         row = (start + number) // width
         slow, fast = first_slow + row, first_fast + (start + number) - row * width
         if mask.shape[0] > 0 and mask[slow, fast] == 0:

@@ -206,8 +206,9 @@ def leave_flags(place, start, n, scratch, flags):
 
 
 @inlined
-def leave(place, start, n, scratch, image, doubles, flags):
+def leave(place, start, n, scratch, filled, flags):
     """Hand over the values of a block."""
+    image, doubles = filled.image, filled.doubles
     for i in range(n):
         slow, fast = np.int64(scratch[SLOW + i]), np.int64(scratch[FAST + i])
         index = index_of(place, i, scratch) - start

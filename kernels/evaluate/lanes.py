@@ -275,12 +275,11 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Returns
     -------
     function
-        lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis, doubles, flags, part, sums)
-        renders pixels start..stop-1 of a window (see `strict.strict_pixels`), with the
-        polarisation axis in row `axis`.  flags[index - start] becomes 0 where the pixel of the
-        image is right, a key of certificate.REASONS where it must be evaluated strictly.  Where
-        `doubles` has rows, doubles[index - start] becomes the value before rounding and its
-        half-width (0 unless exact).
+        lane_pixels(scene, grid, bound, pixels, axis, filled, flags) renders pixels start..stop-1 of a
+        window (no list of them), with the polarisation axis in row `axis`.  flags[index - start]
+        becomes 0 where the pixel of the image is right, a key of certificate.REASONS where it must
+        be evaluated strictly.  Where `filled.doubles` has rows, doubles[index - start] becomes the
+        value before rounding and its half-width (0 unless exact).
     """
     places, look_up = _make_places(shape, cubic, precision), _make_look_up(cubic, precision)
     add_terms = _make_add(shape, about, precision, summation)
@@ -297,14 +296,15 @@ def lane_kernel(shape, cubic, about, precision, summation):
             scratch[WITHIN + i] = within
 
     @jit(variant=(shape, cubic, about, precision, summation))
-    def lane_pixels(scene, grid, bound, place, mask, image, start, stop, axis_row, doubles, flags, part, sums):
+    def lane_pixels(scene, grid, bound, pixels, axis_row, filled, flags):
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
-        axis = polarisation_axis(beam, axis_row)
+        axis, place, start, stop = polarisation_axis(beam, axis_row), pixels.place, pixels.start, pixels.stop
+        part, sums = filled.part, filled.sums
         weighed = per_step(sampling)
         weighted = weighed or beam.d_min > 0.0
         for first in range(start, stop, BLOCK):
-            n = gather(place, mask, first, min(first + BLOCK, stop), scratch)
+            n = gather(place, pixels.mask, first, min(first + BLOCK, stop), scratch)
             start_pixels(scene, n, scratch)
             start_sum(sampling.background, part, place, n, sums, scratch, small)
             for layer in range(geometry.layers):
@@ -327,7 +327,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
                                 _leave_source(weighed, n, scratch)
             if part.ends:
                 finish(sampling, bound, n, scratch, small)
-                leave(place, start, n, scratch, image, doubles, flags)
+                leave(place, start, n, scratch, filled, flags)
             else:
                 leave_sum(place, n, scratch, small, sums)
                 leave_flags(place, start, n, scratch, flags)

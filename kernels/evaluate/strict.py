@@ -195,41 +195,28 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
 
 
 @jit
-def strict_pixels(scene, place, mask, image, listed, start, stop, state, until_settled, settled_axis, until_trip,
-                  doubles, part, sums):
-    """Strict evaluation of pixels start..stop-1 of a window, in the C program's order.
+def strict_pixels(scene, pixels, state, until, filled):
+    """Strict evaluation of pixels of a window, in the C program's order.
 
     Parameters
     ----------
-    place : (first fast, first slow, fast size) int
-        The pixels are numbered row by row inside it.
-    mask : (slow, fast) uint8
-        Zero: left alone.  No rows: nothing is masked.
-    image : (slow, fast) float32
-        Written; no rows: nothing is.
-    listed : (n,) int64
-        Pixels to take instead: listed[start] to listed[stop - 1]; empty: all.
-    until_settled : bool
-        Stop after the pixel that leaves nothing fresh and the polarisation axis at row
-        `settled_axis` or later.
-    until_trip : bool
-        Stop after the pixel in which interpolation switched itself off.
-    doubles : (pixels, 2) float64
-        Where it has rows, doubles[n, 0] becomes the value of pixel n before rounding.
-    part : records.Part
-        Whether the running sum of a pixel begins here, and whether it ends here.
-    sums : (pixels, 2) float64
-        Running sums, from the contribution before and for the next; no rows where the sum both
-        begins and ends here.
+    scene : records.Scene
+    pixels : records.Pixels
+    state : (STATE_SIZE,) int64
+        What the C program carries from pixel to pixel; updated.
+    until : records.Until
+    filled : records.Filled
+        Of the doubles the values are written, numbered from the window's first pixel.
 
     Returns
     -------
     int
         Number (in the list, if there is one) of the pixel to go on with.
     """
-    first_fast, first_slow, width = place
-    slow, column = start // width, start % width - 1
-    for number in range(start, stop):
+    first_fast, first_slow, width = pixels.place
+    mask, listed, image, doubles, sums = pixels.mask, pixels.listed, filled.image, filled.doubles, filled.sums
+    slow, column = pixels.start // width, pixels.start % width - 1
+    for number in range(pixels.start, pixels.stop):
         if listed.shape[0] > 0:
             slow, column = listed[number] // width, listed[number] % width
         else:
@@ -243,10 +230,10 @@ def strict_pixels(scene, place, mask, image, listed, start, stop, state, until_s
         if mask.shape[0] > 0 and mask[row, fast] == 0:
             continue
         total = scene.sampling.background
-        if not part.begins:
+        if not filled.part.begins:
             total = sums[index, 0] + total
         total, capture, polar, omega, _ = pixel_sum(scene, fast, row, total, state, None)
-        if part.ends:
+        if filled.part.ends:
             value = photons(scene.sampling, total, capture, polar, omega)
             if image.shape[0] > 0:
                 image[row, fast] = np.float32(0.0 + value)
@@ -254,11 +241,11 @@ def strict_pixels(scene, place, mask, image, listed, start, stop, state, until_s
                 doubles[index, 0] = value
         else:
             sums[index, 0] = total
-        if until_settled and state[FRESH] == 0 and state[AXIS] >= settled_axis:
+        if until.settled and state[FRESH] == 0 and state[AXIS] >= until.settled_axis:
             return number + 1
-        if until_trip and state[INTERPOLATING] == 0:
+        if until.trip and state[INTERPOLATING] == 0:
             return number + 1
-    return stop
+    return pixels.stop
 
 
 @jit

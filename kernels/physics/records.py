@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Geometry", "Lattice", "Lookup", "Scene", "Sources", "Summation", "Window",
-           "SQUARE", "ROUND", "GAUSS", "TOPHAT", "ONE_CELL", "SHAPES",
-           "EXACT", "COMPENSATED", "SINGLE", "PRECISIONS", "SEQUENTIAL", "KAHAN", "SUMMATIONS", "Part", "WHOLE",
-           "AXIS", "INTERPOLATING", "FRESH", "STATE_SIZE", "initial_state"]
+__all__ = ["AXIS", "COMPENSATED", "EXACT", "FRESH", "GAUSS", "INTERPOLATING", "KAHAN", "ONE_CELL", "PRECISIONS",
+           "ROUND", "SEQUENTIAL", "SHAPES", "SINGLE", "SQUARE", "STATE_SIZE", "SUMMATIONS", "TOPHAT", "WHOLE",
+           "Filled", "Geometry", "Lattice", "Lookup", "Part", "Pixels", "Scene", "Sources", "Summation", "Until",
+           "Window", "initial_state"]
 
 # -- crystal shapes, as Lattice.shape holds them
 SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
@@ -50,6 +50,33 @@ class Part(NamedTuple):
 
 #: The only contribution to its sum.
 WHOLE = Part(True, True)
+
+
+class Pixels(NamedTuple):
+    """Pixels start..stop-1 of a window."""
+
+    place: tuple  # first fast, first slow, fast size: pixels are numbered row by row inside the window
+    mask: np.ndarray  # (slow, fast) uint8; zero: left alone; no rows: nothing is masked
+    listed: np.ndarray  # (n,) int64: pixels to take instead, listed[start] to listed[stop - 1]; empty: all
+    start: int
+    stop: int
+
+
+class Until(NamedTuple):
+    """When to stop before the last pixel."""
+
+    settled: bool  # after the pixel that leaves nothing fresh and the polarisation axis at `settled_axis` or later
+    settled_axis: int
+    trip: bool  # after the pixel in which interpolation switched itself off
+
+
+class Filled(NamedTuple):
+    """What is written of pixels; arrays without rows are not."""
+
+    image: np.ndarray  # (slow, fast) float32
+    doubles: np.ndarray  # (pixels, 2) float64: value before rounding and half-width
+    part: Part  # where this contribution stands in the running sum of a pixel
+    sums: np.ndarray  # (pixels, 2) float64: running sums, from the contribution before and for the next
 
 
 class Window(NamedTuple):

@@ -13,11 +13,21 @@ import pytest
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.drive.cpu import rotated_cells
 from numbragg.kernels.drive.cuda import spans
-from numbragg.kernels.drive.order import NO_DOUBLES
+from numbragg.kernels.drive.order import NO_DOUBLES, NO_LIST
 from numbragg.kernels.evaluate import gpu_inputs, gpu_pixel
 from numbragg.kernels.evaluate.certificate import plan
 from numbragg.kernels.evaluate.lanes import lane_kernel
-from numbragg.kernels.physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE, SQUARE, WHOLE
+from numbragg.kernels.physics.records import (
+    COMPENSATED,
+    EXACT,
+    KAHAN,
+    SEQUENTIAL,
+    SINGLE,
+    SQUARE,
+    WHOLE,
+    Filled,
+    Pixels,
+)
 from numbragg.kernels.physics.shapes import kind_of
 from numbragg.kernels.physics.structure_factor import squared_grid
 from numbragg.selftest.scenes import random_scene
@@ -35,9 +45,9 @@ def _loop(variant):
     pixel = gpu_pixel.thread_pixel(*variant)
 
     @jit(variant=("loop over threads", variant))
-    def run(scene, grid, bound, place, mask, inputs, span, start, count, outputs):
-        for number in range(count):
-            pixel(scene, grid, bound, place, mask, inputs, span, start, number, outputs)
+    def run(scene, grid, bound, pixels, inputs, span, outputs):
+        for number in range(pixels.stop - pixels.start):
+            pixel(scene, grid, bound, pixels, inputs, span, number, outputs)
 
     return run
 
@@ -60,13 +70,16 @@ class Window:
         self.grid = squared_grid(self.scene.lookup, np.float32 if precision == SINGLE else np.float64)
         self.axis = len(self.scene.beam.next_axis) - 1
 
+    def pixels(self, start, stop):
+        return Pixels(self.place, self.mask, NO_LIST, start, stop)
+
     def results(self):
         return np.zeros(self.prepared.shape, np.float32), np.zeros((self.count, 2)), np.zeros(self.count, np.uint8)
 
     def lanes(self):
         image, doubles, flags = self.results()
-        lane_kernel(*self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, image, 0, self.count,
-                                   self.axis, doubles, flags, WHOLE, NO_DOUBLES)
+        lane_kernel(*self.variant)(self.scene, self.grid, self.plan.bound, self.pixels(0, self.count), self.axis,
+                                   Filled(image, doubles, WHOLE, NO_DOUBLES), flags)
         return image, doubles, flags
 
     def threads(self, launch_steps, tile):
@@ -74,13 +87,13 @@ class Window:
         for start in range(0, self.count, tile):
             stop = min(start + tile, self.count)
             inputs = gpu_inputs.empty_inputs(self.scene, stop - start)
-            gpu_inputs.enter_inputs(self.scene, self.place, self.mask, start, stop, start, self.axis, inputs)
+            gpu_inputs.enter_inputs(self.scene, self.pixels(start, stop), start, self.axis, inputs)
             parts = spans(self.scene, stop - start, launch_steps)
             carried = np.full((gpu_pixel.CARRIED, stop - start if len(parts) > 1 else 0), np.nan)
             outputs = gpu_pixel.Outputs(image, 0, doubles[start:stop], flags[start:stop], carried, WHOLE, NO_DOUBLES)
             for part in parts:
-                _loop(self.variant)(self.scene, self.grid, self.plan.bound, self.place, self.mask, inputs, part, start,
-                                    stop - start, outputs)
+                _loop(self.variant)(self.scene, self.grid, self.plan.bound, self.pixels(start, stop), inputs, part,
+                                    outputs)
         return image, doubles, flags
 
     def evaluated(self, pixels):
