@@ -226,9 +226,8 @@ def _device_line(records):
     return (f"**{last['device'].partition(': ')[2]}**, beside {machine['cores']} cores of {machine['processor']} "
             f"({' '.join(machine['instructions'])}); Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
             f"Self-test: {total['scenes']} scenes, {total['pixels']:.3g} pixels, {total['steps']:.3g} steps: "
-            f"{total['violations']} violations, {total['mismatches']} mismatches, largest ratio to bound "
-            f"{ratio:.3f}; the "
-            f"other precisions, device against CPU: {total['other_precisions_pixels']:.3g} pixels, "
+            f"{total['violations']} violations, {total['mismatches']} mismatches, at most {ratio:.3f} of the bound; "
+            f"the other precisions, device against CPU: {total['other_precisions_pixels']:.3g} pixels, "
             f"{total['other_precisions_mismatches']} mismatches.")
 
 
