@@ -24,7 +24,8 @@ LEAST_SINE = 1e-6
 def checked_mask(mask, shape):
     """A mask as a read-only array of truths. Raises ValueError if it has not this (slow, fast) shape."""
     try:
-        array = np.asarray(mask) != 0
+        # NumPy 2.0 makes a plain truth of one number
+        array = np.asarray(np.asarray(mask) != 0)
     except ValueError:
         raise ValueError(f"mask: {mask!r} must be an array of shape {shape} (slow, fast)") from None
     if array.shape != shape:
