@@ -310,4 +310,5 @@ def make_products(image, prepared, *, scale=0.0, grey_scale=0.0, adc_offset=40.0
 def draw_noise(image, prepared, products, seed, adc_offset):
     """Turn the integer image into the noise image, in place; (photons, overloads) are noted."""
     stream = prepared.random.stream(seed)
-    products.photons, products.overloads = noise_image(image, tuple(prepared.window), adc_offset, stream, products.integers)
+    window = tuple(prepared.window)
+    products.photons, products.overloads = noise_image(image, window, adc_offset, stream, products.integers)
