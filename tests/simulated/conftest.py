@@ -5,8 +5,12 @@ import pytest
 
 
 def pytest_collection_modifyitems(items):
-    if not numba.config.ENABLE_CUDASIM:
-        # test_cuda_simulator starts them in a process of their own
-        for item in items:
-            if "simulated" in item.path.parts:
-                item.add_marker(pytest.mark.skip(reason="runs in a process with the CUDA simulator"))
+    for item in items:
+        if "simulated" not in item.path.parts:
+            continue
+        if numba.config.ENABLE_CUDASIM:
+            # what a processor passes over in silence, NumPy's numbers report
+            item.add_marker(pytest.mark.filterwarnings("ignore:.* encountered in :RuntimeWarning"))
+        else:
+            # test_cuda_simulator starts them in a process of their own
+            item.add_marker(pytest.mark.skip(reason="runs in a process with the CUDA simulator"))
