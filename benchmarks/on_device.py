@@ -86,6 +86,33 @@ def batches(chosen):
                "shape": list(np.shape(found.copy_to_host())) if hasattr(found, "copy_to_host") else None}
 
 
+def sums(chosen):
+    """Several crystals on two panels: sums that are shared, tables and scales of their own."""
+    import numbragg as nb
+
+    side = SIMULATED_SIDE if chosen.simulate else 512
+    draw = np.random.default_rng(1)
+    other = nb.StructureFactors.from_array(draw.uniform(1.0, 300.0, (41, 41, 41)), (-20, -20, -20), 5.0)
+    cell = dict(cell=(79, 79, 38, 90, 90, 90), n_cells=6)
+    crystals = [nb.Crystal(misset_deg=(10, 20, 30), **cell), nb.Crystal(misset_deg=(50, 1, 2), **cell),
+                nb.Crystal(shape="gauss", structure_factors=other, scale=0.5, **cell)]
+    pitch = 0.2 * 512 / side
+    panels = [nb.Panel(origin_mm=(100.0, 51.2, z), fast_mm=(0, 0, pitch), slow_mm=(0, -pitch, 0),
+                       pixels=(side // 2, side)) for z in (-51.2, 1.0)]
+    for precision in ("exact", "compensated", "single"):
+        how = dict(sampling=nb.Sampling(oversample=1), precision=precision, threads=chosen.threads)
+        scene = (nb.Detector(panels=panels), nb.Beam(wavelength_angstrom=1.0), 100.0)
+        session = nb.Simulator(*scene, backend="cuda", device=chosen.device, **how)
+        session.image(crystals)
+        start = time.perf_counter()
+        found = session.image(crystals)
+        seconds = time.perf_counter() - start
+        yield {"benchmark": "cuda, sums", "precision": precision, "crystals": len(crystals), "panels": len(panels),
+               "pixels": found.size, "seconds": seconds, "largest": float(found.max()),
+               "same_bits": bool(found.max() > 0.0) and found.tobytes() == nb.Simulator(*scene, **how).image(
+                   crystals).tobytes()}
+
+
 def _campaign(place, seed, seconds, device, threads, simulate):
     """Compare scenes of one seed until the time is up.
 
@@ -188,6 +215,12 @@ def page(records, device, seconds):
             yield (f"{r['precision']:<12}{r['domains']:>8}{r['seconds']:>10.5f}{r['seconds_left_there']:>10.5f}"
                    f"  {r['crystals']} crystals  {_yes(r)}")
     yield ""
+    yield "several crystals on panels, seconds an image"
+    for r in records:
+        if r["benchmark"] == "cuda, sums":
+            yield (f"{r['precision']:<12}{r['seconds']:>18.5f}  {r['crystals']} crystals, {r['panels']} panels"
+                   f"  {_yes(r)}")
+    yield ""
     yield "scenes of speed.py, ns per step (image left on the device)"
     for r in records:
         if r["benchmark"] == "cuda":
@@ -245,6 +278,7 @@ def main(argv=None):
 
     take(published_table(chosen))
     take(batches(chosen))
+    take(sums(chosen))
     take(selftest(chosen, max(1.0, clock.left(SELFTEST_UNTIL))))
     take(scenes(chosen, clock))
     print("\n".join(page(records, device, clock.seconds())))

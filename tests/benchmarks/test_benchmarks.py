@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+from cuda_tools import needs_numba_cuda
 from places import ROOT
 import pytest
 
@@ -46,6 +47,32 @@ def test_speed(tmp_path):
     assert json.loads(output.read_text().splitlines()[0]) == record
     assert "| A | mosaic: 200 domains |" in text
     assert str(tmp_path) not in text and "port" in text
+
+
+@needs_numba_cuda
+def test_on_device(tmp_path):
+    """On the simulator, from another folder."""
+    output = tmp_path / "lines.jsonl"
+    done = subprocess.run(
+        ["bash", str(FOLDER / "on_device.sh"), "--simulate", "--minutes", "0.05", "--output", str(output)],
+        env={**os.environ, "PYTHON": sys.executable}, cwd=tmp_path, capture_output=True, text=True,
+        timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    assert list(dict.fromkeys(r["benchmark"] for r in records))[:4] == [
+        "cuda, published table", "cuda, batch", "cuda, sums", "cuda, selftest"]
+    assert all(r["same_bits"] is True and "CUDA simulator" in r["device"] for r in records)
+    assert sum(r.get("scenes", 0) for r in records) >= 1
+    assert done.stdout.rstrip().endswith("passed")
+
+
+def test_a_wrong_image_on_a_device_fails():
+    from on_device import page
+
+    record = {"benchmark": "cuda, sums", "precision": "exact", "seconds": 1.0, "crystals": 2, "panels": 2}
+    assert list(page([{**record, "same_bits": True}], "none", 1))[-1] == "passed"
+    text = list(page([{**record, "same_bits": True}, {**record, "same_bits": False}], "none", 1))
+    assert text[-1] == "FAILED" and any(line.endswith("NO") for line in text)
 
 
 def test_balance():
