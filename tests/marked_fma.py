@@ -2,7 +2,7 @@
 
 One compute capability comes after the other.
 
-A program of its own: the mark replaces `primitives._fma` before any kernel is compiled.  What is
+A program of its own: the mark replaces `fused._fma` before any kernel is compiled.  What is
 left of `fma` instructions is then the compiler's own doing.
 """
 

@@ -1,6 +1,6 @@
 """What becomes of one lane, in parts: the physics that a vector loop and a thread of a GPU share.
 
-`lanes` runs these functions in loops over the pixels of a block, `thread` once for the pixel of a
+`lanes` runs these functions in loops over the pixels of a block, `gpu_pixel` once for the pixel of a
 CUDA thread.  Who calls them owns the memory: here are values only, and no place in an array.
 """
 

@@ -52,7 +52,7 @@ def _fma(builder, a, b, c):
 
 
 def _weighed(builder, weights, values):
-    """weights * values, and for doubles / (-6, 2, -2, 6), as `primitives.divided` divides."""
+    """weights * values, and for doubles / (-6, 2, -2, 6), as `fused.divided` divides."""
     product = builder.fmul(weights, values)
     if values.type == _FOUR_SINGLE:
         return product

@@ -65,7 +65,7 @@ class CommandLine:
     quiet, help, version : bool
         The options of that name.
     precision, summation, threads, backend, device
-        As in `evaluation.Evaluation`.
+        As in `run_options.Evaluation`.
     notices : list of str
         One-line remarks: options without effect, surprises that took effect.
     announcement : str or None

@@ -244,7 +244,7 @@ def campaign(names, pixels, threads=None, progress=None, kept=4, session=None, m
     Parameters
     ----------
     names : iterable of str
-        Names of scenes (`random_scenes.random_scene`).
+        Names of scenes (`scenes.random_scene`).
     pixels : int
         Stop when so many have been compared.
     threads : int, optional

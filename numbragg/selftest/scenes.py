@@ -31,7 +31,7 @@ VECTORS = ("beam_vector", "fast_axis", "slow_axis", "normal", "polarisation_axis
 
 @dataclass(slots=True)
 class RandomScene:
-    """A scene, ready to be rendered, and the names of the options that it uses (`scene_options`)."""
+    """A scene, ready to be rendered, and the names of the options that it uses (`coverage`)."""
 
     name: str
     prepared: object
