@@ -6,7 +6,7 @@
     >>> image.shape
     (48, 64)
 
-Names are loaded when they are first used, so importing the package costs little.
+Names are loaded when they are first used, so importing the package costs little (start-up).
 """
 
 from ._version import __version__

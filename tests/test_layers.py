@@ -99,9 +99,9 @@ def test_kernels_know_nothing_of_the_layer_above(name):
             assert not (node.module or "").startswith(("numbragg", "kernels"))
 
 
-def cycle(names):
-    """Modules that import each other in a ring while they are loaded, or None."""
-    graph = {name: {t for t in imports(name, when_loaded=True) if t in names and t != name} for name in names}
+def ring(graph):
+    """Nodes of a graph that lie on a ring or lead to one, or None."""
+    graph = dict(graph)
     while graph:
         leaves = [name for name, targets in graph.items() if not targets & graph.keys()]
         if not leaves:
@@ -111,8 +111,44 @@ def cycle(names):
     return None
 
 
+def room_of(name):
+    """The folder of a module, as the name of a package; the module itself where it lies in `numbragg` or `kernels`."""
+    if MODULES[name].name == "__init__.py":
+        return name
+    room = name.rpartition(".")[0]
+    return name if room in FOLDERS else room
+
+
+def arrows(of=lambda name: name):
+    """What imports what, functions' imports included, after `of` has been applied to each end."""
+    graph = {of(name): set() for name in MODULES}
+    for name in MODULES:
+        graph[of(name)] |= {of(target) for target in imports(name) if target in MODULES and of(target) != of(name)}
+    return graph
+
+
 def test_no_import_cycles():
-    assert cycle({name for name in MODULES if not name.endswith("kernels") and name != "numbragg"}) is None
+    assert ring(arrows()) is None
+
+
+def test_no_cycles_of_rooms():
+    assert ring(arrows(room_of)) is None
+
+
+def test_rings_are_seen():
+    assert ring({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+    assert ring({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def lazy(tree):
+    """Import statements inside functions."""
+    return [node for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
+            for node in ast.walk(function) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if lazy(TREES[name])])
+def test_imports_inside_functions_save_start_up_and_say_so(name):
+    assert "start-up" in MODULES[name].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGURATIONS))

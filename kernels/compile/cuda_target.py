@@ -22,6 +22,8 @@ import numpy as np
 
 from .compilation import cache_folder
 
+# start-up: numba-cuda takes a second, is an extra, and is imported with the first device
+
 try:
     # numba's own, older CUDA target has the same name and is another
     _version = importlib.metadata.version("numba-cuda")

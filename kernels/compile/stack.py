@@ -38,7 +38,7 @@ def _on_stack(typingctx, size, kind):
     length, array = size.literal_value, types.Array(kind.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
-        # takes long to load, and only a compilation needs it
+        # start-up: takes long to load, and only a compilation needs it
         from numba.np.arrayobj import populate_array
 
         item = context.get_value_type(kind.dtype)

@@ -98,7 +98,7 @@ def _scalar_tricubic(polynomial):
 
     @inlined
     def tricubic(amplitudes, at, row_h, row_k, wh, wk, wl):
-        """Interpolated structure factor by scalars, for a GPU's thread; the parameters are those of `tricubic.tricubic`."""
+        """Interpolated structure factor by scalars, for a GPU's thread; the parameters are those of `tricubic`."""
         step = row_h * row_k
         return polynomial(wh, plane(amplitudes, at, row_k, wk, wl), plane(amplitudes, at + step, row_k, wk, wl),
                           plane(amplitudes, at + 2 * step, row_k, wk, wl),

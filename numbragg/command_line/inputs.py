@@ -10,6 +10,8 @@ from .line import assign
 from .parse import entered
 from .values import CommandLineError, quoted
 
+# start-up: readers, and NumPy with them, are imported where there is a file to read
+
 __all__ = ["announce", "read_inputs", "take_misset_seed", "with_headers"]
 
 #: Wavelengths from here on [m] are hardly meant: the list of sources was probably written in Angstrom.

@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["main"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).

@@ -14,6 +14,8 @@ from .arguments import (
     whole_number,
 )
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run"]
 
 

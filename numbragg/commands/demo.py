@@ -9,6 +9,8 @@ import os
 
 from .arguments import Parser, count
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run", "synthetic_amplitudes", "ARGUMENTS"]
 
 CELL = (79.1, 79.1, 37.9)

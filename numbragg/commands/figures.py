@@ -2,6 +2,8 @@
 
 import numpy as np
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["figure", "black_level", "reduced", "show_image", "short"]
 
 #: Pixels of an image along its longer side in a picture.

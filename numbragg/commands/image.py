@@ -9,6 +9,8 @@ from .. import memory
 from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run"]
 
 

@@ -4,6 +4,8 @@ from ..io.json_text import json_ready
 from ..scene.pixels import cropped
 from .arguments import Parser, check_outputs, file_name, region, shape, shown
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run"]
 
 #: A picture has a column for every image.

@@ -2,6 +2,8 @@
 
 import sys
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["Progress", "say_compiling"]
 
 

@@ -8,6 +8,8 @@ import time
 from ..io.json_text import json_ready
 from .arguments import Parser, choice, count, out_name
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run"]
 
 BACKENDS = ("cpu", "cuda", "cudasim")

@@ -9,6 +9,8 @@ from ..configs.run_options import Evaluation
 from ..io.literals import whole
 from .arguments import Parser, file_name, shown
 
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
 __all__ = ["run"]
 
 FORMS = ("--text", "--json", "--csv")

@@ -25,6 +25,8 @@ from .checks import (
 )
 from .structure_factors import as_structure_factors
 
+# start-up: readers are imported where there is a file to read
+
 __all__ = ["Crystal"]
 
 SHAPES = ("square", "round", "gauss", "tophat")

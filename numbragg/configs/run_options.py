@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from .checks import choice, optional, whole
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["BACKENDS", "Evaluation", "PRECISIONS", "SUMMATIONS"]
 
 #: Precisions, and the ways of adding up that each has, its own first.

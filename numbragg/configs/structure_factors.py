@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from ..io.literals import INT_MAX
 
+# start-up: readers are imported where there is a file to read
+
 __all__ = ["StructureFactors", "as_structure_factors"]
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from .errors import format_error
 
+# start-up: a format's library is imported where a file has that format; fabio is an extra
+
 __all__ = ["Image", "bit_patterns", "read_image"]
 
 #: What is recognised by the end of a name, before the content is looked at.

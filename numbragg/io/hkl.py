@@ -15,6 +15,8 @@ from .. import memory
 from .errors import format_error, shown
 from .literals import INT_MAX
 
+# start-up: the compiled parser, and Numba with it, is imported where there is a list to read
+
 __all__ = ["read_hkl", "index_ranges", "table_from_reflections"]
 
 _RULE = "a row is three whole numbers h k l and one number F"

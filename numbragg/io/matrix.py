@@ -7,6 +7,8 @@ import sys
 from .errors import format_error, shown
 from .literals import next_number
 
+# start-up: few matrices need exact fractions
+
 __all__ = ["read_matrix"]
 
 # a column triple product below this part of the product of the lengths is rounding noise: three

@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+# start-up: few outputs need another temporary name
+
 __all__ = ["OutputSet"]
 
 

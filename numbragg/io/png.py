@@ -2,6 +2,8 @@
 
 import numpy as np
 
+# start-up: Matplotlib takes long, and is an extra
+
 __all__ = ["write_png"]
 
 _DOTS_PER_INCH = 100

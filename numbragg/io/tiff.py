@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from .errors import format_error
 from .json_text import json_ready
 
+# start-up: tifffile is imported where there is a TIFF image
+
 __all__ = ["read_tiff", "write_tiff"]
 
 

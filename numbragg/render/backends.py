@@ -6,6 +6,8 @@ it chose, and why, is in `remark`.
 
 import numpy as np
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["CPU", "CUDA", "open_backend"]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["DeviceImage"]
 
 _CPU, _CUDA = 1, 2  # DLDeviceType

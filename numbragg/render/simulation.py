@@ -23,6 +23,8 @@ from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
 from .device_image import DeviceImage
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
 _VECTORS = (("crystal", "spindle_axis"), ("beam", "direction"), ("beam", "polarisation_axis"))

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..io.smv import HeaderValues
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
 from ..scene.pixels import region
@@ -266,8 +267,6 @@ class Products:
 
 def header_values(prepared):
     """What the SMV header of a prepared scene says."""
-    from ..io.smv import HeaderValues
-
     asked, place = prepared.request, prepared.placement
     return HeaderValues(
         fast_pixels=place.fpixels, slow_pixels=place.spixels, pixel_size=asked.detector.pixel_size,

@@ -5,6 +5,8 @@ import math
 from .._version import __version__
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["account", "listing", "report_lines"]
 
 

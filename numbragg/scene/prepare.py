@@ -24,6 +24,8 @@ from .size import R_E_SQR, background_level, crystal_cells, fluence
 from .sources import polarisation_axes, source_list
 from .units import to_angstrom, to_mm
 
+# start-up: kernels, and Numba with them, are imported with the first image
+
 __all__ = ["Prepared", "image_bytes", "prepare"]
 
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).

@@ -9,6 +9,12 @@ import time
 
 import numpy as np
 
+from ..configs.beam import Beam
+from ..configs.crystal import Crystal
+from ..configs.detector import Detector
+from ..configs.sampling import Sampling
+from ..render.simulation import Simulator
+
 __all__ = ["DOMAINS", "Speed", "measure"]
 
 DOMAINS = (1, 10, 100, 1000)
@@ -58,12 +64,6 @@ def measure(device=None, threads=None, side=1024, domains=DOMAINS, repeats=5):
     ------
     Speed
     """
-    from ..configs.beam import Beam
-    from ..configs.crystal import Crystal
-    from ..configs.detector import Detector
-    from ..configs.sampling import Sampling
-    from ..render.simulation import Simulator
-
     for precision in ("exact", "single"):
         simulators = [Simulator(Detector(pixels=(side, side), pixel_mm=0.1, distance_mm=100.0),
                                 Beam(wavelength_angstrom=6.2), 100.0, sampling=Sampling(oversample=1),

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# start-up: pytest loads this in every run, most of which want one of these things at most
+
 __all__ = ["as_numpy", "assert_matches", "assert_same_bits", "clear_cache", "prepare_scene", "reference_image"]
 
 

@@ -1,6 +1,6 @@
 """Fixtures for pytest, loaded through its entry point: reference images and assertions.
 
-Nothing of numbragg or NumPy is imported before a fixture is used.
+Nothing of numbragg or NumPy is imported before a fixture is used: start-up.
 """
 
 import pytest

@@ -27,6 +27,8 @@ from ..scene.revisions import DEFAULT
 from . import formats
 from .quantities import STEP_FIELDS, UNITS, WHOLE
 
+# start-up: kernels, and Numba with them, are imported with the first trace
+
 __all__ = ["DEFAULT_STEPS", "STEP_FIELDS", "Trace", "UNITS", "WHOLE", "state_before", "trace", "trace_prepared"]
 
 #: Steps that are kept, besides the last one, unless more are asked for.
