@@ -7,6 +7,7 @@ import os
 from typing import Any, Self
 
 from ..io.literals import INT_MAX
+from ..kernels.physics.records import SHAPES
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -28,8 +29,6 @@ from .structure_factors import as_structure_factors
 # start-up: readers are imported where there is a file to read
 
 __all__ = ["Crystal"]
-
-SHAPES = ("square", "round", "gauss", "tophat")
 
 
 def _cell(value):
@@ -164,7 +163,7 @@ class Crystal:
         put("misset_deg", None if self.misset_deg is None else angles("misset_deg", self.misset_deg))
         put("n_cells", triple("n_cells", self.n_cells, whole))
         put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
-        choice("shape", self.shape, SHAPES)
+        choice("shape", self.shape, tuple(SHAPES))
         put("fudge", finite("fudge", self.fudge))
         put("mosaic_spread_deg", optional(self.mosaic_spread_deg, not_negative, "mosaic_spread_deg", "deg"))
         put("mosaic_domains", optional(self.mosaic_domains, whole, "mosaic_domains"))
