@@ -195,6 +195,8 @@ def _render_interpolating(crew, chunks, state, evaluator, outcome):
     lock = threading.Lock()
     numbers = {chunk.start: number for number, chunk in enumerate(chunks)}
     first = []  # pixel to go on with, axis there, number of the chunk
+    # what is evaluated twice must not be added twice to a sum that others have begun
+    begun = evaluator.sums.copy() if not evaluator.part.begins else None
 
     def work(chunk):
         if first and first[0] <= chunk.start:
@@ -213,6 +215,8 @@ def _render_interpolating(crew, chunks, state, evaluator, outcome):
     following, axis, number = first
     outcome.first_out_of_range = _find_place(following - 1, evaluator.place)
     last = chunks[number].stop
+    if begun is not None:
+        evaluator.sums[following:] = begun[following:]
     crew.progress = None
     return ([Chunk(following, last, axis)] if following < last else []) + chunks[number + 1:]
 

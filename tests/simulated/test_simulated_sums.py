@@ -58,10 +58,13 @@ def test_factors_per_step_and_layers():
     assert same([on_device.image], [on_cpu.image])
 
 
-def test_interpolation_that_is_given_up():
+@pytest.mark.parametrize("shot", [[SHOT[0], SHOT[1], SHOT[4]], [crystal(n_cells=n) for n in (5, 4, 3)]])
+def test_interpolation_that_is_given_up(shot):
     detector = nb.Detector(**SMALL | dict(pixel_mm=4.0), beam_centre_mm=(1.0, 1.0))
-    on_device, on_cpu = images(detector, [SHOT[0], SHOT[1], SHOT[4]],
-                               sampling=nb.Sampling(oversample=1, interpolation=True))
+    sampling = nb.Sampling(oversample=1, interpolation=True)
+    on_device, on_cpu = images(detector, shot, sampling=sampling)
+    expected = sum(images(detector, [one], sampling=sampling)[1].image.astype(float) for one in shot)
+    assert (np.abs(on_device.image - expected) <= 1e-6 * expected).all()
     assert same([on_device.image], [on_cpu.image])
     assert [o.first_out_of_range for o in on_device.outcome.contributions] == [
         o.first_out_of_range for o in on_cpu.outcome.contributions]
