@@ -12,6 +12,7 @@ import check
 import oldest
 from places import ROOT
 import pytest
+from test_documentation import blocks
 
 CONFIG = (ROOT / "setup.cfg").read_text(encoding="utf-8")
 
@@ -211,3 +212,21 @@ def test_oldest_fails_where_anything_does(statuses, code, monkeypatch, capsys):
 
 def test_oldest_runs_tests_that_are_there():
     assert all((ROOT / name).exists() for name in oldest.TESTS)
+
+
+def test_examples_of_the_pages_have_right_types(tmp_path):
+    """What users copy passes their own type checker."""
+    pytest.importorskip("mypy")
+    files = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        code = "\n".join(text for _, text in blocks(page, "python") if "$ " not in text)
+        if "import numbragg" in code:
+            files.append(tmp_path / f"{page.stem.replace('-', '_')}.py")
+            files[-1].write_text(code)
+    assert len(files) >= 4
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("import numbragg as nb\nnb.Detector(pixels='many')\nnb.Crystal(n_cells=[1, 2, 'three'])\n")
+    done = subprocess.run([sys.executable, "-m", "mypy", "--config-file", str(ROOT / "setup.cfg"), *map(str, files),
+                           str(wrong)], cwd=ROOT, capture_output=True, text=True)
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == 2 and all("wrong.py" in line for line in errors), done.stdout + done.stderr

@@ -66,3 +66,16 @@ def test_container(tmp_path, monkeypatch):
     for content in ("", "none\n"):
         (tmp_path / "memory.max").write_text(content)
         assert memory.available() > 2 ** 20
+
+
+def test_panels_and_sums_are_counted(monkeypatch):
+    """Images of all panels together, and the running sums of several crystals."""
+    crystal = nb.Crystal(cell=(50, 50, 50, 90, 90, 90))
+    plane = nb.Detector(pixels=(400, 400), pixel_mm=0.1)
+    panels = nb.Detector(pixels=(400, 400), pixel_mm=0.1, windows=[(0, 0, 400, 400)] * 10)
+    monkeypatch.setattr("numbragg.memory.available", lambda: 3e6)
+    assert nb.simulate(crystal, nb.Beam(), plane, 100.0).shape == (400, 400)
+    with pytest.raises(ValueError, match="detector: the images of 10 panels, 1600000 pixels in all, need 0.0064 GB"):
+        nb.simulate(crystal, nb.Beam(), panels, 100.0)
+    with pytest.raises(ValueError, match="crystals: the sums of 2 crystals in 400 x 400 pixels need 0.0128 GB"):
+        nb.simulate([crystal, crystal], nb.Beam(), plane, 100.0)

@@ -66,8 +66,10 @@ def find_peaks(image: np.ndarray, count: int) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        An impossible `count`.
+        An impossible `count`, or what is not one image.
     """
+    if image.ndim != 2:
+        raise ValueError(f"image: shape {image.shape} must be (slow, fast): one image, or one panel of several")
     if not 1 <= count <= LARGEST_COUNT:
         raise ValueError(f"peaks: {count} must be a whole number from 1 to {LARGEST_COUNT}")
     # fmax passes over NaN

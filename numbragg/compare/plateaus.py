@@ -83,7 +83,7 @@ def plateaus(image: np.ndarray, roi: Sequence[int] | None = None) -> Plateaus:
     Raises
     ------
     ValueError
-        The region is empty or reaches beyond the image.
+        There is not one image, or the region is empty or reaches beyond the image.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import Any, Self
@@ -87,8 +88,8 @@ class Beam:
     exposure_s: float = 1.0
     size_mm: float | None = 0.1
     polarisation_fraction: float | None = 0.0
-    polarisation_axis: tuple | None = None
-    direction: tuple | None = None
+    polarisation_axis: Sequence[float] | None = None
+    direction: Sequence[float] | None = None
     divergence_h_mrad: float | None = None
     divergence_v_mrad: float | None = None
     divergence_h_step_mrad: float | None = None

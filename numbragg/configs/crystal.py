@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import os
 from typing import Any, Self
@@ -128,13 +129,13 @@ class Crystal:
     (10, 10, 10)
     """
 
-    cell: tuple | None = None
-    matrix: tuple | None = None
-    u_matrix: tuple | None = None
-    misset_deg: tuple | None = None
+    cell: Sequence[float] | None = None
+    matrix: Any = None
+    u_matrix: Any = None
+    misset_deg: Sequence[float] | None = None
     random_misset_seed: int | None = None
-    n_cells: tuple = (1, 1, 1)
-    size_mm: tuple = (0.0, 0.0, 0.0)
+    n_cells: int | Sequence[int] = (1, 1, 1)
+    size_mm: float | Sequence[float] = (0.0, 0.0, 0.0)
     shape: str = "square"
     fudge: float = 1.0
     mosaic_spread_deg: float | None = None
@@ -144,7 +145,7 @@ class Crystal:
     oscillation_deg: float | None = None
     phi_step_deg: float | None = None
     phi_steps: int | None = None
-    spindle_axis: tuple | None = None
+    spindle_axis: Sequence[float] | None = None
     water_size_um: float = 0.0
     structure_factors: object = None
     scale: float = 1.0
@@ -198,9 +199,12 @@ class Crystal:
             turned = {"misset": "angles", "misset_angles": tuple(map(from_degrees, self.misset_deg))}
         elif self.random_misset_seed is not None:
             turned = {"misset": "random", "misset_seed": self.random_misset_seed}
+        # three each since they were checked
+        n_cells: Any = self.n_cells
+        size: Any = self.size_mm
         return CrystalRequest(
             **cell, matrix=_by_rows(self.matrix), u_matrix=_by_rows(self.u_matrix), **turned,
-            n_cells=tuple(map(float, self.n_cells)), sample_size=tuple(map(from_mm, self.size_mm)),
+            n_cells=tuple(map(float, n_cells)), sample_size=tuple(map(from_mm, size)),
             shape=self.shape, fudge=self.fudge, mosaic_spread=_radians(self.mosaic_spread_deg),
             mosaic_domains=count(self.mosaic_domains), mosaic_seed=self.mosaic_seed,
             phi_start=from_degrees(self.phi_start_deg), oscillation=_radians(self.oscillation_deg),

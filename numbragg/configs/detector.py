@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 import math
 from typing import Any
+
+import numpy as np
 
 from ..scene.pixels import pixels_along
 from ..scene.request import DetectorRequest, PanelRequest, WindowRequest
@@ -104,21 +107,21 @@ class Detector:
     (400, 512)
     """
 
-    pixels: tuple | None = None
-    size_mm: tuple | None = None
+    pixels: Sequence[int] | None = None
+    size_mm: Sequence[float] | None = None
     pixel_mm: float = 0.1
     distance_mm: float = 100.0
     close_distance_mm: float | None = None
     convention: str = "mosflm"
-    beam_centre_mm: tuple | None = None
-    close_point_mm: tuple | None = None
-    close_point_pixels: tuple | None = None
-    rotation_deg: tuple = (0.0, 0.0, 0.0)
+    beam_centre_mm: Sequence[float] | None = None
+    close_point_mm: Sequence[float] | None = None
+    close_point_pixels: Sequence[float | None] | None = None
+    rotation_deg: Sequence[float] = (0.0, 0.0, 0.0)
     twotheta_deg: float = 0.0
-    fast_axis: tuple | None = None
-    slow_axis: tuple | None = None
-    normal: tuple | None = None
-    twotheta_axis: tuple | None = None
+    fast_axis: Sequence[float] | None = None
+    slow_axis: Sequence[float] | None = None
+    normal: Sequence[float] | None = None
+    twotheta_axis: Sequence[float] | None = None
     pivot: str = "beam"
     sensor_thickness_um: float = 0.0
     attenuation_depth_um: float | None = None
@@ -126,8 +129,8 @@ class Detector:
     curved: bool = False
     point_pixel: bool = False
     mask: object = None
-    panels: tuple | None = None
-    windows: tuple | None = None
+    panels: Sequence[Panel] | None = None
+    windows: Sequence[Sequence[int]] | None = None
 
     def __post_init__(self):
         def put(name, value):
@@ -173,8 +176,9 @@ class Detector:
         for item in fields(self):
             if item.name not in ("panels", "convention", "point_pixel"):
                 value = getattr(self, item.name)
-                if value is not None and value != item.default:
-                    raise ValueError(f"{item.name}: {value!r} does not go with panels, which have their own")
+                if value is not None and (item.default is None or np.any(np.asarray(value) != item.default)):
+                    said = "an array" if isinstance(value, np.ndarray) else repr(value)
+                    raise ValueError(f"{item.name}: {said} does not go with panels, which have their own")
         return panels
 
     def _checked_windows(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import Any
@@ -69,17 +70,25 @@ class Panel:
     ((32, 64), 0.1)
     """
 
-    origin_mm: tuple
-    fast_mm: tuple
-    slow_mm: tuple
-    pixels: tuple
+    origin_mm: Sequence[float]
+    fast_mm: Sequence[float]
+    slow_mm: Sequence[float]
+    pixels: Sequence[int]
     sensor_thickness_um: float = 0.0
     attenuation_depth_um: float | None = None
     sensor_layers: int | None = None
     mask: object = None
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"name: {self.name!r} must be text")
+        try:
+            self._check()
+        except ValueError as error:
+            raise ValueError(f"panel {self.name!r}: {error}" if self.name else str(error)) from None
+
+    def _check(self) -> None:
         def put(name, value):
             object.__setattr__(self, name, value)
 
@@ -92,7 +101,10 @@ class Panel:
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
         put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
-        area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
+        with np.errstate(over="ignore", invalid="ignore"):
+            area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
+        if not math.isfinite(area):
+            raise ValueError(f"fast_mm: {self.fast_mm!r} and slow_mm: {self.slow_mm!r} must span a finite area")
         if not area > LEAST_SINE * math.hypot(*self.fast_mm) * math.hypot(*self.slow_mm):
             raise ValueError(f"slow_mm: {self.slow_mm!r} must not be parallel to fast_mm, {self.fast_mm!r}")
         distance = abs(np.dot(np.cross(self.fast_mm, self.slow_mm), self.origin_mm)) / area
@@ -109,7 +121,9 @@ class Panel:
         depth = {}
         if self.attenuation_depth_um is not None:
             depth = {"attenuation": attenuation_from_um(self.attenuation_depth_um)}
-        plane = DetectorRequest(pixel_size=from_mm(self.pixel_mm), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
+        # what is sampled too coarsely is the longer side
+        longest = max(self.pixel_mm, math.hypot(*self.slow_mm))
+        plane = DetectorRequest(pixel_size=from_mm(longest), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
                                 sensor_thickness=sensor_from_um(self.sensor_thickness_um),
                                 mask=self.mask, **depth, **frame)
         origin, fast, slow = (tuple(map(from_mm, v)) for v in (self.origin_mm, self.fast_mm, self.slow_mm))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..scene.request import SamplingRequest
@@ -38,7 +39,7 @@ class Sampling:
     """
 
     oversample: int | None = None
-    per_step: tuple = ()
+    per_step: Sequence[str] = ()
     interpolation: bool | None = None
 
     def __post_init__(self):

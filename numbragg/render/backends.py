@@ -6,9 +6,14 @@ it chose, and why, is in `remark`.
 
 import numpy as np
 
+from .. import memory
+
 # start-up: kernels, and Numba with them, are imported with the first image
 
 __all__ = ["CPU", "CUDA", "open_backend"]
+
+#: Bytes that a pixel of a sum of several crystals takes: the image, running sums, values and half-widths, flags.
+SUM_BYTES = 80
 
 
 class CPU:
@@ -49,7 +54,6 @@ class CPU:
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
                                     progress=progress)
         return image, outcome
-
 
     def render_sum(self, panel, evaluation, progress=None):
         """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
@@ -126,6 +130,9 @@ def _sum_of(panel):
     from ..kernels.drive.contributions import Contribution
     from ..kernels.drive.cpu import Target
 
+    window = panel[0].window
+    memory.require(SUM_BYTES * window.pixels,
+                   f"crystals: the sums of {len(panel)} crystals in {window.width} x {window.height} pixels")
     image = np.zeros(panel[0].shape, dtype=np.float32)
     return (image, [Contribution(prepared.scene, prepared.interpolating) for prepared in panel],
             Target(panel[0].window, panel[0].mask, image))
@@ -136,7 +143,7 @@ def open_backend(evaluation):
 
     Parameters
     ----------
-    evaluation : evaluation.Evaluation
+    evaluation : run_options.Evaluation
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,9 +47,9 @@ class Result:
         several panels a tuple.
     """
 
-    image: object
-    prepared: object
-    outcome: object
+    image: NDArray[np.float32] | Any
+    prepared: Any
+    outcome: Any
 
 
 def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=None):
@@ -58,7 +58,7 @@ def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=No
     Parameters
     ----------
     prepared : scene.Prepared
-    evaluation : evaluation.Evaluation, optional
+    evaluation : run_options.Evaluation, optional
     progress : callable, optional
         Called with the number of pixels just finished.
     backend : backends.CPU or backends.CUDA, optional
@@ -90,7 +90,8 @@ def _crystals(value):
     if isinstance(value, Crystal):
         return (value,)
     try:
-        crystals = tuple(value)
+        # their order counts, which a set has not
+        crystals = () if isinstance(value, (Mapping, Set)) else tuple(value)
     except TypeError:
         crystals = ()
     if not crystals or not all(isinstance(crystal, Crystal) for crystal in crystals):
@@ -210,7 +211,8 @@ class Simulator:
         crystal : Crystal or sequence of Crystal
             The photons of several are added up, in their order.
         progress : callable, optional
-            Called with the number of pixels just finished.
+            Called with the number of pixels just finished: of one crystal those of the image, of several each time
+            that something has been added to them, how often depends on what the crystals have in common.
 
         Returns
         -------
@@ -257,6 +259,8 @@ class Simulator:
 
     def images(self, crystals: Iterable[Crystal | Sequence[Crystal]]) -> Iterator[NDArray[np.float32] | Any]:
         """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them."""
+        if isinstance(crystals, Crystal):
+            raise ValueError("crystals: a Crystal must be in a sequence; `image` takes it alone")
         for crystal in crystals:
             yield self.image(crystal)
 

@@ -117,6 +117,8 @@ def clipped(numbers, shape):
 
 
 def cropped(image, numbers):
-    """Part of an image, as a view; None: all of it.  ValueError as `region`."""
+    """Part of an image, as a view; None: all of it.  ValueError as `region`, or for what is not one image."""
+    if len(image.shape) != 2:
+        raise ValueError(f"image: shape {tuple(image.shape)} must be (slow, fast): one image, or one panel of several")
     fast_min, fast_max, slow_min, slow_max = region(numbers, image.shape)
     return image[slow_min:slow_max + 1, fast_min:fast_max + 1]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 import math
 
+from .. import memory
 from ..kernels.physics.records import Window
 from .panels import panel_geometry, window_geometry
 from .prepare import prepare
@@ -61,6 +62,11 @@ def _finest(panels, owns):
     return replace(plane, distance=min(distance, 1e6) if math.isfinite(distance) else 1e6)
 
 
+def _pixels(piece):
+    """Number of pixels of a panel or a window."""
+    return piece.fast * piece.slow if isinstance(piece, WindowRequest) else piece.plane.pixels_f * piece.plane.pixels_s
+
+
 def prepare_shot(crystals, pieces, request):
     """Prepare every crystal on every panel.
 
@@ -85,6 +91,9 @@ def prepare_shot(crystals, pieces, request):
         As `prepare.prepare`.
     """
     first = pieces[0]
+    if len(pieces) > 1:
+        pixels = sum(_pixels(piece) for piece in pieces)
+        memory.require(4 * pixels, f"detector: the images of {len(pieces)} panels, {pixels} pixels in all,")
     owns = []
     if isinstance(first, PanelRequest):
         # the same factors for all: what is asked of a panel's plane does not depend on them

@@ -219,7 +219,7 @@ def compare(trace: Trace, path: str | os.PathLike[str]) -> Comparison:
     ----------
     trace : tracing.Trace
     path : str or path-like
-        What `numbragg.tracing.reading.read_trace` reads.
+        What `numbragg.trace_reading.read_trace` reads.
 
     Returns
     -------

@@ -12,6 +12,8 @@ from strategies import amplitude_tables, beams, crystals, detectors, samplings, 
 
 import numbragg as nb
 from numbragg.commands.cli import main
+from numbragg.compare.peaks import find_peaks
+from numbragg.compare.plateaus import plateaus
 from numbragg.io.raw import read_raw
 from numbragg.kernels.arithmetic.vectors import rotate_xyz
 from numbragg.kernels.drive import cpu as driver_cpu
@@ -451,3 +453,25 @@ def test_all_strategies_are_needed():
     look()
     assert len(seen["shape"]) == 4 and len(seen["convention"]) >= 4
     assert all(len(seen[name]) == 2 for name in ("filled", "mosaic", "sources", "sensor"))
+
+
+@pytest.mark.parametrize("crystals", [{}, [], set(), 5, [1], "crystal"])
+def test_what_is_no_shot(crystals):
+    with pytest.raises(ValueError, match="crystal: .*must be a Crystal object, or a sequence of them"):
+        nb.simulate(crystals, nb.Beam(), nb.Detector(pixels=(4, 4)), 100.0)
+
+
+def test_order_of_a_shot_counts():
+    crystal = nb.Crystal(cell=(50, 50, 50, 90, 90, 90))
+    for without in ({crystal: 1}, {crystal}):
+        with pytest.raises(ValueError, match="crystal: .*must be a Crystal object, or a sequence"):
+            nb.simulate(without, nb.Beam(), nb.Detector(pixels=(4, 4)), 100.0)
+    with pytest.raises(ValueError, match="crystals: a Crystal must be in a sequence"):
+        next(nb.Simulator(nb.Detector(pixels=(4, 4)), nb.Beam(), 100.0).images(crystal))
+
+
+def test_what_takes_an_image_takes_one_panel():
+    stack = np.zeros((2, 3, 4), np.float32)
+    for each in (plateaus, lambda image: find_peaks(image, 5), lambda image: nb.add_noise(image, seed=1)):
+        with pytest.raises(ValueError, match=r"\(2, 3, 4\)"):
+            each(stack)

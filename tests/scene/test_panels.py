@@ -142,7 +142,9 @@ def naive_place(panel, fast, slow, oversample, sub_fast, sub_slow):
 
 @pytest.mark.parametrize("fast_mm, slow_mm", [((0.0, 0.0, 0.2), (0.0, -0.1, 0.0)),
                                               ((0.001, 0.002, 0.1), (0.0, -0.0998, 0.001)),
-                                              ((0.03, 0.1, 0.02), (-0.01, 0.02, 0.15))])
+                                              ((0.03, 0.1, 0.02), (-0.01, 0.02, 0.15)),
+                                              # of the other hand: fast x slow points to the sample
+                                              ((0.0, -0.1, 0.0), (0.0, 0.0, 0.2))])
 def test_pitch_vectors_that_are_no_unit_vectors(fast_mm, slow_mm):
     """Places and solid angles against the panel's own vectors: a parallelogram's area, and its obliquity."""
     panel = nb.Panel(origin_mm=(80.0, 3.0, -4.0), fast_mm=fast_mm, slow_mm=slow_mm, pixels=(7, 5))
@@ -205,6 +207,27 @@ def test_automatic_sub_pixels_are_those_of_the_nearest_panel():
     assert [panel[0].scene.geometry.oversample for panel in shot] == [alone] * 2 and alone > 1
 
 
+def test_automatic_sub_pixels_are_those_of_the_longer_side():
+    """Which of the two vectors is called fast does not decide."""
+    found = []
+    for fast_mm, slow_mm in (((0, 0, 0.05), (0, -1.5, 0)), ((0, -1.5, 0), (0, 0, 0.05)), ((0, 0, 1.5), (0, -1.5, 0))):
+        panel = nb.Panel(origin_mm=(90, 1, 2), fast_mm=fast_mm, slow_mm=slow_mm, pixels=(3, 4))
+        prepared = nb.Simulator(nb.Detector(panels=[panel]), BEAM, TABLE).prepare(crystal(n_cells=20))
+        found.append(prepared.scene.geometry.oversample)
+    assert found[0] == found[1] == found[2] > 1
+
+
+def test_state_begins_anew_in_each_window():
+    """What the first pixel of a rotation has under `main` (Q1), a window's first pixel has: as a region's."""
+    turned = crystal(oscillation_deg=1.0, phi_steps=2, mosaic_domains=1, mosaic_spread_deg=0.0)
+    how = dict(revision="main", sampling=nb.Sampling(oversample=1))
+    cut = simulator(nb.Detector(**PLANE, windows=[(0, 0, 10, 28), (10, 0, 26, 28)]), **how).image(turned)
+    whole = simulator(nb.Detector(**PLANE), **how).image(turned)
+    region = simulator(nb.Detector(**PLANE), **how, roi=(10, 35, 0, 27)).image(turned)
+    assert same(cut[0], np.ascontiguousarray(whole[:, :10])) and same(cut[1], np.ascontiguousarray(region[:, 10:]))
+    assert (cut[1] != whole[:, 10:]).sum() == 1 and cut[1][0, 0] != whole[0, 10]
+
+
 @pytest.mark.parametrize("fields, message", [
     (dict(panels=[]), "panels: \\[\\] must be one or more Panel"), (dict(panels=[1]), "must be one or more Panel"),
     (dict(panels=5), "panels: 5 must be"),
@@ -221,7 +244,10 @@ def test_bad_panels_and_windows(fields, message):
     (dict(origin_mm=(0, 0)), "origin_mm"), (dict(origin_mm=(0, 1, 1)), "go through the sample"),
     (dict(fast_mm=(0, 0, 0)), "fast_mm"), (dict(slow_mm=(0, 0, -5)), "parallel"), (dict(pixels=(0, 5)), "pixels: 0"),
     (dict(pixels=(5,)), "two numbers"), (dict(mask=np.ones((3, 3))), "mask: shape"),
-    (dict(sensor_thickness_um=-1.0), "sensor_thickness_um"), (dict(origin_mm=(np.nan, 0, 0)), "origin_mm: nan")])
+    (dict(sensor_thickness_um=-1.0), "sensor_thickness_um"), (dict(origin_mm=(np.nan, 0, 0)), "origin_mm: nan"),
+    (dict(fast_mm=(0, 0, 1e200), slow_mm=(0, 1e200, 0)), "must span a finite area"),
+    (dict(name=3), "name: 3 must be text"),
+    (dict(name="p7", pixels=(0, 5)), "^panel 'p7': pixels: 0")])
 def test_bad_fields_of_a_panel(fields, message):
     with pytest.raises(ValueError, match=message):
         nb.Panel(**dict(origin_mm=(100, 0, 0), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(4, 5)) | fields)
@@ -231,6 +257,8 @@ def test_what_goes_with_one_plane_only():
     panel = as_panel(nb.Detector(**PLANE))
     with pytest.raises(ValueError, match="distance_mm: 50.0 does not go with panels"):
         nb.Detector(panels=[panel], distance_mm=50.0)
+    with pytest.raises(ValueError, match="mask: .* does not go with panels"):
+        nb.Detector(panels=[panel], mask=np.ones((1024, 1024)))
     two = nb.Detector(panels=[panel, panel])
     with pytest.raises(ValueError, match="roi: .* goes with a detector of one panel, not of 2"):
         simulator(two, roi=(0, 3, 0, 3))

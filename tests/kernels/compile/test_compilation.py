@@ -230,7 +230,7 @@ def test_jit_refuses_fastmath():
 
 def test_no_module_asks_for_fastmath():
     """Only `compilation` may name it, to refuse it; and nobody compiles past `compilation`."""
-    for path in sorted([*KERNELS.glob("*.py"), *PACKAGE.rglob("*.py")]):
+    for path in sorted([*KERNELS.rglob("*.py"), *PACKAGE.rglob("*.py")]):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword):
