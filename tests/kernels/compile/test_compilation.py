@@ -234,10 +234,8 @@ def test_no_module_asks_for_fastmath():
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword):
-                assert node.arg not in ("fastmath", "error_model") or path.name in ("compilation.py",
-                                                                                    "vectors.py",
-                                                                                   "image.py") or (
-                    node.arg == "error_model" and ast.literal_eval(node.value) == "numpy"), path
+                assert node.arg != "error_model" or path.name == "compilation.py" or (
+                    ast.literal_eval(node.value) == "numpy"), path
                 assert node.arg != "fastmath", path
             if isinstance(node, ast.Attribute) and isinstance(node.value,
                                                               ast.Name) and node.value.id == "numba":
