@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,14 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..scene.pixels import WHOLE, region
-from ..scene.prepare import Prepared
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
 from .device_image import DeviceImage
 
 # start-up: kernels, and Numba with them, are imported with the first image
+if TYPE_CHECKING:
+    from ..scene.prepare import Prepared
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
