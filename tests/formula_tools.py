@@ -1,6 +1,5 @@
 """Functions shared by the tests that compare formulas with the oracle: bits, settings drawn at random."""
 
-import dataclasses
 import math
 import random
 import struct
@@ -199,7 +198,7 @@ def draw_factors(seed):
 
 def vars_of(p):
     """Names of the settings."""
-    return [item.name for item in dataclasses.fields(p)]
+    return list(p.__slots__)
 
 
 # -- the same scene for both sides

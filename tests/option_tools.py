@@ -1,6 +1,5 @@
 """Functions shared by the tests of the command line."""
 
-import dataclasses
 
 from numbragg.command_line.table import EXACT
 
@@ -9,7 +8,7 @@ def flat(line):
     """All settings of a command line in one dictionary, by the names of `naive_options`."""
     found = {}
     for part in (line, line.draft, line.files, line.outputs):
-        found |= {item.name: getattr(part, item.name) for item in dataclasses.fields(part)}
+        found |= {name: getattr(part, name) for name in part.__slots__}
     return found
 
 

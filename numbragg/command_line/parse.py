@@ -9,11 +9,10 @@ with the double meanings that the C program's substring matching gives to `-miss
 numpy and numba are not imported here, so that `--help` and errors are quick.
 """
 
-from dataclasses import fields
 import math
 
 from ..scene.pixels import check_pixels, edge, pixels_along, reversed_axes
-from ..scene.request import Draft
+from ..scene.request import DEFAULTS
 from ..scene.units import to_angstrom, to_mm, to_percent
 from .line import CommandLine, Files, Outputs, assign
 from .remarks import remarks
@@ -23,7 +22,7 @@ from .words import EARLY, option_uses
 __all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "entered", "parse"]
 
 #: Settings that are NaN where they were not given.
-_UNSET_AS_NAN = frozenset(item.name for item in fields(Draft) if item.default != item.default)
+_UNSET_AS_NAN = frozenset(name for name, default in DEFAULTS.items() if default != default)
 
 
 # -- the size of the detector
@@ -151,12 +150,12 @@ def check(line):
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):
         _refuse("-misset_seed: the words after it, read as misset angles, are not finite numbers")
     _pixels(line)
-    for item in fields(p):
-        value = getattr(p, item.name)
+    for name in DEFAULTS:
+        value = getattr(p, name)
         for number in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(number, float) and not math.isfinite(number) and not (
-                    item.name in _UNSET_AS_NAN and math.isnan(number)):
-                _refuse(f"{origin(item.name)}{item.name.replace('_', ' ')}: {number} is not a finite number")
+                    name in _UNSET_AS_NAN and math.isnan(number)):
+                _refuse(f"{origin(name)}{name.replace('_', ' ')}: {number} is not a finite number")
     if not p.wavelength > 0.0:
         _refuse(f"{origin('wavelength')}wavelength: {to_angstrom(p.wavelength):g} Angstrom; must be greater than zero")
     fast, slow = _pixels(line)

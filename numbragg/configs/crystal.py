@@ -8,7 +8,6 @@ import os
 from typing import Any, Self
 
 from ..io.literals import INT_MAX
-from ..kernels.physics.records import SHAPES
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -27,7 +26,7 @@ from .checks import (
 )
 from .structure_factors import as_structure_factors
 
-# start-up: readers are imported where there is a file to read
+# start-up: readers are imported where there is a file to read, records with the first crystal
 
 __all__ = ["Crystal"]
 
@@ -151,6 +150,8 @@ class Crystal:
     scale: float = 1.0
 
     def __post_init__(self):
+        from ..kernels.physics.records import SHAPES
+
         def put(name, value):
             object.__setattr__(self, name, value)
 

@@ -22,19 +22,27 @@ _SPECIAL = r"inf(?:inity)?|nan(?:\([0-9a-z_]*\))?"
 PRINTED = rf"{_SIGN}(?:{_DECIMAL}|nan|inf(?:inity)?)"
 
 
-def _compiled(pattern):
-    """For words, and for the content of files."""
-    flags = re.IGNORECASE
-    return {str: re.compile(pattern, flags | re.ASCII), bytes: re.compile(pattern.encode("ascii"), flags)}
+class _Pattern(dict):
+    """A pattern for words (str) and for the content of files (bytes), compiled when it is first needed."""
+
+    def __init__(self, pattern):
+        super().__init__()
+        self.pattern = pattern
+
+    def __missing__(self, kind):
+        made = (re.compile(self.pattern, re.IGNORECASE | re.ASCII) if kind is str
+                else re.compile(self.pattern.encode("ascii"), re.IGNORECASE))
+        self[kind] = made
+        return made
 
 
 #: What strtod accepts, longest first.
-_ANY = _compiled(rf"{_BLANK}({_SIGN}(?:{_HEXADECIMAL}|{_DECIMAL}|{_SPECIAL}))")
-_FINITE = _compiled(rf"{_BLANK}({_SIGN}(?:{_HEXADECIMAL}|{_DECIMAL}))")
-_PLAIN = _compiled(_SIGN + _DECIMAL)
+_ANY = _Pattern(rf"{_BLANK}({_SIGN}(?:{_HEXADECIMAL}|{_DECIMAL}|{_SPECIAL}))")
+_FINITE = _Pattern(rf"{_BLANK}({_SIGN}(?:{_HEXADECIMAL}|{_DECIMAL}))")
+_PLAIN = _Pattern(_SIGN + _DECIMAL)
 #: What `atoi` takes whole: a point with zeros changes nothing.
-_C_WHOLE = _compiled(rf"{_BLANK}({_SIGN})0*([0-9]+)(?:\.0*)?")
-_WHOLE = _compiled(rf"({_SIGN})0*([0-9]{{1,20}})")
+_C_WHOLE = _Pattern(rf"{_BLANK}({_SIGN})0*([0-9]+)(?:\.0*)?")
+_WHOLE = _Pattern(rf"({_SIGN})0*([0-9]{{1,20}})")
 
 
 def _value(text):

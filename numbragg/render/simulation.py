@@ -20,11 +20,11 @@ from ..scene.pixels import WHOLE, region
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
-from .device_image import DeviceImage
 
 # start-up: kernels, and Numba with them, are imported with the first image
 if TYPE_CHECKING:
     from ..scene.prepare import Prepared
+    from .device_image import DeviceImage
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 

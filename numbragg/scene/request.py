@@ -10,13 +10,13 @@ that was not given is NaN, as in the C program, because its rules for filling th
 values.  Seeds are stored as on the command line (not negated).
 """
 
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 import math
 from typing import Any
 
 from .revisions import DEFAULT
 
-__all__ = ["BeamRequest", "CrystalRequest", "DetectorRequest", "Draft", "Request", "SamplingRequest"]
+__all__ = ["DEFAULTS", "BeamRequest", "CrystalRequest", "DetectorRequest", "Draft", "Request", "SamplingRequest"]
 
 NAN = math.nan
 
@@ -24,8 +24,48 @@ NAN = math.nan
 UNIT_FLUENCE = 125932015286227086360700780544.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrystalRequest:
+class _Frozen:
+    """What `dataclass` would generate for each part of a request, once: to generate it takes half of a start's time."""
+
+    __slots__ = ()
+
+    def __init__(self, **settings: Any) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            if item.name not in settings and item.default is MISSING:
+                raise TypeError(f"{type(self).__name__} needs {item.name}")
+            object.__setattr__(self, item.name, settings.pop(item.name, item.default))
+        if settings:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
+
+    def __setattr__(self, name, value):
+        raise FrozenInstanceError(f"cannot assign to {name!r}")
+
+    def __delattr__(self, name):
+        raise FrozenInstanceError(f"cannot delete {name!r}")
+
+    def _values(self):
+        return tuple(getattr(self, item.name) for item in fields(self))
+
+    def __eq__(self, other):
+        return self._values() == other._values() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._values())
+
+    def __repr__(self):
+        said = (f"{item.name}={value!r}" for item, value in zip(fields(self), self._values()))
+        return f"{type(self).__name__}({', '.join(said)})"
+
+    def __getstate__(self):
+        return self._values()
+
+    def __setstate__(self, state):
+        for item, value in zip(fields(self), state):
+            object.__setattr__(self, item.name, value)
+
+
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class CrystalRequest(_Frozen):
     """The crystal, its orientation and rotation; the water around it."""
 
     n_cells: tuple = (1.0, 1.0, 1.0)  # Na, Nb, Nc, whole numbers
@@ -51,8 +91,8 @@ class CrystalRequest:
     water_size: float = 0.0  # [m]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeamRequest:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class BeamRequest(_Frozen):
     """What hits the crystal."""
 
     wavelength: float = 1.0e-10  # [m]
@@ -77,8 +117,8 @@ class BeamRequest:
     polarisation_axis: tuple = (0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorRequest:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class DetectorRequest(_Frozen):
     """The detector: size, place, sensor."""
 
     pixel_size: float = 0.1e-3  # [m]
@@ -113,8 +153,8 @@ class DetectorRequest:
     mask: Any = None  # (slow, fast) array; zero: pixel is skipped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelRequest:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class PanelRequest(_Frozen):
     """A panel with a place of its own."""
 
     plane: DetectorRequest  # a detector of one plane with the panel's pixels and sensor, anywhere
@@ -124,8 +164,8 @@ class PanelRequest:
     layers: int  # of the sensor, of equal thickness
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowRequest:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class WindowRequest(_Frozen):
     """A part of a plane that is an image of its own."""
 
     plane: DetectorRequest
@@ -135,8 +175,8 @@ class WindowRequest:
     slow: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingRequest:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class SamplingRequest(_Frozen):
     """How finely a pixel is sampled, what is computed per step, and which pixels."""
 
     oversample: int = -1  # sub-pixels per edge; not positive: automatic
@@ -147,8 +187,8 @@ class SamplingRequest:
     roi: tuple = (-1, -1, -1, -1)  # fast min, max, slow min, max; negative: that end of the detector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class Request(_Frozen):
     """Everything that was asked for."""
 
     crystal: CrystalRequest = CrystalRequest()
@@ -161,11 +201,11 @@ class Request:
 #: The parts of a request, by the field that holds them.
 _PARTS = {"crystal": CrystalRequest, "beam": BeamRequest, "detector": DetectorRequest, "sampling": SamplingRequest}
 
-#: Every setting side by side; two parts never have one of the same name.
-_Settings: Any = make_dataclass(
-    "_Settings", [*((item.name, item.type, field(default=item.default)) for kind in _PARTS.values()
-                    for item in fields(kind)), ("revision", str, field(default=DEFAULT))],
-    slots=True, kw_only=True, namespace={"__module__": __name__})
+#: Every setting side by side, and its default; two parts never have one of the same name.
+DEFAULTS = {item.name: item.default for kind in _PARTS.values() for item in fields(kind)} | {"revision": DEFAULT}
+
+#: For type checkers: any attribute.
+_Settings: Any = object
 
 
 class Draft(_Settings):
@@ -175,7 +215,12 @@ class Draft(_Settings):
     `AttributeError` there, and where it is set.
     """
 
-    __slots__ = ()
+    # not a dataclass: of so many fields that takes longer to make than all else that a start loads
+    __slots__ = tuple(DEFAULTS)
+
+    def __init__(self, **settings: Any) -> None:
+        for name, value in (DEFAULTS | settings).items():
+            setattr(self, name, value)
 
     def freeze(self):
         """The request that these settings make; lists become tuples."""

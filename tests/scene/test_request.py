@@ -78,7 +78,7 @@ def test_a_coordinate_of_the_closest_point_may_be_left_open():
 def test_parts_have_no_name_in_common():
     names = [item.name for kind in PARTS.values() for item in dataclasses.fields(kind)]
     assert len(names) == len(set(names)) > 60
-    assert sorted([*names, "revision"]) == sorted(item.name for item in dataclasses.fields(Draft))
+    assert sorted([*names, "revision"]) == sorted(Draft.__slots__)
 
 
 def test_a_draft_freezes_to_what_was_set():
@@ -96,7 +96,7 @@ def test_a_misspelt_setting_is_an_error():
         Draft.fugde  # noqa: B018
     with pytest.raises(AttributeError):
         Draft().fugde = 1.0
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError):
         Draft(fugde=1.0)
     with pytest.raises(TypeError, match="not a setting of a command line"):
         assign(CommandLine(), requests.CrystalRequest.fudge, 1.0)
@@ -113,7 +113,7 @@ def test_settings_are_assigned_where_they_live():
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("numbragg.command_line")))
 def test_no_setting_is_named_by_a_string(name):
     """Neither `setattr` nor a dotted name of a setting."""
-    names = {item.name for item in dataclasses.fields(Draft)}
+    names = set(Draft.__slots__)
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("setattr", "delattr", "vars"), ast.unparse(node)
