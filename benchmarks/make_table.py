@@ -218,14 +218,16 @@ def _device_line(records):
     """Device, machine and self-test in one paragraph."""
     last = records[-1]
     machine, v = last["machine"], last["versions"]
-    tests = [r for r in records if r["benchmark"] == "cuda, selftest" and "scenes" in r and _state(r) == _state(last)]
+    tests = [r for r in records if r["benchmark"] == "cuda, selftest" and "scenes" in r]
+    states = len({_state(r) for r in tests})
     total = {word: sum(r[word] for r in tests) for word in (
         "scenes", "pixels", "steps", "violations", "mismatches", "other_precisions_pixels",
         "other_precisions_mismatches")}
     ratio = max((r["largest_ratio"] for r in tests), default=0.0)
     return (f"**{last['device'].partition(': ')[2]}**, beside {machine['cores']} cores of {machine['processor']} "
             f"({' '.join(machine['instructions'])}); Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}. "
-            f"Self-test: {total['scenes']} scenes, {total['pixels']:.3g} pixels, {total['steps']:.3g} steps: "
+            f"Self-tests of {states} states of the kernels: "
+            f"{total['scenes']} scenes, {total['pixels']:.3g} pixels, {total['steps']:.3g} steps: "
             f"{total['violations']} violations, {total['mismatches']} mismatches, at most {ratio:.3f} of the bound; "
             f"the other precisions, device against CPU: {total['other_precisions_pixels']:.3g} pixels, "
             f"{total['other_precisions_mismatches']} mismatches.")

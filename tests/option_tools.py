@@ -1,6 +1,5 @@
 """Functions shared by the tests of the command line."""
 
-
 from numbragg.command_line.table import EXACT
 
 
