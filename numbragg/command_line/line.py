@@ -7,7 +7,7 @@ from ..scene.request import Draft
 __all__ = ["CommandLine", "Files", "Outputs", "assign"]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False, eq=False)
 class Files:
     """Names of the files to read, or None where not given."""
 
@@ -20,7 +20,7 @@ class Files:
     stol: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False, eq=False)
 class Outputs:
     """Names of the files to write, and whether the optional ones are wanted."""
 
@@ -36,7 +36,7 @@ class Outputs:
     stats_json: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False, eq=False)
 class CommandLine:
     """What a command line asks for.
 

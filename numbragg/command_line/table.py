@@ -53,7 +53,7 @@ NOT_ZERO = Rule("not be zero", lambda value: value != 0.0)
 AT_LEAST_ONE = Rule("be at least 1", lambda value: value >= 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Option:
     """One row of the table.
 
