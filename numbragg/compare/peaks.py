@@ -6,6 +6,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scene.pixels import check_image
+
 __all__ = ["LARGEST_COUNT", "PeakMatch", "assignment", "find_peaks", "match_peaks"]
 
 #: Peaks that are matched at most: time grows with the cube of the number.
@@ -68,8 +70,7 @@ def find_peaks(image: np.ndarray, count: int) -> NDArray[np.int64]:
     ValueError
         An impossible `count`, or what is not one image.
     """
-    if image.ndim != 2:
-        raise ValueError(f"image: shape {image.shape} must be (slow, fast): one image, or one panel of several")
+    check_image(image)
     if not 1 <= count <= LARGEST_COUNT:
         raise ValueError(f"peaks: {count} must be a whole number from 1 to {LARGEST_COUNT}")
     # fmax passes over NaN

@@ -9,8 +9,8 @@ import operator
 
 from ..io.literals import INT_MAX
 
-__all__ = ["PIXEL_LIMIT", "WHOLE", "check_pixels", "clipped", "cropped", "edge", "pixels_along", "region",
-           "reversed_axes"]
+__all__ = ["PIXEL_LIMIT", "WHOLE", "check_image", "check_pixels", "clipped", "cropped", "edge", "pixels_along",
+           "region", "reversed_axes"]
 
 #: Numbers of pixels from here on do not fit the integers of the C program.
 PIXEL_LIMIT = INT_MAX + 1
@@ -116,9 +116,14 @@ def clipped(numbers, shape):
     return (max(fast_min, 0), fast_max, max(slow_min, 0), slow_max)
 
 
-def cropped(image, numbers):
-    """Part of an image, as a view; None: all of it.  ValueError as `region`, or for what is not one image."""
+def check_image(image):
+    """Refuse what is not one image, such as a stack of panels."""
     if len(image.shape) != 2:
         raise ValueError(f"image: shape {tuple(image.shape)} must be (slow, fast): one image, or one panel of several")
+
+
+def cropped(image, numbers):
+    """Part of an image, as a view; None: all of it.  ValueError as `check_image` and `region`."""
+    check_image(image)
     fast_min, fast_max, slow_min, slow_max = region(numbers, image.shape)
     return image[slow_min:slow_max + 1, fast_min:fast_max + 1]
