@@ -13,12 +13,13 @@ import os
 from pathlib import Path
 import re
 import sys
+import threading
 import time
 
 import numba
 from numba.core import caching, registry
 
-__all__ = ["jit", "inlined", "cache_folder", "enter_folder", "kept", "source_hash"]
+__all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
 KEPT_DAYS = 90
@@ -238,12 +239,62 @@ class _Part(registry.CPUDispatcher):
         return self._kernel(*arguments, **named)
 
 
+class _Rule(_Part):
+    """A part that decides and computes nothing, so that Python may run it as it is written."""
+
+    def __call__(self, *arguments, **named):
+        return self.py_func(*arguments, **named)
+
+
+def _part(function, kind):
+    if numba.config.DISABLE_JIT:
+        return function
+    return kind(function, targetoptions=_options({"nopython": True, "forceinline": True, "no_cpython_wrapper": True,
+                                                  "no_cfunc_wrapper": True}))
+
+
 def inlined(function):
     """Compile a kernel that is part of every kernel calling it; never called from Python in earnest.
 
     Scenes are records of a hundred fields: a call that is not inlined copies them all.
     """
-    if numba.config.DISABLE_JIT:
-        return function
-    return _Part(function, targetoptions=_options({"nopython": True, "forceinline": True, "no_cpython_wrapper": True,
-                                                   "no_cfunc_wrapper": True}))
+    return _part(function, _Part)
+
+
+def rule(function):
+    """Compile a question about flags that kernels and the host ask alike.
+
+    The host's calls run as Python: to load a kernel for one comparison takes longer than many an image.
+    """
+    return _part(function, _Rule)
+
+
+_making = threading.RLock()
+
+
+def _renew_lock():
+    """In the child of a fork nobody else is at work, whatever other threads of its parent held."""
+    global _making
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def variants(make):
+    """Keep what a function makes for each set of (positional) arguments; threads that ask at once all get the same.
+
+    `functools.cache` would let each of them make, and load or compile, a kernel of its own.
+    """
+    made = {}
+
+    @functools.wraps(make)
+    def variant(*key):
+        if key not in made:
+            with _making:
+                if key not in made:
+                    made[key] = make(*key)
+        return made[key]
+
+    return variant

@@ -5,10 +5,9 @@ needs the C library (`gpu_inputs`) and evaluates strictly what the certificate d
 What depends on the order of pixels is `order.render_in_order`'s, here as there: the same bits.
 """
 
-import functools
-
 import numpy as np
 
+from ..compile.compilation import variants
 from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
@@ -45,7 +44,7 @@ KEPT_TABLES = 8
 INPUT_CHUNK = 1 << 14
 
 
-@functools.cache
+@variants
 def pixel_kernel(variant):
     """The kernel of one variant (see `lanes.lane_kernel`): 42 there can be, each compiled when it is needed."""
     pixel = thread_pixel(*variant)

@@ -7,14 +7,13 @@ carried to the next part.  Nothing here knows a GPU: the same function, compiled
 the tests compare with the lanes.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from ..arithmetic.fused import floor
 from ..arithmetic.vectors import unit
-from ..compile.compilation import inlined
+from ..compile.compilation import inlined, variants
 from ..physics.geometry import flat_sub_pixel, solid_angle
 from ..physics.lattice import miller_indices, nearest_lattice_point
 from ..physics.records import EXACT, SEQUENTIAL, SINGLE, Part
@@ -143,7 +142,7 @@ def _row_of(table, row, number, otherwise):
     return table[row if table.shape[0] > 1 else 0, number]
 
 
-@functools.cache
+@variants
 def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
     """Make the evaluation of one pixel; see `lanes.lane_kernel` for the parameters.
 

@@ -12,12 +12,10 @@ factor with the sum.  The look-up cannot be vector code and would keep the rest 
 in single precision stands in the last loop, for its vectors are longer.
 """
 
-import functools
-
 import numpy as np
 
 from ..arithmetic.fused import floor
-from ..compile.compilation import inlined, jit
+from ..compile.compilation import inlined, jit, variants
 from ..compile.stack import on_stack
 from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
 from ..physics.records import SINGLE
@@ -258,7 +256,7 @@ def _make_sum(precision, summation):
     return start_double, leave_double, total_double
 
 
-@functools.cache
+@variants
 def lane_kernel(shape, cubic, about, precision, summation):
     """Make the kernel for one crystal shape, with interpolated structure factors or nearest ones.
 

@@ -4,13 +4,11 @@
 CUDA thread.  Who calls them owns the memory: here are values only, and no place in an array.
 """
 
-import functools
-
 import numpy as np
 
 from ..arithmetic.accumulate import add, add_compensated, compensated_total
 from ..arithmetic.fused import floor
-from ..compile.compilation import inlined
+from ..compile.compilation import inlined, variants
 from ..physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE
 from ..physics.shapes import SHAPE_OF
 from ..physics.view import photons, weigh_step
@@ -78,7 +76,7 @@ def _compensated(total, second, square, factor, spread):
     return add_compensated(total, second, square * factor)
 
 
-@functools.cache
+@variants
 def summing(shape, precision, summation):
     """Make the policy of adding up.
 
@@ -98,7 +96,7 @@ def uses_second(shape, precision, summation):
     return summation == KAHAN or (precision == EXACT and SHAPE_OF[shape].budgeted)
 
 
-@functools.cache
+@variants
 def start_of(precision):
     """Make the function that gives what a sum starts with: background and 0, in the precision of the sum."""
     real = np.float32 if precision == SINGLE else np.float64
@@ -110,7 +108,7 @@ def start_of(precision):
     return start
 
 
-@functools.cache
+@variants
 def total_of(summation):
     """Make the function from (total, second) to the sum as a double."""
     @inlined
@@ -124,7 +122,7 @@ def total_of(summation):
     return compensated if summation == KAHAN else plain
 
 
-@functools.cache
+@variants
 def verdict_of(precision):
     """Make the function that scales a sum to photons and says whether the result can be vouched for.
 

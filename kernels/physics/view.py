@@ -6,7 +6,7 @@ the order of their loops and in what they keep where; the rules are here, once.
 """
 
 from ..arithmetic.vectors import magnitude, rotate_matrix
-from ..compile.compilation import inlined
+from ..compile.compilation import inlined, rule
 
 __all__ = ["beyond_limit", "direction_to_source", "first_capture", "first_polar", "held", "is_captured", "is_polarised",
            "is_renewed", "is_seen", "orientations", "per_step", "photons", "polarisation_axis", "rotated_cell",
@@ -103,13 +103,13 @@ def first_capture(geometry):
     return 1.0 if geometry.thickness == 0.0 else 0.0
 
 
-@inlined
+@rule
 def is_polarised(beam, sampling):
     """Return whether polarisation factors are computed at all."""
     return sampling.oversample_polar or not beam.unpolarised_factor
 
 
-@inlined
+@rule
 def is_captured(geometry, sampling):
     """Return whether captured fractions are computed at all."""
     return geometry.thickness != 0.0 or sampling.oversample_thick
@@ -118,7 +118,7 @@ def is_captured(geometry, sampling):
 # -- what a step weighs
 
 
-@inlined
+@rule
 def per_step(sampling):
     """Return whether any factor is multiplied at every step."""
     return sampling.oversample_thick or sampling.oversample_polar or sampling.oversample_omega

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 import math
 import operator
 import os
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..io.literals import INT_MAX
 
-# start-up: readers are imported where there is a file to read
+# start-up: readers are imported where there is a file to read; types of arrays are for checkers
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["StructureFactors", "as_structure_factors"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..configs.beam import Beam
 from ..configs.checks import choice
@@ -21,8 +20,10 @@ from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
 
-# start-up: kernels, and Numba with them, are imported with the first image
+# start-up: kernels, and Numba with them, are imported with the first image; types of arrays are for checkers
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 

@@ -10,10 +10,11 @@ that was not given is NaN, as in the C program, because its rules for filling th
 values.  Seeds are stored as on the command line (not negated).
 """
 
-from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from dataclasses import dataclass, fields
 import math
 from typing import Any
 
+from .frozen import Frozen
 from .revisions import DEFAULT
 
 __all__ = ["DEFAULTS", "BeamRequest", "CrystalRequest", "DetectorRequest", "Draft", "Request", "SamplingRequest"]
@@ -24,48 +25,8 @@ NAN = math.nan
 UNIT_FLUENCE = 125932015286227086360700780544.0
 
 
-class _Frozen:
-    """What `dataclass` would generate for each part of a request, once: to generate it takes half of a start's time."""
-
-    __slots__ = ()
-
-    def __init__(self, **settings: Any) -> None:
-        for item in fields(self):  # type: ignore[arg-type]
-            if item.name not in settings and item.default is MISSING:
-                raise TypeError(f"{type(self).__name__} needs {item.name}")
-            object.__setattr__(self, item.name, settings.pop(item.name, item.default))
-        if settings:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
-
-    def __setattr__(self, name, value):
-        raise FrozenInstanceError(f"cannot assign to {name!r}")
-
-    def __delattr__(self, name):
-        raise FrozenInstanceError(f"cannot delete {name!r}")
-
-    def _values(self):
-        return tuple(getattr(self, item.name) for item in fields(self))
-
-    def __eq__(self, other):
-        return self._values() == other._values() if type(other) is type(self) else NotImplemented
-
-    def __hash__(self):
-        return hash(self._values())
-
-    def __repr__(self):
-        said = (f"{item.name}={value!r}" for item, value in zip(fields(self), self._values()))
-        return f"{type(self).__name__}({', '.join(said)})"
-
-    def __getstate__(self):
-        return self._values()
-
-    def __setstate__(self, state):
-        for item, value in zip(fields(self), state):
-            object.__setattr__(self, item.name, value)
-
-
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class CrystalRequest(_Frozen):
+class CrystalRequest(Frozen):
     """The crystal, its orientation and rotation; the water around it."""
 
     n_cells: tuple = (1.0, 1.0, 1.0)  # Na, Nb, Nc, whole numbers
@@ -92,7 +53,7 @@ class CrystalRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class BeamRequest(_Frozen):
+class BeamRequest(Frozen):
     """What hits the crystal."""
 
     wavelength: float = 1.0e-10  # [m]
@@ -118,7 +79,7 @@ class BeamRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class DetectorRequest(_Frozen):
+class DetectorRequest(Frozen):
     """The detector: size, place, sensor."""
 
     pixel_size: float = 0.1e-3  # [m]
@@ -154,7 +115,7 @@ class DetectorRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class PanelRequest(_Frozen):
+class PanelRequest(Frozen):
     """A panel with a place of its own."""
 
     plane: DetectorRequest  # a detector of one plane with the panel's pixels and sensor, anywhere
@@ -165,7 +126,7 @@ class PanelRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class WindowRequest(_Frozen):
+class WindowRequest(Frozen):
     """A part of a plane that is an image of its own."""
 
     plane: DetectorRequest
@@ -176,7 +137,7 @@ class WindowRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class SamplingRequest(_Frozen):
+class SamplingRequest(Frozen):
     """How finely a pixel is sampled, what is computed per step, and which pixels."""
 
     oversample: int = -1  # sub-pixels per edge; not positive: automatic
@@ -188,7 +149,7 @@ class SamplingRequest(_Frozen):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class Request(_Frozen):
+class Request(Frozen):
     """Everything that was asked for."""
 
     crystal: CrystalRequest = CrystalRequest()

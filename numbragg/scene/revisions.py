@@ -7,6 +7,8 @@ revision.
 
 from dataclasses import dataclass, field
 
+from .frozen import Frozen
+
 __all__ = ["DEFAULT", "REVISIONS", "Revision", "revision_names", "revision_rules"]
 
 
@@ -18,8 +20,8 @@ def _rule(**quirks):
     return field(metadata={"quirks": quirks})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class Revision(Frozen):
     """What one revision of the C program does.
 
     Attributes

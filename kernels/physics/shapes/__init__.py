@@ -1,10 +1,8 @@
 """Crystal shapes, one file each with all its forms, and the choice among them: here, and nowhere else."""
 
-import functools
-
 import numpy as np
 
-from ...compile.compilation import inlined
+from ...compile.compilation import inlined, variants
 from ..lattice import fractions, single_crystal
 from ..records import COMPENSATED, EXACT, GAUSS, ONE_CELL, ROUND, SINGLE, SQUARE, TOPHAT
 from .gauss import GAUSS_SHAPE
@@ -67,7 +65,7 @@ def _single_lane(of_fractions):
     return factor
 
 
-@functools.cache
+@variants
 def lane_factor(shape, precision, about):
     """Make the lane form of the lattice factor.
 
