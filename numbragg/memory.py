@@ -12,32 +12,31 @@ def available():
     """Bytes that can still be allocated; infinite where the system does not tell."""
     left = math.inf
     try:
-        left = 1024 * _numbers("/proc/meminfo", ":")["MemAvailable"]
-    except (OSError, ValueError, KeyError):
+        left = 1024 * _number(_content("/proc/meminfo"), "MemAvailable:")
+    except (OSError, ValueError):
         pass
     try:
         # a container may hold less than the machine
-        limit, used = _content("memory.max"), _content("memory.current")
+        limit, used = (_content(f"{_GROUP}/memory.{name}").strip() for name in ("max", "current"))
         if limit != "max":
             # what is kept of files counts as used, but is given up when memory is needed
-            stat = _numbers(f"{_GROUP}/memory.stat")
-            kept = sum(stat.get(name, 0) for name in ("active_file", "inactive_file", "slab_reclaimable"))
+            stat = _content(f"{_GROUP}/memory.stat")
+            kept = sum(_number(stat, name, 0) for name in ("active_file", "inactive_file", "slab_reclaimable"))
             left = min(left, max(int(limit) - int(used) + kept, 0))
     except (OSError, ValueError):
         pass
     return left
 
 
-def _content(name):
-    with open(f"{_GROUP}/{name}", encoding="ascii") as file:
-        return file.read().strip()
-
-
-def _numbers(path, colon=""):
-    """The first number behind each name of a file of the system."""
+def _content(path):
     with open(path, encoding="ascii") as file:
-        words = [line.split() for line in file]
-    return {line[0].removesuffix(colon): int(line[1]) for line in words if len(line) > 1}
+        return file.read()
+
+
+def _number(text, name, otherwise=""):
+    """The first number behind a name that begins a line; this is asked for every image."""
+    rest = f"\n{text}".partition(f"\n{name} ")[2]
+    return int(rest.split(maxsplit=1)[0] if rest else otherwise)
 
 
 def require(size, what):

@@ -17,10 +17,12 @@ class Frozen:
     __slots__ = ()
 
     def __init__(self, **settings: Any) -> None:
-        for item in fields(self):  # type: ignore[arg-type]
-            if item.name not in settings and item.default is MISSING:
-                raise TypeError(f"{type(self).__name__} needs {item.name}")
-            object.__setattr__(self, item.name, settings.pop(item.name, item.default))
+        put = object.__setattr__
+        for name, item in self.__dataclass_fields__.items():  # type: ignore[attr-defined]
+            value = settings.pop(name, item.default)
+            if value is MISSING:
+                raise TypeError(f"{type(self).__name__} needs {name}")
+            put(self, name, value)
         if settings:
             raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 from formula_tools import INTERPRETED
@@ -23,6 +24,8 @@ from numbragg.kernels.compile import compilation
 from numbragg.kernels.compile.compilation import inlined, jit
 from numbragg.kernels.evaluate import lanes
 from numbragg.kernels.evaluate import strict as strict_evaluator
+from numbragg.kernels.evaluate.gpu_inputs import input_rows
+from numbragg.kernels.physics import view
 
 KERNELS = compilation.PACKAGE
 PACKAGE = Path(nb.__file__).parent
@@ -278,6 +281,51 @@ def test_parts_are_no_programs_of_their_own():
             assert (compiled.fndesc.llvm_cfunc_wrapper_name in code) == entries
 
 
+@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
+def test_images_make_no_program_of_a_part(monkeypatch):
+    """What the host asks of a rule is answered by Python: to compile or load a kernel for it costs a start's time."""
+    def alone(part):
+        raise AssertionError(f"{part.py_func.__name__} was called from Python")
+
+    monkeypatch.setattr(compilation._Part, "_kernel", property(alone))
+    with pytest.raises(AssertionError, match="beyond_limit was called from Python"):
+        view.beyond_limit(1.0, 2.0)
+    crystal = nb.Crystal(cell=(50, 60, 70, 90, 95, 90), n_cells=4, mosaic_spread_deg=1.0, mosaic_domains=3)
+    detector = nb.Detector(pixels=(4, 3), pixel_mm=2.0, sensor_thickness_um=300.0, attenuation_depth_um=200.0)
+    scene = (nb.Beam(), detector, 10.0)
+    per_step = nb.Sampling(per_step=["capture", "polarisation"])
+    for crystals in (crystal, [crystal, nb.Crystal(cell=(40, 40, 40, 90, 90, 90), n_cells=3)]):
+        for sampling in (None, per_step, nb.Sampling(interpolation=True)):
+            assert nb.simulate(crystals, *scene, sampling=sampling).max() > 0.0
+    assert nb.trace(crystal, *scene, 1, 2).final["steps"] > 0
+    prepared = nb.Simulator(detector, nb.Beam(), 10.0, sampling=per_step).prepare(crystal)
+    assert input_rows(prepared.scene)[1] > 0 and view.per_step(prepared.scene.sampling)
+
+
+def test_threads_that_ask_at_once_get_one_kernel():
+    """Each would else compile, or load, a kernel of its own."""
+    everyone, made = threading.Barrier(4), []
+
+    @compilation.variants
+    def maker(name):
+        time.sleep(0.05)
+        made.append(name)
+        return object()
+
+    def ask(got):
+        everyone.wait()
+        got.append((maker("a"), maker("b")))
+
+    got = []
+    crew = [threading.Thread(target=ask, args=(got,)) for _ in range(4)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+    assert len(set(got)) == 1 and sorted(made) == ["a", "b"] and got[0][0] is not got[0][1]
+    assert maker.__name__ == "maker"
+
+
 @pytest.fixture(scope="module")
 def strict_kernel():
     """The strict evaluator's kernel, compiled in this process so that its code can be looked at."""
@@ -419,6 +467,7 @@ def test_closures_are_told_apart(named):
 
 SHARED = """
 import sys
+import threading
 import time
 from numbragg.kernels.compile.compilation import jit
 
