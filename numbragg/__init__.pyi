@@ -5,9 +5,10 @@ from .configs.detector import Detector
 from .configs.panel import Panel
 from .configs.sampling import Sampling
 from .configs.structure_factors import StructureFactors
+from .notes import NumbraggWarning
 from .render.simulation import Simulator, simulate
 from .results.digitise import add_noise, integer_image
 from .tracing.record import trace
 
-__all__ = ["Beam", "Crystal", "Detector", "Panel", "Sampling", "Simulator", "StructureFactors", "add_noise",
-           "integer_image", "simulate", "trace", "__version__"]
+__all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
+           "add_noise", "integer_image", "simulate", "trace", "__version__"]

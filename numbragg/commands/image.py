@@ -8,6 +8,7 @@ import time
 from .. import memory
 from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
+from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -79,7 +80,8 @@ def run(argv):
     now = int(time.time())
     if line.seed is None:
         line.seed = now
-        line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
+        if line.outputs.calculate_noise:
+            line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
     take_misset_seed(line, now)
     prepared = prepare(line.draft.freeze(), factors)
     # float image, integer or noise image, grey image
@@ -94,6 +96,9 @@ def run(argv):
         clock.lap("render")
         facts = _write(outputs, this)
         outputs.commit()
+    for note in (*line.notices, *facts["warnings"]):
+        if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
+            print(f"numbragg: warning: {note}", file=sys.stderr)
     try:
         if line.printout:
             _print_pixels(line, prepared)
@@ -189,10 +194,12 @@ def _write_as_c(outputs, this, products):
 
     line, names = this.line, this.line.outputs
     values = header_values(this.prepared)
-    header, remarks = header_text(values), []
-    if len(header) > 512:
-        remarks.append(f"the SMV header takes {len(header)} bytes but says 512, as in nanoBragg: "
-                       "readers will find the pixels shifted")
+    header, noise_header = header_text(values), header_text(values, noise=True)
+    remarks = [Misleading(f"{os.fsdecode(name)}: the SMV header takes {len(text)} bytes but says 512, as in nanoBragg:"
+                          " readers will find the pixels shifted")
+               for name, text, wanted in ((names.intfile, header, True),
+                                          (names.noisefile, noise_header, names.calculate_noise))
+               if wanted and len(text) > 512]
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:
@@ -206,7 +213,7 @@ def _write_as_c(outputs, this, products):
     if this.noise_seed is not None:
         draw_noise(this.image, this.prepared, products, this.noise_seed, line.adc_offset)
         with outputs.open(names.noisefile) as file:
-            write_smv(file, header_text(values, noise=True), products.integers)
+            write_smv(file, noise_header, products.integers)
         written.append(names.noisefile)
     if this.dump:
         with outputs.open(line.files.dump) as file:

@@ -15,6 +15,7 @@ from ..configs.detector import Detector
 from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
+from ..notes import warn
 from ..scene.pixels import WHOLE, region
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
@@ -52,6 +53,18 @@ class Result:
     image: NDArray[np.float32] | Any
     prepared: Any
     outcome: Any
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing about the image; some of it was also a `NumbraggWarning`."""
+        prepared = self.prepared if isinstance(self.prepared, tuple) else ((self.prepared,),)
+        outcomes = self.outcome if isinstance(self.outcome, tuple) else (self.outcome,)
+        return _notes(prepared) + tuple(dict.fromkeys(remark for outcome in outcomes for remark in outcome.remarks))
+
+
+def _notes(shot):
+    """The notes of all crystals on all panels, each once."""
+    return tuple(dict.fromkeys(note for panel in shot for prepared in panel for note in prepared.warnings))
 
 
 def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=None):
@@ -196,8 +209,10 @@ class Simulator:
             self._check_frame(each)
         request = Request(beam=self.beam.pack(), sampling=replace(self.sampling.pack(), roi=self.roi),
                           revision=self.revision)
-        return prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
+        shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
                              for each in crystals], self.detector.pieces(), request)
+        warn(_notes(shot))
+        return shot
 
     def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal on a detector of one panel, without rendering."""
