@@ -17,7 +17,8 @@ import threading
 import time
 
 import numba
-from numba.core import caching, registry
+from numba import _dynfunc
+from numba.core import caching, codegen, compiler, dispatcher, registry
 
 __all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
 
@@ -214,15 +215,42 @@ def jit(function=None, *, variant=None, **options):
     """
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
-    dispatcher = numba.njit(**_options(options))(function)
+    made = numba.njit(**_options(options))(function)
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         try:
-            dispatcher._cache = _Cache(dispatcher.py_func, variant)
+            made._cache = _Cache(made.py_func, variant)
         except RuntimeError:
             # no folder can be written
             pass
-    return dispatcher
+    return made
+
+
+class _PartLibrary(codegen.JITCodeLibrary):
+    """LLVM code that is linked into kernels; no machine code is made of it alone, which takes a tenth of the time."""
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+class _PartCompiler(dispatcher._FunctionCompiler):
+    """Compiles a part as far as optimised LLVM code."""
+
+    def _compile_core(self, args, return_type):
+        flags = compiler.Flags()
+        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
+        flags.no_compile = True
+        typing, target = self.targetdescr.typing_context, self.targetdescr.target_context
+        library = _PartLibrary(target.codegen(), self.py_func.__qualname__)
+        made = compiler.compile_extra(typing, target, self.py_func, args=args, return_type=return_type, flags=flags,
+                                      locals=self.locals, library=library, pipeline_class=self.pipeline_class)
+        # callers find the code by this object; from Python it is never called (see `_Part.__call__`)
+        entry = _dynfunc.make_function(made.fndesc.lookup_module(), self.py_func.__name__, "part of kernels", 0,
+                                       made.environment, (library,))
+        target.insert_user_function(entry, made.fndesc, [library])
+        return made._replace(entry_point=entry)
 
 
 class _Part(registry.CPUDispatcher):
@@ -230,6 +258,11 @@ class _Part(registry.CPUDispatcher):
 
     Called from Python all the same, it becomes a kernel of its own.
     """
+
+    def __init__(self, function, **named):
+        super().__init__(function, **named)
+        self._compiler = _PartCompiler(function, self.targetdescr, self.targetoptions, self.locals,
+                                       self._compiler.pipeline_class)
 
     @functools.cached_property
     def _kernel(self):
