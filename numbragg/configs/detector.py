@@ -23,6 +23,7 @@ from .checks import (
     not_negative,
     optional,
     positive,
+    shown,
     vector,
     whole,
 )
@@ -143,8 +144,8 @@ class Detector:
         put("pixel_mm", positive("pixel_mm", self.pixel_mm, "mm"))
         put("distance_mm", positive("distance_mm", self.distance_mm, "mm"))
         put("close_distance_mm", optional(self.close_distance_mm, positive, "close_distance_mm", "mm"))
-        choice("convention", self.convention, CONVENTIONS)
-        choice("pivot", self.pivot, ("beam", "sample"))
+        put("convention", choice("convention", self.convention, CONVENTIONS))
+        put("pivot", choice("pivot", self.pivot, ("beam", "sample")))
         for name, unit in (("beam_centre_mm", "mm"), ("close_point_mm", "mm"), ("close_point_pixels", "pixels")):
             value = getattr(self, name)
             put(name, None if value is None else _open_pair(name, value, finite, unit))
@@ -154,7 +155,7 @@ class Detector:
             value = getattr(self, name)
             put(name, optional(value, vector, name))
             if value is not None and self.convention != "custom":
-                raise ValueError(f"{name}: {value!r} needs convention='custom', not {self.convention!r}")
+                raise ValueError(f"{name}: {shown(value)} needs convention='custom', not {self.convention!r}")
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
@@ -172,7 +173,7 @@ class Detector:
         except TypeError:
             panels = ()
         if not panels or not all(isinstance(panel, Panel) for panel in panels):
-            raise ValueError(f"panels: {self.panels!r} must be one or more Panel objects")
+            raise ValueError(f"panels: {shown(self.panels)} must be one or more Panel objects")
         for item in fields(self):
             if item.name not in ("panels", "convention", "point_pixel"):
                 value = getattr(self, item.name)
@@ -191,13 +192,13 @@ class Detector:
         except TypeError:
             given = ()
         if not given:
-            raise ValueError(f"windows: {self.windows!r} must be one or more windows")
+            raise ValueError(f"windows: {shown(self.windows)} must be one or more windows")
         windows = []
         for window in given:
             first_fast, first_slow, fast, slow = (whole("windows", v, low) for v, low in
                                                   zip(entries("windows", window, 4, rule), (0, 0, 1, 1)))
             if first_fast + fast > fast_size or first_slow + slow > slow_size:
-                raise ValueError(f"windows: {window!r} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
+                raise ValueError(f"windows: {shown(window)} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
             windows.append((first_fast, first_slow, fast, slow))
         return tuple(windows)
 

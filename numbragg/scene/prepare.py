@@ -179,8 +179,8 @@ def _geometry(detector, placement, counts, oversample):
 
 
 def _lookup(factors):
-    return records.Lookup(table=factors.table, minimum=factors.minimum, maximum=factors.maximum, filled=factors.filled,
-                          default=factors.default)
+    return records.Lookup(table=factors.kernel_table, minimum=factors.minimum, maximum=factors.maximum,
+                          filled=factors.filled, default=factors.default)
 
 
 def _check_request(request):
