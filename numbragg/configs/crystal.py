@@ -89,7 +89,8 @@ class Crystal:
     misset_deg : three floats, optional
         Rotations about the laboratory x, y, z axes, in this order [deg].
     random_misset_seed : int, optional
-        Draw a random orientation from this seed instead.
+        Draw nanoBragg's random orientation from this seed instead, which is not uniform (docs/quirks Q31); for
+        orientations that are, give `u_matrix` one of `random_rotations`.
     n_cells : int or three ints
         Unit cells along a, b, c.
     size_mm : float or three floats, optional

@@ -19,8 +19,8 @@ from ..kernels.detector.random import noise_image, photon_image
 from ..scene.pixels import region
 from ..scene.rotations import Generator, checked_seed
 
-__all__ = ["Products", "add_noise", "draw_noise", "grey_image", "header_values", "integer_image", "make_products",
-           "photon_counts"]
+__all__ = ["Products", "add_noise", "draw_noise", "float32_image", "grey_image", "header_values", "integer_image",
+           "make_products", "photon_counts"]
 
 
 def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Sequence[int] | None = None,
@@ -67,7 +67,7 @@ def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Seq
     array([[58, 57, 61, 57],
            [56, 59, 54, 58]], dtype=uint16)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     adc_offset = _finite("adc_offset", adc_offset)
     stream = _stream(seed, generator)
@@ -102,7 +102,7 @@ def photon_counts(image: ArrayLike, *, seed: int, roi: Sequence[int] | None = No
     >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
     array([[  0.,   6., 488.]], dtype=float32)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     stream = _stream(seed, generator)
     out = np.zeros(image.shape, dtype=np.float32)
@@ -142,7 +142,7 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     >>> integer_image([[0.0, 1.0, 4.0]])
     array([[   40, 13790, 55040]], dtype=uint16)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     adc_offset = _finite("adc_offset", adc_offset)
@@ -189,7 +189,7 @@ def grey_image(image: ArrayLike, *, scale: float | None = None, roi: Sequence[in
     >>> grey_image([[0.0, 1.0, 400.0]], scale=2.5)
     array([[  0,   2, 255]], dtype=uint8)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     if mask is None:
@@ -225,7 +225,14 @@ def _stream(seed, generator):
     return generator.stream(seed)
 
 
-def _float32_image(image):
+def float32_image(image):
+    """A two-dimensional array of real numbers as kernels take it: float32, C-contiguous, writeable.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     try:
         array = np.asarray(image)
     except ValueError:

@@ -20,7 +20,8 @@ HUGE = 10 ** 400
 NONSENSE = {"huge": HUGE, "minus huge": -HUGE, "too long to print": 10 ** 5000, "truth": True, "NumPy truth": np.True_,
             "complex": 1 + 2j, "NumPy complex": np.complex128(1.0), "text": "5", "bytes": b"5", "NaN": math.nan,
             "NumPy NaN": np.float32("nan"), "infinity": math.inf, "array of no axes": np.array(math.nan),
-            "array": np.array([[1.0, 2.0]] * 9), "masked": np.ma.masked, "set": {1.0, 2.0, 3.0}, "date": np.datetime64(1, "s")}
+            "array": np.array([[1.0, 2.0]] * 9), "masked": np.ma.masked, "set": {1.0, 2.0, 3.0},
+            "date": np.datetime64(1, "s")}
 
 #: Fields of one number, and a value that each of them takes.
 NUMBERS = {
@@ -85,8 +86,10 @@ def test_numbers(config, field):
         refused(config, field, value)
     good = NUMBERS[config][field]
     plain = getattr(made(config, **{field: good}), field)
-    for value in (np.int32(good), np.uint8(good), np.array(good), *((np.float32(good), np.array(float(good)), Fraction(good))
-                                                     if isinstance(plain, float) else ())):
+    values = [np.int32(good), np.uint8(good), np.array(good)]
+    if isinstance(plain, float):
+        values += [np.float32(good), np.array(float(good)), Fraction(good)]
+    for value in values:
         found = getattr(made(config, **{field: value}), field)
         assert found == plain and type(found) is type(plain)
 
@@ -175,7 +178,7 @@ def test_amplitudes(spoil):
 
 
 def test_complex_amplitudes_are_told_what_to_do():
-    with pytest.raises(ValueError, match=r"^amplitudes: complex numbers; must be real numbers \[electrons\], the moduli"):
+    with pytest.raises(ValueError, match=r"^amplitudes: complex numbers; must be real .*the moduli \(numpy.abs"):
         nb.StructureFactors.from_reflections(ONE, [3 + 4j])
     assert nb.StructureFactors.from_reflections(ONE, np.abs([3 + 4j])).amplitude(0, 0, 1) == 5.0
 
