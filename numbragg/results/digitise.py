@@ -259,7 +259,7 @@ def _finite(name, value):
 # -- what a run writes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Products:
     """Numbers and images derived from a float image."""
 

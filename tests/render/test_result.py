@@ -56,6 +56,19 @@ def test_results_are_equal_if_they_are_the_same():
     assert (one == 5) is False and len({one, other, one}) == 2
     panels = simulator(PANELS).run([CRYSTAL, OTHER])
     assert (panels == panels) is True and (panels == one) is False
+    assert (one.prepared == one.prepared) is True and (one.prepared == other.prepared) is False
+
+
+def test_a_prepared_scene_is_a_line():
+    assert repr(simulator().prepare(CRYSTAL)) == (
+        "<Prepared scene of 64 x 48 pixels (fast x slow), 1^2 sub-pixels, 1 steps per pixel>")
+
+
+@pytest.mark.parametrize("thing", [
+    CRYSTAL, nb.Beam(sources=np.full((3, 5), 1e-10)), DETECTOR, nb.Sampling(), simulator(),
+    nb.Detector(pixels=(64, 48), mask=np.ones((48, 64))), nb.StructureFactors.constant(5.0)])
+def test_configurations_are_compared_to_a_truth(thing):
+    assert (thing == thing) is True and (thing == 5) is False and isinstance(hash(thing), int)
 
 
 def test_results_are_frozen():

@@ -60,7 +60,8 @@ def assert_spots(image, a_matrix, wavelength=WAVELENGTH, wanted=4, share=0.05, c
     """The reflections that diffract best have a bright maximum within a pixel of where they should be.
 
     All amplitudes are equal, so that such a spot is a good part of the brightest; one of 12 cells of 50 Angstrom at
-    60 mm is 0.4 pixels wide.  Where spots of other orientations are near, it need not be the brightest of the neighbourhood.
+    60 mm is 0.4 pixels wide.  Where spots of other orientations are near, it need not be
+    the brightest of the neighbourhood.
     """
     best = list(itertools.islice(seen_on(a_matrix, wavelength), wanted))
     assert len(best) == wanted and best[-1][0] < 2e-4
