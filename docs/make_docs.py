@@ -42,7 +42,7 @@ FURTHER = (("simulation", "render.simulation", ("Result",)), ("device_image", "r
             ("reference_image", "assert_same_bits", "assert_matches", "as_numpy", "clear_cache")))
 
 #: Methods that serve the package itself.
-INTERNAL = {"pack", "prepare"}
+INTERNAL = {"owning", "pack", "prepare"}
 
 
 # -- Markdown

@@ -238,10 +238,10 @@ class Detector:
         """An array of `scene.pixel_maps`, of one panel or of all."""
         from ..scene import pixel_maps
 
-        planes = pixel_maps.planes(self.pieces(), _beam_request(beam))
+        pieces = self.pieces()
         if panel is not None:
-            planes = (planes[whole("panel", panel, 0, len(planes) - 1)],)
-        found = [getattr(pixel_maps, name)(plane) for plane in planes]
+            pieces = (pieces[whole("panel", panel, 0, len(pieces) - 1)],)
+        found = [getattr(pixel_maps, name)(plane) for plane in pixel_maps.planes(pieces, _beam_request(beam))]
         if len(found) == 1:
             return found[0]
         return np.stack(found) if len(set(self.shapes)) == 1 else found

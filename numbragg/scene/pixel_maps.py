@@ -23,8 +23,8 @@ from .units import to_degrees, to_mm, to_per_angstrom
 __all__ = ["Plane", "planes", "positions_mm", "resolutions_angstrom", "scattering_angles_deg", "scattering_vectors",
            "solid_angles"]
 
-#: Bytes that a pixel takes while vectors are made.
-PIXEL_BYTES = 100
+#: Bytes that a pixel takes while vectors are made, on a curved detector, where sines are numbers of Python.
+PIXEL_BYTES = 160
 
 
 class Plane(NamedTuple):
@@ -59,15 +59,20 @@ def planes(pieces, beam):
     Returns
     -------
     tuple of Plane
+
+    Raises
+    ------
+    ValueError
+        If arrays of all their pixels do not fit in memory, and as `prepare.prepare`.
     """
     beam = BeamRequest(wavelength=beam.wavelength, beam_vector=beam.beam_vector,
                        polarisation_axis=beam.polarisation_axis)
     request = Request(beam=beam, sampling=SamplingRequest(oversample=1))
     shot = prepare_shot([(ANY_CRYSTAL, _NoFactors(), 1.0)], pieces, request)
+    pixels = sum(math.prod(prepared.shape) for prepared, in shot)
+    memory.require(PIXEL_BYTES * pixels, f"detector: vectors of {pixels} pixels")
     found = []
     for prepared, in shot:
-        memory.require(PIXEL_BYTES * math.prod(prepared.shape),
-                       f"detector: vectors of {prepared.shape[1]} x {prepared.shape[0]} pixels")
         source = prepared.scene.beam
         travel = tuple(-v for v in source.directions[0].tolist())
         found.append(Plane(prepared.scene.geometry, prepared.shape, travel, float(source.wavelengths[0])))

@@ -141,6 +141,14 @@ def test_the_direct_beam_has_no_resolution():
     assert detector.scattering_angles_deg().tolist() == [[0.0]]
 
 
+def test_more_than_memory_holds(monkeypatch):
+    monkeypatch.setattr("numbragg.memory.available", lambda: 10 ** 6)
+    few = nb.Detector(pixels=(60, 60))
+    assert few.scattering_vectors(1.0).shape == (60, 60, 3)
+    with pytest.raises(ValueError, match="^detector: vectors of 6400 pixels need .* GB"):
+        nb.Detector(pixels=(80, 80)).scattering_vectors(1.0)
+
+
 @pytest.mark.parametrize("call, words", [
     (lambda d: d.pixel_positions_mm(2), "^panel: 2 must be a whole number from 0 to 1"),
     (lambda d: d.pixel_positions_mm(-1), "^panel: "), (lambda d: d.solid_angles(True), "^panel: "),
