@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..configs.checks import shown
 from ..io.smv import HeaderValues
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
@@ -233,6 +234,8 @@ def float32_image(image):
     ValueError
         If it is none.
     """
+    if isinstance(image, np.ma.MaskedArray):
+        raise ValueError("image is a masked array: it must be a plain one, its masked pixels filled")
     try:
         array = np.asarray(image)
     except ValueError:
@@ -248,9 +251,12 @@ def float32_image(image):
 
 def _finite(name, value):
     try:
+        # what Python and NumPy would make a number of, but is none
+        if isinstance(value, (bool, np.bool_, str, bytes, np.ma.MaskedArray)) or np.iscomplexobj(value):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {value!r}: it must be a number") from None
+        raise ValueError(f"{name} is {shown(value)}: it must be a number") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} is {number}: it must be finite")
     return number
