@@ -16,7 +16,6 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..notes import warn
-from ..results import truth
 from ..scene.pixels import WHOLE, region
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
@@ -26,6 +25,7 @@ from .backends import CPU, CUDA, open_backend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..results.truth import SourceList
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 
@@ -95,8 +95,11 @@ class Result:
         """For each panel its crystals, also where there is one of each."""
         return self.prepared if isinstance(self.prepared, tuple) else ((self.prepared,),)
 
-    def _each(self, what):
+    def _each(self, name):
         """A truth of every crystal on every panel, nested as `prepared`."""
+        from ..results import truth
+
+        what = getattr(truth, name)
         if not isinstance(self.prepared, tuple):
             return what(self.prepared)
         return tuple(tuple(what(prepared) for prepared in panel) for panel in self.prepared)
@@ -118,12 +121,12 @@ class Result:
         the wavelength.  It is the inverse of `real_space_vectors`, whose products with the scattering vector are
         the indices that the image is made of.
         """
-        return self._each(truth.a_matrix)
+        return self._each("a_matrix")
 
     @property
     def real_space_vectors(self) -> NDArray[np.float64] | Any:
         """Rows a, b, c [Angstrom] in the laboratory frame at phi = 0, misset included: a (3, 3) array."""
-        return self._each(truth.real_space_vectors)
+        return self._each("real_space_vectors")
 
     @property
     def u_matrix(self) -> NDArray[np.float64] | Any:
@@ -132,7 +135,7 @@ class Result:
         U turns the crystal's Cartesian frame, x along a*, y in the plane of a* and b*, z = x cross y along c, into the
         laboratory's: columns are these axes in the laboratory frame.  `Crystal.u_matrix` takes it.
         """
-        return self._each(truth.u_matrix)
+        return self._each("u_matrix")
 
     @property
     def b_matrix(self) -> NDArray[np.float64] | Any:
@@ -141,7 +144,7 @@ class Result:
         Columns are a*, b*, c* in the crystal's Cartesian frame.  Its diagonal is positive, but for the last number
         where the axes of a `Crystal.matrix` are left-handed.
         """
-        return self._each(truth.b_matrix)
+        return self._each("b_matrix")
 
     @property
     def cell(self) -> tuple[float, ...]:
@@ -150,7 +153,7 @@ class Result:
         It can differ from the one that was given: nanoBragg builds another one from two or more angles that are not
         right (docs/quirks Q30), and a matrix has a cell of its own.
         """
-        return self._each(truth.cell)
+        return self._each("cell")
 
     @property
     def mosaic_rotations(self) -> NDArray[np.float64] | Any:
@@ -158,7 +161,7 @@ class Result:
 
         Columns are the images of the laboratory's axes (matrix times vector).  The first is the identity.
         """
-        return self._each(truth.mosaic_rotations)
+        return self._each("mosaic_rotations")
 
     @property
     def phi_deg(self) -> NDArray[np.float64] | Any:
@@ -167,22 +170,22 @@ class Result:
         All steps weigh the same.  An angle is that of the rotation that is shown: with revision "main" a step at
         exactly 0 keeps the rotation of the step before it (docs/quirks).
         """
-        return self._each(truth.phi_deg)
+        return self._each("phi_deg")
 
     @property
     def spindle_axis(self) -> NDArray[np.float64] | Any:
         """Unit vector in the laboratory frame about which the spindle turns the crystal, right-handed: (3,)."""
-        return self._each(truth.spindle_axis)
+        return self._each("spindle_axis")
 
     @property
-    def sources(self) -> truth.SourceList | Any:
+    def sources(self) -> SourceList | Any:
         """The sources as simulated: a named tuple of three arrays.
 
         ``directions`` (n, 3), unit vectors from the sample towards the source (photons travel the other way),
         ``wavelengths_angstrom`` (n,) and ``weights`` (n,), the share of each in the fluence, 1/n: intensities of a list
         of sources are never used.
         """
-        return self._each(truth.sources)
+        return self._each("sources")
 
 
 def _notes(shot):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..kernels.arithmetic.vectors import cross, dot, unit
 from ..scene.counts import phi_angles
+from ..scene.size import divided
 from ..scene.units import to_angstrom, to_degrees
 
 __all__ = ["SourceList", "a_matrix", "b_matrix", "cell", "crystal_truth", "mosaic_rotations", "phi_deg",
@@ -43,7 +44,8 @@ def _reciprocal(prepared):
     """
     a, b, c = _axes(prepared)
     volume = dot(a, cross(b, c))
-    return [tuple(x / volume for x in cross(*pair)) for pair in ((b, c), (c, a), (a, b))]
+    # cells far from any crystal's overflow, and are simulated all the same
+    return [tuple(divided(x, volume) for x in cross(*pair)) for pair in ((b, c), (c, a), (a, b))]
 
 
 def real_space_vectors(prepared):

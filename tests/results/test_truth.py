@@ -260,3 +260,13 @@ def test_long_lists_are_left_out_of_the_account(folder):
     facts = json.loads((folder / "s.json").read_text())
     assert facts["crystal"]["phi_deg"] is None and facts["beam"]["source_list"] is None
     assert facts["beam"]["sources"] == 101 and facts["crystal"]["phi_steps"] == 101
+
+
+@pytest.mark.parametrize("cell", ["1e-110 1e-110 1e-110", "1e-60 1e60 1"])
+def test_cells_far_from_any_crystal_have_an_account(cell, folder):
+    """Whatever the C program simulates is told, with "nan" and "inf" where doubles end."""
+    words = f"-cell {cell} 90 90 90 -N 1 -default_F 10 -detpixels 2 -oversample 1 -seed 1 --quiet --stats-json s.json"
+    assert main(words.split()) == 0
+    told = json.loads((folder / "s.json").read_text())["crystal"]
+    assert told["cell_angstrom_deg"] == pytest.approx([*map(float, cell.split()), 90.0, 90.0, 90.0])
+    assert len(told["a_matrix_per_angstrom"]) == 3
