@@ -29,7 +29,8 @@ FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"))
 #: Names documented besides those of `numbragg.__all__`: imported from where, living in which module, names.
 FURTHER = (("simulation", "render.simulation", ("Result",)), ("device_image", "render.device_image", ("DeviceImage",)),
            ("tracing", "tracing.record", ("Trace",)),
-           ("noise", "results.digitise", ("photon_counts", "grey_image")), ("io.hkl", "io.hkl", ("read_hkl",)),
+           ("noise", "results.digitise", ("photon_counts", "grey_image")),
+           ("results.statistics", "results.statistics", ("ImageStatistics",)), ("io.hkl", "io.hkl", ("read_hkl",)),
            ("io.matrix", "io.matrix", ("read_matrix",)), ("io.smv", "io.smv", ("read_image",)),
            ("io.raw", "io.raw", ("read_raw",)), ("io.tiff", "io.tiff", ("read_tiff",)),
            ("images", "io.any_image", ("read_image",)),
@@ -41,7 +42,7 @@ FURTHER = (("simulation", "render.simulation", ("Result",)), ("device_image", "r
             ("reference_image", "assert_same_bits", "assert_matches", "as_numpy", "clear_cache")))
 
 #: Methods that serve the package itself.
-INTERNAL = {"pack", "prepare"}
+INTERNAL = {"owning", "pack", "prepare"}
 
 
 # -- Markdown

@@ -151,7 +151,7 @@ def read_inputs(line):
         line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
             line.notices.append(dump.warning)
-        return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
+        return StructureFactors.owning(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
         raise CommandLineError(
             f"no structure factors: give -hkl FILE or -default_F, for there is no {files.dump}")

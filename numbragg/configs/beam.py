@@ -11,19 +11,16 @@ import numpy as np
 
 from ..scene.request import UNIT_FLUENCE, BeamRequest
 from ..scene.units import angstrom_from_ev, from_angstrom, from_mm, from_mrad, from_percent, resolution_from_angstrom
-from .checks import count, finite, flag, given, not_negative, optional, positive, vector, whole
+from .checks import count, finite, flag, given, not_negative, optional, positive, real_array, vector, whole
 
 __all__ = ["Beam"]
 
 
 def _sources(value):
-    rule = "must be (n, 5) numbers: x, y, z, intensity, wavelength [m]"
-    try:
-        table = np.array(value, dtype=np.float64, ndmin=2)
-    except (TypeError, ValueError):
-        raise ValueError(f"sources: {value!r} {rule}") from None
+    rule = "(n, 5) numbers: x, y, z, intensity, wavelength [m]"
+    table = np.atleast_2d(real_array("sources", value, rule))
     if table.ndim != 2 or table.shape[1] != 5 or len(table) == 0:
-        raise ValueError(f"sources: shape {table.shape} {rule}")
+        raise ValueError(f"sources: shape {table.shape} must be {rule}")
     if np.isinf(table).any():
         raise ValueError("sources: a number is infinite")
     with np.errstate(invalid="ignore"):

@@ -20,6 +20,7 @@ from .checks import (
     not_negative,
     optional,
     positive,
+    shown,
     triple,
     vector,
     whole,
@@ -36,7 +37,7 @@ def _cell(value):
     lengths = tuple(positive("cell", v, "Angstrom") for v in values[:3])
     angles = tuple(positive("cell", v, "deg") for v in values[3:])
     if max(angles) >= 180.0:
-        raise ValueError(f"cell: {value!r}, an angle of {max(angles)!r} deg must be below 180")
+        raise ValueError(f"cell: {shown(value)}, an angle of {max(angles)!r} deg must be below 180")
     return lengths + angles
 
 
@@ -88,7 +89,8 @@ class Crystal:
     misset_deg : three floats, optional
         Rotations about the laboratory x, y, z axes, in this order [deg].
     random_misset_seed : int, optional
-        Draw a random orientation from this seed instead.
+        Draw nanoBragg's random orientation from this seed instead, which is not uniform (docs/quirks Q31); for
+        orientations that are, give `u_matrix` one of `random_rotations`.
     n_cells : int or three ints
         Unit cells along a, b, c.
     size_mm : float or three floats, optional
@@ -96,7 +98,7 @@ class Crystal:
     shape : {"square", "round", "gauss", "tophat"}
         Parallelepiped, sphere, Gaussian or top-hat spots.
     fudge : float
-        Scales the squared radius of the spots (not of "square").
+        Scales the squared radius of the spots (not of "square"); 0 or above.
     mosaic_spread_deg : float, optional
         Largest rotation of a mosaic domain [deg].
     mosaic_domains : int, optional
@@ -165,8 +167,8 @@ class Crystal:
         put("misset_deg", None if self.misset_deg is None else angles("misset_deg", self.misset_deg))
         put("n_cells", triple("n_cells", self.n_cells, whole))
         put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
-        choice("shape", self.shape, tuple(SHAPES))
-        put("fudge", finite("fudge", self.fudge))
+        put("shape", choice("shape", self.shape, tuple(SHAPES)))
+        put("fudge", not_negative("fudge", self.fudge))
         put("mosaic_spread_deg", optional(self.mosaic_spread_deg, not_negative, "mosaic_spread_deg", "deg"))
         put("mosaic_domains", optional(self.mosaic_domains, whole, "mosaic_domains"))
         put("mosaic_seed", _seed("mosaic_seed", self.mosaic_seed))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 import math
-from typing import Any
+import numbers
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..scene.pixels import pixels_along
-from ..scene.request import DetectorRequest, PanelRequest, WindowRequest
-from ..scene.units import attenuation_from_um, from_degrees, from_mm, sensor_from_um
+from ..scene.request import BeamRequest, DetectorRequest, PanelRequest, WindowRequest
+from ..scene.units import attenuation_from_um, from_angstrom, from_degrees, from_mm, sensor_from_um
 from .checks import (
     angles,
     choice,
@@ -23,10 +24,15 @@ from .checks import (
     not_negative,
     optional,
     positive,
+    shown,
     vector,
     whole,
 )
 from .panel import Panel, checked_mask
+
+# start-up: kernels, and Numba with them, are imported with the first array of positions
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Detector"]
 
@@ -143,8 +149,8 @@ class Detector:
         put("pixel_mm", positive("pixel_mm", self.pixel_mm, "mm"))
         put("distance_mm", positive("distance_mm", self.distance_mm, "mm"))
         put("close_distance_mm", optional(self.close_distance_mm, positive, "close_distance_mm", "mm"))
-        choice("convention", self.convention, CONVENTIONS)
-        choice("pivot", self.pivot, ("beam", "sample"))
+        put("convention", choice("convention", self.convention, CONVENTIONS))
+        put("pivot", choice("pivot", self.pivot, ("beam", "sample")))
         for name, unit in (("beam_centre_mm", "mm"), ("close_point_mm", "mm"), ("close_point_pixels", "pixels")):
             value = getattr(self, name)
             put(name, None if value is None else _open_pair(name, value, finite, unit))
@@ -154,7 +160,7 @@ class Detector:
             value = getattr(self, name)
             put(name, optional(value, vector, name))
             if value is not None and self.convention != "custom":
-                raise ValueError(f"{name}: {value!r} needs convention='custom', not {self.convention!r}")
+                raise ValueError(f"{name}: {shown(value)} needs convention='custom', not {self.convention!r}")
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
@@ -172,7 +178,7 @@ class Detector:
         except TypeError:
             panels = ()
         if not panels or not all(isinstance(panel, Panel) for panel in panels):
-            raise ValueError(f"panels: {self.panels!r} must be one or more Panel objects")
+            raise ValueError(f"panels: {shown(self.panels)} must be one or more Panel objects")
         for item in fields(self):
             if item.name not in ("panels", "convention", "point_pixel"):
                 value = getattr(self, item.name)
@@ -191,13 +197,13 @@ class Detector:
         except TypeError:
             given = ()
         if not given:
-            raise ValueError(f"windows: {self.windows!r} must be one or more windows")
+            raise ValueError(f"windows: {shown(self.windows)} must be one or more windows")
         windows = []
         for window in given:
             first_fast, first_slow, fast, slow = (whole("windows", v, low) for v, low in
                                                   zip(entries("windows", window, 4, rule), (0, 0, 1, 1)))
             if first_fast + fast > fast_size or first_slow + slow > slow_size:
-                raise ValueError(f"windows: {window!r} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
+                raise ValueError(f"windows: {shown(window)} must lie in {fast_size} x {slow_size} pixels (fast x slow)")
             windows.append((first_fast, first_slow, fast, slow))
         return tuple(windows)
 
@@ -227,6 +233,139 @@ class Detector:
         sizes = map(from_mm, self.size_mm) if self.size_mm else (plain.detector_size_f, plain.detector_size_s)
         fast, slow = (pixels_along(size, from_mm(self.pixel_mm)) for size in sizes)
         return (slow, fast)
+
+    def _map(self, name, beam, panel):
+        """An array of `scene.pixel_maps`, of one panel or of all."""
+        from ..scene import pixel_maps
+
+        pieces = self.pieces()
+        if panel is not None:
+            pieces = (pieces[whole("panel", panel, 0, len(pieces) - 1)],)
+        found = [getattr(pixel_maps, name)(plane) for plane in pixel_maps.planes(pieces, _beam_request(beam))]
+        if len(found) == 1:
+            return found[0]
+        return np.stack(found) if len(set(self.shapes)) == 1 else found
+
+    def pixel_positions_mm(self, panel: int | None = None, *, beam: Any = None) -> NDArray[np.float64] | Any:
+        """Where the pixels are: the positions of their centres in the laboratory, at the front of the sensor [mm].
+
+        They are what the simulation has with one sub-pixel, to the bit (but for the factor from metres).
+
+        Parameters
+        ----------
+        panel : int, optional
+            One panel, counted from 0; by default all.
+        beam : Beam, optional
+            Needed where `Beam.direction` is given, for the detector is placed along the beam.
+
+        Returns
+        -------
+        (slow, fast, 3) float64 array
+            Of several panels (panel, slow, fast, 3), or a list of arrays where they differ in size.
+
+        Raises
+        ------
+        ValueError
+            If there is no such panel, or `beam` is neither a `Beam` nor a wavelength.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> detector = nb.Detector(pixels=(4, 2), pixel_mm=0.5, distance_mm=100.0)
+        >>> detector.pixel_positions_mm().shape, detector.pixel_positions_mm()[0, 1].round(6).tolist()
+        ((2, 4, 3), [100.0, 0.75, -0.75])
+        """
+        return self._map("positions_mm", beam, panel)
+
+    def scattering_vectors(self, beam: Any, panel: int | None = None) -> NDArray[np.float64] | Any:
+        """Scattering vectors q = (s1 - s0) / wavelength of the pixels' centres in the laboratory [1/Angstrom].
+
+        ``numpy.linalg.inv(result.a_matrix) @ q`` are the Miller indices of a pixel for a crystal at phi = 0.
+
+        Parameters
+        ----------
+        beam : Beam or float
+            Or its wavelength [Angstrom].  Of a `Beam` the nominal wavelength and direction count, not its dispersion,
+            divergence or list of sources.
+        panel : int, optional
+            One panel, counted from 0; by default all.
+
+        Returns
+        -------
+        (slow, fast, 3) float64 array
+            Of several panels (panel, slow, fast, 3), or a list of arrays where they differ in size.
+
+        Raises
+        ------
+        ValueError
+            As `pixel_positions_mm`.
+        """
+        return self._map("scattering_vectors", _needed(beam), panel)
+
+    def resolutions_angstrom(self, beam: Any, panel: int | None = None) -> NDArray[np.float64] | Any:
+        """Resolution d = 1/abs(q) of the pixels' centres [Angstrom], infinite in the direct beam.
+
+        Parameters
+        ----------
+        beam : Beam or float
+            As for `scattering_vectors`.
+        panel : int, optional
+            One panel, counted from 0; by default all.
+
+        Returns
+        -------
+        (slow, fast) float64 array
+            Of several panels as an image: (panel, slow, fast), or a list.
+
+        Raises
+        ------
+        ValueError
+            As `pixel_positions_mm`.
+        """
+        return self._map("resolutions_angstrom", _needed(beam), panel)
+
+    def scattering_angles_deg(self, panel: int | None = None, *, beam: Any = None) -> NDArray[np.float64] | Any:
+        """Scattering angle two-theta of the pixels' centres, between 0 and 180 [deg].
+
+        Parameters
+        ----------
+        panel, beam
+            As for `pixel_positions_mm`.
+
+        Returns
+        -------
+        (slow, fast) float64 array
+            Of several panels as an image: (panel, slow, fast), or a list.
+
+        Raises
+        ------
+        ValueError
+            As `pixel_positions_mm`.
+        """
+        return self._map("scattering_angles_deg", beam, panel)
+
+    def solid_angles(self, panel: int | None = None, *, beam: Any = None) -> NDArray[np.float64] | Any:
+        """Solid angle of each pixel at its centre, obliquity included [sr], as the simulation has it.
+
+        Area over squared distance times the cosine of obliquity.  With `point_pixel` it is 1/distance^2 [1/m^2], which
+        is what images are then multiplied with.
+
+        Parameters
+        ----------
+        panel, beam
+            As for `pixel_positions_mm`.
+
+        Returns
+        -------
+        (slow, fast) float64 array
+            Of several panels as an image: (panel, slow, fast), or a list.
+
+        Raises
+        ------
+        ValueError
+            As `pixel_positions_mm`.
+        """
+        return self._map("solid_angles", beam, panel)
 
     def pieces(self) -> tuple[DetectorRequest | PanelRequest | WindowRequest, ...]:
         """The panels as parts of a request: `PanelRequest`s, `WindowRequest`s, or the one `DetectorRequest`."""
@@ -271,3 +410,22 @@ def _metres(pair_mm):
     if pair_mm is None:
         return math.nan, math.nan
     return tuple(math.nan if v is None else from_mm(v) for v in pair_mm)
+
+
+def _beam_request(beam):
+    """The beam that a detector is placed along: of a `Beam`, of a wavelength, or the default one."""
+    if beam is None:
+        return BeamRequest()
+    # configurations do not know each other; what a beam packs tells it
+    packed = beam.pack() if hasattr(beam, "pack") else None
+    if isinstance(packed, BeamRequest):
+        return packed
+    if packed is not None or not isinstance(beam, numbers.Real):
+        raise ValueError(f"beam: {shown(beam)} must be a Beam object or a wavelength in Angstrom")
+    return BeamRequest(wavelength=from_angstrom(positive("beam", beam, "Angstrom")))
+
+
+def _needed(beam):
+    if beam is None:
+        raise ValueError("beam: None must be a Beam object or a wavelength in Angstrom")
+    return beam

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
-from .checks import entries, finite, not_negative, optional, positive, vector, whole
+from .checks import entries, finite, not_negative, optional, positive, shown, vector, whole
 
 __all__ = ["Panel", "checked_mask"]
 
@@ -25,12 +25,16 @@ LEAST_SINE = 1e-6
 def checked_mask(mask, shape):
     """A mask as a read-only array of truths. Raises ValueError if it has not this (slow, fast) shape."""
     try:
-        # NumPy 2.0 makes a plain truth of one number
-        array = np.asarray(np.asarray(mask) != 0)
+        array = np.asarray(mask)
     except ValueError:
-        raise ValueError(f"mask: {mask!r} must be an array of shape {shape} (slow, fast)") from None
+        # rows of several lengths
+        raise ValueError(f"mask: {shown(mask)} must be an array of shape {shape} (slow, fast)") from None
     if array.shape != shape:
         raise ValueError(f"mask: shape {array.shape} must be {shape} (slow, fast)")
+    if array.dtype.kind not in "biuf" or isinstance(mask, np.ma.MaskedArray) or np.isnan(array).any():
+        raise ValueError(f"mask: {shown(mask)} must be an array of truths or of numbers, none of them NaN or masked")
+    # NumPy 2.0 makes a plain truth of one number
+    array = np.asarray(array != 0)
     array.setflags(write=False)
     return array
 
@@ -82,7 +86,7 @@ class Panel:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise ValueError(f"name: {self.name!r} must be text")
+            raise ValueError(f"name: {shown(self.name)} must be text")
         try:
             self._check()
         except ValueError as error:

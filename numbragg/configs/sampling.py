@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..scene.request import SamplingRequest
-from .checks import choice, count, flag, optional, whole
+from .checks import choice, count, flag, optional, shown, whole
 
 __all__ = ["Sampling"]
 
@@ -49,7 +49,7 @@ class Sampling:
         try:
             tuple(self.per_step)
         except TypeError:
-            raise ValueError(f"per_step: {self.per_step!r} must be a sequence of {', '.join(PER_STEP)}") from None
+            raise ValueError(f"per_step: {shown(self.per_step)} must be a sequence of {', '.join(PER_STEP)}") from None
         object.__setattr__(self, "per_step", tuple(choice("per_step", name, PER_STEP) for name in self.per_step))
         if self.interpolation is not None:
             object.__setattr__(self, "interpolation", flag("interpolation", self.interpolation))

@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import math
-import operator
+from dataclasses import FrozenInstanceError
 import os
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
 from ..io.literals import INT_MAX
+from .checks import entries, finite, flag, optional, real_array, shown, whole
 
 # start-up: readers are imported where there is a file to read; types of arrays are for checkers
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["StructureFactors", "as_structure_factors"]
+
+
+def _indices_of_box(field, value):
+    """Three Miller indices of a corner of the table."""
+    return tuple(whole(field, v, -INT_MAX) for v in entries(field, value, 3, "three whole numbers h, k, l"))
+
+
+def _amplitudes(field, value, copy=False):
+    """An array of real, finite amplitudes."""
+    array = real_array(field, value, "real numbers [electrons]", copy)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{field}: not all amplitudes are finite")
+    return array
+
+
+def _miller_indices(value, what):
+    """Miller indices as integers of 64 bits, of any shape that ends in 3."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError("indices: a masked array must be made a plain one first, its masked entries removed")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        # rows of several lengths
+        raise ValueError(f"indices: {shown(value)}; must be {what}") from None
+    if array.dtype.kind not in "iu" or array.ndim == 0 or array.shape[-1] != 3:
+        raise ValueError(f"indices: shape {array.shape} of {array.dtype}; must be {what}")
+    # compared before they are converted: the largest unsigned number would become -1
+    if array.size and not (array.min() >= -INT_MAX and array.max() <= INT_MAX):
+        raise ValueError("indices: beyond the range of 32-bit integers")
+    return array.astype(np.int64)
 
 
 class StructureFactors:
     """Amplitudes on a box of Miller indices of the P1 cell, and a default for everything else.
 
-    Make one with `from_file`, `from_dump`, `from_reflections`, `from_array` or `constant`.
+    Make one with `from_file`, `from_dump`, `from_reflections`, `from_array` or `constant`.  Nobody changes it
+    afterwards: attributes cannot be set, `table` is a read-only copy.  Amplitudes are real numbers, for images do
+    not depend on phases: complex numbers are refused, and ``numpy.abs`` gives their moduli.
 
     Parameters
     ----------
@@ -42,7 +74,8 @@ class StructureFactors:
     Raises
     ------
     ValueError
-        If the table's shape and the index ranges disagree, or an amplitude is not finite.
+        If the table's shape and the index ranges disagree, an index is no whole number, or an amplitude is not a
+        real, finite number (complex, masked, a truth value, text).
 
     Examples
     --------
@@ -50,31 +83,74 @@ class StructureFactors:
     >>> f = nb.StructureFactors.from_reflections([[0, 0, 1], [0, 0, 2]], [10.0, 20.0], default=1.0)
     >>> f.minimum, f.maximum, f.amplitude(0, 0, 2), f.amplitude(5, 0, 0)
     ((0, 0, 1), (0, 0, 2), 20.0, 1.0)
+    >>> f.at([[0, 0, 1], [0, 0, 2], [0, 0, 3]])
+    array([10., 20.,  1.])
     """
 
-    __slots__ = ("table", "minimum", "maximum", "default", "filled", "reflections", "source")
+    __slots__ = ("table", "kernel_table", "minimum", "maximum", "default", "filled", "reflections", "source")
+
+    table: NDArray[np.float64]
+    kernel_table: NDArray[np.float64]
+    minimum: tuple[int, int, int]
+    maximum: tuple[int, int, int]
+    default: float
+    filled: bool
+    reflections: int | None
+    source: str
 
     def __init__(self, table: ArrayLike, minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0, *,
                  filled: bool = True, reflections: int | None = None, source: str = "memory") -> None:
-        table = np.ascontiguousarray(table, dtype=np.float64)
-        minimum, maximum = tuple(int(v) for v in minimum), tuple(int(v) for v in maximum)
+        self._take(_amplitudes("table", table, copy=True), minimum, maximum, default, flag("filled", filled),
+                   optional(reflections, whole, "reflections", 0), source)
+
+    def _take(self, table, minimum, maximum, default, filled, reflections, source):
+        """Set everything; the table is not copied."""
+        minimum, maximum = _indices_of_box("minimum", minimum), _indices_of_box("maximum", maximum)
         expected = tuple(high - low + 2 for low, high in zip(minimum, maximum))
         if table.shape != expected:
             raise ValueError(f"structure factors: table of shape {table.shape}, but indices {minimum} to {maximum} "
                              f"need {expected} (one plane of padding at the end of each axis)")
-        self.default = float(default)
-        if not math.isfinite(self.default):
-            raise ValueError(f"structure factors: default {default!r} is not a finite amplitude")
-        self.table, self.minimum, self.maximum = table, minimum, maximum
-        self.filled = bool(filled)
-        self.reflections = reflections
-        self.source = source
+        if not isinstance(source, str):
+            raise ValueError(f"source: {shown(source)} must be text")
+        self.__setstate__((table, minimum, maximum, finite("default", default, "electrons"), filled, reflections,
+                           source))
+
+    def __setstate__(self, state):
+        table, *others = state
+        # kernels are compiled for arrays that may be written to; they take the owner, users see it through a view
+        shown_table = table.view()
+        shown_table.setflags(write=False)
+        names = ("kernel_table", "table", "minimum", "maximum", "default", "filled", "reflections", "source")
+        for name, value in zip(names, (table, shown_table, *others)):
+            object.__setattr__(self, name, value)
+
+    def __getstate__(self):
+        return (self.kernel_table, self.minimum, self.maximum, self.default, self.filled, self.reflections,
+                self.source)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __repr__(self):
         if not self.filled:
             return f"StructureFactors.constant({self.default!r})"
         return (f"<StructureFactors h, k, l from {self.minimum} to {self.maximum}, default {self.default!r}, "
                 f"from {self.source}>")
+
+    @classmethod
+    def owning(cls, table: NDArray[np.float64], minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0,
+               *, filled: bool = True, reflections: int | None = None, source: str = "memory") -> Self:
+        """As the constructor, of a table that was made for this: neither copied nor searched for NaN.
+
+        Tables can be a large part of the memory, and dumps hold whatever the C program would read.
+        """
+        made = cls.__new__(cls)
+        made._take(np.ascontiguousarray(table, dtype=np.float64), minimum, maximum, default, filled, reflections,
+                   source)
+        return made
 
     @classmethod
     def constant(cls, amplitude: float) -> Self:
@@ -86,6 +162,7 @@ class StructureFactors:
         """Read a text file of `h k l F` rows; gaps of the box get `default`, duplicates the last F."""
         from ..io.hkl import read_hkl
 
+        default = finite("default", default, "electrons")
         indices, f = read_hkl(path)
         try:
             return cls._from_reflections(indices, f, default, str(path))
@@ -94,52 +171,48 @@ class StructureFactors:
 
     @classmethod
     def from_reflections(cls, indices: ArrayLike, amplitudes: ArrayLike, default: float = 0.0) -> Self:
-        """From (n, 3) Miller indices and (n,) amplitudes; gaps get `default`, duplicates the last F."""
-        indices = np.asarray(indices)
-        amplitudes = np.asarray(amplitudes, dtype=np.float64)
-        if indices.ndim != 2 or indices.shape[1] != 3 or not np.issubdtype(indices.dtype, np.integer):
-            raise ValueError(f"indices: shape {indices.shape} of {indices.dtype}; must be (n, 3) integers")
-        if amplitudes.shape != (len(indices),) or len(indices) == 0:
-            raise ValueError(f"amplitudes: shape {amplitudes.shape}; must be ({len(indices)},), at least one")
-        if not np.isfinite(amplitudes).all():
-            raise ValueError("amplitudes: not all are finite")
-        if np.abs(indices.astype(np.int64)).max() > INT_MAX:
-            raise ValueError("indices: beyond the range of 32-bit integers")
-        return cls._from_reflections(indices.astype(np.int32), amplitudes, default, "memory")
+        """From (n, 3) Miller indices and (n,) amplitudes; gaps get `default`, duplicates the last F.
+
+        Indices must be integers, amplitudes real and finite: complex ones are refused, ``numpy.abs`` gives moduli.
+        """
+        default = finite("default", default, "electrons")
+        checked = _miller_indices(indices, "(n, 3) integers")
+        if checked.ndim != 2:
+            raise ValueError(f"indices: shape {checked.shape} of {checked.dtype}; must be (n, 3) integers")
+        f = _amplitudes("amplitudes", amplitudes)
+        if f.shape != (len(checked),) or len(checked) == 0:
+            raise ValueError(f"amplitudes: shape {f.shape}; must be ({len(checked)},), at least one")
+        return cls._from_reflections(checked.astype(np.int32), f, default, "memory")
 
     @classmethod
     def _from_reflections(cls, indices, f, default, source):
         from ..io.hkl import table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
-        return cls(table, minimum, maximum, default, reflections=len(f), source=source)
+        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source)
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:
         """From a dense (nh, nk, nl) array whose first entry has the indices `minimum`."""
-        table = np.asarray(table, dtype=np.float64)
-        if table.ndim != 3 or 0 in table.shape:
-            raise ValueError(f"table: shape {table.shape}; must have three axes, none empty")
-        if not np.isfinite(table).all():
-            raise ValueError("table: not all amplitudes are finite")
-        try:
-            minimum = tuple(operator.index(v) for v in minimum)
-        except TypeError:
-            minimum = ()
-        if len(minimum) != 3 or any(abs(low) + n > INT_MAX for low, n in zip(minimum, table.shape)):
-            raise ValueError("minimum: must be three whole numbers h, k, l, so that all indices fit 32 bits")
-        padded = np.zeros(tuple(n + 1 for n in table.shape))
-        padded[:-1, :-1, :-1] = table
-        maximum = tuple(int(low) + n - 1 for low, n in zip(minimum, table.shape))
-        return cls(padded, minimum, maximum, default, reflections=table.size)
+        amplitudes = _amplitudes("table", table)
+        if amplitudes.ndim != 3 or 0 in amplitudes.shape:
+            raise ValueError(f"table: shape {amplitudes.shape}; must have three axes, none empty")
+        low = _indices_of_box("minimum", minimum)
+        if any(abs(first) + n > INT_MAX for first, n in zip(low, amplitudes.shape)):
+            raise ValueError(f"minimum: {low}, must be three whole numbers h, k, l, so that all indices fit 32 bits")
+        padded = np.zeros(tuple(n + 1 for n in amplitudes.shape))
+        padded[:-1, :-1, :-1] = amplitudes
+        high = tuple(first + n - 1 for first, n in zip(low, amplitudes.shape))
+        return cls.owning(padded, low, high, default, reflections=amplitudes.size)
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
         """Read nanoBragg's binary dump; `default` counts only outside its box."""
         from ..io.dump import read_dump
 
+        default = finite("default", default, "electrons")
         dump = read_dump(path)
-        return cls(dump.table, dump.minimum, dump.maximum, default, source=str(path))
+        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))
 
     def write_dump(self, file: BinaryIO) -> None:
         """Write nanoBragg's binary dump to an open binary file."""
@@ -149,9 +222,32 @@ class StructureFactors:
 
     def amplitude(self, h: int, k: int, l: int) -> float:
         """Amplitude at integer indices."""
-        if self.filled and all(low <= v <= high for v, low, high in zip((h, k, l), self.minimum, self.maximum)):
-            return float(self.table[h - self.minimum[0], k - self.minimum[1], l - self.minimum[2]])
-        return self.default
+        return float(self.at((h, k, l)))
+
+    def at(self, hkl: ArrayLike) -> NDArray[np.float64]:
+        """Amplitudes at Miller indices, as simulated where nothing is interpolated.
+
+        Parameters
+        ----------
+        hkl : (..., 3) array_like of int
+            One or many h, k, l.
+
+        Returns
+        -------
+        (...) float64 array
+            Amplitudes [electrons]; `default` outside the box.
+
+        Raises
+        ------
+        ValueError
+            If the indices are no integers of 32 bits, or their last axis is not h, k, l.
+        """
+        indices = _miller_indices(hkl, "(..., 3) integers")
+        inside = np.logical_and(indices >= self.minimum, indices <= self.maximum).all(axis=-1)
+        found = np.full(inside.shape, self.default)
+        if self.filled:
+            found[inside] = self.table[tuple(np.moveaxis(indices - self.minimum, -1, 0)[:, inside])]
+        return found
 
 
 def as_structure_factors(value):
@@ -164,6 +260,9 @@ def as_structure_factors(value):
     """
     if isinstance(value, StructureFactors):
         return value
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return StructureFactors.constant(float(value))
-    raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one amplitude")
+    try:
+        amplitude = finite("structure_factors", value, "electrons")
+    except ValueError:
+        raise ValueError(f"structure_factors: {type(value).__name__} must be a StructureFactors object or one "
+                         "finite amplitude") from None
+    return StructureFactors.constant(amplitude)

@@ -111,17 +111,17 @@ class CUDA:
         image, contributions, target = _sum_of(panel)
         return image, self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
 
-    def render_there(self, panel, evaluation):
+    def render_there(self, panel, evaluation, progress=None):
         """Image of one panel that stays on the device (`device_image.DeviceImage`) and the driver's account."""
         from ..kernels.compile.cuda_target import to_device
         from .device_image import DeviceImage
 
         if len(panel) > 1:
             # sums of several meet on the host
-            image, outcome = self.render_sum(panel, evaluation)
+            image, outcome = self.render_sum(panel, evaluation, progress)
             with self.session.device.current():
                 return DeviceImage(to_device(image), self.session.device), outcome
-        _, outcome, device_image = self._render(panel[0], evaluation, None, True)
+        _, outcome, device_image = self._render(panel[0], evaluation, progress, True)
         return DeviceImage(device_image, self.session.device), outcome
 
 

@@ -25,17 +25,25 @@ from .backends import CPU, CUDA, open_backend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..results.truth import SourceList
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
 
+#: Panels that the text of a result describes one by one.
+_PANELS_SHOWN = 4
+
 _VECTORS = (("crystal", "spindle_axis"), ("beam", "direction"), ("beam", "polarisation_axis"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
-    """An image and how it came about.
+    """An image and how it came about, the truth of it included.
+
+    What describes the crystal is given for the one crystal on the one panel.  Of several crystals or panels it is a
+    tuple (panels, in their order) of tuples (crystals, in theirs), nested as `prepared`.  Two results are equal if
+    they are the same object.
 
     Attributes
     ----------
@@ -48,18 +56,136 @@ class Result:
     outcome : kernels.drive.order.Outcome
         What the driver did: pixels, threads, where interpolation was given up; and remarks on it.  Of
         several panels a tuple.
+
+    Examples
+    --------
+    >>> import numpy as np, numbragg as nb
+    >>> turn = nb.random_rotations(1, seed=7)[0]
+    >>> crystal = nb.Crystal(cell=(50, 60, 70, 90, 100, 90), u_matrix=turn, n_cells=5)
+    >>> result = nb.Simulator(nb.Detector(pixels=(64, 48)), nb.Beam(), 100.0).run(crystal)
+    >>> np.allclose(result.u_matrix, turn), [round(x, 3) for x in result.cell]
+    (True, [50.0, 60.0, 70.0, 90.0, 100.0, 90.0])
+    >>> np.allclose(result.u_matrix @ result.b_matrix, result.a_matrix)
+    True
     """
 
     image: NDArray[np.float32] | Any
     prepared: Any
     outcome: Any
 
+    def __repr__(self) -> str:
+        from ..results.statistics import image_statistics
+
+        # an array of several panels, too, is a sequence of them
+        images = [self.image] if getattr(self.image, "ndim", 0) == 2 else self.image
+        prepared = self._panels
+        lines = [f"<Result of {len(prepared[0])} crystal(s) on {len(images)} panel(s), {len(self.notes)} note(s)"]
+        for number, image in enumerate(images[:_PANELS_SHOWN]):
+            panel = f"panel {number}" if len(images) > 1 else "image"
+            found = image_statistics(image)
+            at = "" if found.maximum_fast is None else f" at {found.maximum_fast} {found.maximum_slow} (fast slow)"
+            lines.append(f"  {panel}: {image.shape[0]} x {image.shape[1]} (slow x fast) {image.dtype}, "
+                         f"maximum {found.maximum:.6g}{at}, mean {found.mean:.6g}, sum {found.sum:.6g}")
+        if len(images) > _PANELS_SHOWN:
+            lines.append(f"  and {len(images) - _PANELS_SHOWN} more panels")
+        return "\n".join(lines) + ">"
+
+    @property
+    def _panels(self):
+        """For each panel its crystals, also where there is one of each."""
+        return self.prepared if isinstance(self.prepared, tuple) else ((self.prepared,),)
+
+    def _each(self, name):
+        """A truth of every crystal on every panel, nested as `prepared`."""
+        from ..results import truth
+
+        what = getattr(truth, name)
+        if not isinstance(self.prepared, tuple):
+            return what(self.prepared)
+        return tuple(tuple(what(prepared) for prepared in panel) for panel in self.prepared)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing about the image; some of it was also a `NumbraggWarning`."""
-        prepared = self.prepared if isinstance(self.prepared, tuple) else ((self.prepared,),)
         outcomes = self.outcome if isinstance(self.outcome, tuple) else (self.outcome,)
-        return _notes(prepared) + tuple(dict.fromkeys(remark for outcome in outcomes for remark in outcome.remarks))
+        return _notes(self._panels) + tuple(dict.fromkeys(remark for outcome in outcomes
+                                                         for remark in outcome.remarks))
+
+    @property
+    def a_matrix(self) -> NDArray[np.float64] | Any:
+        """The A matrix: columns a*, b*, c* [1/Angstrom] in the laboratory frame at phi = 0, misset included.
+
+        A (3, 3) array.  ``a_matrix @ (h, k, l)`` is the scattering vector s1/wavelength - s0/wavelength of a
+        reflection; its length is 1/d.  At a spindle angle phi it is turned about `spindle_axis` by phi, in a mosaic
+        domain then by its rotation: M R(phi) A.  MOSFLM's matrix, which `Crystal.matrix` takes, is this one times
+        the wavelength.  It is the inverse of `real_space_vectors`, whose products with the scattering vector are
+        the indices that the image is made of.
+        """
+        return self._each("a_matrix")
+
+    @property
+    def real_space_vectors(self) -> NDArray[np.float64] | Any:
+        """Rows a, b, c [Angstrom] in the laboratory frame at phi = 0, misset included: a (3, 3) array."""
+        return self._each("real_space_vectors")
+
+    @property
+    def u_matrix(self) -> NDArray[np.float64] | Any:
+        """The rotation U of A = U B, a (3, 3) array; B is that of Busing and Levy (`b_matrix`).
+
+        U turns the crystal's Cartesian frame, x along a*, y in the plane of a* and b*, z = x cross y along c, into the
+        laboratory's: columns are these axes in the laboratory frame.  `Crystal.u_matrix` takes it.
+        """
+        return self._each("u_matrix")
+
+    @property
+    def b_matrix(self) -> NDArray[np.float64] | Any:
+        """The upper triangle B of A = U B [1/Angstrom], a (3, 3) array, as in Busing and Levy (1967) and cctbx.
+
+        Columns are a*, b*, c* in the crystal's Cartesian frame.  Its diagonal is positive, but for the last number
+        where the axes of a `Crystal.matrix` are left-handed.
+        """
+        return self._each("b_matrix")
+
+    @property
+    def cell(self) -> tuple[float, ...]:
+        """The cell that was simulated, six floats: a, b, c [Angstrom], alpha, beta, gamma [deg].
+
+        It can differ from the one that was given: nanoBragg builds another one from two or more angles that are not
+        right (docs/quirks Q30), and a matrix has a cell of its own.
+        """
+        return self._each("cell")
+
+    @property
+    def mosaic_rotations(self) -> NDArray[np.float64] | Any:
+        """Rotation of each mosaic domain in the laboratory frame, after the spindle's: (domains, 3, 3), read-only.
+
+        Columns are the images of the laboratory's axes (matrix times vector).  The first is the identity.
+        """
+        return self._each("mosaic_rotations")
+
+    @property
+    def phi_deg(self) -> NDArray[np.float64] | Any:
+        """Angle by which the spindle has turned the crystal at each step [deg]: a (steps,) array.
+
+        All steps weigh the same.  An angle is that of the rotation that is shown: with revision "main" a step at
+        exactly 0 keeps the rotation of the step before it (docs/quirks).
+        """
+        return self._each("phi_deg")
+
+    @property
+    def spindle_axis(self) -> NDArray[np.float64] | Any:
+        """Unit vector in the laboratory frame about which the spindle turns the crystal, right-handed: (3,)."""
+        return self._each("spindle_axis")
+
+    @property
+    def sources(self) -> SourceList | Any:
+        """The sources as simulated: a named tuple of three arrays.
+
+        ``directions`` (n, 3), unit vectors from the sample towards the source (photons travel the other way),
+        ``wavelengths_angstrom`` (n,) and ``weights`` (n,), the share of each in the fluence, 1/n: intensities of a list
+        of sources are never used.
+        """
+        return self._each("sources")
 
 
 def _notes(shot):
@@ -120,6 +246,18 @@ def _stacked(images):
     if len(images) == 1:
         return images[0]
     return np.stack(images) if len({image.shape for image in images}) == 1 else images
+
+
+def _progress(value):
+    """What is called with the number of pixels just finished, or None: the function itself, or a bar's `update`."""
+    if value is None:
+        return None
+    # sets and mappings have an `update` too, and a class is no bar yet
+    update = None if isinstance(value, (type, Mapping, Set)) else getattr(value, "update", value)
+    if not callable(update):
+        raise ValueError(f"progress: {type(value).__name__} must be a function, or a progress bar with a method "
+                         "`update`")
+    return update
 
 
 class Simulator:
@@ -220,43 +358,57 @@ class Simulator:
             raise ValueError(f"detector: {len(self.detector.shapes)} panels; must be one here")
         return self.prepare_shot(_kind("crystal", crystal, Crystal))[0][0]
 
-    def run(self, crystal: Crystal | Sequence[Crystal], progress: Callable[[int], object] | None = None) -> Result:
+    def run(self, crystal: Crystal | Sequence[Crystal],
+            progress: Callable[[int], object] | Any = None) -> Result:
         """Simulate one crystal, or several in one shot: image, derived quantities and the driver's account.
 
         Parameters
         ----------
         crystal : Crystal or sequence of Crystal
             The photons of several are added up, in their order.
-        progress : callable, optional
-            Called with the number of pixels just finished: of one crystal those of the image, of several each time
-            that something has been added to them, how often depends on what the crystals have in common.
+        progress : callable or progress bar, optional
+            A function that is called with the number of pixels just finished, or an object with such a method
+            `update`, as tqdm's bars are.  Of one crystal these are the pixels of the image, of all panels; of
+            several it is called each time that something has been added to pixels, how often depends on what the
+            crystals have in common.
 
         Returns
         -------
         Result
         """
+        step = _progress(progress)
         shot = self.prepare_shot(crystal)
-        done = [self.backend.render_sum(panel, self.evaluation, progress) for panel in shot]
+        done = [self.backend.render_sum(panel, self.evaluation, step) for panel in shot]
         images, outcomes = [image for image, _ in done], tuple(outcome for _, outcome in done)
         alone = len(shot) == 1 and len(shot[0]) == 1
         return Result(_stacked(images), shot[0][0] if alone else shot, outcomes[0] if len(shot) == 1 else outcomes)
 
-    def image(self, crystal: Crystal | Sequence[Crystal]) -> NDArray[np.float32] | Any:
+    def image(self, crystal: Crystal | Sequence[Crystal],
+              progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
         """Photons per pixel for one crystal, or for several in one shot.
 
         Parameters
         ----------
         crystal : Crystal or sequence of Crystal
+        progress : callable or progress bar, optional
+            As for `run`.
 
         Returns
         -------
         (slow, fast) float32 array
             Of several panels (panel, slow, fast), or a list of arrays where they differ in size.
         """
-        return self.run(crystal).image
+        return self.run(crystal, progress).image
 
-    def device_image(self, crystal: Crystal | Sequence[Crystal]) -> DeviceImage | Any:
+    def device_image(self, crystal: Crystal | Sequence[Crystal],
+                     progress: Callable[[int], object] | Any = None) -> DeviceImage | Any:
         """Photons per pixel for one crystal, or for several in one shot, left in the memory of the CUDA device.
+
+        Parameters
+        ----------
+        crystal : Crystal or sequence of Crystal
+        progress : callable or progress bar, optional
+            As for `run`.
 
         Returns
         -------
@@ -268,25 +420,40 @@ class Simulator:
         ValueError
             If the images are computed on the CPU.
         """
+        step = _progress(progress)
         if not isinstance(self.backend, CUDA):
             raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, "
                              "so no image is on a device")
-        images = [self.backend.render_there(panel, self.evaluation)[0] for panel in self.prepare_shot(crystal)]
+        images = [self.backend.render_there(panel, self.evaluation, step)[0]
+                  for panel in self.prepare_shot(crystal)]
         return images[0] if len(images) == 1 else images
 
-    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]]) -> Iterator[NDArray[np.float32] | Any]:
-        """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them."""
+    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]],
+               progress: Callable[[int], object] | Any = None) -> Iterator[NDArray[np.float32] | Any]:
+        """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them.
+
+        Parameters
+        ----------
+        crystals : iterable of Crystal, or of sequences of Crystal
+        progress : callable or progress bar, optional
+            As for `run`, of all shots together.
+
+        Yields
+        ------
+        (slow, fast) float32 array
+            As `image` returns it.
+        """
         if isinstance(crystals, Crystal):
             raise ValueError("crystals: a Crystal must be in a sequence; `image` takes it alone")
         for crystal in crystals:
-            yield self.image(crystal)
+            yield self.image(crystal, progress)
 
 
 def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detector,
              structure_factors: StructureFactors | float, *, sampling: Sampling | None = None,
              roi: Sequence[int] | None = None, threads: int | None = None, revision: str = DEFAULT,
              precision: str = "exact", summation: str | None = None, backend: str = "cpu",
-             device: int | None = None) -> NDArray[np.float32] | Any:
+             device: int | None = None, progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
     Parameters
@@ -312,6 +479,9 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
         What computes; the image does not depend on it.  "auto": CUDA where there is a device.
     device : int, optional
         Number of the CUDA device; by default the first.
+    progress : callable or progress bar, optional
+        A function that is called with the number of pixels just finished, or an object with such a method
+        `update`, as tqdm's bars are: ``progress=tqdm(total=64 * 64)``.
 
     Returns
     -------
@@ -335,4 +505,4 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
     """
     return Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                      revision=revision, precision=precision, summation=summation, backend=backend,
-                     device=device).image(crystal)
+                     device=device).image(crystal, progress)

@@ -13,14 +13,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..configs.checks import shown
 from ..io.smv import HeaderValues
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
 from ..scene.pixels import region
 from ..scene.rotations import Generator, checked_seed
 
-__all__ = ["Products", "add_noise", "draw_noise", "grey_image", "header_values", "integer_image", "make_products",
-           "photon_counts"]
+__all__ = ["Products", "add_noise", "draw_noise", "float32_image", "grey_image", "header_values", "integer_image",
+           "make_products", "photon_counts"]
 
 
 def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Sequence[int] | None = None,
@@ -67,7 +68,7 @@ def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Seq
     array([[58, 57, 61, 57],
            [56, 59, 54, 58]], dtype=uint16)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     adc_offset = _finite("adc_offset", adc_offset)
     stream = _stream(seed, generator)
@@ -102,7 +103,7 @@ def photon_counts(image: ArrayLike, *, seed: int, roi: Sequence[int] | None = No
     >>> photon_counts([[0.0, 5.0, 500.0]], seed=1)
     array([[  0.,   6., 488.]], dtype=float32)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     stream = _stream(seed, generator)
     out = np.zeros(image.shape, dtype=np.float32)
@@ -142,7 +143,7 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     >>> integer_image([[0.0, 1.0, 4.0]])
     array([[   40, 13790, 55040]], dtype=uint16)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     adc_offset = _finite("adc_offset", adc_offset)
@@ -189,7 +190,7 @@ def grey_image(image: ArrayLike, *, scale: float | None = None, roi: Sequence[in
     >>> grey_image([[0.0, 1.0, 400.0]], scale=2.5)
     array([[  0,   2, 255]], dtype=uint8)
     """
-    image = _float32_image(image)
+    image = float32_image(image)
     roi = region(roi, image.shape)
     scale = 0.0 if scale is None else _finite("scale", scale)
     if mask is None:
@@ -225,7 +226,16 @@ def _stream(seed, generator):
     return generator.stream(seed)
 
 
-def _float32_image(image):
+def float32_image(image):
+    """A two-dimensional array of real numbers as kernels take it: float32, C-contiguous, writeable.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(image, np.ma.MaskedArray):
+        raise ValueError("image is a masked array: it must be a plain one, its masked pixels filled")
     try:
         array = np.asarray(image)
     except ValueError:
@@ -241,9 +251,12 @@ def _float32_image(image):
 
 def _finite(name, value):
     try:
+        # what Python and NumPy would make a number of, but is none
+        if isinstance(value, (bool, np.bool_, str, bytes, np.ma.MaskedArray)) or np.iscomplexobj(value):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {value!r}: it must be a number") from None
+        raise ValueError(f"{name} is {shown(value)}: it must be a number") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} is {number}: it must be finite")
     return number
@@ -252,7 +265,7 @@ def _finite(name, value):
 # -- what a run writes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Products:
     """Numbers and images derived from a float image."""
 

@@ -1,24 +1,10 @@
 """What a run says: the decisions taken, the numbers found, as text and as a dictionary."""
 
-import math
-
 from .._version import __version__
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
-
-# start-up: kernels, and Numba with them, are imported with the first image
+from .truth import crystal_truth, source_truth
 
 __all__ = ["account", "listing", "report_lines"]
-
-
-def _cell(prepared):
-    from ..kernels.arithmetic.vectors import dot
-
-    orientation = prepared.orientation
-    vectors = [orientation.direct[i:i + 3] for i in (0, 3, 6)]
-    lengths = orientation.lengths
-    angles = [math.acos(max(-1.0, min(1.0, dot(vectors[i], vectors[j]) / lengths[i] / lengths[j])))
-              for i, j in ((1, 2), (2, 0), (0, 1))]
-    return [*map(to_angstrom, lengths), *map(to_degrees, angles)]
 
 
 def _beam_centres(prepared):
@@ -77,13 +63,13 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         },
         "beam": {
             "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
-            "sources": prepared.sources,
+            "sources": prepared.sources, "source_list": source_truth(prepared),
             "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
         },
         "crystal": {
-            "cell_angstrom_deg": _cell(prepared), "volume_angstrom3": prepared.orientation.volume,
+            **crystal_truth(prepared), "volume_angstrom3": prepared.orientation.volume,
             "misset_deg": [to_degrees(v) for v in prepared.orientation.misset],
             "n_cells": [int(n) for n in prepared.n_cells], "size_um": [to_um(s) for s in prepared.crystal_size],
             "shape": crystal.shape, "mosaic_domains": counts.mosaic_domains,

@@ -35,9 +35,9 @@ MAX_CELLS = 1 << 19
 STEP_BYTES, SOURCE_BYTES, DOMAIN_BYTES = 600, 400, 72
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prepared:
-    """A scene, ready for a driver, and how it came about."""
+    """A scene, ready for a driver, and how it came about. Two are equal if they are the same object."""
 
     scene: records.Scene
     request: Request
@@ -56,6 +56,11 @@ class Prepared:
     mask: object
     window: records.Window  # inside the image
     warnings: tuple  # remarks on what was asked; what is found while rendering is with the outcome
+
+    def __repr__(self):
+        slow, fast = self.shape
+        return (f"<Prepared scene of {fast} x {slow} pixels (fast x slow), {self.oversample}^2 sub-pixels, "
+                f"{self.steps} steps per pixel>")
 
     @property
     def shape(self):
@@ -179,8 +184,8 @@ def _geometry(detector, placement, counts, oversample):
 
 
 def _lookup(factors):
-    return records.Lookup(table=factors.table, minimum=factors.minimum, maximum=factors.maximum, filled=factors.filled,
-                          default=factors.default)
+    return records.Lookup(table=factors.kernel_table, minimum=factors.minimum, maximum=factors.maximum,
+                          filled=factors.filled, default=factors.default)
 
 
 def _check_request(request):

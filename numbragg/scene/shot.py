@@ -10,10 +10,11 @@ from .prepare import prepare
 from .request import CrystalRequest, PanelRequest, WindowRequest
 from .units import from_degrees
 
-__all__ = ["prepare_shot", "scaled"]
+__all__ = ["ANY_CRYSTAL", "prepare_shot", "scaled"]
 
 #: Any crystal: what is prepared with it serves for the panel alone.
-_ANY = CrystalRequest(cell_given=True, cell_lengths=(50.0, 50.0, 50.0), cell_angles=(from_degrees(90.0),) * 3)
+ANY_CRYSTAL = CrystalRequest(cell_given=True, cell_lengths=(50.0, 50.0, 50.0),
+                             cell_angles=(from_degrees(90.0),) * 3)
 
 
 def scaled(prepared, factor):
@@ -32,7 +33,8 @@ def _on_panel(prepared, panel, own):
         plane = plane._replace(layers=panel.layers, layer_step=plane.thickness / panel.layers)
     geometry = panel_geometry(panel, plane)
     placement = replace(own.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
-                        origin=geometry.origin, distance=geometry.distance, close_distance=geometry.close_distance)
+                        origin=geometry.origin, distance=geometry.distance, close_distance=geometry.close_distance,
+                        spindle=prepared.placement.spindle)
     counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
                      layer_step=geometry.layer_step, attenuation=geometry.attenuation)
     return replace(prepared, scene=prepared.scene._replace(geometry=geometry), placement=placement, counts=counts,
@@ -97,7 +99,8 @@ def prepare_shot(crystals, pieces, request):
     owns = []
     if isinstance(first, PanelRequest):
         # the same factors for all: what is asked of a panel's plane does not depend on them
-        owns = [prepare(replace(request, crystal=_ANY, detector=piece.plane), crystals[0][1]) for piece in pieces]
+        owns = [prepare(replace(request, crystal=ANY_CRYSTAL, detector=piece.plane), crystals[0][1])
+                for piece in pieces]
         plane = _finest(pieces, owns)
     else:
         plane = first.plane if isinstance(first, WindowRequest) else first

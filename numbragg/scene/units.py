@@ -8,7 +8,8 @@ import math
 
 __all__ = ["DEGREES_PER_RADIAN", "HC_EV_ANGSTROM", "angstrom_from_ev", "attenuation_from_um", "from_angstrom",
            "from_degrees", "from_ev", "from_mm", "from_mrad", "from_percent", "resolution_from_angstrom",
-           "sensor_from_um", "to_angstrom", "to_degrees", "to_mm", "to_percent", "to_um", "water_from_um"]
+           "sensor_from_um", "to_angstrom", "to_degrees", "to_mm", "to_per_angstrom", "to_percent", "to_um",
+           "water_from_um"]
 
 #: Degrees are divided by this number to give radians, radians multiplied to give degrees.
 DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
@@ -91,6 +92,11 @@ def to_um(length):
 def to_angstrom(length):
     """Angstrom from metres."""
     return length * 1e10
+
+
+def to_per_angstrom(inverse):
+    """Inverse Angstrom from inverse metres."""
+    return inverse * 1e-10
 
 
 def to_degrees(angle):

@@ -251,7 +251,14 @@ def test_bad_images_and_regions(function):
             function(GOOD, roi=roi)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 10**400, "x", None, [1, 2]])
+def test_masked_images():
+    for function in (lambda image: add_noise(image, seed=1), integer_image, grey_image):
+        with pytest.raises(ValueError, match="^image is a masked array: it must be"):
+            function(np.ma.masked_array(GOOD, np.eye(2, 3)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 10**400, "x", None, [1, 2], True, np.True_, "5", b"5", 1j,
+                                   np.complex128(1), np.ma.masked, pytest.param(10**5000, id="unprintable")])
 def test_bad_numbers(value):
     with pytest.raises(ValueError, match="^adc_offset is .* must be"):
         add_noise(GOOD, seed=1, adc_offset=value)

@@ -317,7 +317,7 @@ for shape, low in (((2, 31, 31), (0, -15, -15)), ((31, 2, 31), (-15, 0, -15)), (
             assert protect(ctypes.c_void_p(start + page * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
         table = np.frombuffer(pages, count=n, offset=offset).reshape(shape)
         table[:] = 1.0
-        factors = nb.StructureFactors(table, low, tuple(a + b - 2 for a, b in zip(low, shape)), 3.0)
+        factors = nb.StructureFactors.owning(table, low, tuple(a + b - 2 for a, b in zip(low, shape)), 3.0)
         assert factors.table.ctypes.data == start + offset
         crystal = nb.Crystal(cell=(40, 50, 60, 90, 90, 90), n_cells=2, misset_deg=(1, 2, 3))
         detector = nb.Detector(pixels=(16, 16), pixel_mm=4.0)
