@@ -14,9 +14,6 @@ from .values import CommandLineError, quoted
 
 __all__ = ["announce", "read_inputs", "take_misset_seed", "with_headers"]
 
-#: Wavelengths from here on [m] are hardly meant: the list of sources was probably written in Angstrom.
-_LONG_WAVELENGTH = 1e-6
-
 
 # -- headers
 
@@ -133,10 +130,6 @@ def read_inputs(line):
         from ..io.tables import read_sources
 
         p.sources = read_sources(files.sources)
-        longest = max((row[4] for row in p.sources.tolist() if row[4] > _LONG_WAVELENGTH), default=None)
-        if longest is not None:
-            line.notices.append(f"{quoted(files.sources)}: a wavelength of {longest:g} m; the fifth column is in"
-                                " metres, not in Angstrom")
     if files.stol is not None:
         from ..io.tables import read_stol
 

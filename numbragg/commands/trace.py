@@ -7,6 +7,7 @@ from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_
 from ..command_line.parse import check, parse
 from ..configs.run_options import Evaluation
 from ..io.literals import whole
+from ..notes import Loud
 from .arguments import Parser, file_name, shown
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -83,15 +84,15 @@ def _traced(words, fast, slow, steps):
         raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
     factors = read_inputs(line)
     take_misset_seed(line, int(time.time()))
-    if not line.quiet:
-        for notice in line.notices:
-            print(f"numbragg: note: {notice}", file=sys.stderr)
-
+    from ..scene.notes import scene_notes
     from ..scene.prepare import prepare
     from ..tracing.record import trace_prepared
     from .progress import say_compiling
 
     prepared = prepare(line.draft.freeze(), factors)
+    for note in (*line.notices, *scene_notes(((prepared,),))):
+        if not line.quiet or isinstance(note, Loud):
+            print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
     announce(line)
     if not line.quiet and not _compiled():
         say_compiling("some 10 seconds")

@@ -107,9 +107,11 @@ class Result:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing about the image; some of it was also a `NumbraggWarning`."""
+        from ..scene.notes import scene_notes
+
         outcomes = self.outcome if isinstance(self.outcome, tuple) else (self.outcome,)
-        return _notes(self._panels) + tuple(dict.fromkeys(remark for outcome in outcomes
-                                                         for remark in outcome.remarks))
+        remarks = (remark for outcome in outcomes for remark in outcome.remarks)
+        return tuple(dict.fromkeys((*scene_notes(self._panels), *remarks)))
 
     @property
     def a_matrix(self) -> NDArray[np.float64] | Any:
@@ -186,11 +188,6 @@ class Result:
         of sources are never used.
         """
         return self._each("sources")
-
-
-def _notes(shot):
-    """The notes of all crystals on all panels, each once."""
-    return tuple(dict.fromkeys(note for panel in shot for prepared in panel for note in prepared.warnings))
 
 
 def render_prepared(prepared, evaluation=Evaluation(), progress=None, backend=None):
@@ -340,6 +337,7 @@ class Simulator:
         tuple of tuple of scene.Prepared
             For each panel, in their order, the crystals in theirs.
         """
+        from ..scene.notes import warnings_of
         from ..scene.shot import prepare_shot
 
         crystals = _crystals(crystal)
@@ -349,7 +347,7 @@ class Simulator:
                           revision=self.revision)
         shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
                              for each in crystals], self.detector.pieces(), request)
-        warn(_notes(shot))
+        warn(warnings_of(shot))
         return shot
 
     def prepare(self, crystal: Crystal) -> Prepared:

@@ -1,6 +1,7 @@
 """What a run says: the decisions taken, the numbers found, as text and as a dictionary."""
 
 from .._version import __version__
+from ..scene.notes import scene_notes
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from .truth import crystal_truth, source_truth
 
@@ -64,6 +65,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "beam": {
             "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
             "sources": prepared.sources, "source_list": source_truth(prepared),
+            "wavelengths": len(set(prepared.scene.beam.wavelengths.tolist())), "listed": beam.sources is not None,
             "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
@@ -109,7 +111,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
-        "warnings": [*prepared.warnings, *outcome.remarks, *remarks],
+        "warnings": [*scene_notes(((prepared,),)), *outcome.remarks, *remarks],
     }
 
 
@@ -151,8 +153,7 @@ def report_lines(facts, notices=()):
     lines.append(_line("look-up", how))
     lines += ["", "beam",
               _line("wavelength", f"{b['wavelength_angstrom']:.6g} Angstrom"),
-              _line("sources", f"{b['sources']} ({b['dispersion'][0]} wavelength(s), {b['divergence_h_rad'][0]} x "
-                               f"{b['divergence_v_rad'][0]} directions asked for)"),
+              _line("sources", f"{b['sources']} ({_origin_of_sources(b)})"),
               _line("fluence", f"{b['fluence_photons_per_m2']:.6g} photons/m^2"),
               "", "detector",
               _line("pixels (fast x slow)",
@@ -179,6 +180,13 @@ def report_lines(facts, notices=()):
     for text in [*notices, *facts["warnings"]]:
         lines.append(f"  note: {text}")
     return lines
+
+
+def _origin_of_sources(beam):
+    if beam["listed"]:
+        return f"a list, {beam['wavelengths']} wavelength(s)"
+    return (f"{beam['dispersion'][0]} wavelength(s), {beam['divergence_h_rad'][0]} x {beam['divergence_v_rad'][0]}"
+            " directions asked for")
 
 
 def _text(value):

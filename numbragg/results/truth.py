@@ -4,7 +4,6 @@ All of it is read from the prepared scene, after every rule and quirk of the C p
 goes back into an image.  Vectors are in the laboratory frame of the detector's convention.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..kernels.arithmetic.vectors import cross, dot, unit
 from ..scene.counts import phi_angles
+from ..scene.orientation import cell_of
 from ..scene.size import divided
 from ..scene.units import to_angstrom, to_degrees
 
@@ -81,10 +81,7 @@ def b_matrix(prepared):
 
 def cell(prepared):
     """a, b, c [Angstrom], alpha, beta, gamma [deg] of the axes that were simulated: six floats."""
-    axes = _axes(prepared)
-    units = [unit(axis)[0] for axis in axes]
-    angles = [math.acos(max(-1.0, min(1.0, dot(units[i], units[j])))) for i, j in ((1, 2), (2, 0), (0, 1))]
-    return (*(to_angstrom(length) for length in prepared.orientation.lengths), *map(to_degrees, angles))
+    return cell_of(prepared.orientation)
 
 
 def mosaic_rotations(prepared):

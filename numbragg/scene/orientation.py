@@ -8,9 +8,10 @@ where gamma equals 180 degrees minus gamma* or one angle at most differs from 90
 from dataclasses import dataclass
 import math
 
-from ..kernels.arithmetic.vectors import cross, dot, magnitude, rotate_matrix, rotate_xyz
+from ..kernels.arithmetic.vectors import cross, dot, magnitude, rotate_matrix, rotate_xyz, unit
+from .units import to_angstrom, to_degrees
 
-__all__ = ["Orientation", "reciprocal_cell", "matrix_vectors", "orient"]
+__all__ = ["Orientation", "cell_of", "reciprocal_cell", "matrix_vectors", "orient"]
 
 TINY = 2.2250738585072014e-308
 IMPOSSIBLE = ("impossible cell {0:g} {1:g} {2:g} Angstrom, {3:g} {4:g} {5:g} degrees: {6}")
@@ -25,6 +26,14 @@ class Orientation:
     lengths: tuple  # |a|, |b|, |c| [m]
     volume: float  # [Angstrom^3]
     misset: tuple  # angles applied [rad]
+
+
+def cell_of(orientation):
+    """a, b, c [Angstrom], alpha, beta, gamma [deg] of the direct axes: six floats."""
+    # in Angstrom first: lengths far from any crystal's would underflow when they are squared
+    units = [unit(tuple(map(to_angstrom, orientation.direct[i:i + 3])))[0] for i in (0, 3, 6)]
+    angles = [math.acos(max(-1.0, min(1.0, dot(units[i], units[j])))) for i, j in ((1, 2), (2, 0), (0, 1))]
+    return (*map(to_angstrom, orientation.lengths), *map(to_degrees, angles))
 
 
 def _scale(vector, factor):

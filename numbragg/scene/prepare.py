@@ -55,7 +55,6 @@ class Prepared:
     random: object  # generator whose table the noise may continue
     mask: object
     window: records.Window  # inside the image
-    warnings: tuple  # remarks on what was asked; what is found while rendering is with the outcome
 
     def __repr__(self):
         slow, fast = self.shape
@@ -237,10 +236,6 @@ def prepare(request, structure_factors):
     divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
     photons_per_area = fluence(request.beam)
     axes, next_axis = polarisation_axes(placement.polarisation)
-    warnings = ()
-    if counts.thickness == 0.0 and sampling.oversample_thick:
-        warnings = ("-oversample_thick without a sensor thickness captures nothing: the image is "
-                    "zero (but for background), as in nanoBragg",)
     geometry = _geometry(request.detector, placement, counts, oversample)
     beam = records.Sources(
         directions=directions, wavelengths=wavelengths, d_min=float(request.beam.d_min),
@@ -265,4 +260,4 @@ def prepare(request, structure_factors):
         crystal_size=tuple(n * length for n, length in zip(n_cells, orientation.lengths)), oversample=oversample,
         recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,
         sources=len(wavelengths), structure_factors=structure_factors, random=generator,
-        mask=_check_mask(request.detector.mask, placement), window=window, warnings=warnings)
+        mask=_check_mask(request.detector.mask, placement), window=window)

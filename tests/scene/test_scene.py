@@ -22,6 +22,7 @@ import pytest
 
 from numbragg.configs.structure_factors import StructureFactors
 from numbragg.kernels.physics import records
+from numbragg.scene.notes import scene_notes
 from numbragg.scene.pixels import clipped
 from numbragg.scene.request import Draft
 
@@ -233,5 +234,7 @@ def test_settings_are_left_alone():
 
 
 def test_warns_of_a_factor_that_captures_nothing():
-    assert prepared_example(oversample_thick=True).warnings
-    assert not prepared_example(oversample_thick=True, sensor_thickness=1e-4).warnings
+    def said(**settings):
+        return [note for note in scene_notes(((prepared_example(**settings),),)) if "captures nothing" in note]
+
+    assert said(oversample_thick=True) and not said(oversample_thick=True, sensor_thickness=1e-4)

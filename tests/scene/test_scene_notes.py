@@ -1,0 +1,146 @@
+"""Notes on a prepared scene: each where what is simulated differs from the words, and only there."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import numbragg as nb
+from numbragg.notes import Loud
+
+CELL = (50, 60, 70, 90, 90, 90)
+PLAIN = {"crystal": {"cell": CELL, "n_cells": 5}, "beam": {}, "detector": {"pixels": (20, 16), "pixel_mm": 0.5},
+         "factors": 10.0}
+
+
+def notes(**changed):
+    """The notes of an image, and the warnings, which are the loud ones."""
+    settings = {name: value | changed.get(name, {}) if isinstance(value, dict) else changed.get(name, value)
+                for name, value in PLAIN.items()}
+    simulator = nb.Simulator(nb.Detector(**settings["detector"]), nb.Beam(**settings["beam"]), settings["factors"],
+                             sampling=changed.get("sampling"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = simulator.run(nb.Crystal(**settings["crystal"]))
+    warned = [str(warning.message) for warning in caught]
+    assert all(warning.category is nb.NumbraggWarning and warning.filename == __file__ for warning in caught)
+    assert warned == [note for note in result.notes if isinstance(note, Loud)]
+    assert all("\n" not in note for note in result.notes)
+    return result.notes, warned
+
+
+def test_an_ordinary_scene_is_not_worth_a_word():
+    assert notes() == ((), [])
+
+
+@pytest.mark.parametrize("angles, simulated", [
+    # the oblique cell of which beta comes out wrong
+    ((88.53, 108.57, 111.85), "108.479"),
+    # a cell that cannot close
+    ((60.0, 60.0, 120.5), ""),
+])
+def test_a_cell_that_is_not_the_one_given(angles, simulated):
+    _, warned = notes(crystal={"cell": (27.25, 31.98, 34.29, *angles)})
+    note, = warned
+    assert note.startswith(f"cell: angles of {' '.join(f'{a:g}' for a in angles)} degrees were given; simulated is")
+    assert simulated in note and "orientation matrix" in note
+
+
+@pytest.mark.parametrize("angles", [(90, 90, 90), (90, 100, 90), (90, 90, 120), (100, 90, 90)])
+def test_cells_that_are_as_given(angles):
+    assert notes(crystal={"cell": (40, 50, 60, *angles)})[1] == []
+
+
+def test_a_matrix_is_what_it_is_and_may_be_left_handed():
+    matrix = np.diag([1 / 40, 1 / 50, 1 / 60])
+    assert notes(crystal={"cell": None, "matrix": matrix})[1] == []
+    matrix[2, 2] *= -1.0
+    note, = notes(crystal={"cell": None, "matrix": matrix})[1]
+    assert note.startswith("orientation matrix: left-handed")
+
+
+@pytest.mark.parametrize("crystal, detector, said", [
+    ({"phi_steps": 5, "phi_step_deg": 1.0}, {}, "phi: 5 asked for, 2 simulated"),
+    ({"mosaic_domains": 7}, {}, "mosaic domains: 7 asked for, 1 simulated"),
+    ({"mosaic_domains": 7, "mosaic_spread_deg": 0.0}, {}, "mosaic domains: 7 asked for, 1 simulated"),
+    ({"oscillation_deg": 0.0}, {}, "phi: an oscillation of 0 makes 2 steps at one angle"),
+    ({"oscillation_deg": 0.0, "water_size_um": 5.0}, {}, "the background of water, divided by both, is halved"),
+    ({}, {"sensor_layers": 1, "sensor_thickness_um": 100.0}, "sensor layers: 1 asked for, 2 simulated"),
+    ({"size_mm": (0.05, 0.3, 0.05)}, {}, "crystal size: 0.05 x 0.3 x 0.05 mm asked for; y and z are clipped"),
+    ({"n_cells": (7, 1, 1), "size_mm": (0.0001, 0.0001, 0.0001)}, {}, "replaces 7 along a by 20"),
+])
+def test_numbers_that_are_not_those_asked_for(crystal, detector, said):
+    _, warned = notes(crystal=crystal, detector=detector, sampling=nb.Sampling(oversample=1))
+    assert sum(said in note for note in warned) == 1
+
+
+def test_numbers_that_are_as_asked_for():
+    crystal = {"phi_steps": 3, "oscillation_deg": 1.0, "mosaic_domains": 4, "mosaic_spread_deg": 1.0,
+               "size_mm": (0.0001, 0.0001, 0.0001), "n_cells": 1}
+    beam = {"divergence_h_mrad": 1.0, "divergence_h_steps": 3, "dispersion_percent": 1.0, "dispersion_steps": 2}
+    detector = {"sensor_layers": 3, "sensor_thickness_um": 100.0}
+    assert notes(crystal=crystal, beam=beam, detector=detector, sampling=nb.Sampling(oversample=1))[1] == []
+
+
+def test_divergence_without_a_range_spreads_over_a_radian():
+    note, = notes(beam={"divergence_h_steps": 3, "round_divergence": False})[1]
+    assert note == "horizontal divergence: 3 steps without a range spread over 1 radian, as in nanoBragg"
+
+
+def source(intensity, wavelength=1e-10):
+    return (-1.0, 0.0, 0.0, intensity, wavelength)
+
+
+def test_weights_of_sources_are_not_used():
+    assert notes(beam={"sources": [source(2.0), source(2.0)]})[1] == []
+    assert notes(beam={"sources": [source(1.0), source(np.nan)]})[1] == []
+    note, = notes(beam={"sources": [source(0.25), source(np.nan), source(1.0, 1.1e-10)]})[1]
+    assert note.startswith("sources: their intensities differ (0.25 to 1) and are not used")
+
+
+def test_wavelengths_of_sources_in_angstrom():
+    note, = notes(beam={"sources": [source(1.0), source(1.0, 0.98)]})[1]
+    assert note.startswith("sources: a wavelength of 0.98 m") and "not in Angstrom" in note
+
+
+def test_layers_of_a_panel_are_those_asked_for():
+    panel = nb.Panel(origin_mm=(-1, -1, 100), fast_mm=(0.1, 0, 0), slow_mm=(0, 0.1, 0), pixels=(8, 8),
+                     sensor_layers=1, sensor_thickness_um=100.0)
+    detector = nb.Detector(panels=[panel], convention="custom")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nb.simulate(nb.Crystal(cell=CELL, n_cells=5), nb.Beam(), detector, 10.0)
+
+
+def test_what_an_image_costs_or_lacks_is_no_warning():
+    found, warned = notes(crystal={"n_cells": 100, "water_size_um": 3.0}, sampling=nb.Sampling(oversample=2))
+    assert warned == [] and len(found) == 2
+    assert found[0] == "water: the background of 3 um is divided by the 4 steps of a pixel, as in nanoBragg"
+    assert found[1].startswith("sub-pixels: 2 along each edge where ") and "F^2" in found[1]
+
+
+def test_a_list_that_ends_before_the_detector():
+    """20 x 16 pixels of 0.5 mm at 100 mm see to 16.5 A: indices to 3, 3 and 4."""
+    corner = np.hypot(9.5 * 0.5, 7.5 * 0.5)
+    seen = 2 * np.sin(0.5 * np.arctan2(corner, 100.0))
+    assert round(1 / seen, 1) == 16.5
+
+    def table(*last):
+        return nb.StructureFactors.from_array(np.ones([2 * n + 1 for n in last]), [-n for n in last])
+
+    assert notes(factors=table(3, 3, 4))[0] == ()
+    note, = notes(factors=table(3, 3, 2))[0]
+    assert note == ("structure factors: the detector sees to 16.5 Angstrom, the list ends before (l -2..2 of -4..4): "
+                    "all else has the default, 0")
+    # half a list
+    half = nb.StructureFactors.from_array(np.ones((7, 7, 5)), (-3, -3, 0))
+    assert "l 0..4 of -4..4" in notes(factors=half)[0][0]
+
+
+def test_each_crystal_and_panel_is_heard_once():
+    detector = nb.Detector(pixels=(20, 16), pixel_mm=0.5, windows=[(0, 0, 10, 16), (10, 0, 10, 16)])
+    crystals = [nb.Crystal(cell=CELL, n_cells=5, mosaic_domains=3), nb.Crystal(cell=CELL, n_cells=5, mosaic_domains=4)]
+    with pytest.warns(nb.NumbraggWarning) as record:
+        result = nb.Simulator(detector, nb.Beam(), 10.0).run(crystals)
+    assert [str(warning.message).split(" asked")[0] for warning in record] == ["mosaic domains: 3", "mosaic domains: 4"]
+    assert [str(note) for note in result.notes] == [str(warning.message) for warning in record]
