@@ -5,10 +5,11 @@ import math
 import os
 import re
 
+from ..io.endings import ending_of, fits_ending
 from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
 
-__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name", "region",
+__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "named", "out_name", "region",
            "shape", "shown", "whole_number"]
 
 _HELP = ("-h", "-help", "--help")
@@ -243,6 +244,17 @@ def file_name(word):
     if word == "-":
         raise ValueError("must be the name of a file")
     return out_name(word)
+
+
+def named(kind, read=file_name):
+    """Reader of names of files of one format: the name may not be that of another format."""
+    def read_name(word):
+        name = read(word)
+        if not fits_ending(name, kind):
+            raise ValueError(f"must not have the name of another format: what is written is {kind} "
+                             f"({ending_of(kind)})")
+        return name
+    return read_name
 
 
 # -- output

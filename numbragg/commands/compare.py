@@ -5,8 +5,8 @@ from ..scene.pixels import cropped
 from .arguments import (
     Parser,
     check_outputs,
-    file_name,
     finite_number,
+    named,
     out_name,
     region,
     shape,
@@ -35,8 +35,9 @@ def _parser():
     parser.option("--at-least", "X", "equal means: this fraction of the peaks is matched", finite_number(0, 1))
     parser.option("--peaks", "N", "how many of the strongest peaks are matched (default: 50)", whole_number(1, 500))
     parser.option("--within", "R", "within how many pixels (default: 0.5)", finite_number(0))
-    parser.option("--json", "FILE", "write the account as JSON; - for standard output, instead of the text", out_name)
-    parser.option("--png", "FILE", "draw both, their difference and the histogram of ulp distances", file_name)
+    parser.option("--json", "FILE", "write the account as JSON; - for standard output, instead of the text",
+                  named("JSON", out_name))
+    parser.option("--png", "FILE", "draw both, their difference and the histogram of ulp distances", named("PNG"))
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from ..io.json_text import json_ready
 from ..scene.pixels import cropped
-from .arguments import Parser, check_outputs, file_name, region, shape, shown
+from .arguments import Parser, check_outputs, named, region, shape, shown
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -20,8 +20,9 @@ def _parser():
     parser.option("--roi", "F0 F1 S0 S1",
                   "the region: fast from, to, slow from, to, inclusive (default: everything)", region)
     parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)
-    parser.option("--csv", "FILE", "write all values and all run lengths with their counts as a table", file_name)
-    parser.option("--png", "FILE", "draw regions, values and run lengths side by side", file_name)
+    parser.option("--csv", "FILE", "write all values and all run lengths with their counts as a table",
+                  named("CSV"))
+    parser.option("--png", "FILE", "draw regions, values and run lengths side by side", named("PNG"))
     parser.option("--json", "", "print the account as JSON instead of the text")
     return parser
 
