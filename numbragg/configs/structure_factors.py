@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import numpy as np
 
 from ..io.literals import INT_MAX
+from ..notes import Loud
 
 # start-up: readers are imported where there is a file to read; types of arrays are for checkers
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class StructureFactors:
         Number of reflections it was made of, for reports.
     source : str
         Where it came from, for reports.
+    notes : sequence of str
+        What a user should know of them, for reports and warnings.
 
     Raises
     ------
@@ -52,10 +55,11 @@ class StructureFactors:
     ((0, 0, 1), (0, 0, 2), 20.0, 1.0)
     """
 
-    __slots__ = ("table", "minimum", "maximum", "default", "filled", "reflections", "source")
+    __slots__ = ("table", "minimum", "maximum", "default", "filled", "reflections", "source", "notes")
 
     def __init__(self, table: ArrayLike, minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0, *,
-                 filled: bool = True, reflections: int | None = None, source: str = "memory") -> None:
+                 filled: bool = True, reflections: int | None = None, source: str = "memory",
+                 notes: Sequence[str] = ()) -> None:
         table = np.ascontiguousarray(table, dtype=np.float64)
         minimum, maximum = tuple(int(v) for v in minimum), tuple(int(v) for v in maximum)
         expected = tuple(high - low + 2 for low, high in zip(minimum, maximum))
@@ -69,6 +73,7 @@ class StructureFactors:
         self.filled = bool(filled)
         self.reflections = reflections
         self.source = source
+        self.notes = tuple(notes)
 
     def __repr__(self):
         if not self.filled:
@@ -84,11 +89,12 @@ class StructureFactors:
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
         """Read a text file of `h k l F` rows; gaps of the box get `default`, duplicates the last F."""
-        from ..io.hkl import read_hkl
+        from ..io.hkl import flag_note, read_hkl
 
         indices, f = read_hkl(path)
+        note = flag_note(path, indices, f)
         try:
-            return cls._from_reflections(indices, f, default, str(path))
+            return cls._from_reflections(indices, f, default, str(path), () if note is None else (Loud(note),))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -108,11 +114,11 @@ class StructureFactors:
         return cls._from_reflections(indices.astype(np.int32), amplitudes, default, "memory")
 
     @classmethod
-    def _from_reflections(cls, indices, f, default, source):
+    def _from_reflections(cls, indices, f, default, source, notes=()):
         from ..io.hkl import table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
-        return cls(table, minimum, maximum, default, reflections=len(f), source=source)
+        return cls(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:

@@ -260,4 +260,5 @@ def prepare(request, structure_factors):
         crystal_size=tuple(n * length for n, length in zip(n_cells, orientation.lengths)), oversample=oversample,
         recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,
         sources=len(wavelengths), structure_factors=structure_factors, random=generator,
-        mask=_check_mask(request.detector.mask, placement), window=window, warnings=warnings)
+        mask=_check_mask(request.detector.mask, placement), window=window,
+        warnings=(*structure_factors.notes, *warnings))
