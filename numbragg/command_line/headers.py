@@ -1,4 +1,4 @@
-"""Settings from the headers of SMV images, entered as the C program does, and notes where they are not what they seem."""
+"""Settings from the headers of SMV images, as the C program enters them, and notes where they are not what they seem."""
 
 import math
 
@@ -69,8 +69,8 @@ def enter_header(line, name, header, flipped):
             p.detector_size_f, p.detector_size_s = p.pixel_size * p.pixels_f, p.pixel_size * p.pixels_s
     twotheta = next((value for word, value in reversed(_entries(header)) if word == b"TWOTHETA"), b"")
     if c_number(twotheta) != 0.0 and twotheta and given.isdisjoint(("-twotheta", "-twotheta_axis")):
-        line.notices.append(Loud(f"{quoted(name)}: TWOTHETA of the header, {shown(twotheta)}, is not used, as in nanoBragg"
-                                 " (give -twotheta)"))
+        line.notices.append(Loud(f"{quoted(name)}: TWOTHETA of the header, {shown(twotheta)}, is not used, as in"
+                                 " nanoBragg (give -twotheta)"))
 
 
 def _entries(header):
@@ -86,8 +86,8 @@ def _notes(name, header, key, unit):
     if math.isnan(entry.value):
         used = "it is not used"
     if entry.name not in (word, _MEANT.get(word)):
-        yield Loud(f"{quoted(name)}: {key} is looked up in {shown(entry.name + b'=' + entry.text)}, its last occurrence in"
-                   f" the header: {used}")
+        yield Loud(f"{quoted(name)}: {key} is looked up in {shown(entry.name + b'=' + entry.text)}, its last occurrence"
+                   f" in the header: {used}")
     elif not _is_number(entry, unit):
         yield Loud(f"{quoted(name)}: {key} is {shown(entry.text)}, which is not a number and nothing else: {used}")
     elif entry.name == word:
@@ -99,7 +99,8 @@ def _notes(name, header, key, unit):
 def _is_number(entry, unit):
     """Whether the text of an entry is the number that was made of it, at most with its unit behind it."""
     number, *rest = entry.text.split() or [b""]
-    if [part.decode("ascii", "replace").strip("()[]").lower() for part in rest] not in ([], *([u] for u in _UNITS[unit])):
+    behind = b" ".join(rest).decode("ascii", "replace").strip("()[]").lower()
+    if behind and behind not in _UNITS[unit]:
         return False
     return c_number(number) == entry.value and math.isfinite(entry.value)
 
@@ -151,13 +152,13 @@ def mask_notes(line, name, header):
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     if word is not None and kind not in ("u2", "i2"):
-        notes.append(Loud(f"{quoted(name)}: {word} is {shown(value)}; as in nanoBragg the pixels of the mask are taken for"
-                          " numbers of 16 bits"))
+        notes.append(Loud(f"{quoted(name)}: {word} is {shown(value)}; as in nanoBragg the pixels of the mask are taken"
+                          " for numbers of 16 bits"))
     centre = header.value("BEAM_CENTER_Y")
     taken = line.origins.get("beam_y", "").startswith(f"{quoted(name)}: ")
     if taken and "-Ybeam" not in {use.option.name for use in line.uses}:
         used = to_mm(line.draft.beam_y)
         if not math.isclose(used, centre, rel_tol=1e-6, abs_tol=1e-9):
-            notes.append(Loud(f"{quoted(name)}: BEAM_CENTER_Y of a mask, {centre:g} mm, counts from the other edge, as in"
-                              f" nanoBragg: {used:g} mm is used (give -Ybeam)"))
+            notes.append(Loud(f"{quoted(name)}: BEAM_CENTER_Y of a mask, {centre:g} mm, counts from the other edge, as"
+                              f" in nanoBragg: {used:g} mm is used (give -Ybeam)"))
     return notes

@@ -9,8 +9,8 @@ from ..io.endings import ending_of, fits_ending
 from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
 
-__all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name", "region",
-           "shape", "shown", "whole_number"]
+__all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name",
+           "region", "shape", "shown", "whole_number"]
 
 _HELP = ("-h", "-help", "--help")
 
@@ -278,5 +278,5 @@ def check_endings(command, outputs):
     """
     for option, name, kind in outputs:
         if name is not None and not fits_ending(name, kind):
-            raise ValueError(f"{command}: {option} {shown(name)}: must not have the name of another format: what is written"
-                             f" is {kind} ({ending_of(kind)})")
+            raise ValueError(f"{command}: {option} {shown(name)}: must not have the name of another format: what is"
+                             f" written is {kind} ({ending_of(kind)})")

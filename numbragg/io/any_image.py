@@ -27,8 +27,8 @@ _SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b
                (b"MM\0+", "TIFF"), (b"{\nHEADER_BYT", "SMV"), (b"###CBF", "CBF"),
                (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"PK\x03\x04", "ZIP (such as npz)"),
                (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard"),
-               (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"), (b"%!PS", "PostScript"),
-               (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"), (b"FORMAT :", "Bruker"),
+               (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"),
+               (b"%!PS", "PostScript"), (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"), (b"FORMAT :", "Bruker"),
                (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"), (b"MATLAB 5.0", "MATLAB"))
 #: Ends of names that say nothing about the content: other programs name images so too.
 _LOOSE = ("SMV", "R-AXIS", "CCP4 map", "MATLAB")
@@ -36,6 +36,7 @@ _PGM = re.compile(rb"P[25][ \t\n\v\f\r#]")
 _PNM = re.compile(rb"P([1-7Ff])[ \t\n\v\f\r#]")
 _TEXT = re.compile(rb"\s*\{\s*(HEADER_BYTES|(?:EDF|Header)[A-Za-z_]*)\s*=")
 _CBF_SIZE = re.compile(rb"^X-Binary-Size:\s*([0-9]+)\s*$", re.MULTILINE)
+_CBF_SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _CBF_START = b"\x0c\x1a\x04\xd5"
 _HDF5_FRAME = re.compile(r"(.*)\[([0-9]+)\]", re.DOTALL)
 _PIECE = 2 ** 20
@@ -105,7 +106,7 @@ def read_images(paths, shape=None):
     FileFormatError, ImportError, OSError
         As `read_image`.
     """
-    images: list = [None] * len(paths)
+    images = [None] * len(paths)
     with ExitStack() as stack:
         opened = [stack.enter_context(_opened(os.fsdecode(path))) for path in paths]
         # raw images last: by then others have told their shapes
@@ -218,9 +219,10 @@ def _kind(path, place, dataset):
     with open(place, "rb") as file:
         start = file.read(64)
     named = format_of_ending(place)
-    found = "PGM" if _PGM.match(start) else next((kind for signature, kind in _SIGNATURES if start.startswith(signature)),
-                                                 None)
-    if found is None and _PNM.match(start):
+    found = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
+    if _PGM.match(start):
+        found = "PGM"
+    elif found is None and _PNM.match(start):
         found = "PBM, PPM or PFM"
     elif found is None and (text := _TEXT.match(start)):
         found = "SMV-like (an SMV image starts with {, a line feed and HEADER_BYTES)" if b"BYTES" in text[1] else "EDF"
@@ -341,7 +343,9 @@ def _cbf(path):
 
     with open(path, "rb") as file:
         content = file.read()
-    size, start = _CBF_SIZE.search(content), content.find(_CBF_START)
+    # fabio looks for the pixels behind the section's mark, to the end of all days if there are none
+    section, size = content.find(_CBF_SECTION), _CBF_SIZE.search(content)
+    start = -1 if section < 0 else content.find(_CBF_START, section)
     if start < 0:
         raise format_error(path, "is not a readable CBF file (no pixels begin in it)")
     if size and start + len(_CBF_START) + int(size.group(1)) > len(content):

@@ -136,8 +136,8 @@ def flag_note(path, indices, f):
     first = places.min()
     h, k, l = indices[first].tolist()
     count = f"{places.size} amplitudes look" if places.size > 1 else "1 amplitude looks"
-    return (f"{os.fsdecode(path)}: {count} like a flag for missing values, the first {f[first]:.12g} of {h} {k} {l}; as in"
-            " nanoBragg they are used as amplitudes (leave out what was not measured)")
+    return (f"{os.fsdecode(path)}: {count} like a flag for missing values, the first {f[first]:.12g} of {h} {k} {l};"
+            " as in nanoBragg they are used as amplitudes (leave out what was not measured)")
 
 
 def _is_nines(value):

@@ -48,8 +48,8 @@ def read_pgm(path: str | os.PathLike[str]) -> NDArray[Any]:
                                      "height and largest value")
         width, height, largest = (int(found[group]) for group in (2, 3, 4))
         if not (width and height and 0 < largest < 65536):
-            raise format_error(path, f"{width} x {height} pixels up to {largest}; a PGM image has pixels, and values up to"
-                                     " 65535")
+            raise format_error(path, f"{width} x {height} pixels up to {largest}; a PGM image has pixels, and values up"
+                                     " to 65535")
         file.seek(found.end())
         read = _read_bytes if found[1] == b"5" else _read_text
         pixels = read(path, file, width * height, np.dtype(np.uint8 if largest < 256 else ">u2"))

@@ -80,7 +80,7 @@ def write_raw(file: str | os.PathLike[str] | BinaryIO, image: NDArray[np.float32
     if image.ndim != 2 or image.dtype != np.float32:
         raise ValueError(f"image: {image.ndim}-dimensional {image.dtype}; a raw image is 2-dimensional "
                          "float32")
-    content = memoryview(np.ascontiguousarray(image).reshape(-1).view(np.uint8))
+    content = np.ascontiguousarray(image).reshape(-1).view(np.uint8).data
     if not isinstance(file, (str, bytes, os.PathLike)):
         file.write(content)
         return

@@ -29,7 +29,7 @@ def silenced():
     list of str
         The errors that were logged meanwhile, each as one line.
     """
-    errors: list[str] = []
+    errors = []
     collector = _Collector(errors)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.propagate for logger in loggers]

@@ -468,7 +468,7 @@ def write_image(path: str | os.PathLike[str], header: SmvHeader | Mapping[str, A
         with outputs.open(path) as file:
             file.write(content)
             stored = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(order))
-            file.write(memoryview(stored.reshape(-1).view(np.uint8)))
+            file.write(stored.reshape(-1).view(np.uint8).data)
         outputs.commit()
 
 

@@ -117,8 +117,8 @@ def pixel_type(path, text, count, stored):
         said = f"{name} is {shown(value)}" if name else "the header names no TYPE, which means unsigned_short"
         raise format_error(path, f"{said}, {item.itemsize} bytes a pixel, but the file has {others[0]}")
     if name is None and stored >= 4 * count and count > 1:
-        raise format_error(path, f"the header names no TYPE, which means 2 bytes a pixel, but {stored} bytes for {count}"
-                                 " pixels follow it")
+        raise format_error(path, f"the header names no TYPE, which means 2 bytes a pixel, but {stored} bytes for"
+                                 f" {count} pixels follow it")
     if kind == "u2" and _ratio(text) > 1.0:
         raise format_error(path, f"RAXIS_COMPRESSION_RATIO is {_ratio(text):g}: large pixels are stored divided by it,"
                                  " which is not read")
