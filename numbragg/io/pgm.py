@@ -60,7 +60,9 @@ def read_pgm(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 def _read_bytes(path, file, count, item):
     needed = count * item.itemsize
-    content = file.read(needed + 1)
+    # nothing of a size that is only announced is allocated
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    content = file.read(min(needed + 1, left))
     # the end of a line behind the last pixel does no harm
     if len(content) < needed or file.read(1) or len(content) > needed and content[needed:] not in (b"\n", b"\r"):
         few = "fewer" if len(content) < needed else "more"

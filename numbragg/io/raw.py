@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 from typing import BinaryIO
 
 import numpy as np
@@ -38,8 +39,10 @@ def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np
     """
     with open(path, "rb") as file:
         expected = 4 * math.prod(shape)
-        # one byte more than wanted shows that a file is too long
-        content = file.read(expected + 1)
+        size = os.fstat(file.fileno())
+        # one byte more than wanted shows that a file is too long; of a file that is shorter no more than it has is
+        # allocated
+        content = file.read(min(expected, size.st_size) + 1 if stat.S_ISREG(size.st_mode) else expected + 1)
         if len(content) < expected:
             raise format_error(path, f"has {len(content)} bytes; an image of {shape[1]} x {shape[0]} pixels "
                                      f"has {expected}")

@@ -119,7 +119,7 @@ def pixel_type(path, text, count, stored):
     if name is None and stored >= 4 * count and count > 1:
         raise format_error(path, f"the header names no TYPE, which means 2 bytes a pixel, but {stored} bytes for"
                                  f" {count} pixels follow it")
-    if kind == "u2" and _ratio(text) > 1.0:
+    if item == np.uint16 and _ratio(text) > 1.0:
         raise format_error(path, f"RAXIS_COMPRESSION_RATIO is {_ratio(text):g}: large pixels are stored divided by it,"
                                  " which is not read")
     return item
