@@ -277,6 +277,7 @@ _PREFIX = re.compile(r"\s*[A-Z]+_[A-Z]+:\s+")
 _PLACE = re.compile(r"(before|final|step ?\[?(\d+)\]?)\.(\w+)")
 _STEP = re.compile(r"\s*\[?step\s*\[?(\d+)\]?:?\s*", re.I)
 _NAME = re.compile(r"([A-Za-z_][\w/.\[\]]*)\s*(?:[(\[]\s*([^()\[\]=:]*?(?:\(-1\))?)\s*[)\]]\s*(?=[=:]))?")
+_ATTACHED = re.compile(rf"[\s,\[(]*({PRINTED})(?=([a-zµμå]+)(?![\w.]))", re.I)
 #: A unit behind the numbers: a word, or anything in brackets; what an equals sign follows is a name.
 _BEHIND = re.compile(r"[)\]]?\s*(?:[(\[]\s*([^()\[\]=:]+?)\s*[)\]]|([^\s,;=:()\[\]]+)(?=[\s,;)\]]|$)(?!\s*[=:]))")
 #: A unit as the last part of a name.
@@ -303,6 +304,16 @@ def _known_with_unit(name):
     return None if factor is None else (section, names, factor)
 
 
+def _number_at(text):
+    """The match of a number at the start of a text, a unit directly behind it or not."""
+    number = re.match(r"[\s,\[(]*(" + _VALUE.pattern + ")", text, re.I)
+    if number is None:
+        number = _ATTACHED.match(text)
+        if number and number[2].lower() not in _ALL_UNITS:
+            return None
+    return number
+
+
 def _assignments(line):
     """(name, numbers, unit) of a line such as ``name = 1 2 3``, ``TRACE_X: name 1`` or ``a (mm) = 1  b = 2 mm``.
 
@@ -317,7 +328,7 @@ def _assignments(line):
             continue
         values = []
         rest = rest[1:] if marked else rest
-        while number := re.match(r"[\s,\[(]*(" + _VALUE.pattern + ")", rest, re.I):
+        while number := _number_at(rest):
             values.append(number.group(1))
             rest = rest[number.end():]
         behind = _BEHIND.match(rest) if values and unit is None else None
@@ -445,6 +456,8 @@ def read_trace(path, pixel):
         try:
             # numbers stay as they are printed
             data = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        except RecursionError:
+            raise format_error(path, "not JSON of a trace: it is nested too deep") from None
         except ValueError as error:
             raise format_error(path, f"not JSON: {error}") from None
     lines = text.splitlines()
