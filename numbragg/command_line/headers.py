@@ -1,4 +1,4 @@
-"""Settings from the headers of SMV images, as the C program enters them, and notes where they are not what they seem."""
+"""Settings from headers of SMV images, as the C program enters them, and notes where they are not what they seem."""
 
 import math
 

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from ..notes import Loud
+from ..scene.units import to_angstrom
 from .headers import default_notes, enter_header, mask_notes
 from .parse import entered
 from .values import CommandLineError, quoted
@@ -16,6 +18,7 @@ _LONG_WAVELENGTH = 1e-6
 
 
 # -- headers
+
 
 def with_headers(line):
     """The same command line with what stands in the headers of `-mask` and `-img`, and the mask.
@@ -91,9 +94,10 @@ def read_inputs(line):
 
     files, p = line.files, line.draft
     if files.matrix is not None:
-        from ..io.matrix import read_matrix
+        from ..io.matrix import matrix_notes, read_matrix
 
         p.matrix = tuple(read_matrix(files.matrix))
+        line.notices += map(Loud, matrix_notes(files.matrix, to_angstrom(p.wavelength)))
     if files.sources is not None:
         from ..io.tables import read_sources
 

@@ -29,7 +29,8 @@ _SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b
                (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard"),
                (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"),
                (b"%!PS", "PostScript"), (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"),
-               (b"FORMAT :", "Bruker"), (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"), (b"MATLAB 5.0", "MATLAB"))
+               (b"FORMAT :", "Bruker"), (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"),
+               (b"MATLAB 5.0", "MATLAB"))
 #: Ends of names that say nothing about the content: other programs name images so too.
 _LOOSE = ("SMV", "R-AXIS", "CCP4 map", "MATLAB")
 _PGM = re.compile(rb"P[25][ \t\n\v\f\r#]")

@@ -66,15 +66,16 @@ def test_the_program_s_own_images_are_not_worth_a_word(folder, capfd):
 
 @pytest.mark.parametrize("key, text, value, said", [
     ("DISTANCE", "1,5", ("distance", 1e-3), "1 mm"), ("DISTANCE", "2.5e", ("distance", 2.5e-3), "2.5 mm"),
-    ("DISTANCE", "120 cm", ("distance", 0.12), "120 mm"), ("WAVELENGTH", "1.5.2", ("wavelength", 1.5e-10), "1.5 Angstrom"),
+    ("DISTANCE", "120 cm", ("distance", 0.12), "120 mm"),
+    ("WAVELENGTH", "1.5.2", ("wavelength", 1.5e-10), "1.5 Angstrom"),
     ("PHI", "", ("phi_start", 0.0), "0 degrees"), ("PHI", "abc", ("phi_start", 0.0), "0 degrees"),
     ("BEAM_CENTER_X", "0.5 0.6", ("beam_x", 0.5e-3), "0.5 mm"), ("OSC_RANGE", "--1", ("oscillation", 0.0), "0 degrees"),
     ("ORGX", "3,5", ("origin_x", 3.0), "3 pixels")])
 def test_a_garbled_number_is_named_with_what_is_made_of_it(key, text, value, said, folder):
     stored(folder, "a.img", *(line for line in FULL if not line.startswith(key)), f"{key}={text};")
     line, notes = loud("-cell 50 -img a.img")
-    assert notes == [f"a.img: {key} is {text!r}, which is not a number and nothing else: {said} is used, as nanoBragg reads"
-                     " it"]
+    assert notes == [f"a.img: {key} is {text!r}, which is not a number and nothing else: {said} is used, as"
+                     " nanoBragg reads it"]
     assert getattr(line.draft, value[0]) == pytest.approx(value[1], rel=1e-15)
 
 
@@ -84,7 +85,8 @@ def test_a_garbled_number_that_an_option_replaces_is_not_worth_a_word(folder):
 
 
 def test_numbers_with_their_units_are_fine(folder):
-    stored(folder, "a.img", "PIXEL_SIZE= 0.2 mm;", "DISTANCE=70 (mm);", "WAVELENGTH=+1.5E0 A;", "PHI=1e1 deg;", "ORGX=0x4;")
+    stored(folder, "a.img", "PIXEL_SIZE= 0.2 mm;", "DISTANCE=70 (mm);", "WAVELENGTH=+1.5E0 A;", "PHI=1e1 deg;",
+           "ORGX=0x4;")
     line, notes = loud("-cell 50 -img a.img")
     assert notes == [] and line.draft.wavelength == 1.5e-10 and line.draft.origin_x == 4.0
 
@@ -92,8 +94,8 @@ def test_numbers_with_their_units_are_fine(folder):
 def test_numbers_that_make_no_image_are_refused_with_their_text(folder):
     stored(folder, "a.img", FULL[0], "DISTANCE=abc;", FULL[2])
     line, notes = loud("-cell 50 -img a.img")
-    assert notes == ["a.img: DISTANCE is 'abc', which is not a number and nothing else: 0 mm is used, as nanoBragg reads"
-                     " it"]
+    assert notes == ["a.img: DISTANCE is 'abc', which is not a number and nothing else: 0 mm is used, as"
+                     " nanoBragg reads it"]
     with pytest.raises(CommandLineError, match=r"a.img: DISTANCE gives 0 \('abc'\), for the distance: "):
         check(line)
     stored(folder, "a.img", *FULL[:2], "WAVELENGTH=nan;")
@@ -112,8 +114,8 @@ def test_a_number_of_another_keyword_is_named(folder):
 
 def test_a_keyword_with_two_values_is_named(folder):
     stored(folder, "a.img", *FULL, "DISTANCE=90;", "WAVELENGTH=1.50;")
-    assert loud("-cell 50 -img a.img")[1] == ["a.img: DISTANCE is '70' and, later, '90': 90 mm is used, as nanoBragg reads"
-                                              " it"]
+    assert loud("-cell 50 -img a.img")[1] == ["a.img: DISTANCE is '70' and, later, '90': 90 mm is used, as"
+                                              " nanoBragg reads it"]
 
 
 @pytest.mark.parametrize("lines, words", [
@@ -130,8 +132,8 @@ def test_twotheta(lines, words, folder):
 def test_a_mask_counts_its_centre_from_the_other_edge(folder):
     stored(folder, "m.img", *FULL, "BEAM_CENTER_Y=0.3;", pixels=b"\1\0" * 48)
     line, notes = loud("-cell 50 -mask m.img")
-    assert notes == ["m.img: BEAM_CENTER_Y of a mask, 0.3 mm, counts from the other edge, as in nanoBragg: 0.9 mm is used"
-                     " (give -Ybeam)"]
+    assert notes == ["m.img: BEAM_CENTER_Y of a mask, 0.3 mm, counts from the other edge, as in nanoBragg: 0.9 mm is"
+                     " used (give -Ybeam)"]
     assert line.draft.beam_y == pytest.approx(0.9e-3)
     assert loud("-cell 50 -mask m.img -Ybeam 0.3")[1] == []
     stored(folder, "i.img", *FULL, "BEAM_CENTER_Y=0.3;")
@@ -143,7 +145,7 @@ def test_a_mask_counts_its_centre_from_the_other_edge(folder):
 def test_a_mask_of_another_type_is_named(folder):
     write_image(folder / "m.img", {"PIXEL_SIZE": 0.2, "DISTANCE": 70}, np.ones((6, 8), np.int32))
     line, notes = loud("-cell 50 -mask m.img")
-    assert notes == ["m.img: Data_type is 'long int'; as in nanoBragg the pixels of the mask are taken for numbers of 16"
-                     " bits"]
+    assert notes == ["m.img: Data_type is 'long int'; as in nanoBragg the pixels of the mask are taken for numbers"
+                     " of 16 bits"]
     # every other 16 bits are zero
     assert line.draft.mask.sum() == 24

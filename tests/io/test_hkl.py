@@ -232,8 +232,8 @@ def flagged(values):
 @pytest.mark.parametrize("flag", [-999.0, -9999.0, -99999.99, -999.9, 999.0, 9999.0, 99999.0, 9999999.0, 9.999e36])
 def test_flags_for_missing_values_are_counted(flag):
     said = flagged([10.0, flag, 20.0, flag])
-    assert said == (f"a.hkl: 2 amplitudes look like a flag for missing values, the first {flag:.12g} of 3 4 5; as in nanoBragg"
-                    " they are used as amplitudes (leave out what was not measured)")
+    assert said == (f"a.hkl: 2 amplitudes look like a flag for missing values, the first {flag:.12g} of 3 4 5; as"
+                    " in nanoBragg they are used as amplitudes (leave out what was not measured)")
     assert "1 amplitude looks" in flagged([flag])
 
 
@@ -263,5 +263,5 @@ def test_flags_are_said_by_both_front_ends(folder, capfd):
 
 def test_what_is_no_number_is_to_be_left_out(folder):
     (folder / "a.hkl").write_text("1 0 0 nan\n")
-    with pytest.raises(FileFormatError, match="a.hkl, line 1: found 'nan' where F should be; leave out the reflections"):
+    with pytest.raises(FileFormatError, match="a.hkl, line 1: found 'nan' where F should be; leave out the"):
         hkl.read_hkl("a.hkl")

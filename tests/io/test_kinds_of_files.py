@@ -69,7 +69,8 @@ def test_grey_images(folder):
 
 @pytest.mark.parametrize("content, words", [
     (b"P5 10 6 255\n" + bytes(59), "fewer bytes of pixels than the 60"), (b"P5 10 6 255\n" + bytes(62), "more bytes"),
-    (b"P5 10 0 255\n", "10 x 0 pixels"), (b"P5 10 6 70000\n" + bytes(120), "up to 70000"), (b"P5 10 6\n", "starts with"),
+    (b"P5 10 0 255\n", "10 x 0 pixels"), (b"P5 10 6 70000\n" + bytes(120), "up to 70000"),
+    (b"P5 10 6\n", "starts with"),
     (b"P5 1 1 9\n\x0a", "has a pixel of 10"), (b"P2 2 1 9\n1", "has 1 numbers"), (b"P2 2 1 9\n1 x", "found 'x'"),
     (b"P2 2 1 9\n1 12", "has a pixel of 12"), (b"P2 1 1 255\n300", "has a pixel of 300"),
     (b"P5 1000000000 1000000000 255\n" + bytes(9), "fewer bytes")])
@@ -81,7 +82,8 @@ def test_grey_images_that_are_none(folder, content, words):
 
 @pytest.mark.parametrize("name, start, kind", [
     ("a.npz", b"PK\x03\x04", "ZIP"), ("a.dat", b"PK\x03\x04", "ZIP"), ("a.png", b"\x89PNG\r\n", "PNG"),
-    ("a.jpg", b"\xff\xd8\xff\xe0", "JPEG"), ("a.edf", b"{\nHeaderID = EH:1;\n", "EDF"), ("a.img", b"{\nHeaderID = EH:1;\n", "EDF"),
+    ("a.jpg", b"\xff\xd8\xff\xe0", "JPEG"), ("a.edf", b"{\nHeaderID = EH:1;\n", "EDF"),
+    ("a.img", b"{\nHeaderID = EH:1;\n", "EDF"),
     ("a.xz", b"\xfd7zXZ\0", "xz"), ("a.mtz", b"MTZ ", "MTZ"), ("a.hkl", b"1 2 3 4", "reflection list"),
     ("a.json", b"{}", "JSON"), ("a.ppm", b"P6\n1 1\n255\n", "PBM, PPM or PFM"), ("a.osc", b"R-AXIS IV", "R-AXIS"),
     ("a.img", b"{\r\nHEADER_BYTES=512;\r\n", "SMV-like"), ("a.img", b"{ HEADER_BYTES=512;", "SMV-like")])
@@ -115,7 +117,8 @@ def test_a_raw_image_takes_the_shape_of_another(folder, capfd):
 
 
 def test_names_of_formats():
-    assert endings.fits_ending("a.TIFF", "TIFF") and endings.fits_ending("a.dat", "TIFF") and endings.fits_ending("a", "npy")
+    assert endings.fits_ending("a.TIFF", "TIFF") and endings.fits_ending("a.dat", "TIFF")
+    assert endings.fits_ending("a", "npy")
     assert not endings.fits_ending("a.tiff", "PNG") and not endings.fits_ending("a.npy.gz", "npy")
     assert endings.without_compression("a.cbf.gz") == "a.cbf" and endings.without_compression("a.cbf") == "a.cbf"
 

@@ -29,7 +29,8 @@ def stored(folder, keys, pixels, order="little_endian", size=512):
 
 @pytest.mark.parametrize("order, sign", [("little_endian", "<"), ("big_endian", ">")])
 @pytest.mark.parametrize("keys, kind", [
-    ("TYPE=unsigned_short;", "u2"), ("TYPE=signed_short;", "i2"), ("TYPE=short_int;", "i2"), ("TYPE=unsigned_char;", "u1"),
+    ("TYPE=unsigned_short;", "u2"), ("TYPE=signed_short;", "i2"), ("TYPE=short_int;", "i2"),
+    ("TYPE=unsigned_char;", "u1"),
     ("TYPE=signed_char;", "i1"), ("TYPE=long_int;", "i4"), ("TYPE=signed_long;", "i4"), ("TYPE=unsigned_long;", "u4"),
     ("TYPE=float;", "f4"), ("Data_type=long int;", "i4"), ("Data_type= unsigned short int;", "u2"),
     ("DATA_TYPE=float IEEE;", "f4"), ("TYPE=mad;\nData_type=long int;", "i4"), ("TYPE=double;", "f8"),
@@ -128,12 +129,14 @@ def test_a_long_header_is_longer_by_multiples_of_512(tmp_path):
     ({}, np.zeros(3, np.uint16), "^pixels: shape"), ({}, np.zeros((0, 3), np.uint16), "^pixels: shape"),
     ({}, np.zeros(SHAPE, np.int64), "^pixels: .*int64"), ({}, np.zeros(SHAPE, float), "^pixels: .*float64"),
     ({}, np.zeros(SHAPE, complex), "^pixels: "), ({}, np.zeros(SHAPE, bool), "^pixels: .*bool"),
-    (None, np.zeros(SHAPE, np.uint16), "^header: NoneType"), ({"SIZE1": 4}, np.zeros(SHAPE, np.uint16), "SIZE1 follows"),
+    (None, np.zeros(SHAPE, np.uint16), "^header: NoneType"),
+    ({"SIZE1": 4}, np.zeros(SHAPE, np.uint16), "SIZE1 follows"),
     ({"type": "x"}, np.zeros(SHAPE, np.uint16), "type follows"), ({"A B": 1}, np.zeros(SHAPE, np.uint16), "'A B'"),
     ({"A=": 1}, np.zeros(SHAPE, np.uint16), "'A='"), ({1: 1}, np.zeros(SHAPE, np.uint16), "keyword 1"),
     ({"A": "x;y"}, np.zeros(SHAPE, np.uint16), "A is 'x;y'"), ({"A": "x\n"}, np.zeros(SHAPE, np.uint16), "A is"),
     ({"A": True}, np.zeros(SHAPE, np.uint16), "A is True"), ({"A": [1, None]}, np.zeros(SHAPE, np.uint16), "A is"),
-    ({"A": "\xe9"}, np.zeros(SHAPE, np.uint16), "A is"), (b"{\nHEADER", np.zeros(SHAPE, np.uint16), "^header: has 8 bytes"),
+    ({"A": "\xe9"}, np.zeros(SHAPE, np.uint16), "A is"),
+    (b"{\nHEADER", np.zeros(SHAPE, np.uint16), "^header: has 8 bytes"),
 ])
 def test_refused_in_one_line_and_nothing_written(tmp_path, header, pixels, words):
     with pytest.raises(ValueError, match=words) as caught:

@@ -186,12 +186,14 @@ colour = 17
 
 @pytest.mark.parametrize("line, name, factor", [
     ("Wavelength (A): {}", "wavelength", 1e10), ("wavelength = {} Angstrom", "wavelength", 1e10),
-    ("lambda [nm] = {}", "wavelength", 1e9), ("wavelength_nm: {}", "wavelength", 1e9), ("lambda: {}", "wavelength", 1.0),
+    ("lambda [nm] = {}", "wavelength", 1e9), ("wavelength_nm: {}", "wavelength", 1e9),
+    ("lambda: {}", "wavelength", 1.0),
     ("wavelength: {} m", "wavelength", 1.0), ("lambda: {} \u00c5,", "wavelength", 1e10),
     ("airpath (mm): {}", "airpath", 1e3), ("airpath = {} mm", "airpath", 1e3), ("airpath_cm = {}", "airpath", 1e2),
     ("airpath={}um", "airpath", 1e6), ("stol (1/A) = {}", "stol", 1e-10), ("stol = {} A^-1", "stol", 1e-10),
     ("stol: {} nm-1", "stol", 1e-9), ("omega: {} msr", "solid_angle", 1e3), ("omega (sr) = {}", "solid_angle", 1.0),
-    ("fluence = {} photons/mm^2", "fluence", 1e-6), ("F_cell (electrons) = {}", "f_cell", 1.0), ("h (frac): {}", "h", 1.0),
+    ("fluence = {} photons/mm^2", "fluence", 1e-6), ("F_cell (electrons) = {}", "f_cell", 1.0),
+    ("h (frac): {}", "h", 1.0),
     ("Distance: 100 mm, wavelength (A): {}, omega: 1", "wavelength", 1e10),
 ])
 def test_units_of_a_log_are_read(line, name, factor, folder, traced):
@@ -204,7 +206,8 @@ def test_units_of_a_log_are_read(line, name, factor, folder, traced):
 
 
 @pytest.mark.parametrize("line, note", [
-    ("wavelength = 12.4 keV", "wavelength in keV"), ("airpath (deg) = 5", "airpath in deg"), ("omega: 3 mm", "omega in mm"),
+    ("wavelength = 12.4 keV", "wavelength in keV"), ("airpath (deg) = 5", "airpath in deg"),
+    ("omega: 3 mm", "omega in mm"),
     ("h = 3 mm", "h in mm"), ("wavelength (furlong): 2", "wavelength in furlong")])
 def test_a_unit_of_something_else_is_not_compared(line, note, folder, traced):
     (folder / "log.txt").write_text(f"{line}\npolar = {traced.final['polarisation_factor']:.5g}\n")
