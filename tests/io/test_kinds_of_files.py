@@ -159,6 +159,26 @@ def test_warnings_and_log_lines_of_others_are_kept(capfd):
     assert all(logging.getLogger(name).propagate for name in ("fabio", "tifffile"))
 
 
+def test_odd_tiff_files_are_refused_without_a_log(folder, capfd):
+    """Whatever a damaged file makes tifffile say: one line of ours, or none."""
+    import tifffile
+
+    from numbragg.io.tiff import read_tiff
+
+    tifffile.imwrite("whole.tif", FLOATS)
+    whole = (folder / "whole.tif").read_bytes()
+    refused = 0
+    for place in range(4, 200):
+        (folder / "odd.tif").write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1:])
+        for reader in (read_tiff, read_image):
+            try:
+                reader("odd.tif")
+            except FileFormatError as error:
+                refused += 1
+                assert "\n" not in str(error)
+    assert refused > 50 and capfd.readouterr() == ("", "")
+
+
 def test_pictures_of_odd_images_and_names_are_silent(folder, capfd, monkeypatch):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: numbragg[plot]")
     np.save("huge.npy", np.full((4, 5), 1e308))
