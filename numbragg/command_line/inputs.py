@@ -1,12 +1,11 @@
 """What every command that takes nanoBragg's arguments does after reading the words: read files, settle seeds."""
 
-import math
 import os
 import sys
 
-from ..scene.request import Draft
-from ..scene.units import from_angstrom, from_degrees, from_mm
-from .line import assign
+from ..notes import Loud
+from ..scene.units import to_angstrom
+from .headers import default_notes, enter_header, mask_notes
 from .parse import entered
 from .values import CommandLineError, quoted
 
@@ -16,42 +15,6 @@ __all__ = ["announce", "read_inputs", "take_misset_seed", "with_headers"]
 
 
 # -- headers
-
-#: Keywords of a header in the order in which they are looked up, the setting of each, and its unit.
-_AFTER_THE_SIZE = (
-    ("DISTANCE", Draft.distance, from_mm),
-    ("CLOSE_DISTANCE", Draft.close_distance, from_mm),
-    ("WAVELENGTH", Draft.wavelength, from_angstrom),
-    ("BEAM_CENTER_X", Draft.beam_x, from_mm),
-    ("BEAM_CENTER_Y", Draft.beam_y, from_mm),
-    ("ORGX", Draft.origin_x, float),
-    ("ORGY", Draft.origin_y, float),
-    ("PHI", Draft.phi_start, from_degrees),
-    ("OSC_RANGE", Draft.oscillation, from_degrees),
-)
-
-
-def _enter_header(line, name, header, flipped):
-    """Enter the settings of an SMV header, as the C program does before it reads the options."""
-    p = line.draft
-    p.pixels_f, p.pixels_s = header.width, header.height
-
-    def enter(key, setting, convert):
-        value = header.value(key)
-        if not math.isnan(value):
-            assign(line, setting, convert(value))
-            line.origins[setting.__name__] = f"{quoted(name)}: {key} gives {value:g}, for the "
-
-    enter("PIXEL_SIZE", Draft.pixel_size, from_mm)
-    p.detector_size_f, p.detector_size_s = p.pixel_size * p.pixels_f, p.pixel_size * p.pixels_s
-    for key, setting, convert in _AFTER_THE_SIZE:
-        if key == "BEAM_CENTER_Y" and flipped:
-            enter(key, setting, lambda value: p.detector_size_s - from_mm(value))
-        else:
-            enter(key, setting, convert)
-    twotheta = header.value("TWOTHETA")
-    if not math.isnan(twotheta) and twotheta != 0.0:
-        line.notices.append(f"{quoted(name)}: TWOTHETA of the header is not used")
 
 
 def with_headers(line):
@@ -88,13 +51,18 @@ def with_headers(line):
 
         def enter_mask(line):
             line.draft.mask = mask
-            _enter_header(line, mask_name, mask_header, flipped=True)
+            enter_header(line, mask_name, mask_header, flipped=True)
 
         headers.append(enter_mask)
     if image_name is not None:
         image_header = read_header(image_name)
-        headers.append(lambda line: _enter_header(line, image_name, image_header, flipped=False))
-    return entered(line.uses, headers)
+        headers.append(lambda line: enter_header(line, image_name, image_header, flipped=False))
+    line = entered(line.uses, headers)
+    if mask_name is not None:
+        line.notices += mask_notes(line, mask_name, mask_header)
+    if image_name is not None:
+        line.notices += default_notes(line, image_name)
+    return line
 
 
 # -- other files
@@ -123,9 +91,10 @@ def read_inputs(line):
 
     files, p = line.files, line.draft
     if files.matrix is not None:
-        from ..io.matrix import read_matrix
+        from ..io.matrix import matrix_notes, read_matrix
 
         p.matrix = tuple(read_matrix(files.matrix))
+        line.notices += map(Loud, matrix_notes(files.matrix, to_angstrom(p.wavelength)))
     if files.sources is not None:
         from ..io.tables import read_sources
 

@@ -8,6 +8,7 @@ the C program takes any word that contains a keyword, which lets misprints throu
 from dataclasses import dataclass
 from typing import Callable
 
+from ..io.endings import ending_of, fits_ending
 from ..scene.request import Draft
 from ..scene.revisions import DEFAULT, REVISIONS, revision_names
 from ..scene.units import (
@@ -102,6 +103,12 @@ class Option:
 def _row(spellings, values, text, apply, **more):
     return {"spellings": tuple(spellings.split()), "values": tuple(values.split()), "text": text, "apply": apply,
             "default": "", "kind": "real", "choices": None, "rule": None} | more
+
+
+def _named(kind):
+    """Rule of a file whose format is ours to choose: its name may not be that of another format."""
+    return Rule(f"not have the name of another format: what is written is {kind} ({ending_of(kind)})",
+                lambda name: fits_ending(name, kind))
 
 
 def words(text):
@@ -359,11 +366,14 @@ _OWN = (
          kind="whole", rule=NOT_NEGATIVE),
     _row("--threads", "N", "number of threads", store(CommandLine.threads), default="all processors", kind="whole",
          rule=AT_LEAST_ONE),
-    _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file"),
-    _row("--npy", "FILE", "also write the float image as a numpy array", store(Outputs.npy), kind="file"),
-    _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file"),
+    _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file",
+         rule=_named("TIFF")),
+    _row("--npy", "FILE", "also write the float image as a numpy array", store(Outputs.npy), kind="file",
+         rule=_named("npy")),
+    _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file",
+         rule=_named("PNG")),
     _row("--stats-json", "FILE", "also write counts and timings of the run", store(Outputs.stats_json),
-         kind="file"),
+         kind="file", rule=_named("JSON")),
     _row("--quiet", "", "print nothing but errors", put(CommandLine.quiet, True)),
     _row("--help -h -help", "", "print this text", put(CommandLine.help, True)),
     _row("--version", "", "print the version", put(CommandLine.version, True)),

@@ -115,7 +115,10 @@ def _read(option, word, words):
     if kind == "misset" and len(words) == 1:
         return ["random"]
     if kind == "file":
-        return [file_name(word, words[0])]
+        name = file_name(word, words[0])
+        if option.rule is not None:
+            option.rule.check(word, name, name)
+        return [name]
     if kind == "choice":
         allowed = option.choices()
         if words[0] not in allowed:

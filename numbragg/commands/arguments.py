@@ -5,11 +5,12 @@ import math
 import os
 import re
 
+from ..io.endings import ending_of, fits_ending
 from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
 
-__all__ = ["Parser", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name", "region",
-           "shape", "shown", "whole_number"]
+__all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name",
+           "region", "shape", "shown", "whole_number"]
 
 _HELP = ("-h", "-help", "--help")
 
@@ -263,3 +264,19 @@ def check_outputs(command, outputs, inputs):
             for place in (name, name.partition("::")[0]):
                 if os.path.exists(output) and os.path.exists(place) and os.path.samefile(output, place):
                     raise ValueError(f"{command}: {shown(output)} is read and cannot be written too")
+
+
+def check_endings(command, outputs):
+    """Refuse an output whose name is that of another format.
+
+    Parameters
+    ----------
+    command : str
+        Name of the subcommand.
+    outputs : sequence of (str, str or None, str)
+        Option, name of the file if one was given, and format.
+    """
+    for option, name, kind in outputs:
+        if name is not None and not fits_ending(name, kind):
+            raise ValueError(f"{command}: {option} {shown(name)}: must not have the name of another format: what is"
+                             f" written is {kind} ({ending_of(kind)})")

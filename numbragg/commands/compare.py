@@ -4,6 +4,7 @@ from ..io.json_text import json_ready
 from ..scene.pixels import cropped
 from .arguments import (
     Parser,
+    check_endings,
     check_outputs,
     file_name,
     finite_number,
@@ -23,7 +24,8 @@ def _parser():
     parser = Parser(
         "compare", "A B [options]",
         "Compare two images: bits, units in the last place, correlation, sums, peaks.  Formats: raw 32-bit floats,\n"
-        "SMV (16 bits), npy, TIFF, and with numbragg[io] CBF and HDF5 (FILE.h5::DATASET[FRAME]).",
+        "SMV, npy, TIFF, PGM, and with numbragg[io] CBF and HDF5 (FILE.h5::DATASET[FRAME]); all of them also\n"
+        "compressed by gzip or bzip2.",
         "Exit status 0 if the images are equal within all that was asked (without --min-correlation, --max-ulp and\n"
         "--at-least: if they have the same bits), 1 if not, 2 after an error.")
     parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)
@@ -56,18 +58,20 @@ def run(arguments):
     if values is None:
         return 0
     from ..compare.images import compare_images
-    from ..io.any_image import read_image
+    from ..io.any_image import read_images
     from ..io.output import OutputSet
+    from ..io.silence import silenced
 
     json_name, png_name = values.get("--json"), values.get("--png")
     outputs_wanted = [name for name in (json_name, png_name) if name not in (None, "-")]
     check_outputs("compare", outputs_wanted, files)
+    check_endings("compare", (("--json", json_name, "JSON"), ("--png", png_name, "PNG")))
     with OutputSet() as outputs:
         for name, kind in ((json_name, "account"), (png_name, "picture")):
             if name not in (None, "-"):
                 outputs.reserve(name, kind)
         made = _figure() if png_name else None
-        images = [read_image(name, values.get("--shape")) for name in files]
+        images = read_images(files, values.get("--shape"))
         found = compare_images(images[0].pixels, images[1].pixels, peaks=values.get("--peaks", 50),
                                within=values.get("--within", 0.5), roi=values.get("--roi"))
         checks = found.checks(values.get("--min-correlation"), values.get("--max-ulp"),
@@ -82,8 +86,8 @@ def run(arguments):
             with outputs.open(json_name) as file:
                 file.write(account.encode())
         if png_name:
-            _draw(made, files, images, values.get("--roi"), found)
-            with outputs.open(png_name) as file:
+            with silenced(), outputs.open(png_name) as file:
+                _draw(made, files, images, values.get("--roi"), found)
                 made.savefig(file, format="png")
         outputs.commit()
     if json_name == "-":

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..io.silence import silenced
+
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
 __all__ = ["figure", "black_level", "reduced", "show_image", "short"]
@@ -14,8 +16,10 @@ def figure(width, height):
     """A figure of so many inches that belongs to no window."""
     # never pyplot: it would look for a display
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        # it may complain of its folders
+        with silenced():
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
     made = Figure(figsize=(width, height), dpi=100, layout="constrained")

@@ -2,7 +2,7 @@
 
 from ..io.json_text import json_ready
 from ..scene.pixels import cropped
-from .arguments import Parser, check_outputs, file_name, region, shape, shown
+from .arguments import Parser, check_endings, check_outputs, file_name, region, shape, shown
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -48,10 +48,12 @@ def run(arguments):
     from ..compare.plateaus import common_histogram, plateaus
     from ..io.any_image import read_image
     from ..io.output import OutputSet
+    from ..io.silence import silenced
 
     csv_name, png_name, roi = values.get("--csv"), values.get("--png"), values.get("--roi")
     wanted = [(name, kind) for name, kind in ((csv_name, "table"), (png_name, "picture")) if name is not None]
     check_outputs("plateau", [name for name, _ in wanted], files)
+    check_endings("plateau", (("--csv", csv_name, "CSV"), ("--png", png_name, "PNG")))
     with OutputSet() as outputs:
         for name, kind in wanted:
             outputs.reserve(name, kind)
@@ -71,8 +73,8 @@ def run(arguments):
             with outputs.open(csv_name) as file:
                 file.write(_table(rows).encode())
         if png_name:
-            _draw(made, rows, regions, roi)
-            with outputs.open(png_name) as file:
+            with silenced(), outputs.open(png_name) as file:
+                _draw(made, rows, regions, roi)
                 made.savefig(file, format="png")
         outputs.commit()
     if "--json" in values:

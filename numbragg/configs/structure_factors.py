@@ -70,6 +70,8 @@ class StructureFactors:
         Number of reflections it was made of, for reports.
     source : str
         Where it came from, for reports.
+    notes : sequence of str
+        What a user should know of them, for reports and warnings.
 
     Raises
     ------
@@ -87,7 +89,8 @@ class StructureFactors:
     array([10., 20.,  1.])
     """
 
-    __slots__ = ("table", "kernel_table", "minimum", "maximum", "default", "filled", "reflections", "source")
+    __slots__ = ("table", "kernel_table", "minimum", "maximum", "default", "filled", "reflections", "source",
+                 "notes")
 
     table: NDArray[np.float64]
     kernel_table: NDArray[np.float64]
@@ -97,13 +100,15 @@ class StructureFactors:
     filled: bool
     reflections: int | None
     source: str
+    notes: tuple[str, ...]
 
     def __init__(self, table: ArrayLike, minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0, *,
-                 filled: bool = True, reflections: int | None = None, source: str = "memory") -> None:
+                 filled: bool = True, reflections: int | None = None, source: str = "memory",
+                 notes: Sequence[str] = ()) -> None:
         self._take(_amplitudes("table", table, copy=True), minimum, maximum, default, flag("filled", filled),
-                   optional(reflections, whole, "reflections", 0), source)
+                   optional(reflections, whole, "reflections", 0), source, notes)
 
-    def _take(self, table, minimum, maximum, default, filled, reflections, source):
+    def _take(self, table, minimum, maximum, default, filled, reflections, source, notes):
         """Set everything; the table is not copied."""
         minimum, maximum = _indices_of_box("minimum", minimum), _indices_of_box("maximum", maximum)
         expected = tuple(high - low + 2 for low, high in zip(minimum, maximum))
@@ -113,20 +118,20 @@ class StructureFactors:
         if not isinstance(source, str):
             raise ValueError(f"source: {shown(source)} must be text")
         self.__setstate__((table, minimum, maximum, finite("default", default, "electrons"), filled, reflections,
-                           source))
+                           source, tuple(notes)))
 
     def __setstate__(self, state):
         table, *others = state
         # kernels are compiled for arrays that may be written to; they take the owner, users see it through a view
         shown_table = table.view()
         shown_table.setflags(write=False)
-        names = ("kernel_table", "table", "minimum", "maximum", "default", "filled", "reflections", "source")
+        names = ("kernel_table", "table", "minimum", "maximum", "default", "filled", "reflections", "source", "notes")
         for name, value in zip(names, (table, shown_table, *others)):
             object.__setattr__(self, name, value)
 
     def __getstate__(self):
         return (self.kernel_table, self.minimum, self.maximum, self.default, self.filled, self.reflections,
-                self.source)
+                self.source, self.notes)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -142,14 +147,15 @@ class StructureFactors:
 
     @classmethod
     def owning(cls, table: NDArray[np.float64], minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0,
-               *, filled: bool = True, reflections: int | None = None, source: str = "memory") -> Self:
+               *, filled: bool = True, reflections: int | None = None, source: str = "memory",
+               notes: Sequence[str] = ()) -> Self:
         """As the constructor, of a table that was made for this: neither copied nor searched for NaN.
 
         Tables can be a large part of the memory, and dumps hold whatever the C program would read.
         """
         made = cls.__new__(cls)
         made._take(np.ascontiguousarray(table, dtype=np.float64), minimum, maximum, default, filled, reflections,
-                   source)
+                   source, notes)
         return made
 
     @classmethod
@@ -160,12 +166,13 @@ class StructureFactors:
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
         """Read a text file of `h k l F` rows; gaps of the box get `default`, duplicates the last F."""
-        from ..io.hkl import read_hkl
+        from ..io.hkl import flag_note, read_hkl
 
         default = finite("default", default, "electrons")
         indices, f = read_hkl(path)
+        note = flag_note(path, indices, f)
         try:
-            return cls._from_reflections(indices, f, default, str(path))
+            return cls._from_reflections(indices, f, default, str(path), () if note is None else (note,))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -182,14 +189,17 @@ class StructureFactors:
         f = _amplitudes("amplitudes", amplitudes)
         if f.shape != (len(checked),) or len(checked) == 0:
             raise ValueError(f"amplitudes: shape {f.shape}; must be ({len(checked)},), at least one")
-        return cls._from_reflections(checked.astype(np.int32), f, default, "memory")
+        from ..io.hkl import flag_note
+
+        note = flag_note("amplitudes", checked, f)
+        return cls._from_reflections(checked.astype(np.int32), f, default, "memory", () if note is None else (note,))
 
     @classmethod
-    def _from_reflections(cls, indices, f, default, source):
+    def _from_reflections(cls, indices, f, default, source, notes=()):
         from ..io.hkl import table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
-        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source)
+        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:

@@ -1,6 +1,6 @@
-"""Images of six formats, read for looking at and comparing: arrays with the file's own type of number."""
+"""Images of seven formats, read for looking at and comparing: arrays with the file's own type of number."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 import errno
 import math
 import os
@@ -10,23 +10,37 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import format_error
+from .. import memory
+from .endings import format_of_ending, without_compression
+from .errors import FileFormatError, format_error
+from .silence import silenced
 
 # start-up: a format's library is imported where a file has that format; fabio is an extra
 
-__all__ = ["Image", "bit_patterns", "read_image"]
+__all__ = ["Image", "bit_patterns", "read_image", "read_images"]
 
-#: What is recognised by the end of a name, before the content is looked at.
-_SUFFIXES = {".npy": "npy", ".tif": "TIFF", ".tiff": "TIFF", ".cbf": "CBF", ".h5": "HDF5", ".hdf5": "HDF5",
-             ".nxs": "HDF5", ".bin": "raw", ".raw": "raw"}
-#: What is recognised by its first bytes.
+#: Formats that are read, and what may lie around them.
+_READ = ("npy", "TIFF", "SMV", "PGM", "CBF", "HDF5")
+_COMPRESSED = {"gzip": b"\x1f\x8b\x08", "bzip2": b"BZh"}
+#: What is recognised by its first bytes: those formats, and others to be refused by their names.
 _SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"),
                (b"MM\0+", "TIFF"), (b"{\nHEADER_BYT", "SMV"), (b"###CBF", "CBF"),
-               (b"\x89HDF\r\n\x1a\n", "HDF5"))
-_SMV_TYPE = re.compile(rb"(?<![A-Z_])TYPE=([^;\n]*)")
+               (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"PK\x03\x04", "ZIP (such as npz)"),
+               (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard"),
+               (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"),
+               (b"%!PS", "PostScript"), (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"),
+               (b"FORMAT :", "Bruker"), (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"),
+               (b"MATLAB 5.0", "MATLAB"))
+#: Ends of names that say nothing about the content: other programs name images so too.
+_LOOSE = ("SMV", "R-AXIS", "CCP4 map", "MATLAB")
+_PGM = re.compile(rb"P[25][ \t\n\v\f\r#]")
+_PNM = re.compile(rb"P([1-7Ff])[ \t\n\v\f\r#]")
+_TEXT = re.compile(rb"\s*\{\s*(HEADER_BYTES|(?:EDF|Header)[A-Za-z_]*)\s*=")
 _CBF_SIZE = re.compile(rb"^X-Binary-Size:\s*([0-9]+)\s*$", re.MULTILINE)
+_CBF_SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _CBF_START = b"\x0c\x1a\x04\xd5"
 _HDF5_FRAME = re.compile(r"(.*)\[([0-9]+)\]", re.DOTALL)
+_PIECE = 2 ** 20
 
 
 class Image(NamedTuple):
@@ -34,16 +48,17 @@ class Image(NamedTuple):
 
     #: (slow, fast) array of integers or floats of at most 64 bits, native byte order
     pixels: np.ndarray
-    #: "raw float32", "npy", "TIFF", "SMV", "CBF" or "HDF5"
+    #: "raw float32", "npy", "TIFF", "SMV", "PGM", "CBF" or "HDF5"
     format: str
 
 
 def read_image(path: str | os.PathLike[str], shape: tuple[int, int] | None = None) -> Image:
     """Image from a file of any format known here, values and their type as they are in the file.
 
-    The format follows from the end of the name (``.npy``, ``.tif``, ``.tiff``, ``.cbf``, ``.h5``, ``.hdf5``,
-    ``.nxs``; ``.bin`` and ``.raw`` for raw floats), else from the first bytes of the file.  What is not
-    recognised is taken for native 32-bit floats without a header, as the C program writes them.
+    The format follows from the first bytes of the file, or the end of the name (``.npy``, ``.tif``, ``.tiff``,
+    ``.pgm``, ``.cbf``, ``.h5``, ``.hdf5``, ``.nxs``; ``.bin`` and ``.raw`` for raw floats).  What is not
+    recognised is taken for native 32-bit floats without a header, as the C program writes them.  All of these may be
+    compressed by gzip or bzip2.
 
     Parameters
     ----------
@@ -62,48 +77,165 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, int] | None = Non
     Raises
     ------
     FileFormatError
-        The content breaks the rules of its format, or is not one two-dimensional image of integers or
-        floats of at most 64 bits, or not of `shape`.
+        The content breaks the rules of its format, or is of a kind that is not read, or is not one two-dimensional
+        image of integers or floats of at most 64 bits, or not of `shape`.
     ImportError
         CBF or HDF5, and fabio is not installed.
     OSError
         The file cannot be read.
     """
-    path = os.fsdecode(path)
-    file_name, dataset = path, None
-    if "::" in path and not os.path.lexists(path):
-        file_name, dataset = path.split("::", 1)
-    if not stat.S_ISREG(os.stat(file_name).st_mode):
-        if os.path.isdir(file_name):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), file_name)
-        raise format_error(file_name, "is not a regular file")
-    kind = _kind(file_name)
-    if dataset is not None and kind != "HDF5":
-        raise format_error(file_name, f"has no datasets such as {dataset!r}, for it is not HDF5")
-    if kind == "raw":
-        return Image(_raw(file_name, shape), "raw float32")
-    if kind == "HDF5":
-        pixels = _hdf5(file_name, dataset)
+    return read_images([path], shape)[0]
+
+
+def read_images(paths, shape=None):
+    """Several images to be compared, as `read_image`; a raw one takes the shape of another one where that fits.
+
+    Parameters
+    ----------
+    paths : sequence of str or path-like
+        The files.
+    shape : tuple of two int, optional
+        As for `read_image`; for all of them.
+
+    Returns
+    -------
+    list of Image
+        In the order of `paths`.
+
+    Raises
+    ------
+    FileFormatError, ImportError, OSError
+        As `read_image`.
+    """
+    images = [None] * len(paths)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_opened(os.fsdecode(path))) for path in paths]
+        # raw images last: by then others have told their shapes
+        for number in sorted(range(len(paths)), key=lambda number: opened[number].kind == "raw"):
+            file = opened[number]
+            with _named(file):
+                if file.kind == "raw":
+                    others = [image.pixels.shape for image in images if image is not None]
+                    images[number] = Image(_raw(file.place, shape, others), "raw float32")
+                else:
+                    images[number] = _told(file, shape)
+    return images
+
+
+class _File(NamedTuple):
+    """A file as it is read."""
+
+    path: str  # as the user named it
+    place: str  # where its content lies, without compression
+    dataset: str | None
+    kind: str
+
+
+def _told(file, shape):
+    """An image of a format that tells its shape."""
+    if file.kind == "HDF5":
+        pixels = _hdf5(file.place, file.dataset)
     else:
-        pixels = {"npy": _npy, "TIFF": _tiff, "SMV": _smv, "CBF": _cbf}[kind](file_name)
-    pixels = _checked(path, pixels)
+        pixels = {"npy": _npy, "TIFF": _tiff, "SMV": _smv, "PGM": _pgm, "CBF": _cbf}[file.kind](file.place)
+    pixels = _checked(file.path, pixels)
     if shape is not None and pixels.shape != tuple(shape):
-        raise format_error(path, f"is an image of {_size(pixels.shape)} pixels (slow x fast), not "
-                                 f"{_size(shape)}")
-    return Image(pixels, kind)
+        raise format_error(file.path, f"is an image of {_size(pixels.shape)} pixels (slow x fast), not "
+                                      f"{_size(shape)}")
+    return Image(pixels, file.kind)
+
+
+@contextmanager
+def _named(file):
+    """Errors about a temporary file name the one that the user named."""
+    try:
+        yield
+    except FileFormatError as error:
+        if not str(error).startswith(file.place) or file.place == file.path:
+            raise
+        raise FileFormatError(file.path + str(error)[len(file.place):]) from None
+
+
+@contextmanager
+def _opened(path):
+    """What a path names, decompressed where it is compressed; what is not read is refused by its kind."""
+    name, dataset = path, None
+    if "::" in path and not os.path.lexists(path):
+        name, dataset = path.split("::", 1)
+    if not stat.S_ISREG(os.stat(name).st_mode):
+        if os.path.isdir(name):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        raise format_error(name, "is not a regular file")
+    compression = _compression(name)
+    if compression is None:
+        yield _File(name, name, dataset, _kind(name, name, dataset))
+        return
+    # slow to import and rarely needed
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="numbragg-") as folder:
+        inner = os.path.basename(without_compression(name)) or "image"
+        place = os.path.join(folder, inner)
+        _decompress(name, compression, place)
+        yield _File(name, place, dataset, _kind(name, place, dataset))
+
+
+def _compression(path):
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if format_of_ending(path) == "raw":
+        # floats may begin like anything
+        return None
+    return next((kind for kind, signature in _COMPRESSED.items() if start.startswith(signature)), None)
+
+
+def _decompress(path, compression, place):
+    """Write the content of a compressed file to a place; no more than memory could hold."""
+    import zlib
+
+    if compression == "gzip":
+        from gzip import open as opened
+    else:
+        from bz2 import open as opened
+    left = memory.available()
+    with open(place, "xb") as output:
+        try:
+            with opened(path, "rb") as file:
+                while piece := file.read(_PIECE):
+                    output.write(piece)
+                    left -= len(piece)
+                    if left < 0:
+                        raise format_error(path, "is larger, decompressed, than the memory that is available")
+        except (OSError, EOFError, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise _unreadable(path, f"{compression} file", error) from error
 
 
 def _size(shape):
     return " x ".join(str(length) for length in shape)
 
 
-def _kind(path):
-    suffix = _SUFFIXES.get(os.path.splitext(path)[1].lower())
-    if suffix is not None:
-        return suffix
-    with open(path, "rb") as file:
-        start = file.read(16)
-    return next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), "raw")
+def _kind(path, place, dataset):
+    """The format of a file that is read.  Others are refused under the name that the user gave."""
+    with open(place, "rb") as file:
+        start = file.read(64)
+    named = format_of_ending(place)
+    found = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
+    if _PGM.match(start):
+        found = "PGM"
+    elif found is None and _PNM.match(start):
+        found = "PBM, PPM or PFM"
+    elif found is None and (text := _TEXT.match(start)):
+        found = "SMV-like (an SMV image starts with {, a line feed and HEADER_BYTES)" if b"BYTES" in text[1] else "EDF"
+    # floats may begin like anything, but not all of a name by chance
+    kind = named if named == "raw" or named in _READ and named not in _LOOSE else found
+    kind = kind or (named if named not in (None, *_LOOSE, *_COMPRESSED) else "raw")
+    if kind not in ("raw", *_READ):
+        raise format_error(path, f"is a file of kind {kind}, which is not read here; read are raw 32-bit floats, "
+                                 f"{', '.join(_READ)}, and these compressed by gzip or bzip2")
+    if dataset is not None and kind != "HDF5":
+        raise format_error(path, f"has no datasets such as {dataset!r}, for it is not HDF5")
+    return kind
 
 
 def _checked(path, pixels):
@@ -122,14 +254,16 @@ def _checked(path, pixels):
 # -- formats
 
 
-def _raw(path, shape):
+def _raw(path, shape, others):
     from .raw import read_raw
 
+    size = os.stat(path).st_size
+    if size == 0:
+        raise format_error(path, "is empty")
     if shape is None:
-        size = os.stat(path).st_size
+        shape = next((other for other in others if 4 * math.prod(other) == size), None)
+    if shape is None:
         side = math.isqrt(size // 4)
-        if size == 0:
-            raise format_error(path, "is empty")
         if 4 * side * side != size:
             raise format_error(path, f"has {size} bytes: as raw 32-bit floats no square image (give the "
                                      "shape, --shape SLOWxFAST), and no other format was recognised")
@@ -140,7 +274,8 @@ def _raw(path, shape):
 def _npy(path):
     try:
         # mapped, so that nothing of a size that is only announced is allocated
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        with silenced():
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(mapped, np.memmap):
             raise ValueError("it is an archive")
         if mapped.offset + mapped.nbytes != os.stat(path).st_size:
@@ -163,7 +298,7 @@ def _tiff(path):
     import tifffile
 
     try:
-        with _quiet("tifffile"), tifffile.TiffFile(path) as tiff:
+        with silenced(), tifffile.TiffFile(path) as tiff:
             if len(tiff.pages) != 1:
                 raise ValueError(f"it has {len(tiff.pages)} pages; one is wanted")
             page = tiff.pages[0]
@@ -184,37 +319,18 @@ def _tiff(path):
 def _smv(path):
     from .smv import read_image as read_smv
 
-    header, pixels = read_smv(path)
-    stated = _SMV_TYPE.search(header.text)
-    if stated and stated.group(1).strip() not in (b"unsigned_short", b"unsigned short"):
-        raise format_error(path, f"TYPE is {stated.group(1).decode('ascii', 'backslashreplace')}; only "
-                                 "unsigned_short is read")
-    return pixels
+    return read_smv(path)[1]
 
 
-@contextmanager
-def _quiet(name, errors=None):
-    """Keep a library's log from stderr; its errors go to a list."""
-    import logging
+def _pgm(path):
+    from .pgm import read_pgm
 
-    class Collector(logging.Handler):
-        def emit(self, record):
-            if errors is not None and record.levelno >= logging.ERROR:
-                errors.append(record.getMessage())
-
-    logger, collector = logging.getLogger(name), Collector()
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(collector)
-    try:
-        yield
-    finally:
-        logger.removeHandler(collector)
-        logger.propagate = propagate
+    return read_pgm(path)
 
 
 def _fabio(path, what):
     try:
-        with _quiet("fabio"):
+        with silenced():
             import fabio
     except ImportError as error:
         raise ImportError(f"{path}: reading {what} needs fabio, h5py and hdf5plugin; install "
@@ -226,10 +342,11 @@ def _cbf(path):
     _fabio(path, "CBF")
     from fabio.cbfimage import CbfImage
 
-    errors = []
     with open(path, "rb") as file:
         content = file.read()
-    size, start = _CBF_SIZE.search(content), content.find(_CBF_START)
+    # fabio looks for the pixels behind the section's mark, to the end of all days if there are none
+    section, size = content.find(_CBF_SECTION), _CBF_SIZE.search(content)
+    start = -1 if section < 0 else content.find(_CBF_START, section)
     if start < 0:
         raise format_error(path, "is not a readable CBF file (no pixels begin in it)")
     if size and start + len(_CBF_START) + int(size.group(1)) > len(content):
@@ -237,7 +354,7 @@ def _cbf(path):
         raise format_error(path, f"is incomplete: its header says {size.group(1).decode()} bytes of pixels")
     del content
     try:
-        with _quiet("fabio", errors):
+        with silenced() as errors:
             pixels = CbfImage().read(path).data
         if errors:
             raise ValueError(errors[0])
@@ -253,7 +370,7 @@ def _hdf5(path, dataset):
         dataset, frame = match.group(1), int(match.group(2))
     image = None
     try:
-        with _quiet("fabio"):
+        with silenced():
             if dataset is None:
                 image = fabio.open(path)
             else:

@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import memory
+from ..notes import Loud
 from .errors import format_error, shown
 from .literals import INT_MAX
 
 # start-up: the compiled parser, and Numba with it, is imported where there is a list to read
 
-__all__ = ["read_hkl", "index_ranges", "table_from_reflections"]
+__all__ = ["read_hkl", "flag_note", "index_ranges", "table_from_reflections"]
 
 _RULE = "a row is three whole numbers h k l and one number F"
 _LARGEST_TABLE = INT_MAX
+#: Amplitudes of at least this size whose digits are all nines may stand for what was not measured.
+_SMALLEST_FLAG = 999.0
+#: A value above zero that is not the largest of its list is a flag if it occurs as often as this, and in this part of
+#: the list: a single 999 among many whole numbers is an amplitude like others.
+_FLAG_COUNT, _FLAG_SHARE = 3, 1e-3
 
 
 def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -90,7 +96,55 @@ def _problem(text, content, status, line_start, token_start):
         return f"found {shown(token)} for the index {'hkl'[before]}, which must fit 32 bits"
     if status == text.BAD_INDEX:
         return f"found {shown(token)} where the index {'hkl'[before]} should be; {_RULE}"
+    if token.lower().lstrip(b"+-").startswith((b"nan", b"inf")):
+        return f"found {shown(token)} where F should be; leave out the reflections that were not measured"
     return f"found {shown(token)} where F should be; {_RULE}"
+
+
+def flag_note(path, indices, f):
+    """A note on amplitudes that look like flags for missing values: -999, 9999.0, -99999.99 and the like.
+
+    nanoBragg takes them for amplitudes, and so does everything here.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, named as the user named it, or another word for where they come from.
+    indices : (n, 3) int32
+        h, k, l.
+    f : (n,) float64
+        Amplitudes.
+
+    Returns
+    -------
+    notes.Loud or None
+        None if there are none.
+    """
+    size = np.abs(f)
+    large = np.flatnonzero(size >= _SMALLEST_FLAG)
+    # digits that are all nines lie just below a power of ten; few other numbers do
+    exponents = np.ceil(np.log10(size[large]))
+    near = large[np.log10(size[large]) > exponents - 1e-3]
+    values, counts = np.unique(f[near], return_counts=True)
+    usual = float(size[size < _SMALLEST_FLAG].max(initial=0.0))
+    others = [value for value in values.tolist() if not _is_nines(value)]
+    largest = max([usual, *others, float(size[np.setdiff1d(large, near)].max(initial=0.0))])
+    flags = [value for value, count in zip(values.tolist(), counts.tolist()) if _is_nines(value)
+             and (value < 0.0 or value > largest or count >= max(_FLAG_COUNT, _FLAG_SHARE * f.size))]
+    if not flags:
+        return None
+    places = near[np.isin(f[near], flags)]
+    first = places.min()
+    h, k, l = indices[first].tolist()
+    count = f"{places.size} amplitudes look" if places.size > 1 else "1 amplitude looks"
+    return Loud(f"{os.fsdecode(path)}: {count} like a flag for missing values, the first {f[first]:.12g} of {h} {k}"
+                f" {l}; as in nanoBragg they are used as amplitudes (leave out what was not measured)")
+
+
+def _is_nines(value):
+    """Whether a number is written with nines alone, at least three."""
+    digits = repr(abs(value)).partition("e")[0].removesuffix(".0").replace(".", "")
+    return len(digits) >= 3 and set(digits) == {"9"}
 
 
 def index_ranges(indices):

@@ -9,7 +9,14 @@ from .literals import next_number
 
 # start-up: few matrices need exact fractions
 
-__all__ = ["read_matrix"]
+__all__ = ["matrix_notes", "read_matrix"]
+
+#: What MOSFLM writes behind the matrix: missetting angles, the orientation alone, the cell; and where they begin.
+_MISSETS, _CELL, _ALL = 9, 21, 27
+#: Such a file is not longer.
+_LONGEST = 2 ** 16
+#: Cells that differ by less are one cell: lengths in parts of them, angles in degrees.
+_SAME_LENGTH, _SAME_ANGLE = 1e-3, 0.05
 
 # a column triple product below this part of the product of the lengths is rounding noise: three
 # products of three rounded numbers each are uncertain by a few units of 2**-53
@@ -82,3 +89,67 @@ def _is_singular(numbers):
         return True
     # squares, so that the comparison is exact
     return triple * triple <= Fraction(_SINGULAR)**2 * lengths
+
+
+def matrix_notes(path, wavelength):
+    """Notes where a file of MOSFLM's says more than its first nine numbers, and something else.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, which `read_matrix` has read.
+    wavelength : float
+        That of the simulation [Angstrom].
+
+    Returns
+    -------
+    list of str
+        Empty where nothing follows the nine numbers, or nothing that looks like MOSFLM's.
+    """
+    with open(path, "rb") as file:
+        content = file.read(_LONGEST)
+    numbers = []
+    position = 0
+    while len(numbers) < _ALL and (found := next_number(content, position)) is not None:
+        numbers.append(found[0])
+        position = found[2]
+    if len(numbers) < _ALL or not all(map(math.isfinite, numbers)):
+        return []
+    stated = numbers[_CELL:_ALL]
+    if not (all(length > 1.0 for length in stated[:3]) and all(10.0 < angle < 170.0 for angle in stated[3:])):
+        return []
+    name, notes = os.fsdecode(path), []
+    missets = numbers[_MISSETS:_MISSETS + 3]
+    if any(missets):
+        notes.append(f"{name}: the missetting angles of the file, {_listed(missets)} degrees, are not used, as in"
+                     " nanoBragg")
+    found_cell = _cell(numbers[:9], wavelength)
+    limits = [_SAME_LENGTH * length for length in stated[:3]] + [_SAME_ANGLE] * 3
+    if any(abs(one - other) > limit for one, other, limit in zip(found_cell, stated, limits)):
+        notes.append(f"{name}: the cell of the file is {_listed(stated)}, but at {wavelength:g} Angstrom its matrix is"
+                     f" that of {_listed(found_cell)}, which is simulated (was it made for another wavelength?)")
+    return notes
+
+
+def _listed(numbers):
+    return " ".join(f"{number:.6g}" for number in numbers)
+
+
+def _cell(numbers, wavelength):
+    """Cell of a matrix: three lengths [Angstrom] and three angles [degrees]."""
+    stars = [[number / wavelength for number in numbers[column::3]] for column in range(3)]
+    products = [_cross(stars[(axis + 1) % 3], stars[(axis + 2) % 3]) for axis in range(3)]
+    volume = _dot(stars[0], products[0])
+    a, b, c = ([x / volume for x in product] for product in products)
+    lengths = [math.hypot(*vector) for vector in (a, b, c)]
+    pairs = (b, c), (a, c), (a, b)
+    return lengths + [math.degrees(math.acos(max(-1.0, min(1.0, _dot(u, v) / (math.hypot(*u) * math.hypot(*v))))))
+                      for u, v in pairs]
+
+
+def _dot(u, v):
+    return sum(x * y for x, y in zip(u, v))
+
+
+def _cross(u, v):
+    return [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .silence import silenced
+
 # start-up: Matplotlib takes long, and is an extra
 
 __all__ = ["write_png"]
@@ -40,6 +42,15 @@ def write_png(file, image, title=None):
     ValueError
         The image is not two-dimensional or is empty.
     """
+    image = np.asarray(image)
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
+    # letters that no font has, numbers that overflow: a picture is for looking at
+    with silenced():
+        _draw(file, image, title)
+
+
+def _draw(file, image, title):
     # never pyplot: it would look for a display
     try:
         from matplotlib import colormaps
@@ -49,9 +60,6 @@ def write_png(file, image, title=None):
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
 
-    image = np.asarray(image)
-    if image.ndim != 2 or image.size == 0:
-        raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
     slow, fast = image.shape
     factor = -(-max(slow, fast) // _LARGEST_SIDE)
     reduced = _reduced(image.astype(np.float64), factor)

@@ -2,11 +2,15 @@
 
 import math
 import os
+import stat
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import format_error
+
+# start-up: output files are only made where something is written
 
 __all__ = ["read_raw", "write_raw"]
 
@@ -35,8 +39,10 @@ def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np
     """
     with open(path, "rb") as file:
         expected = 4 * math.prod(shape)
-        # one byte more than wanted shows that a file is too long
-        content = file.read(expected + 1)
+        size = os.fstat(file.fileno())
+        # one byte more than wanted shows that a file is too long; of a file that is shorter no more than it has is
+        # allocated
+        content = file.read(min(expected, size.st_size) + 1 if stat.S_ISREG(size.st_mode) else expected + 1)
         if len(content) < expected:
             raise format_error(path, f"has {len(content)} bytes; an image of {shape[1]} x {shape[0]} pixels "
                                      f"has {expected}")
@@ -46,22 +52,45 @@ def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np
     return np.frombuffer(bytearray(content), np.float32).reshape(shape)
 
 
-def write_raw(file, image):
-    """Write a float image.
+def write_raw(file: str | os.PathLike[str] | BinaryIO, image: NDArray[np.float32]) -> None:
+    """Write a float image as the C program does: native 32-bit floats, row after row.
 
     Parameters
     ----------
-    file : binary file object
-        Where to write.
+    file : str, path-like or binary file object
+        Where to write.  A file that is named appears whole or not at all, and replaces one that is there.
     image : (slow, fast) float32
-        The image.
+        The image; all bits are kept, those of NaN too.
 
     Raises
     ------
     ValueError
-        The image is not a two-dimensional array of 32-bit floats.
+        The image is not a two-dimensional array of 32-bit floats in native byte order.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from numbragg.io.raw import read_raw, write_raw
+    >>> path = os.path.join(tempfile.mkdtemp(), "floatimage.bin")
+    >>> write_raw(path, np.array([[0.5, 1.5]], np.float32))
+    >>> read_raw(path, (1, 2)).tolist()
+    [[0.5, 1.5]]
     """
+    image = np.asarray(image)
     if image.ndim != 2 or image.dtype != np.float32:
         raise ValueError(f"image: {image.ndim}-dimensional {image.dtype}; a raw image is 2-dimensional "
                          "float32")
-    file.write(memoryview(np.ascontiguousarray(image).reshape(-1).view(np.uint8)))
+    content = np.ascontiguousarray(image).reshape(-1).view(np.uint8).data
+    if not isinstance(file, (str, bytes, os.PathLike)):
+        file.write(content)
+        return
+    from .output import OutputSet
+
+    with OutputSet() as outputs:
+        outputs.reserve(file, "float image")
+        with outputs.open(file) as opened:
+            opened.write(content)
+        outputs.commit()

@@ -1,23 +1,30 @@
-"""SMV images (ADSC style): a text header of keywords, then unsigned 16-bit pixels.
+"""SMV images (ADSC style): a text header of keywords, then pixels, mostly of 16 bits without a sign.
 
 Reading follows the C program's way of looking up keywords, oddities included, because the images
 made from such headers depend on it.  Writing reproduces its header byte for byte.
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import io
 import math
 import os
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import format_error, shown
+from .errors import FileFormatError, format_error, shown
 from .literals import INT_MAX, leading_number
+from .smv_pixels import DATA_TYPES, pixel_type
 
-__all__ = ["SmvHeader", "HeaderValues", "general", "read_header", "read_mask", "read_image", "header_text",
-           "write_smv"]
+# start-up: output files are only made where something is written
+
+__all__ = ["Entry", "SmvHeader", "HeaderValues", "general", "read_header", "read_mask", "read_image", "header_text",
+           "write_image", "write_smv"]
 
 _SIGNATURE = b"{\nHEADER_BYT"
 _SMALLEST_HEADER = 512
@@ -26,12 +33,25 @@ _BYTE_ORDER_KEY = b"BYTE_ORDER="
 _DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
 
 
+class Entry(NamedTuple):
+    """What the C program finds for a keyword."""
+
+    #: the keyword in whose place it was found: a longer one, say, that contains it
+    name: bytes
+    #: what stands there, up to the end of the line or the semicolon
+    text: bytes
+    #: the number that was made of it
+    value: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmvHeader:
     """Header of an SMV image, with the keyword look-up of the C program."""
 
     #: bytes of the header up to the first zero byte
     text: bytes = field(repr=False)
+    #: all bytes in front of the pixels
+    content: bytes = field(repr=False)
     #: pixels along the fast and the slow axis
     width: int
     height: int
@@ -58,18 +78,32 @@ class SmvHeader:
         """
         return _keyword_value(self.text, key)
 
+    def entry(self, key: str) -> Entry | None:
+        """What `value` is made of, None if the keyword does not occur."""
+        return _entry(self.text, key)
+
 
 def _keyword_value(text, key):
+    found = _entry(text, key)
+    return math.nan if found is None else found.value
+
+
+def _entry(text, key):
     key = key.encode("ascii")
     place = text.rfind(key)
     if place < 0:
-        return math.nan
+        return None
     equals = text.find(b"=", place + len(key))
-    return leading_number(text[equals + 1:]) if equals >= 0 else 0.0
+    start = max(text.rfind(b"\n", 0, place), text.rfind(b";", 0, place)) + 1
+    if equals < 0:
+        return Entry(text[start:].strip(), b"", 0.0)
+    after = text[equals + 1:]
+    shown_text = after.partition(b"\n")[0].partition(b";")[0].strip()
+    return Entry(text[start:equals].strip(), shown_text, leading_number(after))
 
 
 def read_header(path):
-    """Header of an SMV image; that the pixels are complete is checked too.
+    """Header of an SMV image; there need not be any pixels.
 
     Parameters
     ----------
@@ -84,8 +118,8 @@ def read_header(path):
     Raises
     ------
     FileFormatError
-        Shorter than 512 bytes, another signature, an impossible or missing HEADER_BYTES, BYTE_ORDER,
-        SIZE1 or SIZE2, or fewer pixels than the header says.
+        Shorter than 512 bytes, another signature, or an impossible or missing HEADER_BYTES, BYTE_ORDER,
+        SIZE1 or SIZE2.
     OSError
         The file cannot be read.
     """
@@ -94,7 +128,7 @@ def read_header(path):
 
 
 def _header(path, file):
-    """Header of an open file, checked against the size of the file."""
+    """Header of an open file."""
     start = file.read(_SMALLEST_HEADER)
     if len(start) < _SMALLEST_HEADER:
         raise format_error(path, f"has {len(start)} bytes; the header of an SMV image has at least "
@@ -109,7 +143,8 @@ def _header(path, file):
         raise format_error(path, f"HEADER_BYTES gives {said}; it must be from {_SMALLEST_HEADER} to "
                                  f"the size of the file, {size}")
     file.seek(0)
-    text = _c_string(file.read(header_bytes))
+    content = file.read(header_bytes)
+    text = _c_string(content)
     place = text.rfind(_BYTE_ORDER_KEY)
     if place < 0:
         raise format_error(path, "the header has no BYTE_ORDER; it must say little_endian or big_endian")
@@ -126,10 +161,7 @@ def _header(path, file):
     if width * height > INT_MAX:
         raise format_error(path, f"{keys} give {width} x {height} pixels; at most {INT_MAX} are "
                                  "possible")
-    needed = _data_start(header_bytes) + 2 * width * height
-    if size < needed:
-        raise format_error(path, f"has {size} bytes; an image of {width} x {height} pixels needs {needed}")
-    return SmvHeader(text=text, width=width, height=height, header_bytes=header_bytes,
+    return SmvHeader(text=text, content=content, width=width, height=height, header_bytes=header_bytes,
                      byte_order=order.strip().decode("ascii", "backslashreplace"))
 
 
@@ -148,26 +180,33 @@ def _data_start(header_bytes):
     return header_bytes // 2 * 2
 
 
-def _pixels(path, find_end=False):
-    """Header and raw pixels; optionally the true end of a header longer than it says is looked for."""
+def _pixels(path, as_meant):
+    """Header and pixels as stored: as the file means them, or where and as the C program takes them."""
     with open(path, "rb") as file:
         header = _header(path, file)
-        start = _data_start(header.header_bytes)
-        pixels = np.empty((header.height, header.width), np.uint16)
-        if find_end and b"}" not in header.text:
+        start, size = _data_start(header.header_bytes), os.fstat(file.fileno()).st_size
+        count = header.width * header.height
+        item = pixel_type(path, header.text, count, size - start) if as_meant else np.dtype(np.uint16)
+        needed = start + item.itemsize * count
+        if size < needed:
+            raise format_error(path, f"has {size} bytes; an image of {header.width} x {header.height} pixels of "
+                                     f"{8 * item.itemsize} bits needs {needed}")
+        if as_meant and b"}" not in header.text:
+            # longer than it says; believed only if that accounts for every byte of the file
             file.seek(0)
             end = file.read(2 * header.header_bytes).find(_HEADER_END) + len(_HEADER_END)
-            # only if that accounts for every byte of the file
-            if end + pixels.nbytes == os.fstat(file.fileno()).st_size:
+            if end + item.itemsize * count == size:
                 start = end
-        file.seek(start)
+        file.seek(0)
+        header = replace(header, content=file.read(start))
+        pixels = np.empty((header.height, header.width), item)
         if file.readinto(memoryview(pixels.reshape(-1).view(np.uint8))) != pixels.nbytes:
             raise format_error(path, "changed while it was read")
     return header, pixels
 
 
 def read_mask(path):
-    """Header and pixels of a mask.
+    """Header and pixels of a mask, which are taken for 16-bit numbers whatever the header says.
 
     Parameters
     ----------
@@ -184,17 +223,18 @@ def read_mask(path):
     Raises
     ------
     FileFormatError, OSError
-        As `read_header`.
+        As `read_header`; also for fewer pixels than the header says.
     """
-    header, pixels = _pixels(path)
+    header, pixels = _pixels(path, as_meant=False)
     return header, pixels != 0
 
 
-def read_image(path: str | os.PathLike[str]) -> tuple[SmvHeader, NDArray[np.uint16]]:
-    """Header and pixel values of an SMV image, bytes swapped as its header says.
+def read_image(path: str | os.PathLike[str]) -> tuple[SmvHeader, NDArray[Any]]:
+    """Header and pixel values of an SMV image, of the type and in the order of bytes that its header says.
 
-    Of an image whose header is longer than it says (see `header_text`) the pixels are found all the
-    same; `read_mask` takes them where the C program does.
+    Integers of 8, 16 and 32 bits and floats are read, as ADSC (TYPE) and d*TREK (Data_type) name them; without a
+    name they are unsigned of 16 bits.  What is not certain is refused.  Of an image whose header is longer than it
+    says (see `header_text`) the pixels are found all the same; `read_mask` takes them where the C program does.
 
     Parameters
     ----------
@@ -204,22 +244,39 @@ def read_image(path: str | os.PathLike[str]) -> tuple[SmvHeader, NDArray[np.uint
     Returns
     -------
     header : SmvHeader
-        The header.
-    image : (height, width) uint16
-        Values in native byte order.
+        The header: `text`, `width`, `height`, and `value` to look up a keyword as the C program does.
+    image : (height, width) array
+        Values in native byte order; uint16 for images of the C program.
 
     Raises
     ------
     FileFormatError, OSError
-        As `read_header`; also for a byte order other than little_endian and big_endian.
+        As `read_header`; also for fewer pixels than the header says, a type that is not known or contradicts the
+        size of the file, compressed pixels, and a byte order other than little_endian and big_endian.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from numbragg.io.smv import read_image, write_image
+    >>> path = os.path.join(tempfile.mkdtemp(), "image.img")
+    >>> write_image(path, {"DISTANCE": 120.5, "WAVELENGTH": 0.9793}, np.ones((2, 3), np.uint16))
+    >>> header, image = read_image(path)
+    >>> image.shape, image.dtype.name, header.value("DISTANCE")
+    ((2, 3), 'uint16', 120.5)
     """
-    header, pixels = _pixels(path, find_end=True)
+    header, pixels = _pixels(path, as_meant=True)
+    if _other_order(path, header):
+        pixels.byteswap(inplace=True)
+    return header, pixels
+
+
+def _other_order(path, header):
+    """Whether the bytes of a file are in the other order than this machine's."""
     if header.byte_order not in ("little_endian", "big_endian"):
         raise format_error(path, f"BYTE_ORDER is {header.byte_order!r}; it must be little_endian or "
                                  "big_endian")
-    if header.byte_order != f"{sys.byteorder}_endian":
-        pixels.byteswap(inplace=True)
-    return header, pixels
+    return header.byte_order != f"{sys.byteorder}_endian"
 
 
 def general(value):
@@ -347,3 +404,125 @@ def write_smv(file, header, image):
         raise ValueError(f"image: {image.ndim}-dimensional {image.dtype}; SMV needs 2-dimensional uint16")
     file.write(header)
     file.write(memoryview(np.ascontiguousarray(image).reshape(-1).view(np.uint8)))
+
+
+# -- whole files
+
+#: Keywords that follow from the pixels.
+_OURS = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "DATA_TYPE", "SIZE1", "SIZE2", "SIZE3", "COMPRESSION")
+_NO_KEYWORD = frozenset("=;{}\"'")
+_NO_VALUE = frozenset(";{}")
+
+
+def write_image(path: str | os.PathLike[str], header: SmvHeader | Mapping[str, Any] | bytes,
+                pixels: NDArray[Any]) -> None:
+    """Write an SMV image; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; one that is there is replaced.
+    header : SmvHeader, mapping or bytes
+        The header of an image that was read: its bytes are written as they were, which gives the C program's file
+        back.  Or keywords and their values, in their order: strings, numbers (written with all their digits) and
+        sequences of numbers; size, type and byte order of the pixels are added in front, and blanks behind up to a
+        multiple of 512 bytes.  Or the bytes of a whole header.
+    pixels : (slow, fast) array
+        Integers of 8, 16 or 32 bits or 32-bit floats; of the size and type that a given header names, written in the
+        order of bytes that it names.  A mapping's header names uint16 as the C program does (TYPE) and others as
+        d*TREK does (Data_type).
+
+    Raises
+    ------
+    ValueError
+        The pixels are no image of such a type or not the one of the header; a keyword or value cannot stand in a
+        header, or is one of those that follow from the pixels.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from numbragg.io.smv import read_image, write_image
+    >>> folder = tempfile.mkdtemp()
+    >>> first, second = os.path.join(folder, "first.img"), os.path.join(folder, "second.img")
+    >>> write_image(first, {"PIXEL_SIZE": 0.1, "PHI": 0.5}, np.arange(6, dtype=np.int32).reshape(2, 3))
+    >>> header, image = read_image(first)
+    >>> write_image(second, header, image + 1)
+    >>> read_image(second)[1].tolist()
+    [[1, 2, 3], [4, 5, 6]]
+    """
+    from .output import OutputSet
+
+    pixels = np.asarray(pixels)
+    kind = pixels.dtype.kind + str(pixels.dtype.itemsize)
+    if pixels.ndim != 2 or pixels.size == 0 or kind not in DATA_TYPES:
+        raise ValueError(f"pixels: shape {pixels.shape}, {pixels.dtype}; an SMV image has two dimensions, neither of "
+                         "them empty, and integers of 8, 16 or 32 bits or 32-bit floats")
+    content = (header.content if isinstance(header, SmvHeader)
+               else header if isinstance(header, bytes) else _made_header(header, pixels, kind))
+    order = _agreed_order(content, pixels)
+    with OutputSet() as outputs:
+        outputs.reserve(path, "SMV image")
+        with outputs.open(path) as file:
+            file.write(content)
+            stored = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(order))
+            file.write(stored.reshape(-1).view(np.uint8).data)
+        outputs.commit()
+
+
+def _agreed_order(content, pixels):
+    """Order of bytes (``<`` or ``>``) that a header asks for; a header that is not of these pixels is refused."""
+    name = "header"
+    try:
+        header = _header(name, io.BytesIO(content))
+        kind = pixel_type(name, header.text, pixels.size, pixels.nbytes)
+        _other_order(name, header)
+    except FileFormatError as error:
+        raise ValueError(str(error)) from None
+    if len(content) != header.header_bytes and not (len(content) > header.header_bytes
+                                                    and content.endswith(_HEADER_END)):
+        raise ValueError(f"header: has {len(content)} bytes, but its HEADER_BYTES says {header.header_bytes}")
+    if (header.height, header.width) != pixels.shape or kind != pixels.dtype.newbyteorder("="):
+        raise ValueError(f"pixels: {pixels.shape[0]} x {pixels.shape[1]} (slow x fast) of {pixels.dtype.name}, but the "
+                         f"header is that of {header.height} x {header.width} of {kind.name}")
+    return "<" if header.byte_order == "little_endian" else ">"
+
+
+def _made_header(values, pixels, kind):
+    """Header with the keywords of a mapping."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"header: {type(values).__name__}; must be the header of an image that was read, a mapping of "
+                         "keywords to values, or bytes")
+    stated = "TYPE=unsigned_short" if kind == "u2" else f"Data_type={DATA_TYPES[kind]}"
+    lines = ["DIM=2", f"BYTE_ORDER={sys.byteorder}_endian", stated, f"SIZE1={pixels.shape[1]}",
+             f"SIZE2={pixels.shape[0]}", *(f"{_keyword(key)}={_text(key, value)}" for key, value in values.items())]
+    rest = "".join(f"{line};\n" for line in lines) + "}\f"
+    size = _SMALLEST_HEADER
+    while len(start := f"{{\nHEADER_BYTES={size};\n{rest}") > size:
+        size += _SMALLEST_HEADER
+    return start.encode("ascii").ljust(size)
+
+
+def _keyword(key):
+    if (not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key
+            or _NO_KEYWORD & set(key)):
+        raise ValueError(f"header: keyword {key!r}; must be printable ASCII without blanks, =, ;, quotes and braces")
+    if key.upper() in _OURS:
+        raise ValueError(f"header: {key} follows from the pixels and cannot be given")
+    return key
+
+
+def _text(key, value):
+    """A value as it is written."""
+    if isinstance(value, str):
+        if not value.isascii() or not value.isprintable() and value or _NO_VALUE & set(value):
+            raise ValueError(f"header: {key} is {value!r}; must be printable ASCII without ; and braces")
+        return value
+    numbers = value if isinstance(value, (list, tuple, np.ndarray)) else (value,)
+    for number in numbers:
+        if isinstance(number, (bool, np.bool_)) or not isinstance(number, (int, float, np.integer, np.floating)):
+            raise ValueError(f"header: {key} is {value!r}; must be a string, a number or a sequence of numbers")
+    # NumPy's numbers print their digits alone
+    return " ".join(str(number) for number in numbers)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .errors import format_error
 from .json_text import json_ready
+from .silence import silenced
 
 # start-up: tifffile is imported where there is a TIFF image
 
@@ -79,7 +80,7 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], dict[s
     with open(path, "rb") as file:
         content = file.read()
     try:
-        with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+        with silenced(), tifffile.TiffFile(io.BytesIO(content)) as tiff:
             # a page, not a frame, which shares the description of another
             page = tiff.pages.first
             # looked at before anything of the announced size is allocated

@@ -49,6 +49,10 @@ def warnings_of(shot):
                                for note in rule(prepared)))
 
 
+def _factors(prepared):
+    yield from prepared.structure_factors.notes
+
+
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
@@ -185,4 +189,4 @@ def _reach(panels):
                f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_LOUD = (_cell, _counts, _size, _sources, _sensor)
+_LOUD = (_factors, _cell, _counts, _size, _sources, _sensor)

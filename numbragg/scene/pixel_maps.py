@@ -44,6 +44,7 @@ class _NoFactors(NamedTuple):
     maximum: tuple = (-1, -1, -1)
     filled: bool = False
     default: float = 0.0
+    notes: tuple = ()
 
 
 def planes(pieces, beam):

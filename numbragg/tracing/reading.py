@@ -7,6 +7,7 @@ import re
 from ..io.errors import format_error
 from ..io.literals import PRINTED
 from .formats import FORMAT
+from .quantities import UNITS
 from .record import STEP_FIELDS
 
 __all__ = ["Printed", "Reference", "read_trace", "FULL", "DIGITS", "OWN", "LISTING", "PLAIN"]
@@ -120,6 +121,41 @@ def _names():
 
 
 ALIASES = _names()
+
+
+# -- units
+
+_TO_METRES = {unit: factor for factor, units in (
+    (1.0, "m metre metres meter meters"), (1e2, "cm"), (1e3, "mm millimetre millimetres millimeter millimeters"),
+    (1e6, "um µm μm micron microns micrometre micrometres micrometer micrometers"), (1e9, "nm nanometres nanometers"),
+    (1e10, "a å ang angstrom angstroms ångström ångströms"), (1e12, "pm")) for unit in units.split()}
+#: How many of a unit there are in one of ours, by our unit; all in small letters.
+_FACTORS = {
+    "m": _TO_METRES,
+    "1/m": {form.format(unit): 1.0 / factor for unit, factor in _TO_METRES.items()
+            for form in ("1/{}", "{}^-1", "{}^(-1)", "{}-1", "{}**-1", "/{}", "{}⁻¹")},
+    "m^2": {f"{unit}{power}": factor * factor for unit, factor in _TO_METRES.items()
+            for power in ("^2", "2", "**2", "²")},
+    "photons/m^2": {f"{particle}/{unit}{power}": 1.0 / (factor * factor) for unit, factor in _TO_METRES.items()
+                    for power in ("^2", "2", "**2", "²") for particle in ("photons", "photon", "ph")},
+    "sr": {"sr": 1.0, "steradian": 1.0, "steradians": 1.0, "rad^2": 1.0, "msr": 1e3, "mrad^2": 1e6,
+           "usr": 1e6, "µsr": 1e6, "μsr": 1e6, "urad^2": 1e12},
+    "electrons": {"electrons": 1.0, "electron": 1.0, "e": 1.0, "e-": 1.0},
+    "photons": {"photons": 1.0, "photon": 1.0, "ph": 1.0, "counts": 1.0},
+}
+#: Whatever is one of these behind a number is its unit.
+_ALL_UNITS = frozenset(unit for units in _FACTORS.values() for unit in units) | {
+    "deg", "degree", "degrees", "rad", "radian", "radians", "mrad", "urad", "ev", "kev", "inch", "in", "ft", "km"}
+
+
+def _unit_factor(name, unit):
+    """How many of a unit one of ours is, for one of our quantities; None where it is no unit of that."""
+    ours = UNITS.get(name)
+    word = unit.lower().replace(" ", "")
+    if ours is None:
+        # what else a program puts in brackets: frac, unit, dimensionless
+        return None if word in _ALL_UNITS else 1.0
+    return _FACTORS[ours].get(word)
 
 
 # -- our own formats
@@ -240,7 +276,12 @@ _C_BANNER = re.compile(r"nanoBragg\b.*simulator")
 _PREFIX = re.compile(r"\s*[A-Z]+_[A-Z]+:\s+")
 _PLACE = re.compile(r"(before|final|step ?\[?(\d+)\]?)\.(\w+)")
 _STEP = re.compile(r"\s*\[?step\s*\[?(\d+)\]?:?\s*", re.I)
-_NAME = re.compile(r"([A-Za-z_][\w/.\[\]]*)\s*")
+_NAME = re.compile(r"([A-Za-z_][\w/.\[\]]*)\s*(?:[(\[]\s*([^()\[\]=:]*?(?:\(-1\))?)\s*[)\]]\s*(?=[=:]))?")
+_ATTACHED = re.compile(rf"[\s,\[(]*({PRINTED})(?=([a-zµμå]+)(?![\w.]))", re.I)
+#: A unit behind the numbers: a word, or anything in brackets; what an equals sign follows is a name.
+_BEHIND = re.compile(r"[)\]]?\s*(?:[(\[]\s*([^()\[\]=:]+?)\s*[)\]]|([^\s,;=:()\[\]]+)(?=[\s,;)\]]|$)(?!\s*[=:]))")
+#: A unit as the last part of a name.
+_SUFFIX = re.compile(r"(.+?)_(?:in_)?([a-zµμå]+)(_inv)?")
 _VALUE = re.compile(rf"{PRINTED}(?![\w.])", re.I)
 
 
@@ -249,34 +290,65 @@ def _known(name):
     if found := _PLACE.fullmatch(name):
         word, step, own = found.groups()
         return (int(step) if step else word), (own,), 1.0
-    return ALIASES.get(name.lower())
+    return ALIASES.get(name.lower()) or _known_with_unit(name.lower())
+
+
+def _known_with_unit(name):
+    """As `_known`, of a name that ends in a unit: ``distance_mm``."""
+    found = _SUFFIX.fullmatch(name)
+    known = ALIASES.get(found[1]) if found else None
+    if known is None:
+        return None
+    section, names, _ = known
+    factor = _unit_factor(names[0], f"1/{found[2]}" if found[3] else found[2])
+    return None if factor is None else (section, names, factor)
+
+
+def _number_at(text):
+    """The match of a number at the start of a text, a unit directly behind it or not."""
+    number = re.match(r"[\s,\[(]*(" + _VALUE.pattern + ")", text, re.I)
+    if number is None:
+        number = _ATTACHED.match(text)
+        if number and number[2].lower() not in _ALL_UNITS:
+            return None
+    return number
 
 
 def _assignments(line):
-    """(name, numbers) pairs of a line such as ``name = 1 2 3``, ``TRACE_X: name 1`` or ``a = 1  b = 2``."""
+    """(name, numbers, unit) of a line such as ``name = 1 2 3``, ``TRACE_X: name 1`` or ``a (mm) = 1  b = 2 mm``.
+
+    The unit is None where there is none.
+    """
     prefix = _PREFIX.match(line)
     rest = line[prefix.end():] if prefix else line
-    marks = "=" if "=" in rest else ":"
     while found := _NAME.search(rest):
-        name, rest = found.group(1), rest[found.end():]
-        marked = rest.startswith(tuple(marks))
+        name, unit, rest = found.group(1), found.group(2), rest[found.end():]
+        marked = rest.startswith(("=", ":"))
         if not marked and not prefix:
             continue
         values = []
         rest = rest[1:] if marked else rest
-        while number := re.match(r"[\s,\[(]*(" + _VALUE.pattern + ")", rest, re.I):
+        while number := _number_at(rest):
             values.append(number.group(1))
             rest = rest[number.end():]
-        yield name, values
+        behind = _BEHIND.match(rest) if values and unit is None else None
+        if behind and (behind[1] or behind[2].lower() in _ALL_UNITS):
+            unit, rest = behind[1] or behind[2], rest[behind.end():]
+        yield name, values, unit
 
 
-def _enter(reference, name, values, step, unknown):
+def _enter(reference, name, values, step, unknown, unit=None):
     """One name and its numbers, which belong to a step where one has been named."""
     known = _known(name)
     if known is None:
         unknown.append(name)
         return
     section, names, factor = known
+    if unit:
+        factor = _unit_factor(names[0], unit)
+        if factor is None:
+            unknown.append(f"{name} in {unit}")
+            return
     if len(values) < len(names):
         unknown.append(f"{name} ({len(values)} number(s) instead of {len(names)})")
         return
@@ -299,10 +371,13 @@ def _read_plain(reference, lines):
         if found := _STEP.fullmatch(line):
             step = int(found.group(1))
             continue
-        for name, values in _assignments(line):
+        for name, values, unit in _assignments(line):
             if values:
-                _enter(reference, name, values, step, unknown)
+                _enter(reference, name, values, step, unknown, unit)
     _tell_unknown(reference, unknown)
+
+
+_JSON_NAME = re.compile(r"(.*?)\s*[(\[]\s*([^()\[\]]+?)\s*[)\]]")
 
 
 def _read_flat_json(reference, data):
@@ -310,7 +385,8 @@ def _read_flat_json(reference, data):
     for name, value in data.items():
         values = value if isinstance(value, list) else [value]
         if all(isinstance(v, str) and _VALUE.fullmatch(v) for v in values):
-            _enter(reference, name, values, None, unknown)
+            found = _JSON_NAME.fullmatch(name)
+            _enter(reference, found[1] if found else name, values, None, unknown, found[2] if found else None)
         else:
             unknown.append(name)
     _tell_unknown(reference, unknown)
@@ -380,6 +456,8 @@ def read_trace(path, pixel):
         try:
             # numbers stay as they are printed
             data = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        except RecursionError:
+            raise format_error(path, "not JSON of a trace: it is nested too deep") from None
         except ValueError as error:
             raise format_error(path, f"not JSON: {error}") from None
     lines = text.splitlines()

@@ -2,12 +2,15 @@
 
 import math
 import struct
+import warnings
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+import numbragg as nb
+from numbragg.commands.cli import main
 from numbragg.io import hkl
 from numbragg.io.errors import FileFormatError
 
@@ -216,3 +219,49 @@ def test_mismatched_arrays():
                        (np.zeros((3, 2), np.int32), np.ones(3))]:
         with pytest.raises(ValueError, match="they must be"):
             hkl.table_from_reflections(indices, f)
+
+
+# -- flags for missing values
+
+
+def flagged(values):
+    indices = np.arange(3 * len(values), dtype=np.int32).reshape(-1, 3)
+    return hkl.flag_note("a.hkl", indices, np.array(values, float))
+
+
+@pytest.mark.parametrize("flag", [-999.0, -9999.0, -99999.99, -999.9, 999.0, 9999.0, 99999.0, 9999999.0, 9.999e36])
+def test_flags_for_missing_values_are_counted(flag):
+    said = flagged([10.0, flag, 20.0, flag])
+    assert said == (f"a.hkl: 2 amplitudes look like a flag for missing values, the first {flag:.12g} of 3 4 5; as"
+                    " in nanoBragg they are used as amplitudes (leave out what was not measured)")
+    assert "1 amplitude looks" in flagged([flag])
+
+
+@pytest.mark.parametrize("values", [[-5.0, -1.0, 3.0], [0.999, 99.9, 99.0], [1000.0, 1001.0, -999.5], [999.0, 5000.0],
+                                    [0.0], [999.1, 9990.0]])
+def test_amplitudes_are_no_flags(values):
+    """Negative ones are not, nor is one of three nines among larger ones."""
+    assert flagged(values) is None
+
+
+def test_a_number_that_comes_too_often_is_a_flag():
+    assert "3 amplitudes" in flagged([999.0, 5000.0, 999.0, 999.0])
+
+
+def test_flags_are_said_by_both_front_ends(folder, capfd):
+    (folder / "a.hkl").write_text("1 0 0 100\n0 1 0 -999\n0 0 1 7\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        factors = nb.StructureFactors.from_file("a.hkl")
+        nb.Simulator(nb.Detector(pixels=(4, 4)), nb.Beam(), factors).prepare(nb.Crystal(cell=(50, 60, 70, 90, 90, 90)))
+    assert factors.amplitude(0, 1, 0) == -999.0
+    assert [str(w.message)[:40] for w in caught] == ["a.hkl: 1 amplitude looks like a flag for"]
+    words = "-cell 50 60 70 90 90 90 -N 3 -oversample 1 -detpixels 4 -seed 1 --quiet -hkl a.hkl"
+    assert main(words.split()) == 0
+    assert capfd.readouterr().err.startswith("numbragg: warning: a.hkl: 1 amplitude looks like a flag")
+
+
+def test_what_is_no_number_is_to_be_left_out(folder):
+    (folder / "a.hkl").write_text("1 0 0 nan\n")
+    with pytest.raises(FileFormatError, match="a.hkl, line 1: found 'nan' where F should be; leave out the"):
+        hkl.read_hkl("a.hkl")

@@ -5,8 +5,10 @@ import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
+import numpy as np
 import pytest
 
+from numbragg.io import matrix
 from numbragg.io.errors import FileFormatError
 from numbragg.io.literals import leading_number
 from numbragg.io.matrix import read_matrix
@@ -101,3 +103,47 @@ def test_leading_number(text, value):
 
 def test_leading_number_nan():
     assert math.isnan(leading_number(b"nan")) and math.isnan(leading_number(b"-NaN(12) x"))
+
+
+MOSFLM = """\
+  0.01266784  0.00000000  0.00000000
+  0.00000000  0.01266784  0.00000000
+  0.00000000  0.00000000  0.02699784
+       {misset}
+  1.0000000  0.0000000  0.0000000
+  0.0000000  1.0000000  0.0000000
+  0.0000000  0.0000000  1.0000000
+     77.3010     77.3010     36.2700     90.0000     90.0000     90.0000
+       0.000       0.000       0.000
+"""
+
+
+def test_what_mosflm_says_besides_is_compared(tmp_path):
+    path = tmp_path / "a.mat"
+    path.write_text(MOSFLM.format(misset="0.000       0.000       0.000"))
+    assert matrix.matrix_notes(path, 0.97924) == []
+    assert matrix.matrix_notes(path, 1.0) == [
+        f"{path}: the cell of the file is 77.301 77.301 36.27 90 90 90, but at 1 Angstrom its matrix is that of 78.9401"
+        " 78.9401 37.04 90 90 90, which is simulated (was it made for another wavelength?)"]
+    path.write_text(MOSFLM.format(misset="0.100      -0.200       0.000"))
+    assert matrix.matrix_notes(path, 0.97924) == [
+        f"{path}: the missetting angles of the file, 0.1 -0.2 0 degrees, are not used, as in nanoBragg"]
+
+
+@pytest.mark.parametrize("rest", ["", "and words", "0 0 0\n1 0 0 0 1 0 0 0 1\n", "1 " * 18, "0 " * 18, "nan " * 18])
+def test_what_follows_a_matrix_may_be_anything(rest, tmp_path):
+    (tmp_path / "a.mat").write_text("0.01 0 0\n0 0.01 0\n0 0 0.02\n" + rest)
+    assert matrix.matrix_notes(tmp_path / "a.mat", 1.0) == []
+
+
+def test_a_triclinic_cell_is_found(tmp_path):
+    direct = np.array([[30.0, 4.0, -3.0], [1.0, 40.0, 5.0], [-2.0, 3.0, 50.0]])
+    lengths = np.linalg.norm(direct, axis=1)
+    cosines = direct @ direct.T / np.outer(lengths, lengths)
+    angles = [np.degrees(np.arccos(cosines[pair])) for pair in ((1, 2), (0, 2), (0, 1))]
+    rows = 1.5 * np.linalg.inv(direct)
+    text = "\n".join(" ".join(f"{value:.8f}" for value in row) for row in rows)
+    cell = " ".join(f"{value:.3f}" for value in (*lengths, *angles))
+    (tmp_path / "a.mat").write_text(f"{text}\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n{cell}\n0 0 0\n")
+    assert matrix.matrix_notes(tmp_path / "a.mat", 1.5) == []
+    assert len(matrix.matrix_notes(tmp_path / "a.mat", 1.502)) == 1

@@ -1,5 +1,6 @@
 """Every reader on arbitrary bytes: it returns, or raises the one error that names the file."""
 
+import gzip
 import io
 
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from numbragg.io import dump, hkl, matrix, raw, smv, tables, tiff
+from numbragg.io import any_image, dump, hkl, matrix, pgm, raw, smv, tables, tiff
 from numbragg.io.errors import FileFormatError, format_error, shown
 
 RELAXED = settings(deadline=None, max_examples=100,
@@ -35,6 +36,10 @@ READERS = {
     "mask": (smv.read_mask, smv_bytes()),
     "image": (smv.read_image, smv_bytes()),
     "raw": (lambda path: raw.read_raw(path, (2, 2)), bytes(16)),
+    "pgm": (pgm.read_pgm, b"P5\n# grey\n3 2\n255\n" + bytes(6)),
+    "grey text": (pgm.read_pgm, b"P2 3 2 300\n1 2 3\n4 5 299\n"),
+    "any image": (any_image.read_image, smv_bytes().replace(b"DIM=2;", b"TYPE=unsigned_short;")),
+    "compressed": (any_image.read_image, gzip.compress(b"P5\n3 2\n255\n" + bytes(6), mtime=0)),
     "tiff": (tiff.read_tiff, tiff_bytes()),
 }
 

@@ -1,4 +1,4 @@
-"""Images of six formats: what is read, bit for bit, and what is refused."""
+"""Images of seven formats: what is read, bit for bit, and what is refused."""
 
 import sys
 
@@ -151,7 +151,7 @@ def test_files_that_are_no_images(folder):
 
     tifffile.imwrite("pages.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
     tifffile.imwrite("colours.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
-    header = b"{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nTYPE=float;\nSIZE1=2;\nSIZE2=2;\n}\f"
+    header = b"{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nTYPE=mad;\nSIZE1=2;\nSIZE2=2;\n}\f"
     (folder / "floats.img").write_bytes(header.ljust(512) + b"x" * 16)
     (folder / "empty").write_bytes(b"")
     (folder / "odd").write_bytes(b"x" * 1003)

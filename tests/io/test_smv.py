@@ -220,8 +220,6 @@ def test_byte_order(tmp_path):
     ({"keys": "SIZE1=-4;\nSIZE2=-3;\n"}, "found -4, -3"),
     ({"keys": "SIZE1=inf;\nSIZE2=3;\n"}, "found missing, 3"),
     ({"keys": "SIZE1=100000;\nSIZE2=100000;\n"}, "at most 2147483647"),
-    ({"pixels": 11}, "has 534 bytes; an image of 4 x 3 pixels needs 536"),
-    ({"pixels": 0}, "needs 536"),
 ])
 def test_refused(tmp_path, changes, words):
     path = stored(tmp_path, **changes)
@@ -230,6 +228,17 @@ def test_refused(tmp_path, changes, words):
             reader(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pixels, words", [(11, "has 534 bytes; an image of 4 x 3 pixels of 16 bits needs 536"),
+                                           (0, "needs 536")])
+def test_a_header_needs_no_pixels(tmp_path, pixels, words):
+    """As in nanoBragg, which uses the header of -img alone; masks and images are their pixels."""
+    path = stored(tmp_path, pixels=pixels)
+    assert smv.read_header(path).width == 4
+    for reader in (smv.read_mask, smv.read_image):
+        with pytest.raises(FileFormatError, match=words):
+            reader(path)
 
 
 def test_unreadable(tmp_path):

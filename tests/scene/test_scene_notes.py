@@ -120,20 +120,19 @@ def test_what_an_image_costs_or_lacks_is_no_warning():
 
 
 def test_a_list_that_ends_before_the_detector():
-    """20 x 16 pixels of 0.5 mm at 100 mm see to 16.5 A: indices to 3, 3 and 4."""
-    corner = np.hypot(9.5 * 0.5, 7.5 * 0.5)
-    seen = 2 * np.sin(0.5 * np.arctan2(corner, 100.0))
-    assert round(1 / seen, 1) == 16.5
+    """20 x 16 pixels of 0.5 mm at 100 mm see to 14.8 A: indices to 3, 4 and 4."""
+    seen = nb.Detector(**PLAIN["detector"]).resolutions_angstrom(1.0).min()
+    assert f"{seen:.3g}" == "14.8" and [int(length // seen) for length in CELL[:3]] == [3, 4, 4]
 
     def table(*last):
         return nb.StructureFactors.from_array(np.ones([2 * n + 1 for n in last]), [-n for n in last])
 
-    assert notes(factors=table(3, 3, 4))[0] == ()
-    note, = notes(factors=table(3, 3, 2))[0]
-    assert note == ("structure factors: the detector sees to 16.5 Angstrom, the list ends before (l -2..2 of -4..4): "
+    assert notes(factors=table(3, 4, 4))[0] == ()
+    note, = notes(factors=table(3, 4, 2))[0]
+    assert note == ("structure factors: the detector sees to 14.8 Angstrom, the list ends before (l -2..2 of -4..4): "
                     "all else has the default, 0")
     # half a list
-    half = nb.StructureFactors.from_array(np.ones((7, 7, 5)), (-3, -3, 0))
+    half = nb.StructureFactors.from_array(np.ones((7, 9, 5)), (-3, -4, 0))
     assert "l 0..4 of -4..4" in notes(factors=half)[0][0]
 
 

@@ -184,6 +184,58 @@ colour = 17
     assert re.fullmatch(r"(9\.\d+|10|10\.\d) in the last digit printed", found.first.detail)
 
 
+@pytest.mark.parametrize("line, name, factor", [
+    ("Wavelength (A): {}", "wavelength", 1e10), ("wavelength = {} Angstrom", "wavelength", 1e10),
+    ("lambda [nm] = {}", "wavelength", 1e9), ("wavelength_nm: {}", "wavelength", 1e9),
+    ("lambda: {}", "wavelength", 1.0),
+    ("wavelength: {} m", "wavelength", 1.0), ("lambda: {} \u00c5,", "wavelength", 1e10),
+    ("airpath (mm): {}", "airpath", 1e3), ("airpath = {} mm", "airpath", 1e3), ("airpath_cm = {}", "airpath", 1e2),
+    ("airpath={}um", "airpath", 1e6), ("stol (1/A) = {}", "stol", 1e-10), ("stol = {} A^-1", "stol", 1e-10),
+    ("stol: {} nm-1", "stol", 1e-9), ("omega: {} msr", "solid_angle", 1e3), ("omega (sr) = {}", "solid_angle", 1.0),
+    ("fluence = {} photons/mm^2", "fluence", 1e-6), ("F_cell (electrons) = {}", "f_cell", 1.0),
+    ("h (frac): {}", "h", 1.0),
+    ("Distance: 100 mm, wavelength (A): {}, omega: 1", "wavelength", 1e10),
+])
+def test_units_of_a_log_are_read(line, name, factor, folder, traced):
+    ours = traced.final.get(name) if name in traced.final else traced.step(-1)[name]
+    for change, same in ((1.0, True), (1.001, False)):
+        (folder / "log.txt").write_text(line.format(f"{ours * factor * change:.8g}") + "\n", encoding="utf-8")
+        differences = [d.name.rpartition(".")[2] for d in compare(traced, "log.txt").differences]
+        assert (name not in differences) == same, line
+    assert name in [key[1] for key in read_trace("log.txt", (9, 5)).values]
+
+
+@pytest.mark.parametrize("line, note", [
+    ("wavelength = 12.4 keV", "wavelength in keV"), ("airpath (deg) = 5", "airpath in deg"),
+    ("omega: 3 mm", "omega in mm"),
+    ("h = 3 mm", "h in mm"), ("wavelength (furlong): 2", "wavelength in furlong")])
+def test_a_unit_of_something_else_is_not_compared(line, note, folder, traced):
+    (folder / "log.txt").write_text(f"{line}\npolar = {traced.final['polarisation_factor']:.5g}\n")
+    found = compare(traced, "log.txt")
+    assert found.same and found.compared == 1 and f"not known: {note}" in found.notes
+
+
+def test_json_that_is_nested_too_deep_is_refused_in_one_line(folder):
+    (folder / "deep.json").write_text('{"a": ' + "[" * 100_000)
+    with pytest.raises(FileFormatError, match="^deep.json: not JSON"):
+        read_trace("deep.json", (9, 5))
+
+
+def test_names_that_look_like_units_are_names(folder, traced):
+    step = traced.step(-1)
+    (folder / "log.txt").write_text(f"h = {step['h']:.6g} k = {step['k']:.6g} l={step['l']:.6g} m = 3 sum = "
+                                    f"{traced.final['sum']:.6g}\n")
+    found = compare(traced, "log.txt")
+    assert found.same and found.compared == 4 and "not known: m" in found.notes
+
+
+def test_units_in_a_flat_json(folder, traced):
+    (folder / "log.json").write_text(f'{{"wavelength (A)": {traced.step(-1)["wavelength"] * 1e10:.6g}, "airpath_mm": '
+                                     f'{traced.step(-1)["airpath"] * 1e3:.6g}, "a (b)": "x"}}')
+    found = compare(traced, "log.json")
+    assert found.same and found.compared == 2 and "not known: a (b)" in found.notes
+
+
 def test_numbers_in_full_make_all_numbers_exact(folder, traced):
     """Else 0.5 would pass for 0.50000000000000011."""
     last = traced.step(-1)
