@@ -4,6 +4,7 @@ import math
 import os
 import sys
 
+from ..notes import Loud
 from ..scene.request import Draft
 from ..scene.units import from_angstrom, from_degrees, from_mm
 from .line import assign
@@ -150,7 +151,7 @@ def read_inputs(line):
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
         line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
-            line.notices.append(dump.warning)
+            line.notices.append(Loud(dump.warning))
         return StructureFactors(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
         raise CommandLineError(

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..notes import Loud
 from .errors import format_error
 from .literals import INT_MAX
 
@@ -34,7 +33,7 @@ class Dump(NamedTuple):
     minimum: tuple
     #: largest h, k, l, inclusive
     maximum: tuple
-    #: what is odd about the file, in one line (a `numbragg.notes.Loud`), or None
+    #: what is odd about the file, in one line, or None
     warning: str | None
 
 
@@ -94,7 +93,7 @@ def read_dump(path):
         return Dump(table, minimum, maximum, None)
     raw[:raw.size - eaten] = raw[eaten:].copy()
     raw[raw.size - eaten:] = 0
-    warning = Loud(f"{os.fsdecode(path)}: the first value starts with {eaten} bytes that look like white space; "
+    warning = (f"{os.fsdecode(path)}: the first value starts with {eaten} bytes that look like white space; "
                "as in nanoBragg they are skipped and all structure factors are shifted (read the hkl file "
                "instead)")
     return Dump(table, minimum, maximum, warning)

@@ -10,7 +10,6 @@ import pytest
 
 from numbragg.io import dump, hkl
 from numbragg.io.errors import FileFormatError
-from numbragg.notes import Loud
 
 RELAXED = settings(deadline=None, max_examples=60,
                    suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -142,7 +141,7 @@ def test_other_white_space_is_read_as_the_c_program_reads_it(tmp_path, header):
 def test_shifted_behind_other_white_space(tmp_path):
     values = b"\t" + bytes(7) + np.arange(1.0, 8.0).tobytes()
     read = dump.read_dump(stored(tmp_path, b"0 0 0 0 0 0\r\n\f" + values))
-    assert read.table.tobytes() == values[1:] + b"\0" and isinstance(read.warning, Loud)
+    assert read.table.tobytes() == values[1:] + b"\0" and "7 bytes" not in read.warning
 
 
 def test_folder_and_missing_file(tmp_path):
