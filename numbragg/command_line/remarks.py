@@ -81,8 +81,8 @@ def _orientation(line, uses):
 def _cell(line, uses, given):
     p = line.draft
     if p.cell_given and line.files.matrix is not None:
-        yield Loud(f"{given['-cell'].word} together with {given['-mat'].word}: the lengths of a, b and c are those of the"
-                   " cell, their directions those of the matrix")
+        yield Loud(f"{given['-cell'].word} together with {given['-mat'].word}: the lengths of a, b and c are those of"
+                   " the cell, their directions those of the matrix")
     cells = [use for use in uses if use.option.name == "-cell"]
     if cells and len(cells[-1].values) < max(len(use.values) for use in cells):
         cell = " ".join(f"{value:g}" for value in (*p.cell_lengths, *map(to_degrees, p.cell_angles)))
@@ -126,8 +126,8 @@ def _beam(line, given):
     if p.d_min < 0.0:
         yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
     if p.water_size > 0.0:
-        yield Loud(f"{given['-water'].said}: the background counts r_e^2 x fluence twice and is divided by the number of"
-                   " steps, sub-pixels included, as in nanoBragg")
+        yield Loud(f"{given['-water'].said}: the background counts r_e^2 x fluence twice and is divided by the number"
+                   " of steps, sub-pixels included, as in nanoBragg")
 
 
 def _output(line, given):

@@ -112,8 +112,8 @@ def _curved(line, uses):
     p = line.draft
     curved = [use for use in uses if use.option.name == "-curved_det"]
     if curved and not p.curved and revision_rules(p.revision).ignores_last_curved_det:
-        yield Loud(f"{curved[-1].word} is the last word: nanoBragg {p.revision} would ignore it there, so the detector is"
-                   " flat (give it earlier)")
+        yield Loud(f"{curved[-1].word} is the last word: nanoBragg {p.revision} would ignore it there, so the detector"
+                   " is flat (give it earlier)")
     if p.curved and p.convention not in ("mosflm", "denzo"):
         yield Loud(f"a curved detector takes its angles from y and z of the laboratory, which in the {p.convention}"
                    " convention are not along slow and fast")
@@ -161,12 +161,12 @@ def _sensor(line, given):
                 yield Loud(f"{given[name].said} has no effect without a thickness of the sensor (-detector_thick)")
         return
     if p.attenuation == 0.0:
-        yield Loud(f"{given['-detector_thick'].said} after {given['-detector_abs'].said}: nothing is absorbed and the image"
-                   " is black")
+        yield Loud(f"{given['-detector_thick'].said} after {given['-detector_abs'].said}: nothing is absorbed and the"
+                   " image is black")
     layers = max(p.sensor_layers, 2)
     if p.sensor_layers > 0:
-        yield Loud(f"sensor layers: {layers}, {to_um(p.sensor_thickness / (layers - 1)):g} micrometres each: together they"
-                   f" are {layers}/{layers - 1} of the thickness")
+        yield Loud(f"sensor layers: {layers}, {to_um(p.sensor_thickness / (layers - 1)):g} micrometres each: together"
+                   f" they are {layers}/{layers - 1} of the thickness")
     if not p.oversample_thick:
         yield Loud(f"{layers} sensor layers without -oversample_thick: the sum over all of them is multiplied by the"
                    " fraction absorbed in the last one")

@@ -7,8 +7,8 @@ from ..scene.units import to_degrees
 __all__ = ["step_remarks"]
 
 #: Ranges, steps and numbers for which a negative value means that nothing was given.
-_UNSET_IF_NEGATIVE = ("-osc", "-phistep", "-phisteps", "-divergence", "-hdivrange", "-vdivrange", "-hdivstep", "-vdivstep",
-                      "-divsteps", "-hdivsteps", "-vdivsteps", "-dispersion", "-dispsteps", "-mosaic_dom",
+_UNSET_IF_NEGATIVE = ("-osc", "-phistep", "-phisteps", "-divergence", "-hdivrange", "-vdivrange", "-hdivstep",
+                      "-vdivstep", "-divsteps", "-hdivsteps", "-vdivsteps", "-dispersion", "-dispsteps", "-mosaic_dom",
                       "-detector_thicksteps")
 
 
@@ -46,13 +46,13 @@ def _phi(line, given):
             yield (Loud(f"{said} without -osc is a rotation by 1 degree") if steps > 1 else
                    f"{said} without -osc is one step, and a rotation by 1 degree in the headers")
     elif p.phi_steps >= 0 and step >= 0.0 and abs(steps * step - osc) > 1e-9 * max(osc, step):
-        yield Loud(f"-osc, -phistep and -phisteps do not agree: the steps are {to_degrees(step):g} degrees apart, whatever"
-                   " the range")
+        yield Loud(f"-osc, -phistep and -phisteps do not agree: the steps are {to_degrees(step):g} degrees apart,"
+                   " whatever the range")
     several = p.phi_steps > 1 or p.phi_steps < 0 and (osc > 0.0 or step > 0.0)
     if several and p.phi_start == 0.0 and revision_rules(p.revision).zero_angle_keeps_rotation:
         # a plain line: whoever names that revision asks for it
-        yield (f"the step at a spindle angle of 0 keeps the rotation of the step before it, as in nanoBragg {p.revision}"
-               " (--revision fixed, or another -phi)")
+        yield (f"the step at a spindle angle of 0 keeps the rotation of the step before it, as in nanoBragg"
+               f" {p.revision} (--revision fixed, or another -phi)")
 
 
 def _mosaic(line, given):
@@ -61,6 +61,11 @@ def _mosaic(line, given):
         yield Loud(f"{given['-mosaic'].said} has no effect: the only domain is not rotated (-mosaic_domains)")
     elif p.mosaic_domains > 1 and not p.mosaic_spread > 0.0:
         yield f"{given['-mosaic_dom'].said} has no effect without a mosaic spread (-mosaic)"
+    if "-mosaic_seed" in given:
+        if not p.mosaic_spread > 0.0:
+            yield f"{given['-mosaic_seed'].said} has no effect without a mosaic spread (-mosaic)"
+        elif p.mosaic_seed < 0:
+            yield f"{given['-mosaic_seed'].said}: a negative seed chooses no numbers of its own"
 
 
 def _divergence(line, given):
@@ -72,10 +77,14 @@ def _divergence(line, given):
             ("vertical", p.divergence_v_steps, p.divergence_v, p.divergence_v_step)):
         if extent < 0.0 and step > 0.0:
             yield Loud(f"{axis} divergence: a step of {step * 1000.0:g} mrad without a range is two directions that far"
-                       " apart")
+                       " apart, whatever their number")
         elif extent < 0.0 and steps > 0:
             yield Loud(f"{axis} divergence: a number of directions without a range means a range of 1000 mrad")
         elif extent > 0.0 and step > extent:
             yield Loud(f"{axis} divergence: a step of {step * 1000.0:g} mrad is larger than the range")
+        elif extent > 0.0 and steps == 1 and step <= 0.0:
+            yield Loud(f"{axis} divergence: one direction is made two, at the ends of the range")
+    if p.dispersion > 0.0 and p.dispersion_steps == 1:
+        yield Loud(f"{given['-dispsteps'].said} with a dispersion is made two wavelengths, at the ends of the range")
     if p.dispersion_steps > 1 and p.dispersion == 0.0:
         yield f"{given['-dispsteps'].said} has no effect without -dispersion"
