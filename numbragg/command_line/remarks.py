@@ -7,7 +7,7 @@ simulated is not what the words say, and a plain line where they say it twice, o
 from ..notes import Loud
 from ..scene.units import to_degrees, to_mm
 from .effects import sets_misset_angles
-from .remarks_detector import detector_remarks
+from .remarks_detector import CONVENTIONS, detector_remarks
 from .remarks_steps import step_remarks
 from .values import quoted
 
@@ -37,7 +37,7 @@ def remarks(line, uses, lost=()):
         In a fixed order, empty where there is nothing to say.
     """
     given = {use.option.name: use for use in uses}  # the last of each
-    return [*_inert(line, given), *_overridden(lost), *_orientation(line, uses), *_cell(line, uses, given),
+    return [*_inert(line, given), *_overridden(line, lost), *_orientation(line, uses), *_cell(line, uses, given),
             *_size(line, given), *detector_remarks(line, uses, given), *_beam(line, given),
             *step_remarks(line, given), *_output(line, given)]
 
@@ -60,10 +60,15 @@ def _inert(line, given):
             yield f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}"
 
 
-def _overridden(lost):
+def _overridden(line, lost):
     for use, later in lost:
-        if use.option.group != "detector axes":  # said with the axes
-            yield f"{use.said} has no effect: {later.said} comes after it"
+        text = f"{use.said} has no effect: {later.said} comes after it"
+        if use.option.name == "-pivot" and later.option.name != "-pivot":
+            # whoever knows that distances and centres set it would not have given it before them
+            if line.draft.convention == "custom":
+                yield Loud(f"{text} and sets the pivot")
+        elif use.option.name not in CONVENTIONS:  # said with the axes
+            yield text
 
 
 def _orientation(line, uses):

@@ -7,11 +7,12 @@ from ..scene.pixels import clipped, edge, pixels_along
 from ..scene.revisions import revision_rules
 from ..scene.units import to_degrees, to_mm, to_um
 
-__all__ = ["detector_remarks"]
+__all__ = ["CONVENTIONS", "detector_remarks"]
 
 _VECTORS = ("-beam_vector", "-fdet_vector", "-sdet_vector", "-odet_vector", "-polar_vector",
             "-spindle_axis", "-twotheta_axis", "-pix0_vector")
-_CONVENTIONS = ("-mosflm", "-denzo", "-adxv", "-xds", "-dials")
+#: Options that choose a convention by its name.
+CONVENTIONS = ("-mosflm", "-denzo", "-adxv", "-xds", "-dials")
 #: Centres that place the detector, the best first: in the custom convention a worse one fills in for a better one.
 _CENTRES = {"mosflm": ("beam",), "denzo": ("beam",), "adxv": ("beam",), "xds": ("ORG",), "dials": ("ORG",),
             "custom": ("beam", "close", "ORG")}
@@ -49,7 +50,7 @@ def _axes(line, uses, given):
     if last is not None and last.option.name == "-twotheta_axis" and (p.twotheta or "-twotheta" in given):
         yield Loud(f"{last.word} also sets two-theta to {to_degrees(p.twotheta):g} degrees, its first"
                    " number (give -twotheta after it)")
-    named = [name for name in _CONVENTIONS if name in given]
+    named = [name for name in CONVENTIONS if name in given]
     if p.convention != "custom":
         if "-pivot" in given:
             text = f"-pivot has no effect in the {p.convention} convention"
@@ -154,6 +155,8 @@ def _beyond(p, given, shape):
 
 def _sensor(line, given):
     p = line.draft
+    if "-oversample_thick" in given and given["-oversample_thick"].words == ["0"]:
+        yield Loud(f"{given['-oversample_thick'].said} turns it on: nanoBragg takes no notice of the 0")
     if not p.sensor_thickness > 0.0:
         for name in ("-detector_abs", "-detector_thicksteps"):
             # an infinite depth means no sensor
