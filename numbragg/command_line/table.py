@@ -377,7 +377,7 @@ _OWN = (
     _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file"),
     _row("--stats-json", "FILE", "also write counts and timings of the run", store(Outputs.stats_json),
          kind="file"),
-    _row("--quiet", "", "print nothing but errors", put(CommandLine.quiet, True)),
+    _row("--quiet", "", "print nothing but errors and warnings", put(CommandLine.quiet, True)),
     _row("--help -h -help", "", "print this text", put(CommandLine.help, True)),
     _row("--version -version", "", "print the version", put(CommandLine.version, True)),
 )
