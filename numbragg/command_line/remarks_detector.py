@@ -17,7 +17,7 @@ CONVENTIONS = ("-mosflm", "-denzo", "-adxv", "-xds", "-dials")
 _CENTRES = {"mosflm": ("beam",), "denzo": ("beam",), "adxv": ("beam",), "xds": ("ORG",), "dials": ("ORG",),
             "custom": ("beam", "close", "ORG")}
 _CENTRE_OPTIONS = {"beam": ("-Xbeam", "-Ybeam"), "close": ("-Xclose", "-Yclose"), "ORG": ("-ORGX", "-ORGY")}
-_NOT_UNIT = 1e-9  # of a length, beyond rounding of the numbers on the command line
+_ROUNDING = 1e-9  # of a length, or a number of pixels: no more than what was given with a few digits
 
 
 def detector_remarks(line, uses, given):
@@ -65,7 +65,7 @@ def _axes(line, uses, given):
     if named:
         vector = next(use for use in reversed(uses) if use.option.name in _VECTORS)
         yield Loud(f"the later {vector.word} chooses the custom convention: no effect of {' '.join(named)}")
-    if p.twotheta and abs(math.hypot(*p.twotheta_axis) - 1.0) > _NOT_UNIT:
+    if p.twotheta and abs(math.hypot(*p.twotheta_axis) - 1.0) > _ROUNDING:
         yield Loud(f"{given['-twotheta_axis'].said}: not of unit length, which distorts the detector")
     yield from _normal(p, given)
 
@@ -73,12 +73,12 @@ def _axes(line, uses, given):
 def _normal(p, given):
     """On a normal that is replaced by fast x slow, where that is another direction."""
     length = math.hypot(*p.normal)
-    if "-odet_vector" not in given or abs(length - 1.0) < _NOT_UNIT:
+    if "-odet_vector" not in given or abs(length - 1.0) < _ROUNDING:
         return
     (fx, fy, fz), (sx, sy, sz) = p.fast_axis, p.slow_axis
     product = (fy * sz - fz * sy, fz * sx - fx * sz, fx * sy - fy * sx)
     size = math.hypot(*product)
-    if size > 0.0 and math.dist([v / length for v in p.normal], [v / size for v in product]) > _NOT_UNIT:
+    if size > 0.0 and math.dist([v / length for v in p.normal], [v / size for v in product]) > _ROUNDING:
         yield Loud(f"{given['-odet_vector'].said}: not of unit length, so fast x slow is the normal")
 
 
@@ -133,7 +133,7 @@ def _pixels(line, given):
     shape = []
     for axis, count, size in (("slow", p.pixels_s, p.detector_size_s), ("fast", p.pixels_f, p.detector_size_f)):
         shape.append(pixels_along(edge(p.pixel_size, count, size), p.pixel_size))
-        if not count and abs(shape[-1] * p.pixel_size - size) > 1e-6 * p.pixel_size:
+        if not count and abs(shape[-1] - size / p.pixel_size) > _ROUNDING * shape[-1]:
             yield (f"detector size along {axis}: {to_mm(size):g} mm is made {shape[-1]} pixels,"
                    f" {to_mm(shape[-1] * p.pixel_size):g} mm")
     yield from _beyond(p, given, shape)

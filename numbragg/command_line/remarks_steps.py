@@ -72,16 +72,16 @@ def _divergence(line, given):
     p = line.draft
     if line.files.sources is not None:
         return
-    for axis, steps, extent, step in (
-            ("horizontal", p.divergence_h_steps, p.divergence_h, p.divergence_h_step),
-            ("vertical", p.divergence_v_steps, p.divergence_v, p.divergence_v_step)):
+    for axis, name, steps, extent, step in (
+            ("horizontal", "-hdivstep", p.divergence_h_steps, p.divergence_h, p.divergence_h_step),
+            ("vertical", "-vdivstep", p.divergence_v_steps, p.divergence_v, p.divergence_v_step)):
         if extent < 0.0 and step > 0.0:
-            yield Loud(f"{axis} divergence: a step of {step * 1000.0:g} mrad without a range is two directions that far"
-                       " apart, whatever their number")
+            yield Loud(f"{axis} divergence: {given[name].said} [mrad] without a range is two directions that far apart,"
+                       " whatever their number")
         elif extent < 0.0 and steps > 0:
             yield Loud(f"{axis} divergence: a number of directions without a range means a range of 1000 mrad")
         elif extent > 0.0 and step > extent:
-            yield Loud(f"{axis} divergence: a step of {step * 1000.0:g} mrad is larger than the range")
+            yield Loud(f"{axis} divergence: {given[name].said} is larger than the range")
         elif extent > 0.0 and steps == 1 and step <= 0.0:
             yield Loud(f"{axis} divergence: one direction is made two, at the ends of the range")
     if p.dispersion > 0.0 and p.dispersion_steps == 1:

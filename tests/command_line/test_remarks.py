@@ -65,8 +65,8 @@ LOUD = {
     "-mosaic 1 -mosaic_dom 1": "-mosaic 1 has no effect: the only domain is not rotated",
     "-hdivsteps 3": "horizontal divergence: a number of directions without a range means a range of 1000 mrad",
     "-vdivsteps 1": "vertical divergence: a number of directions without a range",
-    "-hdivstep 5": "horizontal divergence: a step of 5 mrad without a range is two directions that far apart",
-    "-vdivrange 3 -vdivstep 5": "vertical divergence: a step of 5 mrad is larger than the range",
+    "-hdivstep 5": "horizontal divergence: -hdivstep 5 [mrad] without a range is two directions that far",
+    "-vdivrange 3 -vdivstep 5": "vertical divergence: -vdivstep 5 is larger than the range",
     "-divergence 3 -divsteps 1": "vertical divergence: one direction is made two",
     "-dispersion 3 -dispsteps 1": "-dispsteps 1 with a dispersion is made two wavelengths",
     # intensities
