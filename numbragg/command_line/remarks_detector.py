@@ -62,9 +62,13 @@ def _axes(line, uses, given):
         if others:
             yield f"the later -{p.convention} counts: no effect of {' '.join(others)}"
         return
+    vector = next(use.word for use in reversed(uses) if use.option.name in _VECTORS)
     if named:
-        vector = next(use for use in reversed(uses) if use.option.name in _VECTORS)
-        yield Loud(f"the later {vector.word} chooses the custom convention: no effect of {' '.join(named)}")
+        yield Loud(f"the later {vector} chooses the custom convention: no effect of {' '.join(named)}")
+    if "-Xbeam" in given or "-Ybeam" in given:
+        yield f"{vector} chooses the custom convention: -Xbeam is along fast and -Ybeam along slow"
+    if p.twotheta and "-twotheta_axis" not in given:
+        yield f"{vector} chooses the custom convention: the two-theta axis is 0 1 0"
     if p.twotheta and abs(math.hypot(*p.twotheta_axis) - 1.0) > _ROUNDING:
         yield Loud(f"{given['-twotheta_axis'].said}: not of unit length, which distorts the detector")
     yield from _normal(p, given)

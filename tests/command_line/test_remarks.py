@@ -92,6 +92,8 @@ PLAIN = {
     "-detector_thick 300 -detector_abs inf": "-detector_thick 300 has no effect: -detector_abs inf comes after it",
     "--threads 2 --threads 3": "--threads 2 has no effect: --threads 3 comes after it",
     "-polar_vector 0 1 0 -polar_vector 0 0 1": "-polar_vector 0 1 0 has no effect: -polar_vector 0 0 1 comes after it",
+    "-spindle_axis 0 1 0 -Ybeam 7": "-spindle_axis chooses the custom convention: -Xbeam is along fast and -Ybeam",
+    "-twotheta 5 -spindle_axis 0 1 0": "-spindle_axis chooses the custom convention: the two-theta axis is 0 1 0",
     "-adxv -xds": "the later -xds counts: no effect of -adxv",
     "-fluence 1e20 -flux 1e10": "-fluence 1e20 has no effect: the flux, exposure and beam size give the fluence",
     "-N 5 -xtalsize 0.01": "-N 5 has no effect along a: the size of the crystal gives the number of cells",
@@ -131,7 +133,7 @@ def test_plain(text):
     "-lambda 2 -lambda 2", "-phi 0 -osc 1 -phisteps 5", "-phi 5 -osc 1 -phisteps 5 --revision main",
     "-mosaic 1 -mosaic_dom 20 -mosaic_seed 3", "-flux 1e12 -exposure 2 -beamsize 0.05", "-xtalsize 0.01 -nointerpolate",
     "-hdivrange 1 -hdivsteps 3 -vdivrange 2 -vdivsteps 5", "-dispersion 1 -dispsteps 3", "-xds -ORGX 500 -ORGY 500",
-    "-fdet_vector 0 0 1 -Xclose 5 -Yclose 6", "-odet_vector 2 0 0", "-odet_vector 1 0.000 0 -twotheta 5",
+    "-fdet_vector 0 0 1 -Xclose 5 -Yclose 6", "-odet_vector 2 0 0", "-odet_vector 1 0.000 0",
     "-detector_thick 0 -detector_abs inf", "-roi 5 1023 -1 -1", "-printout_pixel 1023 1023", "-detsize 10.0 -pixel 0.1",
     "-N 3 -Na 4", "-xtalsize 0.01 -sample_x 0.02 -interpolate", "-cell 40 50 60 -N 5 -cell 40 50 60",
     "-adc -5 -nonoise", "-distance 100 -twotheta 5", "-noisefile a -nonoise", "-detpixels 0 -detsize 3"])
