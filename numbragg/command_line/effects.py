@@ -11,6 +11,7 @@ from ..io.literals import leading_number
 from ..scene.request import Draft
 from ..scene.units import attenuation_from_um, from_degrees
 from .line import assign
+from .values import quoted
 
 __all__ = ["Use", "sets_misset_angles"]
 
@@ -36,6 +37,11 @@ class Use:
     words: list
     values: list
     following: list = field(default_factory=list)
+
+    @property
+    def said(self):
+        """The option with its values as they were written, for messages."""
+        return " ".join([self.word, *map(quoted, self.words)])
 
 
 # -- effects; a setting is read from its class, such as `Draft.fudge`

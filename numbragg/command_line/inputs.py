@@ -112,7 +112,7 @@ def read_inputs(line):
         line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
         line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
-            line.notices.append(dump.warning)
+            line.notices.append(Loud(dump.warning))
         return StructureFactors.owning(dump.table, dump.minimum, dump.maximum, line.default_f, source=files.dump)
     if line.default_f == 0.0:
         raise CommandLineError(

@@ -4,7 +4,7 @@ A command line is a sequence of options, each followed by its values; anything e
 one line that names the option, the value and the rule.  What passes acts exactly as in the C
 program: headers first, if `numbragg.command_line.inputs` has read them, then every option in its order,
 with the double meanings that the C program's substring matching gives to `-misset_seed` and
-`-twotheta_axis`.
+`-twotheta_axis`, and where the revision has it so, without a `-curved_det` that is the last word.
 
 numpy and numba are not imported here, so that `--help` and errors are quick.
 """
@@ -13,8 +13,10 @@ import math
 
 from ..scene.pixels import check_pixels, edge, pixels_along, reversed_axes
 from ..scene.request import DEFAULTS
+from ..scene.revisions import revision_rules
 from ..scene.units import to_angstrom, to_mm, to_percent
 from .line import CommandLine, Files, Outputs, assign
+from .overridden import overridden
 from .remarks import remarks
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
@@ -108,14 +110,21 @@ def entered(uses, headers=()):
     -------
     CommandLine
     """
-    line = CommandLine(uses=tuple(uses))
-    for enter in headers:
-        enter(line)
+    def start():
+        line = CommandLine(uses=tuple(uses))
+        for enter in headers:
+            enter(line)
+        return line
+
+    line = start()
     for use in uses:
         use.option.apply(line, use)
+    curved = [use for use in uses if use.option.name == "-curved_det"]
+    if curved and revision_rules(line.draft.revision).ignores_last_curved_det:
+        line.draft.curved = any(use.following for use in curved)
     if line.draft.mask is not None:
         _fit_mask(line)
-    line.notices += remarks(line, uses)
+    line.notices += remarks(line, uses, list(overridden(uses, start)))
     return line
 
 

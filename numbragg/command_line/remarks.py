@@ -1,25 +1,25 @@
 """Remarks on a command line: options that have no effect, and surprises that took effect.
 
-They go into the report of a run.  Nothing here changes a setting.
+They go into the report of a run.  Nothing here changes a setting.  A remark is `numbragg.notes.Loud` where what is
+simulated is not what the words say, and a plain line where they say it twice, or what holds anyway.
 """
 
-import math
-
-from ..scene.revisions import revision_rules
+from ..notes import Loud
 from ..scene.units import to_degrees, to_mm
 from .effects import sets_misset_angles
+from .remarks_detector import CONVENTIONS, detector_remarks
+from .remarks_steps import step_remarks
 from .values import quoted
 
 __all__ = ["remarks"]
 
 _NO_EFFECT = ("-coherent", "-density", "-MW", "-stol", "-4stol", "-Q", "-stolout")
-_VECTORS = ("-beam_vector", "-fdet_vector", "-sdet_vector", "-odet_vector", "-polar_vector",
-            "-spindle_axis", "-twotheta_axis", "-pix0_vector")
 _SPREADS = ("-divergence", "-hdivrange", "-vdivrange", "-divsteps", "-hdivsteps", "-vdivsteps", "-hdivstep",
             "-vdivstep", "-dispersion", "-dispsteps", "-round_div", "-square_div")
+_NUMBERS = (("-N", "-Na"), ("-N", "-Nb"), ("-N", "-Nc"))
 
 
-def remarks(line, uses):
+def remarks(line, uses, lost=()):
     """One-line remarks on a command line.
 
     Parameters
@@ -28,6 +28,8 @@ def remarks(line, uses):
         With all options entered.
     uses : list of numbragg.command_line.effects.Use
         The options as given.
+    lost : sequence of (Use, Use)
+        What `numbragg.command_line.overridden` found: options without effect, and the later ones that set the same.
 
     Returns
     -------
@@ -35,62 +37,108 @@ def remarks(line, uses):
         In a fixed order, empty where there is nothing to say.
     """
     given = {use.option.name: use for use in uses}  # the last of each
-    return [*_inert(line, given), *_orientation(line, uses, given), *_geometry(line, uses, given),
-            *_beam(line, given)]
+    return [*_inert(line, given), *_overridden(line, lost), *_orientation(line, uses), *_cell(line, uses, given),
+            *_size(line, given), *detector_remarks(line, uses, given), *_beam(line, given),
+            *step_remarks(line, given), *_output(line, given)]
 
 
 def _inert(line, given):
+    p = line.draft
     for name in _NO_EFFECT:
         if name in given:
-            yield f"{given[name].word} has no effect"
+            yield Loud(f"{given[name].word} has no effect")
+    spread = line.files.sources is not None or max(
+        p.divergence_h, p.divergence_v, p.divergence_h_step, p.divergence_v_step, p.divergence_h_steps - 1,
+        p.divergence_v_steps - 1) > 0
+    for name in ("-hdiv", "-vdiv"):
+        if name in given:
+            said = f"{given[name].said} has no effect: nanoBragg has no such option"
+            yield Loud(f"{said}, and another one sets the divergence") if spread else said
     if line.files.sources is not None:
         without = [name for name in _SPREADS if name in given]
         if without:
             yield f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}"
 
 
-def _orientation(line, uses, given):
+def _overridden(line, lost):
+    for use, later in lost:
+        text = f"{use.said} has no effect: {later.said} comes after it"
+        if use.option.name == "-pivot" and later.option.name != "-pivot":
+            # whoever knows that distances and centres set it would not have given it before them
+            if line.draft.convention == "custom":
+                yield Loud(f"{text} and sets the pivot")
+        elif use.option.name not in CONVENTIONS:  # said with the axes
+            yield text
+
+
+def _orientation(line, uses):
     p = line.draft
     last = next((use for use in reversed(uses) if use.option.name == "-misset"
                  or use.option.name == "-misset_seed" and sets_misset_angles(use)), None)
     if last is not None and last.option.name == "-misset_seed":
         angles = " ".join(f"{to_degrees(angle):g}" for angle in p.misset_angles)
         words = " ".join(map(quoted, last.following))
-        yield f"{last.word} also sets the misset angles to {angles} degrees, from the words {words}"
+        yield Loud(f"{last.word} also sets the misset angles to {angles} degrees, from the words {words}")
     if p.misset == "random" and p.misset_seed is None:
         yield "-misset random without -misset_seed takes its seed from the clock (-seed is for the noise)"
 
 
-def _geometry(line, uses, given):
+def _cell(line, uses, given):
     p = line.draft
-    if "-pix0_vector" in given:
-        yield "-pix0_vector only selects the custom convention: the vector itself is not used"
-    last = next((use for use in reversed(uses) if use.option.name in ("-twotheta", "-twotheta_axis")), None)
-    if last is not None and last.option.name == "-twotheta_axis" and (p.twotheta or "-twotheta" in given):
-        yield (f"{last.word} also sets two-theta to {to_degrees(p.twotheta):g} degrees, its first"
-               " number (give -twotheta after it)")
-    if not math.isnan(p.close_distance) and "-distance" in given:
-        yield (f"{given['-distance'].word} has no effect: the close distance,"
-               f" {to_mm(p.close_distance):g} mm, wins over it")
-    if p.convention != "custom":
-        if "-pivot" in given:
-            yield f"-pivot has no effect in the {p.convention} convention"
-        without = [name for name in _VECTORS if name in given]
-        if without:
-            yield f"the later -{p.convention} resets all axes: no effect of {' '.join(without)}"
-    curved = [use for use in uses if use.option.name == "-curved_det"]
-    if revision_rules(p.revision).ignores_last_curved_det and curved and not curved[0].following:
-        yield (f"{curved[0].word} is the last word: nanoBragg {p.revision} would ignore it there, numbragg curves the"
-               " detector")
-    for name, counts in (("-detsize", (p.pixels_f, p.pixels_s)), ("-detsize_f", (p.pixels_f,)),
-                         ("-detsize_s", (p.pixels_s,))):
-        if name in given and all(counts):
-            yield f"{name} has no effect: the number of pixels is given"
+    if p.cell_given and line.files.matrix is not None:
+        yield Loud(f"{given['-cell'].word} together with {given['-mat'].word}: the lengths of a, b and c are those of"
+                   " the cell, their directions those of the matrix")
+    cells = [use for use in uses if use.option.name == "-cell"]
+    if cells and len(cells[-1].values) < max(len(use.values) for use in cells):
+        cell = " ".join(f"{value:g}" for value in (*p.cell_lengths, *map(to_degrees, p.cell_angles)))
+        yield Loud(f"{cells[-1].said} leaves what an earlier {cells[0].word} has set behind its last value: {cell}")
+
+
+def _size(line, given):
+    p = line.draft
+    for axis, n, size, names in zip("abc", p.n_cells, p.sample_size, _NUMBERS):
+        said = [given[name].said for name in names if name in given]
+        if size > 0.0 and said:
+            yield f"{' '.join(said)} has no effect along {axis}: the size of the crystal gives the number of cells"
+        elif not size > 0.0 and n < 1.0:
+            text = f"{n:g} cells along {axis}: one cell is simulated"
+            yield text if n == 0.0 else Loud(text)
+    if p.beam_size >= 0.0:
+        for axis, size in zip("bc", p.sample_size[1:]):
+            if size > p.beam_size:
+                yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam,"
+                           f" {to_mm(p.beam_size):g} mm (-beamsize)")
+    table = line.files.hkl is not None or line.default_f == 0.0
+    if max(p.sample_size) > 0.0 and p.interpolation is None and min(p.n_cells) <= 2.0 and table:
+        yield Loud("structure factors are interpolated, for -N, which is 2 or less, decides it and not the size of the"
+                   " crystal (give -nointerpolate)")
+    if "-fudge" in given and p.shape == "square" and p.fudge != 1.0:
+        yield Loud(f"{given['-fudge'].said} has no effect on a parallelepiped")
 
 
 def _beam(line, given):
     p = line.draft
-    if "-flux" in given and p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
-        yield "-flux has no effect: the exposure is not positive or the beam size negative"
+    if p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
+        yield Loud("-flux has no effect: the exposure is not positive or the beam size negative")
+    elif p.flux != 0.0 and "-fluence" in given:
+        yield f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence"
+    if p.flux == 0.0 and "-exposure" in given:
+        yield Loud(f"{given['-exposure'].said} has no effect without -flux")
+    if p.flux == 0.0 and "-beamsize" in given and not max(p.sample_size) > 0.0:
+        yield Loud(f"{given['-beamsize'].said} has no effect without -flux")
     if p.oversample_polar and p.unpolarised_factor:
-        yield "-nopolar has no effect: -oversample_polar computes the polarisation factor anyway"
+        yield Loud("-nopolar has no effect: -oversample_polar computes the polarisation factor anyway")
+    if p.d_min < 0.0:
+        yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
+    if p.water_size > 0.0:
+        yield Loud(f"{given['-water'].said}: the background counts r_e^2 x fluence twice and is divided by the number"
+                   " of steps, sub-pixels included, as in nanoBragg")
+
+
+def _output(line, given):
+    if not line.outputs.calculate_noise and "-seed" in given:
+        yield f"{given['-seed'].said} has no effect: there is no noise image"
+    elif line.seed is not None and line.seed < 0:
+        yield f"-seed {line.seed}: a negative seed goes on with the numbers that the mosaic domains left"
+    if line.outputs.calculate_noise and line.adc_offset < 0.0:
+        yield Loud(f"{given['-adc'].said}: the noise image has no lower limit: -1 becomes 65535")

@@ -45,13 +45,19 @@ __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
 
 #: Spellings that the C program compares whole or by length: a second dash makes them unknown to it.
 EXACT = frozenset(
-    "-N -MW -detector_thick -detsize -detpixels -polar -mosaic -hdivstep -vdivstep -phi -phistep"
+    "-N -MW -detector_thick -detsize -detpixels -polar -mosaic -hdiv -vdiv -hdivstep -vdivstep -phi -phistep"
     " -stol -4stol -Q".split())
 
 POSITIVE = Rule("be greater than zero", lambda value: value > 0.0)
 NOT_NEGATIVE = Rule("not be negative", lambda value: value >= 0.0)
 NOT_ZERO = Rule("not be zero", lambda value: value != 0.0)
 AT_LEAST_ONE = Rule("be at least 1", lambda value: value >= 1)
+
+
+def _zero_for(name):
+    """Rule of a word that the C program's examples have and the program has not."""
+    return Rule(f"be 0, for nanoBragg has no such option and takes no notice of it; the range is {name}",
+                lambda value: value == 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -79,6 +85,8 @@ class Option:
         Condition on each value.
     apply : callable
         ``apply(line, use)`` enters a `Use` of it into a `numbragg.command_line.line.CommandLine`.
+    idle : tuple of str
+        Words that may follow and change nothing.
     own : bool
         Whether it is numbragg's and unknown to nanoBragg.
     """
@@ -92,6 +100,7 @@ class Option:
     choices: Callable | None
     rule: Rule | None
     apply: Callable
+    idle: tuple
     own: bool
 
     @property
@@ -102,7 +111,7 @@ class Option:
 
 def _row(spellings, values, text, apply, **more):
     return {"spellings": tuple(spellings.split()), "values": tuple(values.split()), "text": text, "apply": apply,
-            "default": "", "kind": "real", "choices": None, "rule": None} | more
+            "default": "", "kind": "real", "choices": None, "rule": None, "idle": ()} | more
 
 
 def _named(kind):
@@ -217,6 +226,9 @@ _BEAM = (
          default="0"),
     _row("-vdivrange", "x", "full vertical divergence [mrad]", store(Draft.divergence_v, convert=from_mrad),
          default="0"),
+    _row("-hdiv", "0", "no option of nanoBragg, though its examples have it; must be 0: give -hdivrange", nothing,
+         rule=_zero_for("-hdivrange")),
+    _row("-vdiv", "0", "the same for -vdivrange", nothing, rule=_zero_for("-vdivrange")),
     _row("-hdivstep", "x", "horizontal step [mrad]", store(Draft.divergence_h_step, convert=from_mrad),
          default="from range and steps"),
     _row("-vdivstep", "x", "vertical step [mrad]", store(Draft.divergence_v_step, convert=from_mrad),
@@ -318,7 +330,8 @@ _AXES = (
 _SAMPLING = (
     _row("-oversample", "n", "sub-pixels along each edge of a pixel; 0 or less: automatic",
          store(Draft.oversample), default="automatic", kind="whole"),
-    _row("-oversample_thick", "", "sensor absorption for every sub-pixel", put(Draft.oversample_thick, True)),
+    _row("-oversample_thick", "", "sensor absorption for every sub-pixel; a 0 or 1 after it changes nothing, as in "
+         "nanoBragg", put(Draft.oversample_thick, True), idle=("0", "1")),
     _row("-oversample_polar", "", "polarisation for every step", put(Draft.oversample_polar, True)),
     _row("-oversample_omega", "", "solid angle for every sub-pixel", put(Draft.oversample_omega, True)),
     _row("-roi", "fmin fmax smin smax",
@@ -332,7 +345,7 @@ _OUTPUT = (
     _row("-intfile -intimage", "FILE", "scaled image without noise, SMV", store(Outputs.intfile),
          default="intimage.img", kind="file"),
     _row("-scale", "x", "scale of -intfile; 0 or less: automatic", store(CommandLine.scale), default="0"),
-    _row("-adc", "x", "offset of -intfile and -noisefile", store(CommandLine.adc_offset), default="40"),
+    _row("-adc -adcoffset", "x", "offset of -intfile and -noisefile", store(CommandLine.adc_offset), default="40"),
     _row("-noisefile -noiseimage", "FILE", "photons with Poisson noise, SMV; turns the noise on",
          store(Outputs.noisefile, also=[(Outputs.calculate_noise, True)]), default="noiseimage.img",
          kind="file"),
@@ -374,9 +387,9 @@ _OWN = (
          rule=_named("PNG")),
     _row("--stats-json", "FILE", "also write counts and timings of the run", store(Outputs.stats_json),
          kind="file", rule=_named("JSON")),
-    _row("--quiet", "", "print nothing but errors", put(CommandLine.quiet, True)),
+    _row("--quiet", "", "print nothing but errors and warnings", put(CommandLine.quiet, True)),
     _row("--help -h -help", "", "print this text", put(CommandLine.help, True)),
-    _row("--version", "", "print the version", put(CommandLine.version, True)),
+    _row("--version -version", "", "print the version", put(CommandLine.version, True)),
 )
 
 _GROUPED = {

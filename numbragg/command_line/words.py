@@ -31,12 +31,26 @@ EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[op
          for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
 
 
+#: Words of nanoBragg's documentation, or of programs beside it, that it takes no notice of: what there is instead.
+_INSTEAD = {
+    "-dispstep": "-dispsteps", "-detsize_x": "-detsize_f", "-detsize_y": "-detsize_s", "-xdet_vector": "-fdet_vector",
+    "-ydet_vector": "-sdet_vector", "-zdet_vector": "-odet_vector", "-thick": "-sample_thick",
+    "-detector_thickness": "-detector_thick", "-precision": "--precision",
+}
+
+
 def _suggestion(word):
     """ "; did you mean ...?" for an unknown word, or nothing."""
     plain = word.partition("=")[0]
     known = [spelling for option in TABLE for spelling in option.spellings]
-    if plain.startswith("--") and plain[1:] in known:
-        return f"; did you mean {plain[1:]}?"
+    if plain in _INSTEAD:
+        return f"; did you mean {_INSTEAD[plain]}?"
+    # other capitals, a dash too many or too few: the same word
+    same = [spelling for spelling in known if spelling.lower().lstrip("-") == plain.lower().lstrip("-")]
+    if same and plain.startswith("-"):
+        dashes = len(plain) - len(plain.lstrip("-"))
+        best = max(same, key=lambda spelling: (spelling.lower() == plain.lower(), spelling.count("-") == dashes))
+        return f"; did you mean {quoted(best)}?"
     near = [max((k for k in known if len(k) > 3 and plain.startswith(k)), key=len, default=None)]
     near += difflib.get_close_matches(plain, known, n=1, cutoff=0.75)
     near = [quoted(k) for k in dict.fromkeys(near) if k]
@@ -69,6 +83,8 @@ def _missing(option, word, given, stop):
 def _values_of(option, word, words):
     """The words among `words` that are the values of an option, by the rules for its kind."""
     taken = []
+    if option.idle:
+        return words[:1] if words and words[0] in option.idle else []
     count = len(option.values)
     if option.kind == "misset" and words and words[0].startswith("rand"):
         count = 1
@@ -114,6 +130,8 @@ def _read(option, word, words):
         return [_read_depth(word, words[0])]
     if kind == "misset" and len(words) == 1:
         return ["random"]
+    if option.idle:
+        return []
     if kind == "file":
         name = file_name(word, words[0])
         if option.rule is not None:

@@ -17,10 +17,11 @@ from .literals import INT_MAX
 
 __all__ = ["Dump", "read_dump", "write_dump"]
 
-# six 32-bit numbers with signs and blanks, newline and form feed are at most 73 bytes
-_HEADER = re.compile(rb"(-?[0-9]{1,10}) " * 5 + rb"(-?[0-9]{1,10})\n\f")
-_LONGEST_HEADER = 80
+# six 32-bit numbers and a newline and a form feed take at most 73 bytes; other programs may pad them
+_HEADER = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]{1,20})" + rb"[ \t\n\v\f\r]+([+-]?[0-9]{1,20})" * 5)
+_LONGEST_HEADER = 4096
 _WHITE_SPACE = b" \t\n\v\f\r"
+_WHITE_SPACE_BYTES = frozenset(bytes([byte]) for byte in _WHITE_SPACE)
 
 
 class Dump(NamedTuple):
@@ -38,6 +39,9 @@ class Dump(NamedTuple):
 
 def read_dump(path):
     """Table of amplitudes from a dump file, as the C program would have read it.
+
+    The six numbers may have any white space before, between and behind them, as for the C program; how much of what
+    follows belongs to them shows in the size of the file.
 
     The C program skips white space after the header, and in doing so eats the first bytes of the
     table if they happen to be white space; everything behind them then moves forward.  The file is
@@ -65,29 +69,21 @@ def read_dump(path):
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise format_error(path, "is not a regular file; a dump of structure factors must be one")
     with open(path, "rb") as file:
-        match = _HEADER.match(file.read(_LONGEST_HEADER))
-        if match is None:
-            raise format_error(path, "is not a dump of structure factors; one starts with a line of six "
-                                     "whole numbers and a form feed")
-        limits = [int(number) for number in match.groups()]
-        minimum, maximum = tuple(limits[0::2]), tuple(limits[1::2])
-        for name, low, high in zip("hkl", minimum, maximum):
-            if not -INT_MAX - 1 <= low <= high <= INT_MAX:
-                raise format_error(path, f"the header gives {name} from {low} to {high}; these must be "
-                                         "32-bit numbers, the smaller one first")
+        head = file.read(_LONGEST_HEADER)
+        minimum, maximum, end = _header(path, head)
         shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))
-        expected = match.end() + 8 * math.prod(shape)
         size = os.fstat(file.fileno()).st_size
-        if size != expected:
-            raise format_error(path, f"has {size} bytes; by its header a dump of "
-                                     f"{' x '.join(map(str, shape))} doubles has {expected}")
+        start = size - 8 * math.prod(shape)
+        if not _separated(head, end, start):
+            raise format_error(path, f"has {size} bytes; by its header a dump of {' x '.join(map(str, shape))} doubles "
+                                     f"has {end + 2 + 8 * math.prod(shape)}")
         try:
             table = np.empty(shape)
         except MemoryError:
             raise format_error(path, f"the table of {size / 1e9:.4g} GB does not fit the memory") from None
         # a flat view of the bytes; the file need not be held twice
         raw = table.reshape(-1).view(np.uint8)
-        file.seek(match.end())
+        file.seek(start)
         if file.readinto(memoryview(raw)) != raw.size:
             raise format_error(path, "changed while it was read")
     eaten = _leading_white_space(raw)
@@ -101,6 +97,30 @@ def read_dump(path):
                "as in nanoBragg they are skipped and all structure factors are shifted (read the hkl file "
                "instead)")
     return Dump(table, minimum, maximum, warning)
+
+
+def _header(path, head):
+    """Smallest and largest indices from the beginning of a dump, and where their text ends."""
+    match = _HEADER.match(head)
+    if match is None:
+        raise format_error(path, "is not a dump of structure factors; one starts with a line of six whole numbers "
+                                 "and a form feed")
+    limits = [int(number) for number in match.groups()]
+    minimum, maximum = tuple(limits[0::2]), tuple(limits[1::2])
+    for name, low, high in zip("hkl", minimum, maximum):
+        if not -INT_MAX - 1 <= low <= high <= INT_MAX:
+            raise format_error(path, f"the header gives {name} from {low} to {high}; these must be 32-bit numbers, "
+                                     "the smaller one first")
+    return minimum, maximum, match.end()
+
+
+def _separated(head, end, start):
+    """Whether a table that begins at `start` follows a text that ends at `end`: nothing missing, nothing too much."""
+    separator = head[end:start]
+    if not end <= start <= len(head) or separator.strip(_WHITE_SPACE):
+        return False
+    # without a form feed a table that begins with white space may as well be one that lost its end
+    return separator.endswith(b"\f") or head[start:start + 1] not in _WHITE_SPACE_BYTES
 
 
 def _leading_white_space(raw):

@@ -3,7 +3,8 @@
 Columns are separated by any of blank, tab and ``, ; : !``; lines of separators only are skipped;
 columns beyond the last one wanted are ignored.  CRLF line ends are read as LF (the C program turns
 the missing columns of such lines to zero).  Words and comments, which the C program takes for
-zeros, are refused.
+zeros, are refused in a list of sources; lines of a scattering curve that begin with a word are comments,
+for nothing depends on them.
 """
 
 import math
@@ -12,7 +13,7 @@ import re
 import numpy as np
 
 from .errors import format_error, shown
-from .literals import decimal
+from .literals import decimal, next_number
 
 __all__ = ["read_sources", "read_stol"]
 
@@ -61,46 +62,61 @@ def read_stol(path):
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file.  A line that does not begin with a number is a comment; further columns are ignored.
 
     Returns
     -------
     (n, 2) float64
-        As read; nothing in the simulation depends on it.
+        As read, NaN where a row has no second number; nothing in the simulation depends on it.
 
     Raises
     ------
     FileFormatError
-        As `read_sources`, and for rows with fewer than two numbers.
+        No line begins with a number, or a line has over 10238 characters.
     OSError
         The file cannot be read.
     """
-    rows, _ = _table(path, 2, "a scattering curve", complete=True)
-    return rows
+    rows = []
+    for _, tokens, _ in _lines(path):
+        first, second = (_value(token) for token in (*tokens, b"", b"")[:2])
+        if first is not None:
+            rows.append((first, math.nan if second is None else second))
+    if not rows:
+        raise format_error(path, "has no rows; a scattering curve needs at least one")
+    return np.array(rows)
 
 
-def _table(path, columns, what, complete=False):
-    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
+def _value(token):
+    """The number that a word is to its last character, infinite and NaN included, or None."""
+    found = next_number(token)
+    return found[0] if found is not None and found[2] == len(token) else None
+
+
+def _lines(path):
+    """Number, words and whether there is a newline, of each line that has words."""
     with open(path, "rb") as file:
         pieces = file.read().replace(b"\r\n", b"\n").split(b"\n")
-    rows = []
-    given = {}
     for line, piece in enumerate(pieces, 1):
         # what follows the last newline is a line without one
         has_newline = line < len(pieces)
         if len(piece) + has_newline > _LONGEST_LINE:
             raise format_error(path, f"has {len(piece)} characters; the limit is {_LONGEST_LINE - 1}", line)
         content = piece.strip(_DELIMITERS)
-        if not content:
-            if piece and not has_newline:
-                raise format_error(path, "the last line has no number and no newline; remove it", line)
-            continue
-        tokens = _SPLIT.split(content)[:columns]
-        values = [_number(path, token, line) for token in tokens]
-        missing = columns - len(values)
-        if complete and missing:
-            raise format_error(path, f"found {len(values)} of {columns} columns of {what}", line)
-        rows.append(values + [math.nan if has_newline else 0.0] * missing)
+        if content:
+            yield line, _SPLIT.split(content), has_newline
+        elif piece and not has_newline:
+            yield line, [], has_newline
+
+
+def _table(path, columns, what):
+    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
+    rows = []
+    given = {}
+    for line, tokens, has_newline in _lines(path):
+        if not tokens:
+            raise format_error(path, "the last line has no number and no newline; remove it", line)
+        values = [_number(path, token, line) for token in tokens[:columns]]
+        rows.append(values + [math.nan if has_newline else 0.0] * (columns - len(values)))
         given[line] = len(values)
     if not rows:
         raise format_error(path, f"has no rows; {what} needs at least one")

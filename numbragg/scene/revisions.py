@@ -35,7 +35,7 @@ class Revision(Frozen):
     flags_multiply_running_sum : bool
         `-oversample_thick`, `_polar` and `_omega` multiply the sum so far at every step, and not the step's term.
     ignores_last_curved_det : bool
-        The C program takes no notice of `-curved_det` as the last word (we do in every revision, and say so).
+        `-curved_det` as the last word of a command line has no effect.
     """
 
     name: str = field()
@@ -48,7 +48,7 @@ class Revision(Frozen):
         Q10=("reproduced", "the flags of Q2 do not multiply the background"),
         Q11=("the factor multiplies the running sum", "the factor multiplies each term"))
     ignores_last_curved_det: bool = _rule(
-        Q58=("read differently, with a note", "read so by the C program too"))
+        Q58=("reproduced, with a note", "read like every other option"))
 
 
 #: Every revision, in the order in which they are offered.

@@ -105,8 +105,11 @@ def test_the_good_one_is_good(tmp_path):
     (b"", "is not a dump"),
     (b"hello this is not a dump.\n", "is not a dump"),
     (b"0 1 -2 0 3\n\f", "is not a dump"),
-    (b"0 0 0 0 0 0\n" + bytes(64), "is not a dump"),
-    (b"0 0 0 0 0 99999999999\n\f" + bytes(64), "is not a dump"),
+    (b"0 0 0 0 0 99999999999\n\f" + bytes(64), "32-bit"),
+    (b"0 0 0 0 0 0\n" + b"\f" + bytes(62), "by its header"),  # a form feed, or the first byte of a table?
+    (b"0 0 0 0 0 0\n" + bytes(63), "by its header"),
+    (b"0 0 0 0 0 0" + b" " * 5000 + bytes(64), "by its header"),
+    (b"0 0 0 0 0 0x\n\f" + bytes(64), "by its header"),
     (GOOD[:-1], "by its header"),
     (GOOD[:-80], "by its header"),
     (GOOD[:14], "by its header"),
@@ -123,6 +126,22 @@ def test_refused(tmp_path, content, words):
     with pytest.raises(FileFormatError, match=words) as caught:
         dump.read_dump(path)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [
+    b"0 1 -2 0 3 3\f", b"0 1 -2 0 3 3 \f", b"0 1 -2 0 3 3 \n\f", b"0 1 -2 0 3 3\r\n\f", b"0 1 -2 0 3 3\n",
+    b"0 1 -2 0 3 3\r\n", b"0 1 -2 0 3 3 ", b"\n 0\t+1 -02\n0 3\r\n3\n\n\f\f", b"0 1 -2 0 3 3"])
+def test_other_white_space_is_read_as_the_c_program_reads_it(tmp_path, header):
+    values = np.arange(0.5, 24.5).tobytes()  # 0.5 begins with bytes of 0
+    read = dump.read_dump(stored(tmp_path, header + values))
+    assert read.table.tobytes() == values and (read.minimum, read.maximum) == ((0, -2, 3), (1, 0, 3))
+    assert read.warning is None
+
+
+def test_shifted_behind_other_white_space(tmp_path):
+    values = b"\t" + bytes(7) + np.arange(1.0, 8.0).tobytes()
+    read = dump.read_dump(stored(tmp_path, b"0 0 0 0 0 0\r\n\f" + values))
+    assert read.table.tobytes() == values[1:] + b"\0" and "7 bytes" not in read.warning
 
 
 def test_folder_and_missing_file(tmp_path):

@@ -105,10 +105,24 @@ def test_any_separators(tmp_path, rows, data):
 def test_stol(tmp_path):
     curve = read_stol(stored(tmp_path, "0 2.57\n0.1 2.6 \n0.2,2.2 extra\n"))
     assert same(curve, [[0, 2.57], [0.1, 2.6], [0.2, 2.2]])
-    with pytest.raises(FileFormatError, match="line 2: found 1 of 2 columns"):
-        read_stol(stored(tmp_path, "0 2.57\n0.1\n"))
-    with pytest.raises(FileFormatError, match="line 1: found 'stol'"):
-        read_stol(stored(tmp_path, "stol F\n0 1\n"))
+
+
+@pytest.mark.parametrize("content, rows", [
+    ("#Curve 0, 1000 points\n#x y type\n0 1.3 i\n.1 0.5 i\n", [[0, 1.3], [.1, 0.5]]),
+    ("stol F\n0 1\n", [[0, 1]]),
+    ("0 1 # the rest\r\n\r\n!0 2\r\n0.1 1e-3 3 4 5 6 7", [[0, 1], [0, 2], [.1, 1e-3]]),
+    ("0 2.57\n0.1\n0.2 F\n", [[0, 2.57], [.1, NAN], [.2, NAN]]),
+    ("0 nan\n1 -inf\n", [[0, NAN], [1, -math.inf]]),
+])
+def test_stol_with_comments_and_further_columns(tmp_path, content, rows):
+    assert same(read_stol(stored(tmp_path, content)), rows)
+
+
+@pytest.mark.parametrize("content, words", [
+    ("stol F\n", "has no rows"), ("\n  ", "has no rows"), ("0 1" + " " * 10300 + "\n", "the limit is 10238")])
+def test_stol_without_numbers(tmp_path, content, words):
+    with pytest.raises(FileFormatError, match=words):
+        read_stol(stored(tmp_path, content))
 
 
 def test_unreadable(tmp_path):
