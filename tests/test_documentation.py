@@ -121,7 +121,8 @@ def test_readme_examples_are_one_scene(folder, command_path):
 def test_readme_has_both_setup_commands():
     commands = [text.strip() for _, text in blocks(ROOT / "README.md", "sh")]
     assert 'python3 -m venv .venv && .venv/bin/pip install ".[demo]" && .venv/bin/numbragg demo' in commands
-    assert 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python tests/check.py' in commands
+    assert ('python3 -m venv .venv && .venv/bin/pip install -e ".[test,test-cuda]" && .venv/bin/python tests/check.py'
+            in commands)
 
 
 def test_a_wrong_transcript_is_seen(folder, command_path):

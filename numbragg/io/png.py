@@ -47,7 +47,7 @@ def write_png(file, image, title=None):
         from matplotlib.colors import PowerNorm
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
+        raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
 
     image = np.asarray(image)
     if image.ndim != 2 or image.size == 0:

@@ -1,0 +1,80 @@
+"""`numbragg help`: the whole text, and the parts that a word asks for."""
+
+import subprocess
+import sys
+
+from cli_tools import error_line
+import pytest
+
+from numbragg.command_line.help import group_text, help_text, option_text
+from numbragg.command_line.table import GROUPS, TABLE
+from numbragg.commands.catalogue import COMMANDS, PLANNED
+from numbragg.commands.cli import main
+
+
+def said(capfd, *words):
+    """What `numbragg help` prints."""
+    assert main(["help", *words]) == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    return told.out
+
+
+def test_the_whole_text(capfd):
+    assert said(capfd) == help_text() + "\n"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"help"}))
+def test_commands(name, capfd):
+    text = said(capfd, name)
+    assert text.startswith(f"usage: numbragg {name} ")
+    assert main([name, "--help"]) == 0 and capfd.readouterr().out == text
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_headings(group, capfd):
+    text = said(capfd, *group.split())
+    assert text == group_text(group) + "\n" and text in help_text() + "\n\n"
+    assert said(capfd, group) == text
+
+
+@pytest.mark.parametrize("option", TABLE, ids=lambda option: option.name)
+def test_options(option, capfd):
+    for spelling in option.spellings:
+        words = {spelling, spelling.lstrip("-")} - {*COMMANDS, *GROUPS, "-h", "-help", "--help"}
+        for word in words:
+            assert said(capfd, word) == option_text(option) + "\n"
+
+
+def test_commands_are_listed(capfd):
+    lines = said(capfd, "commands").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(COMMANDS)
+    assert all(len(line.split()) > 4 for line in lines[1:])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["trace", "--help"]])
+def test_help_of_help(words, capfd):
+    assert said(capfd, *words).startswith("usage: numbragg help [TOPIC]\n")
+
+
+@pytest.mark.parametrize("word, hint", [("trac", "did you mean trace?"), ("mosiac", "-mosaic"),
+                                        ("--thread", "--threads"), ("qqq", "there are demo"), ("", "there are demo")])
+def test_unknown_topics(word, hint, capfd):
+    assert main(["help", word]) == 2
+    line = error_line(capfd)
+    assert "no such topic" in line and hint in line
+
+
+@pytest.mark.parametrize("word", PLANNED)
+def test_planned_commands(word, capfd):
+    assert main(["help", word]) == 2
+    assert f"help: {word}: not available" in error_line(capfd)
+
+
+@pytest.mark.parametrize("words", [[], ["trace"], ["beam"], ["commands"], ["-lambda"]])
+def test_it_needs_nothing(words):
+    """Neither numpy nor numba is loaded to print a text."""
+    code = (f"import sys; from numbragg.commands.cli import main; main({['help', *words]}); "
+            "print(sorted(sys.modules), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "'numba'" not in done.stderr and "'numpy'" not in done.stderr
