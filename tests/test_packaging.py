@@ -144,3 +144,21 @@ def test_no_message_asks_for_an_extra():
     for folder in ("numbragg", "kernels"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             assert not re.search(r"numbragg\[|extra \[", path.read_text(encoding="utf-8")), path
+
+
+def test_page_of_citations_names_this_version():
+    from numbragg._version import __version__
+
+    text = (ROOT / "docs" / "citing.md").read_text(encoding="utf-8")
+    assert f"version = {{{__version__}}}" in text
+    # the paper stands in both, alike
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "10.1111/febs.12922" in text and "doi: 10.1111/febs.12922" in citation
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "figures").glob("*.png")), ids=lambda path: path.name)
+def test_pictures_are_small(path):
+    assert path.stat().st_size < 150_000
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    # shown, and made by a command of the page
+    assert f"](figures/{path.name})" in page and f" --png {path.name}\n" in page

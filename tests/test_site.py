@@ -1,0 +1,71 @@
+"""The pages as one site: it builds without a warning, and a mistake in a page stops it."""
+
+import html
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+from places import ROOT
+import pytest
+from test_documentation import PAGES, blocks
+
+#: What Sphinx is told, as the page for contributors has it.
+COMMAND = next(text for _, text in blocks(ROOT / "CONTRIBUTING.md", "sh") if "-m sphinx" in text)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A copy of the repository that may be changed."""
+    for name in ("sphinx", "myst_parser"):
+        pytest.importorskip(name, reason=f"{name} is not installed: the extra docs of setup.cfg")
+    folder = tmp_path_factory.mktemp("site") / "clone"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info"))
+    return folder
+
+
+def build(clone):
+    """Build the site with the command of CONTRIBUTING.md.
+
+    Returns the process and the folder of the site.
+    """
+    words = shlex.split(COMMAND.partition("&&")[2])
+    assert words[:3] == [".venv/bin/python", "-m", "sphinx"]
+    done = subprocess.run([sys.executable, *words[1:]], cwd=clone, capture_output=True, text=True, timeout=600)
+    return done, clone / words[-1]
+
+
+def test_site(clone):
+    done, site = build(clone)
+    assert done.returncode == 0, done.stderr
+    for page in PAGES:
+        assert (site / page.relative_to(ROOT).with_suffix(".html")).is_file()
+    # every page is found from the front page, and by a search
+    front = (site / "README.html").read_text(encoding="utf-8")
+    links = {html.unescape(link) for link in re.findall(r'href="([^"#]+)', front)}
+    assert {page.relative_to(ROOT).with_suffix(".html").as_posix() for page in PAGES if page.name != "README.md"} <= links
+    assert "url=README.html" in (site / "index.html").read_text(encoding="utf-8")
+    assert "polaris" in (site / "searchindex.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("mistake", ["[nowhere](no-such-page.md)", "[nowhere](quirks.md#no-such-heading)",
+                                     "![nothing](figures/no-such-figure.png)"])
+def test_a_mistake_stops_it(mistake, clone):
+    page = clone / "docs" / "citing.md"
+    before = page.read_text(encoding="utf-8")
+    page.write_text(f"{before}\n{mistake}\n", encoding="utf-8")
+    try:
+        done, _ = build(clone)
+    finally:
+        page.write_text(before, encoding="utf-8")
+    assert done.returncode != 0 and "citing.md" in done.stderr
+
+
+def test_a_page_that_nobody_lists_stops_it(clone):
+    (clone / "docs" / "lost.md").write_text("# Lost\n", encoding="utf-8")
+    try:
+        done, _ = build(clone)
+    finally:
+        (clone / "docs" / "lost.md").unlink()
+    assert done.returncode != 0 and "lost.md" in done.stderr
