@@ -2,8 +2,8 @@
 
     python -m sphinx -W --keep-going -c docs/site . build/site
 
-`-W` makes every warning an error.  README.md is the front page; pages keep their places, so that links among them and to
-sources work here as they do where the repository is shown.
+`-W` makes every warning an error.  README.md is the front page; pages keep their places, so that links among them
+and to sources work here as they do where the repository is shown.
 """
 
 from pathlib import Path
@@ -35,8 +35,8 @@ suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
 PAGES = ("start", "gallery", "realistic", "conventions", "physics", "command-line", "faq", "parallel", "quirks",
-         "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate", "precision", "summation", "selftest", "trace",
-         "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
+         "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate", "precision",
+         "summation", "selftest", "trace", "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
 
 
 def _with_contents(app, name, source):

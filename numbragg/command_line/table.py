@@ -122,8 +122,7 @@ _CRYSTAL = (
          "reciprocal cell and orientation: nine numbers, times the wavelength, as MOSFLM writes them",
          store(Files.matrix), kind="file"),
     _row("-misset", "x y z", "rotations of the crystal about x, y, z [degrees]; or: -misset random, whose "
-         "orientations are not uniform",
-         set_misset, default="none", kind="misset"),
+         "orientations are not uniform", set_misset, default="none", kind="misset"),
     _row("-misset_seed", "S", "seed of -misset random; unless at most two words follow, it also sets the "
          "angles of -misset, as in nanoBragg: give it before -misset, or last",
          set_misset_seed, default="from the clock", kind="whole"),
@@ -146,7 +145,7 @@ _CRYSTAL = (
          rule=NOT_NEGATIVE),
     _row("-square_xtal", "", "parallelepiped crystal", put(Draft.shape, "square"), default="this shape"),
     _row("-round_xtal", "", "ellipsoidal crystal", put(Draft.shape, "round")),
-    _row("-gauss_xtal", "", "Gaussian spots without fringes; round, of a width that depends on the product Na Nb Nc only, "
+    _row("-gauss_xtal", "", "Gaussian spots without fringes; round, their width from the product Na Nb Nc, "
          "whatever the shape of the crystal", put(Draft.shape, "gauss")),
     _row("-tophat_spots -binary_spots", "", "spots of one height, without fringes; round, as with -gauss_xtal",
          put(Draft.shape, "tophat")),

@@ -78,3 +78,29 @@ def test_it_needs_nothing(words):
             "print(sorted(sys.modules), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "'numba'" not in done.stderr and "'numpy'" not in done.stderr
+
+
+#: The worst of docs/quirks.md, each with the options and the fields of Python that lead to it, and what they must say.
+TRAPS = {
+    "Q10": [("-water", "divided by the number of steps"), ("Crystal.water_size_um", "divided by the number of steps")],
+    "Q13": [("-sourcefile", "weight is never used"), ("Beam.sources", "intensity (never used")],
+    "Q18": [("-gauss_xtal", "whatever the shape of the crystal"), ("-tophat_spots", "as with -gauss_xtal"),
+            ("Crystal.shape", "whatever the shape of the crystal")],
+    "Q31": [("-misset", "not uniform"), ("Crystal.random_misset_seed", "not uniform")],
+    "Q48": [("-intfile", "pixels shifted"), ("-noisefile", "header as -intfile")],
+}
+
+
+@pytest.mark.parametrize("quirk, name, words", [(quirk, *row) for quirk, rows in TRAPS.items() for row in rows])
+def test_traps_are_told_where_they_are_met(quirk, name, words):
+    if name.startswith("-"):
+        text, = (option.text for option in TABLE if option.name == name)
+    else:
+        import numbragg as nb
+
+        owner, field = name.split(".")
+        lines = getattr(nb, owner).__doc__.splitlines()
+        start = next(number for number, line in enumerate(lines) if line.startswith(f"    {field} : "))
+        rest = lines[start + 1:]
+        text = " ".join(rest[:next(number for number, line in enumerate(rest) if not line.startswith(" " * 8))])
+    assert words in " ".join(text.split())
