@@ -130,7 +130,7 @@ def told():
 
 
 def test_what_is_told_can_be_installed_anywhere():
-    """Names of the libraries, and never an extra of numbragg, which a clone cannot be asked for."""
+    """Names of the libraries, which work for a clone as for an installed package, and never an extra of numbragg."""
     found = list(told())
     assert len(found) >= 5
     known = {line for name in CONFIG["options.extras_require"] for line in extra(name)}

@@ -52,7 +52,7 @@ def test_site(clone):
 
 def test_mistakes_stop_it(clone):
     """A link, an anchor and a picture that lead nowhere, and a page that nobody lists."""
-    mistakes = ["[nowhere](no-such-page.md)", "[nowhere](quirks.md#no-such-heading)", "![no](figures/no-such-figure.png)"]
+    mistakes = ["[a](no-such-page.md)", "[b](quirks.md#no-such-heading)", "![c](figures/no-such-figure.png)"]
     page = clone / "docs" / "citing.md"
     page.write_text("\n\n".join([page.read_text(encoding="utf-8"), *mistakes, ""]), encoding="utf-8")
     (clone / "docs" / "lost.md").write_text("# Lost\n", encoding="utf-8")
