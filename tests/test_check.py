@@ -63,7 +63,8 @@ def test_parts_can_be_left_out(monkeypatch, capfd):
 def test_continuous_integration_runs_the_command_of_the_readme():
     lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
              if line.startswith("python3 -m venv ") and "tests/check.py" in line]
-    assert lines == ['python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python tests/check.py']
+    assert lines == [
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[test,test-cuda]" && .venv/bin/python tests/check.py']
     assert 'grep -E "^python3 -m venv .*tests/check.py" README.md' in (ROOT / ".ci" / "run").read_text()
 
 

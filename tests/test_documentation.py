@@ -63,10 +63,11 @@ def shows(expected, output):
 
 
 def path_with_command(folder):
-    """A PATH on which `numbragg` is this package."""
-    command = folder / "numbragg"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m numbragg "$@"\n')
-    command.chmod(0o755)
+    """A PATH on which `numbragg` is this package and `python` this interpreter."""
+    for name, words in (("numbragg", "-m numbragg "), ("python", "")):
+        command = folder / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        command.chmod(0o755)
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -84,10 +85,14 @@ def run_console(text, folder, path):
 def run_page(page, folder, path):
     """Run all Python and console blocks of a page, in their order, in the current folder.
 
-    Returns the names they leave."""
+    A Python block whose first line is the comment `# NAME.py` is a script: it is written to that file, for console
+    blocks to run.  Returns the names that the others leave."""
     namespace = {"__name__": "__main__"}
     for language, text in blocks(page, "python", "console"):
-        if language == "python":
+        script = re.match(r"# (\w+\.py)\n", text)
+        if script:
+            (folder / script[1]).write_text(text, encoding="utf-8")
+        elif language == "python":
             exec(compile(text, str(page), "exec"), namespace)
         else:
             run_console(text, folder, path)
@@ -121,7 +126,8 @@ def test_readme_examples_are_one_scene(folder, command_path):
 def test_readme_has_both_setup_commands():
     commands = [text.strip() for _, text in blocks(ROOT / "README.md", "sh")]
     assert 'python3 -m venv .venv && .venv/bin/pip install ".[demo]" && .venv/bin/numbragg demo' in commands
-    assert 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python tests/check.py' in commands
+    assert ('python3 -m venv .venv && .venv/bin/pip install -e ".[test,test-cuda]" && .venv/bin/python tests/check.py'
+            in commands)
 
 
 def test_a_wrong_transcript_is_seen(folder, command_path):

@@ -115,8 +115,8 @@ def open_device(number=None):
         No numba-cuda, no driver, no device, none of this number, or one that is too old.
     """
     if cuda is None:
-        raise DeviceError("backend: 'cuda' needs numba-cuda and its CUDA wheels (numbragg's extra [cuda]): "
-                          f"{_first_line(_missing)}")
+        raise DeviceError("backend: 'cuda' needs numba-cuda and its CUDA wheels "
+                          f"(pip install 'numba-cuda[cu13]>=0.30,<0.31'): {_first_line(_missing)}")
     try:
         count = len(cuda.gpus)
     except Exception as error:

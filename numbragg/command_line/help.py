@@ -8,7 +8,7 @@ import textwrap
 
 from .table import GROUPS, TABLE
 
-__all__ = ["help_text"]
+__all__ = ["group_text", "help_text", "option_text"]
 
 WIDTH = 100
 INDENT = 30
@@ -18,6 +18,7 @@ _TIE = "\N{NO-BREAK SPACE}"
 _HEAD = """\
 usage: numbragg OPTIONS...
        numbragg COMMAND ...      (for example: numbragg demo)
+       numbragg help [TOPIC]     (a command, an option, or a heading of this text)
 
 Computes the X-ray diffraction image of a small crystal. With options it acts as nanoBragg: the same
 options, the same files, the same bytes. A command line must give a crystal (-cell or -mat) and structure
@@ -42,6 +43,37 @@ def _entry(option):
     return [head] + [" " * INDENT + text for text in lines]
 
 
+def option_text(option):
+    """The entry of one option.
+
+    Parameters
+    ----------
+    option : numbragg.command_line.table.Option
+
+    Returns
+    -------
+    str
+        Lines of at most 100 ASCII characters, without a final newline.
+    """
+    return "\n".join(_entry(option))
+
+
+def group_text(group):
+    """A heading and the entries below it.
+
+    Parameters
+    ----------
+    group : str
+        One of `numbragg.command_line.table.GROUPS`.
+
+    Returns
+    -------
+    str
+        Lines of at most 100 ASCII characters, without a final newline.
+    """
+    return "\n".join([f"{group}:", *(option_text(option) for option in TABLE if option.group == group)])
+
+
 def help_text():
     """The help text.
 
@@ -57,8 +89,4 @@ def help_text():
     'usage: numbragg OPTIONS...'
     """
     lines = [textwrap.fill(part, WIDTH) if part[0] == "C" else part for part in _HEAD.split("\n\n")]
-    parts = ["\n\n".join(lines), _EXAMPLE]
-    for group in GROUPS:
-        entries = [text for option in TABLE if option.group == group for text in _entry(option)]
-        parts.append("\n".join([f"{group}:", *entries]))
-    return "\n\n".join(parts)
+    return "\n\n".join(["\n\n".join(lines), _EXAMPLE, *map(group_text, GROUPS)])

@@ -137,8 +137,8 @@ _CRYSTAL = (
     _row("-mat -matrix -matfile", "FILE",
          "reciprocal cell and orientation: nine numbers, times the wavelength, as MOSFLM writes them",
          store(Files.matrix), kind="file"),
-    _row("-misset", "x y z", "rotations of the crystal about x, y, z [degrees]; or: -misset random",
-         set_misset, default="none", kind="misset"),
+    _row("-misset", "x y z", "rotations of the crystal about x, y, z [degrees]; or: -misset random, whose "
+         "orientations are not uniform", set_misset, default="none", kind="misset"),
     _row("-misset_seed", "S", "seed of -misset random; unless at most two words follow, it also sets the "
          "angles of -misset, as in nanoBragg: give it before -misset, or last",
          set_misset_seed, default="from the clock", kind="whole"),
@@ -161,8 +161,10 @@ _CRYSTAL = (
          rule=NOT_NEGATIVE),
     _row("-square_xtal", "", "parallelepiped crystal", put(Draft.shape, "square"), default="this shape"),
     _row("-round_xtal", "", "ellipsoidal crystal", put(Draft.shape, "round")),
-    _row("-gauss_xtal", "", "Gaussian spots without fringes", put(Draft.shape, "gauss")),
-    _row("-tophat_spots -binary_spots", "", "spots of one height, without fringes", put(Draft.shape, "tophat")),
+    _row("-gauss_xtal", "", "Gaussian spots without fringes; round, their width from the product Na Nb Nc, "
+         "whatever the shape of the crystal", put(Draft.shape, "gauss")),
+    _row("-tophat_spots -binary_spots", "", "spots of one height, without fringes; round, as with -gauss_xtal",
+         put(Draft.shape, "tophat")),
     _row("-fudge", "x", "widens (below 1) or narrows the spots of all but the parallelepiped",
          store(Draft.fudge), default="1", rule=NOT_NEGATIVE),
     _row("-mosaic -mosaici -mosaicity -mosaic_spr -mosaic_spread", "angle",
@@ -180,7 +182,8 @@ _CRYSTAL = (
          default="the range divided by the steps"),
     _row("-phisteps", "n", "number of spindle steps", store(Draft.phi_steps), kind="whole",
          default="2 with a range, else 1"),
-    _row("-water", "L", "edge of the water around the crystal, for the background [micrometres]",
+    _row("-water", "L", "edge of the water around the crystal, for the background, which is divided by the number "
+         "of steps, sub-pixels included, and multiplied twice by the fluence in units of its default [micrometres]",
          store(Draft.water_size, convert=water_from_um), default="0", rule=NOT_NEGATIVE),
     _row("-density -sample_den -sample_density", "D", "density [g/cm^3]; has no effect", nothing),
     _row("-MW -molec -molecular_weight", "W", "molecular weight [g/mol]; has no effect", nothing),
@@ -242,7 +245,8 @@ _BEAM = (
     _row("-round_div", "", "cut the corners of the divergence", put(Draft.round_divergence, True), default="so"),
     _row("-square_div", "", "keep the corners of the divergence", put(Draft.round_divergence, False)),
     _row("-sourcefile", "FILE",
-         "text file of sources: X Y Z weight (unused) wavelength [m]; replaces divergence and dispersion",
+         "text file of sources: X Y Z weight wavelength [m]; the weight is never used, every source counts the same; "
+         "replaces divergence and dispersion",
          store(Files.sources), kind="file"),
     _row("-dmin", "d", "leave out what is beyond this resolution [Angstrom]",
          store(Draft.d_min, convert=resolution_from_angstrom), default="no limit"),
@@ -342,11 +346,14 @@ _SAMPLING = (
 _OUTPUT = (
     _row("-floatfile -floatimage", "FILE", "photons per pixel, 4-byte floats without header",
          store(Outputs.floatfile), default="floatimage.bin", kind="file"),
-    _row("-intfile -intimage", "FILE", "scaled image without noise, SMV", store(Outputs.intfile),
+    _row("-intfile -intimage", "FILE",
+         "scaled image without noise, SMV; numbers of many digits can make its header longer than it says, and readers "
+         "then find the pixels shifted", store(Outputs.intfile),
          default="intimage.img", kind="file"),
     _row("-scale", "x", "scale of -intfile; 0 or less: automatic", store(CommandLine.scale), default="0"),
     _row("-adc -adcoffset", "x", "offset of -intfile and -noisefile", store(CommandLine.adc_offset), default="40"),
-    _row("-noisefile -noiseimage", "FILE", "photons with Poisson noise, SMV; turns the noise on",
+    _row("-noisefile -noiseimage", "FILE",
+         "photons with Poisson noise, SMV, with such a header as -intfile; turns the noise on",
          store(Outputs.noisefile, also=[(Outputs.calculate_noise, True)]), default="noiseimage.img",
          kind="file"),
     _row("-nonoise", "", "no noise image", put(Outputs.calculate_noise, False)),

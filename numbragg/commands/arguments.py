@@ -143,6 +143,17 @@ class Parser(argparse.ArgumentParser):
         """What `argparse` has to say, as our error."""
         raise ValueError(f"{self.command}: {message}")
 
+    def options(self):
+        """The options, in the order of the help.
+
+        Returns
+        -------
+        list of (str, tuple of str, callable or None, str)
+            Spelling, what the help shows for each word that follows, reader, meaning.
+        """
+        return [(action.dest, _words_of(action), action.reader, action.help.replace("%%", "%"))
+                for action in self._actions]
+
     def _options(self):
         return {action.dest: action for action in self._actions}
 
@@ -156,6 +167,13 @@ class Parser(argparse.ArgumentParser):
                 word += "=" + words.pop()
             joined.append(word)
         return joined
+
+
+def _words_of(action):
+    """What the help shows for each word that follows an option."""
+    if isinstance(action.metavar, tuple):
+        return action.metavar
+    return (action.metavar,) if action.metavar else ()
 
 
 def _formatter(prog):
@@ -181,14 +199,16 @@ def whole_number(minimum, maximum):
     return read
 
 
-def count(minimum):
-    """Reader of whole numbers that may be written as 2e6; `minimum` may be None."""
+def count(minimum, maximum=None):
+    """Reader of whole numbers that may be written as 2e6; either limit may be None."""
     def read(word):
         value = decimal(word)
         if value is None or not value.is_integer() or abs(value) > 2.0 ** 53:
             raise ValueError("must be a whole number")
         if minimum is not None and value < minimum:
             raise ValueError(f"must be at least {minimum}")
+        if maximum is not None and value > maximum:
+            raise ValueError(f"must be at most {maximum}")
         return int(value)
     return read
 
@@ -211,6 +231,8 @@ def choice(*words):
         if word not in words:
             raise ValueError(f"there are {', '.join(words)}")
         return word
+    # the completion of a shell offers them
+    read.words = words
     return read
 
 

@@ -5,28 +5,28 @@ import signal
 import sys
 import threading
 
+from .catalogue import COMMANDS, PLANNED, module_of
+
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
 __all__ = ["main"]
 
-#: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
-COMMANDS = {"demo": "demo", "selftest": "selftest", "trace": "trace", "compare": "compare", "plateau": "plateau"}
-
-#: Subcommands that are planned and not there.
-PLANNED = ("view", "campaign")
+#: Python takes a package in the current folder before an installed one, and only installing puts the kernels in place.
+_NOT_INSTALLED = ("the numbragg that was found is a clone's folder, which is not installed: install it "
+                  "(pip install -e .), or call numbragg instead of python -m numbragg, or start from another folder")
 
 USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.hkl -matrix A.mat -lambda 1 -N 10, "
          "or try: numbragg --help, numbragg demo")
 
 
 def _command(argv):
-    from importlib import import_module
-
     if argv[0].startswith("-"):
-        return import_module("numbragg.commands.image").run(argv)
+        from .image import run
+
+        return run(argv)
     name, arguments = argv[0], argv[1:]
     if name in COMMANDS:
-        return import_module(f"numbragg.commands.{COMMANDS[name]}").run(arguments)
+        return module_of(name).run(arguments)
     if name in PLANNED:
         return _fail(f"{name}: not available in this version")
     import difflib
@@ -104,6 +104,8 @@ def main(argv=None):
     except (ValueError, ImportError) as error:
         if os.environ.get("NUMBRAGG_TRACEBACK"):
             raise
+        if getattr(error, "name", None) == "numbragg.kernels":
+            return _fail(_NOT_INSTALLED)
         return _fail(str(error))
     finally:
         if main_thread:

@@ -24,8 +24,8 @@ def _parser():
     parser = Parser(
         "compare", "A B [options]",
         "Compare two images: bits, units in the last place, correlation, sums, peaks.  Formats: raw 32-bit floats,\n"
-        "SMV, npy, TIFF, PGM, and with numbragg[io] CBF and HDF5 (FILE.h5::DATASET[FRAME]); all of them also\n"
-        "compressed by gzip or bzip2.",
+        "SMV, npy, TIFF, PGM, and with fabio, h5py and hdf5plugin CBF and HDF5 (FILE.h5::DATASET[FRAME]);\n"
+        "all of them also compressed by gzip or bzip2.",
         "Exit status 0 if the images are equal within all that was asked (without --min-correlation, --max-ulp and\n"
         "--at-least: if they have the same bits), 1 if not, 2 after an error.")
     parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)

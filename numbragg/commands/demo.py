@@ -4,9 +4,11 @@ It writes its own input files and runs nanoBragg's own command line on them, so 
 repeated, with numbragg or with the C program.
 """
 
+import contextlib
 import math
 import os
 
+from ..io.literals import INT_MAX
 from .arguments import Parser, count
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -17,7 +19,9 @@ CELL = (79.1, 79.1, 37.9)
 RESOLUTION = 1.8  # [Angstrom]
 WILSON_B = 20.0  # [Angstrom^2]
 
-ARGUMENTS = ("-hkl demo.hkl -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 18 -Nb 18 -Nc 36 "
+HKL = "demo.hkl"
+
+ARGUMENTS = (f"-hkl {HKL} -cell 79.1 79.1 37.9 90 90 90 -misset 12 -41 63 -Na 18 -Nb 18 -Nc 36 "
              "-lambda 1.0 -dispersion 0.4 -dispsteps 5 -mosaic 0.25 -mosaic_dom 12 -phi 0.1 -osc 0.1 -phisteps 2 "
              "-distance 200 -detpixels 1024 -pixel 0.172 -oversample 1 -polar 0.95 -fluence 1.2e26 -water 10 "
              "-seed 1").split()
@@ -30,7 +34,7 @@ def _parser():
         "that fall off with resolution, mosaic domains, a bandwidth and photon noise.")
     parser.option("--folder", "FOLDER", "where the files go; made if it is not there (default: numbragg-demo)",
                   _folder_name)
-    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1))
+    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1, INT_MAX))
     return parser
 
 
@@ -98,26 +102,50 @@ def run(arguments):
     if rest:
         parser.unknown(rest[0])
     folder = values.get("--folder", "numbragg-demo")
-    extra = ["--threads", str(values["--threads"])] if "--threads" in values else []
-    from .image import run as simulate
-
+    words = ARGUMENTS + (["--threads", str(values["--threads"])] if "--threads" in values else []) + _picture()
+    here, place = os.getcwd(), os.path.abspath(folder)
+    new_folder, new_list = not os.path.exists(place), not os.path.lexists(os.path.join(place, HKL))
+    os.makedirs(place, exist_ok=True)
+    os.chdir(place)
     try:
-        import matplotlib  # noqa: F401
-        picture = ["--png", "demo.png"]
-    except ImportError:
-        picture = []
-        print("no picture is drawn, for matplotlib is not installed (pip install 'numbragg[demo]')")
-    os.makedirs(folder, exist_ok=True)
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        indices, amplitudes = synthetic_amplitudes()
-        with open("demo.hkl", "w", encoding="ascii") as file:
-            file.writelines(f"{h} {k} {l} {f:.2f}\n" for (h, k, l), f in zip(indices.tolist(), amplitudes.tolist()))
-        print(f"wrote {len(indices)} structure factors to {os.path.join(folder, 'demo.hkl')}; running")
-        print("  numbragg " + " ".join(ARGUMENTS + extra + picture), flush=True)
-        code = simulate(ARGUMENTS + extra + picture)
-        print(f"the files are in {folder}")
-        return code
+        code = _simulate(words, folder)
+    except BaseException:
+        # whatever stopped it, nothing of this run is left
+        with contextlib.suppress(OSError):
+            if new_list:
+                os.remove(os.path.join(place, HKL))
+        with contextlib.suppress(OSError):
+            if new_folder:
+                os.rmdir(place)
+        raise
     finally:
         os.chdir(here)
+    print(f"the files are in {folder}")
+    return code
+
+
+def _picture():
+    """Options that draw the picture, or none where matplotlib is missing, which is said."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is not None:
+        return ["--png", "demo.png"]
+    print("no picture is drawn, for matplotlib is not installed (pip install matplotlib)")
+    return []
+
+
+def _simulate(words, folder):
+    """Write the structure factors and run the command line on them, in the current folder."""
+    from ..io.output import OutputSet
+    from .image import run as simulate
+
+    with OutputSet() as outputs:
+        outputs.reserve(HKL, "structure factors")
+        indices, amplitudes = synthetic_amplitudes()
+        with outputs.open(HKL) as file:
+            file.writelines(b"%d %d %d %.2f\n" % (h, k, l, f)
+                            for (h, k, l), f in zip(indices.tolist(), amplitudes.tolist()))
+        outputs.commit()
+    print(f"wrote {len(indices)} structure factors to {os.path.join(folder, HKL)}; running")
+    print("  numbragg " + " ".join(words), flush=True)
+    return simulate(words)

@@ -21,7 +21,7 @@ def figure(width, height):
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
+        raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
     made = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(made)
     return made

@@ -6,6 +6,7 @@ import sys
 import time
 
 from ..io.json_text import json_ready
+from ..io.literals import INT_MAX
 from .arguments import Parser, choice, count, out_name
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -36,13 +37,13 @@ def _parser():
     parser.option("--backend", "NAME",
                   "what is tested: cpu, cuda or cudasim (numba's CUDA simulator, which needs no device)",
                   choice(*BACKENDS))
-    parser.option("--device", "N", "number of the CUDA device (default: the first)", count(0))
+    parser.option("--device", "N", "number of the CUDA device (default: the first)", count(0, INT_MAX))
     parser.option("--pixels", "N", "go on until so many pixels have been compared (default: 2e6; simulated: 300)",
                   count(1))
     parser.option("--seed", "S", "first part of the scenes' names; other seeds are other scenes (default: 0)",
                   count(None))
     parser.option("--scene", "S:K", "this one scene, in full: the K-th of seed S, as a message named it", _scene_name)
-    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1))
+    parser.option("--threads", "N", "number of threads (default: one per processor)", count(1, INT_MAX))
     parser.option("--json", "FILE",
                   "write the account as JSON; - for standard output, where nothing else is then printed", out_name)
     return parser
@@ -231,7 +232,8 @@ def _simulate(arguments):
     import subprocess
 
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
-    return subprocess.run([sys.executable, "-m", "numbragg", "selftest", *arguments], env=environment).returncode
+    # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
+    return subprocess.run([sys.executable, "-P", "-m", "numbragg", "selftest", *arguments], env=environment).returncode
 
 
 def _speeds(options, simulated):

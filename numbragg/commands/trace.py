@@ -5,10 +5,9 @@ import time
 
 from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
-from ..configs.run_options import Evaluation
 from ..io.literals import whole
 from ..notes import Loud
-from .arguments import Parser, file_name, shown
+from .arguments import Parser, check_outputs, file_name, shown
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -74,6 +73,8 @@ def _compiled():
 
 def _traced(words, fast, slow, steps):
     """The trace that a command line asks for."""
+    from ..configs.run_options import Evaluation
+
     line = with_headers(parse(words))
     check(line)
     # what does not go together is refused as it is for an image
@@ -114,6 +115,8 @@ def run(arguments):
     fast, slow = _pixel(words)
     output, against, steps = values.get("--output"), values.get("--against"), values.get("--steps", 1000)
 
+    if output is not None and against is not None:
+        check_outputs("trace", [output], [against])
     from ..io.output import OutputSet
 
     with OutputSet() as outputs:

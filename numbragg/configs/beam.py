@@ -62,8 +62,8 @@ class Beam:
         Full spread of the wavelength [%].
     dispersion_steps : int, optional
     sources : (n, 5) array, optional
-        x, y, z (a direction to the source), intensity (never used, as in nanoBragg) and wavelength
-        **in metres**; NaN stands for the default.  Replaces divergence and dispersion.
+        x, y, z (a direction to the source), intensity (never used, as in nanoBragg: every source counts the
+        same) and wavelength **in metres**; NaN stands for the default.  Replaces divergence and dispersion.
     d_min_angstrom : float
         Sources and pixels beyond this resolution are skipped; 0: none [Angstrom].
 

@@ -96,7 +96,8 @@ class Crystal:
     size_mm : float or three floats, optional
         Size along a, b, c [mm]; replaces `n_cells` where it is above 0.
     shape : {"square", "round", "gauss", "tophat"}
-        Parallelepiped, sphere, Gaussian or top-hat spots.
+        Parallelepiped, sphere, Gaussian or top-hat spots.  Spots of the last two are round, of a width that
+        depends on the product of `n_cells` only, whatever the shape of the crystal.
     fudge : float
         Scales the squared radius of the spots (not of "square"); 0 or above.
     mosaic_spread_deg : float, optional
@@ -112,7 +113,8 @@ class Crystal:
     spindle_axis : three floats, optional
         Only with `Detector.convention` "custom".
     water_size_um : float
-        Thickness of the cube of water whose scattering is added [micrometre].
+        Thickness of the cube of water whose scattering is added [micrometre].  As in nanoBragg it is divided by the
+        number of steps, sub-pixels included, and multiplied twice by the fluence in units of its default.
     structure_factors : StructureFactors or float, optional
         Of this crystal, where several are in a shot; by default those of the shot.
     scale : float

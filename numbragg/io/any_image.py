@@ -333,8 +333,8 @@ def _fabio(path, what):
         with silenced():
             import fabio
     except ImportError as error:
-        raise ImportError(f"{path}: reading {what} needs fabio, h5py and hdf5plugin; install "
-                          "numbragg[io]") from error
+        raise ImportError(f"{path}: reading {what} needs fabio, h5py and hdf5plugin: "
+                          "pip install fabio h5py hdf5plugin") from error
     return fabio
 
 

@@ -58,7 +58,7 @@ def _draw(file, image, title):
         from matplotlib.colors import PowerNorm
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("writing PNG pictures needs matplotlib; install numbragg[plot]") from error
+        raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
 
     slow, fast = image.shape
     factor = -(-max(slow, fast) // _LARGEST_SIDE)

@@ -11,6 +11,10 @@ ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.b
             "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3")}
 
 
+#: Subcommands whose words are no options.
+WITHOUT_OPTIONS = {"help", "completion"}
+
+
 def parser():
     made = Parser("thing", "[options]", "Something.")
     made.option("--number", "N", "a number of 100 %", count(None))
@@ -28,10 +32,10 @@ def refused(*words):
 
 
 def test_every_subcommand_is_tested_here():
-    assert ONE_WORD.keys() == COMMANDS.keys()
+    assert ONE_WORD.keys() | WITHOUT_OPTIONS == COMMANDS.keys() and not ONE_WORD.keys() & WITHOUT_OPTIONS
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ONE_WORD)
 def test_options_of_all_subcommands_alike(name, folder, capfd):
     before, option, value = ONE_WORD[name]
     for words, says in (([option, value, option, value], f"{option} is given twice"),
@@ -42,7 +46,7 @@ def test_options_of_all_subcommands_alike(name, folder, capfd):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"trace"}))
+@pytest.mark.parametrize("name", sorted(ONE_WORD.keys() - {"trace"}))
 def test_no_option_is_shortened(name, folder, capfd):
     before, option, value = ONE_WORD[name]
     # what trace does not know is nanoBragg's
@@ -51,7 +55,7 @@ def test_no_option_is_shortened(name, folder, capfd):
         assert f"{name}: {word} is not known; there are --" in error_line(capfd)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ONE_WORD)
 @pytest.mark.parametrize("word", ["-h", "-help", "--help"])
 def test_help_goes_to_standard_output(name, word, folder, capfd):
     assert main([name, "--nonsense", word]) == 0
@@ -92,6 +96,41 @@ def test_words_of_others_keep_their_order():
     made.option("--steps", "N", "steps", count(0))
     values, rest = made.read(words)
     assert values == {"--steps": 1} and rest == [word for word in words if word != "--steps=1"]
+
+
+def test_options_are_listed():
+    found = [(spelling, shows) for spelling, shows, _, _ in parser().options()]
+    assert found == [("--number", ("N",)), ("--limit", ("N",)), ("--roi", ("A", "B", "C", "D")),
+                     ("--output", ("FILE",)), ("--flag", ())]
+    assert parser().options()[0][3] == "a number of 100 %"
+
+
+@pytest.mark.parametrize("name, words, says", [
+    ("demo", "--folder new --threads zero", "--threads zero: must be a whole number"),
+    ("demo", "--folder new --threads 0", "--threads 0: must be at least 1"),
+    ("demo", "--folder new --threads 3e9", "--threads 3e9: must be at most 2147483647"),
+    ("demo", "--folder new more", "more is not known"), ("demo", "--folder new --quiet", "--quiet is not known"),
+    ("demo", "--folder", "--folder needs a value"),
+    ("selftest", "--json new.json --threads 3e9", "--threads 3e9: must be at most 2147483647"),
+    ("selftest", "--json new.json --backend gpu", "--backend gpu: there are cpu, cuda, cudasim"),
+    ("selftest", "--json new.json --device 1", "--device 1: goes with --backend cuda only"),
+    ("selftest", "--json new.json --backend cuda --device 3e9", "--device 3e9: must be at most 2147483647"),
+    ("selftest", "--json new/a.json --pixels 1", "new/a.json: No such file or directory"),
+    ("trace", "1 x --output new -default_F 1 -cell 50 -N 3", "SLOW x: must be a whole number"),
+    ("trace", "1 1 --output new -default_F 1 -cell 50 -N three", "-N three: must be"),
+    ("trace", "1 1 --output new -default_F 1 -cell 50 -N 3 --threads 3e9", "--threads 3e9: must be"),
+    ("trace", "1 1 --output new -default_F 1 -cell 50 -N 3 --against nothing", "nothing: No such file"),
+    ("trace", "1 1 --output a.txt -default_F 1 -cell 50 -N 3 --against a.txt", "a.txt is read and cannot be written"),
+    ("compare", "a.bin b.bin --json new --max-ulp many", "--max-ulp many: must be"),
+    ("compare", "a.bin b.bin --json new", "a.bin: "), ("compare", "a.txt --json new", "must be two images"),
+    ("plateau", "a.bin --csv new --shape 3", "--shape 3: must be SLOWxFAST"), ("plateau", "--csv new", "at least one"),
+    ("plateau", "a.bin --csv new", "a.bin: "),
+    ("completion", "csh", "csh: there are"), ("help", "nonsense", "nonsense: no such topic")])
+def test_nothing_is_made_before_all_words_are_right(name, words, says, folder, capfd):
+    (folder / "a.txt").write_text("a = 1\n")
+    assert main([name, *words.split()]) == 2
+    assert says in error_line(capfd)
+    assert [path.name for path in folder.iterdir()] == ["a.txt"] and (folder / "a.txt").read_text() == "a = 1\n"
 
 
 def test_help_names_every_option():

@@ -127,7 +127,7 @@ def test_without_fabio(name, folder, capfd, monkeypatch):
     monkeypatch.setitem(sys.modules, "fabio", None)
     (folder / name).write_bytes(b"x" * 600)
     assert main(["compare", name, name]) == 2
-    assert "install numbragg[io]" in error_line(capfd)
+    assert "pip install fabio h5py hdf5plugin" in error_line(capfd)
 
 
 def test_files_that_are_no_images(folder):

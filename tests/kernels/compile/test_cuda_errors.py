@@ -40,7 +40,8 @@ NO_DRIVER = ImportError("Error at driver init: \n\nCUDA driver library cannot be
 BROKEN = {
     "no driver": (Cuda(NO_DRIVER), None, "backend: 'cuda' finds no CUDA driver and device: "
                   "CUDA driver library cannot be found"),
-    "no numba-cuda": (None, None, "backend: 'cuda' needs numba-cuda and its CUDA wheels (numbragg's extra [cuda]): "
+    "no numba-cuda": (None, None, "backend: 'cuda' needs numba-cuda and its CUDA wheels "
+                                  "(pip install 'numba-cuda[cu13]>=0.30,<0.31'): "
                                   "No package metadata was found for numba-cuda"),
     "no device": (Cuda([]), None, "backend: 'cuda' finds a CUDA driver, but no device"),
     "no such device": (Cuda([Gpu(b"A", (9, 0))]), 1, "device: 1 does not exist; there are 1, counted from 0"),
