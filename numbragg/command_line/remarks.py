@@ -1,11 +1,12 @@
 """Remarks on a command line: options that have no effect, and surprises that took effect.
 
-They go into the report of a run.  Nothing here changes a setting.  A remark is `numbragg.notes.Loud` where what is
+They go into the report of a run.  Nothing here changes a setting.  What holds for the scene, whichever front end it
+comes from, is in `numbragg.scene.notes`.  A remark is `numbragg.notes.Loud` where what is
 simulated is not what the words say, and a plain line where they say it twice, or what holds anyway.
 """
 
 from ..notes import Loud
-from ..scene.units import to_degrees, to_mm
+from ..scene.units import to_degrees
 from .effects import sets_misset_angles
 from .remarks_detector import CONVENTIONS, detector_remarks
 from .remarks_steps import step_remarks
@@ -16,7 +17,6 @@ __all__ = ["remarks"]
 _NO_EFFECT = ("-coherent", "-density", "-MW", "-stol", "-4stol", "-Q", "-stolout")
 _SPREADS = ("-divergence", "-hdivrange", "-vdivrange", "-divsteps", "-hdivsteps", "-vdivsteps", "-hdivstep",
             "-vdivstep", "-dispersion", "-dispsteps", "-round_div", "-square_div")
-_NUMBERS = (("-N", "-Na"), ("-N", "-Nb"), ("-N", "-Nc"))
 
 
 def remarks(line, uses, lost=()):
@@ -38,8 +38,8 @@ def remarks(line, uses, lost=()):
     """
     given = {use.option.name: use for use in uses}  # the last of each
     return [*_inert(line, given), *_overridden(line, lost), *_orientation(line, uses), *_cell(line, uses, given),
-            *_size(line, given), *detector_remarks(line, uses, given), *_beam(line, given),
-            *step_remarks(line, given), *_output(line, given)]
+            *detector_remarks(line, uses, given), *_beam(line, given), *step_remarks(line, given),
+            *_output(line, given)]
 
 
 def _inert(line, given):
@@ -94,28 +94,6 @@ def _cell(line, uses, given):
         yield Loud(f"{cells[-1].said} leaves what an earlier {cells[0].word} has set behind its last value: {cell}")
 
 
-def _size(line, given):
-    p = line.draft
-    for axis, n, size, names in zip("abc", p.n_cells, p.sample_size, _NUMBERS):
-        said = [given[name].said for name in names if name in given]
-        if size > 0.0 and said:
-            yield f"{' '.join(said)} has no effect along {axis}: the size of the crystal gives the number of cells"
-        elif not size > 0.0 and n < 1.0:
-            text = f"{n:g} cells along {axis}: one cell is simulated"
-            yield text if n == 0.0 else Loud(text)
-    if p.beam_size >= 0.0:
-        for axis, size in zip("bc", p.sample_size[1:]):
-            if size > p.beam_size:
-                yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam,"
-                           f" {to_mm(p.beam_size):g} mm (-beamsize)")
-    table = line.files.hkl is not None or line.default_f == 0.0
-    if max(p.sample_size) > 0.0 and p.interpolation is None and min(p.n_cells) <= 2.0 and table:
-        yield Loud("structure factors are interpolated, for -N, which is 2 or less, decides it and not the size of the"
-                   " crystal (give -nointerpolate)")
-    if "-fudge" in given and p.shape == "square" and p.fudge != 1.0:
-        yield Loud(f"{given['-fudge'].said} has no effect on a parallelepiped")
-
-
 def _beam(line, given):
     p = line.draft
     if p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
@@ -126,13 +104,8 @@ def _beam(line, given):
         yield Loud(f"{given['-exposure'].said} has no effect without -flux")
     if p.flux == 0.0 and "-beamsize" in given and not max(p.sample_size) > 0.0:
         yield Loud(f"{given['-beamsize'].said} has no effect without -flux")
-    if p.oversample_polar and p.unpolarised_factor:
-        yield Loud("-nopolar has no effect: -oversample_polar computes the polarisation factor anyway")
     if p.d_min < 0.0:
         yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
-    if p.water_size > 0.0:
-        yield Loud(f"{given['-water'].said}: the background counts r_e^2 x fluence twice and is divided by the number"
-                   " of steps, sub-pixels included, as in nanoBragg")
 
 
 def _output(line, given):

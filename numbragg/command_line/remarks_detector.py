@@ -5,7 +5,7 @@ import math
 from ..notes import Loud
 from ..scene.pixels import clipped, edge, pixels_along
 from ..scene.revisions import revision_rules
-from ..scene.units import to_degrees, to_mm, to_um
+from ..scene.units import to_degrees, to_mm
 
 __all__ = ["CONVENTIONS", "detector_remarks"]
 
@@ -119,9 +119,6 @@ def _curved(line, uses):
     if curved and not p.curved and revision_rules(p.revision).ignores_last_curved_det:
         yield Loud(f"{curved[-1].word} is the last word: nanoBragg {p.revision} would ignore it there, so the detector"
                    " is flat (give it earlier)")
-    if p.curved and p.convention not in ("mosflm", "denzo"):
-        yield Loud(f"a curved detector takes its angles from y and z of the laboratory, which in the {p.convention}"
-                   " convention are not along slow and fast")
 
 
 def _pixels(line, given):
@@ -130,8 +127,6 @@ def _pixels(line, given):
                          ("-detsize_s", (p.pixels_s,))):
         if name in given and all(counts):
             yield f"{name} has no effect: the number of pixels is given"
-    if p.point_pixel:
-        yield Loud("-point_pixel leaves out the area of a pixel: intensities are larger by 1 / pixel^2 (in metres)")
     if not 0.0 < p.pixel_size < math.inf:
         return  # refused later
     shape = []
@@ -161,19 +156,6 @@ def _sensor(line, given):
     p = line.draft
     if "-oversample_thick" in given and given["-oversample_thick"].words == ["0"]:
         yield Loud(f"{given['-oversample_thick'].said} turns it on: nanoBragg takes no notice of the 0")
-    if not p.sensor_thickness > 0.0:
-        for name in ("-detector_abs", "-detector_thicksteps"):
-            # an infinite depth means no sensor
-            if name in given and not (name == "-detector_abs" and p.attenuation == 0.0):
-                yield Loud(f"{given[name].said} has no effect without a thickness of the sensor (-detector_thick)")
-        return
-    if p.attenuation == 0.0:
-        yield Loud(f"{given['-detector_thick'].said} after {given['-detector_abs'].said}: nothing is absorbed and the"
-                   " image is black")
-    layers = max(p.sensor_layers, 2)
-    if p.sensor_layers > 0:
-        yield Loud(f"sensor layers: {layers}, {to_um(p.sensor_thickness / (layers - 1)):g} micrometres each: together"
-                   f" they are {layers}/{layers - 1} of the thickness")
-    if not p.oversample_thick:
-        yield Loud(f"{layers} sensor layers without -oversample_thick: the sum over all of them is multiplied by the"
-                   " fraction absorbed in the last one")
+    # an infinite depth means no sensor
+    if not p.sensor_thickness > 0.0 and "-detector_abs" in given and p.attenuation != 0.0:
+        yield Loud(f"{given['-detector_abs'].said} has no effect without a thickness of the sensor (-detector_thick)")

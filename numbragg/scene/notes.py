@@ -8,6 +8,7 @@ import math
 
 from ..kernels.arithmetic.vectors import cross, dot, magnitude
 from ..notes import Loud
+from .notes_steps import step_notes
 from .orientation import cell_of
 from .size import clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
@@ -37,16 +38,22 @@ def scene_notes(shot):
     tuple of str
         In a fixed order, each once, empty where there is nothing to say.
     """
-    found = [*warnings_of(shot)]
+    found = list(_of_rules(shot))
     for crystal in zip(*shot):
-        found += [*_background(crystal[0]), *_sampling(crystal[0]), *_reach(crystal)]
+        found += [*_sampling(crystal[0]), *_reach(crystal)]
     return tuple(dict.fromkeys(found))
 
 
 def warnings_of(shot):
     """Those among the notes that are `notes.Loud`, as a tuple; quickly, for this is asked for every image."""
-    return tuple(dict.fromkeys(note for panel in shot for prepared in panel for rule in _LOUD
-                               for note in rule(prepared)))
+    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Loud))
+
+
+def _of_rules(shot):
+    for panel in shot:
+        for prepared in panel:
+            for rule in _RULES:
+                yield from rule(prepared)
 
 
 def _factors(prepared):
@@ -73,43 +80,26 @@ def _numbers(values):
     return " ".join(f"{value:.6g}" for value in values)
 
 
-def _counts(prepared):
-    """Numbers of steps that are not those that were asked for."""
-    crystal, beam, detector = (prepared.request.crystal, prepared.request.beam, prepared.request.detector)
-    counts = prepared.counts
-    for what, asked, made, why in (
-            ("phi", crystal.phi_steps, counts.phi_steps, "a step without an oscillation range makes 2"),
-            ("mosaic domains", crystal.mosaic_domains, counts.mosaic_domains, "without a mosaic spread there is 1"),
-            ("sensor layers", detector.sensor_layers, counts.layers,
-             "1 layer becomes 2, and without a sensor thickness there is 1")):
-        if asked > 0 and asked != made:
-            yield Loud(f"{what}: {asked} asked for, {made} simulated: {why}, as in nanoBragg")
-    if beam.sources is None:
-        for what, asked, extent, made in (
-                ("horizontal divergence", beam.divergence_h_steps, beam.divergence_h, counts.divergence_h[0]),
-                ("vertical divergence", beam.divergence_v_steps, beam.divergence_v, counts.divergence_v[0]),
-                ("dispersion", beam.dispersion_steps, beam.dispersion, counts.dispersion[0])):
-            if asked > 0 and asked != made:
-                yield Loud(f"{what}: {asked} steps asked for, {made} simulated, as in nanoBragg")
-            if asked > 1 and extent < 0.0 and what != "dispersion":
-                yield Loud(f"{what}: {asked} steps without a range spread over 1 radian, as in nanoBragg")
-    if crystal.phi_steps < 0 and crystal.oscillation == 0.0 and counts.phi_steps == 2:
-        also = "; the background of water, divided by both, is halved" if crystal.water_size > 0.0 else ""
-        yield Loud(f"phi: an oscillation of 0 makes 2 steps at one angle, as in nanoBragg{also}")
-
-
 def _size(prepared):
     crystal, beam = prepared.request.crystal, prepared.request.beam
     clipped = clipped_sample(crystal.sample_size, beam.beam_size)
-    if clipped != tuple(crystal.sample_size):
-        asked, made = (" x ".join(f"{to_mm(size):g}" for size in sizes) for sizes in (crystal.sample_size, clipped))
-        yield Loud(f"crystal size: {asked} mm asked for; y and z are clipped by the beam of"
-                   f" {to_mm(beam.beam_size):g} mm: {made} mm are simulated")
-    replaced = [f"{int(n)} along {axis} by {int(made)}" for axis, n, made, size
-                in zip("abc", crystal.n_cells, prepared.n_cells, crystal.sample_size)
-                if size > 0.0 and n != 1.0 and n != made]
+    for axis, size, made in zip("abc", crystal.sample_size, clipped):
+        if made != size:
+            yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
+    if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
+        yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
+                   " not the size of the crystal, as in nanoBragg")
+    replaced = [f"{n:g} along {axis} by {made:g}" for axis, n, made, size
+                in zip("abc", crystal.n_cells, prepared.n_cells, crystal.sample_size) if size > 0.0 and n > 1.0]
     if replaced:
-        yield Loud(f"cells: the size of the crystal replaces {', '.join(replaced)}")
+        yield f"number of cells: the size of the crystal replaces {', '.join(replaced)}"
+    few = [f"{n:g} along {axis}" for axis, n, size in zip("abc", crystal.n_cells, crystal.sample_size)
+           if n < 1.0 and not size > 0.0]
+    if few:
+        text = f"number of cells: {', '.join(few)}: one cell is simulated"
+        yield text if all(n >= 0.0 for n in crystal.n_cells) else Loud(text)
+    if crystal.shape == "square" and crystal.fudge != 1.0:
+        yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
 
 
 def _sources(prepared):
@@ -128,17 +118,42 @@ def _sources(prepared):
 
 
 def _sensor(prepared):
-    if prepared.counts.thickness == 0.0 and prepared.request.sampling.oversample_thick:
-        yield Loud("-oversample_thick without a sensor thickness captures nothing: the image is "
-                   "zero (but for background), as in nanoBragg")
+    detector, counts, asked = prepared.request.detector, prepared.counts, prepared.request.sampling
+    if counts.thickness == 0.0:
+        if asked.oversample_thick:
+            yield Loud("captured fraction at every step, without a sensor thickness: nothing is captured and the image"
+                       " is zero (but for background), as in nanoBragg")
+        if detector.sensor_layers > 1:
+            yield Loud(f"sensor layers: {detector.sensor_layers} have no effect without a thickness of the sensor")
+        return
+    if counts.attenuation == 0.0:
+        yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
+    whole = counts.layers * counts.layer_step
+    if detector.sensor_layers > 0 and abs(whole - counts.thickness) > 1e-9 * whole:
+        yield Loud(f"sensor layers: {counts.layers}, {to_um(counts.layer_step):g} micrometres each: together they are"
+                   f" {whole / counts.thickness:.4g} times the thickness, as in nanoBragg")
+    if counts.layers > 1 and not asked.oversample_thick:
+        yield Loud(f"{counts.layers} sensor layers, the captured fraction not at every step: the sum over all of them"
+                   " is multiplied by the fraction absorbed in the last one, as in nanoBragg")
 
 
-def _background(prepared):
+def _pixels(prepared):
+    detector = prepared.request.detector
+    if detector.point_pixel:
+        yield Loud("point pixels leave out the area of a pixel: intensities are larger by 1 / pixel^2 (in metres)")
+    if detector.curved and prepared.placement.convention not in ("mosflm", "denzo"):
+        yield Loud("a curved detector takes its angles from y and z of the laboratory, which in the"
+                   f" {prepared.placement.convention} convention are not along slow and fast")
+
+
+def _beam(prepared):
+    beam, sampling = prepared.request.beam, prepared.request.sampling
+    if sampling.oversample_polar and beam.unpolarised_factor:
+        yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
     water = prepared.request.crystal.water_size
-    steps = prepared.scene.sampling.steps
-    if water > 0.0 and steps > 1:
-        yield (f"water: the background of {to_um(water):g} um is divided by the {steps} steps of a pixel, as in"
-               " nanoBragg")
+    if water > 0.0:
+        yield Loud(f"water: the background of {to_um(water):g} um counts r_e^2 x fluence twice and is divided by the"
+                   f" {prepared.scene.sampling.steps} steps of a pixel, sub-pixels included, as in nanoBragg")
 
 
 def _sampling(prepared):
@@ -189,4 +204,4 @@ def _reach(panels):
                f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_LOUD = (_factors, _cell, _counts, _size, _sources, _sensor)
+_RULES = (_factors, _cell, step_notes, _size, _sources, _beam, _sensor, _pixels)

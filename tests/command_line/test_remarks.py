@@ -10,6 +10,7 @@ from numbragg.command_line.overridden import overridden
 from numbragg.command_line.parse import CommandLine, check, parse
 from numbragg.command_line.words import option_uses
 from numbragg.notes import Loud
+from numbragg.scene.notes import scene_notes
 from numbragg.scene.prepare import prepare
 
 LOUD = {
@@ -18,10 +19,10 @@ LOUD = {
     "-Q a": "-Q has no effect", "-stolout a": "-stolout has no effect", "-density 2": "-density has no effect",
     "-MW 20": "-MW has no effect",
     "-exposure 2": "-exposure 2 has no effect without -flux", "-beamsize 1": "-beamsize 1 has no effect without -flux",
-    "-flux 1e12 -beamsize -1": "-flux has no effect", "-fudge 2": "-fudge 2 has no effect on a parallelepiped",
-    "-nopolar -oversample_polar": "-nopolar has no effect",
+    "-flux 1e12 -beamsize -1": "-flux has no effect", "-fudge 2": "fudge: 2 has no effect on a parallelepiped",
+    "-nopolar -oversample_polar": "polarisation: to be left out, but computed all the same",
     "-detector_abs 100": "-detector_abs 100 has no effect without a thickness",
-    "-detector_thicksteps 3": "-detector_thicksteps 3 has no effect without a thickness",
+    "-detector_thicksteps 3": "sensor layers: 3 have no effect without a thickness",
     # two things said
     "-cell 50 -mat a": "-cell together with -mat: the lengths of a, b and c are those of the cell",
     "-cell 50 60 70 80 -cell 40": "-cell 40 leaves what an earlier -cell has set behind its last value: 40 60 70 80",
@@ -41,36 +42,39 @@ LOUD = {
     "-twotheta_axis 0 2 0 -twotheta 5": "-twotheta_axis 0 2 0: not of unit length, which distorts the detector",
     "-curved_det -xds": "a curved detector takes its angles from y and z of the laboratory",
     "-curved_det --revision main": "-curved_det is the last word: nanoBragg main would ignore it there",
-    "-point_pixel": "leaves out the area of a pixel",
+    "-point_pixel": "point pixels leave out the area of a pixel",
     "-roi 2000 3000 0 5": "no pixel of the detector lies in it", "-printout_pixel 1024 3": "there is no such pixel",
     "-printout_pixel 3 -1": "there is no such pixel",
     # sensors
     "-detector_thick 300 -oversample_thick -detector_thicksteps 1":
-        "sensor layers: 2, 300 micrometres each: together they are 2/1 of the thickness",
+        "sensor layers: 2, 300 micrometres each: together they are 2 times the thickness",
     "-detector_thick 300 -oversample_thick -detector_thicksteps 4":
-        "sensor layers: 4, 100 micrometres each: together they are 4/3 of the thickness",
-    "-detector_thick 300": "2 sensor layers without -oversample_thick: the sum over all of them",
-    "-detector_abs inf -detector_thick 300": "-detector_thick 300 after -detector_abs inf: nothing is absorbed",
+        "sensor layers: 4, 100 micrometres each: together they are 1.333 times the thickness",
+    "-detector_thick 300": "2 sensor layers, the captured fraction not at every step: the sum over all of them",
+    "-detector_abs inf -detector_thick 300": "sensor: of infinite depth, so that nothing is absorbed",
     "-detector_thick 300 -oversample_thick 0": "-oversample_thick 0 turns it on",
     # sizes
-    "-N -3": "-3 cells along a: one cell is simulated", "-xtalsize 0.2": "size of the crystal along b: 0.2 mm is cut",
-    "-xtalsize 0.01 -hkl a": "structure factors are interpolated, for -N",
+    "-N -3": "number of cells: -3 along a, -3 along b, -3 along c: one cell is simulated",
+    "-xtalsize 0.2": "size of the crystal along b: 0.2 mm is cut",
+    "-xtalsize 0.01 -hkl few.hkl": "structure factors are interpolated, for the number of cells as given",
     # steps
     "-osc -2": "-osc -2: negative, which counts as not given", "-dispersion -1": "-dispersion -1: negative",
     "-detector_thick 5 -thicksteps -2": "-thicksteps -2: negative",
     "-dmin -2": "-dmin -2: negative, so there is no limit",
-    "-phisteps 10": "-phisteps 10 without -osc is a rotation by 1 degree",
-    "-phisteps 10 -phistep 0.1": "-phisteps 10 has no effect with -phistep and without -osc: there are two steps",
+    "-phisteps 10": "phi: 10 steps without an oscillation range are a rotation by 1 degree",
+    "-phisteps 10 -phistep 0.1": "phi: 10 steps asked for, 2 simulated",
     "-osc 1 -phisteps 10 -phistep 0.2": "the steps are 0.2 degrees apart, whatever the range",
-    "-mosaic 1 -mosaic_dom 1": "-mosaic 1 has no effect: the only domain is not rotated",
+    "-mosaic 1 -mosaic_dom 1": "mosaic spread: 1 degrees have no effect: the only domain is not rotated",
     "-hdivsteps 3": "horizontal divergence: a number of directions without a range means a range of 1000 mrad",
     "-vdivsteps 1": "vertical divergence: a number of directions without a range",
-    "-hdivstep 5": "horizontal divergence: -hdivstep 5 [mrad] without a range is two directions that far",
-    "-vdivrange 3 -vdivstep 5": "vertical divergence: -vdivstep 5 is larger than the range",
-    "-divergence 3 -divsteps 1": "vertical divergence: one direction is made two",
-    "-dispersion 3 -dispsteps 1": "-dispsteps 1 with a dispersion is made two wavelengths",
+    "-hdivstep 5": "horizontal divergence: a step without a range is two directions that far",
+    "-vdivrange 3 -vdivstep 5": "vertical divergence: the step is larger than the range",
+    "-divergence 3 -divsteps 1": "vertical divergence: 1 direction asked for, 2 simulated",
+    "-dispersion 3 -dispsteps 1": "dispersion: 1 wavelength asked for, 2 simulated",
+    "-mosaic_dom 5": "mosaic domains: 5 asked for, 1 simulated",
+    "-dispsteps 5": "dispersion: 5 wavelengths asked for, 1 simulated",
     # intensities
-    "-water 5": "-water 5: the background counts r_e^2 x fluence twice and is divided by the number of steps",
+    "-water 5": "water: the background of 5 um counts r_e^2 x fluence twice and is divided by the",
     "-adc -5": "-adc -5: the noise image has no lower limit",
     "-hdiv 0 -divergence 5": "-hdiv 0 has no effect: nanoBragg has no such option, and another one sets the divergence",
 }
@@ -96,18 +100,17 @@ PLAIN = {
     "-twotheta 5 -spindle_axis 0 1 0": "-spindle_axis chooses the custom convention: the two-theta axis is 0 1 0",
     "-adxv -xds": "the later -xds counts: no effect of -adxv",
     "-fluence 1e20 -flux 1e10": "-fluence 1e20 has no effect: the flux, exposure and beam size give the fluence",
-    "-N 5 -xtalsize 0.01": "-N 5 has no effect along a: the size of the crystal gives the number of cells",
-    "-N 0": "0 cells along b: one cell is simulated",
+    "-N 5 -xtalsize 0.01": "number of cells: the size of the crystal replaces 5 along a by",
+    "-N 0": "number of cells: 0 along a, 0 along b, 0 along c: one cell is simulated",
     "-spindle_axis 0 0 1 -Xbeam 5 -ORGX 9": "-ORGX 9 has no effect: a better centre is given",
     "-pivot sample": "-pivot has no effect in the mosflm convention",
     "-detsize 10.04": "detector size along fast: 10.04 mm is made 100 pixels, 10 mm",
     "-roi 5 9999 5 10": "-roi 5 9999 5 10 ends at the last pixel, 1023 10 (fast, slow)",
-    "-phisteps 1": "-phisteps 1 without -osc is one step, and a rotation by 1 degree in the headers",
+    "-phisteps 1": "phi: 1 step without an oscillation range is a rotation by 1 degree in headers",
+    "-osc 1": "phi: an oscillation without a number of steps is 2 steps, 0.5 degrees apart",
     "-osc 1 --revision main": "the step at a spindle angle of 0 keeps the rotation of the step before it",
-    "-mosaic_dom 5": "-mosaic_dom 5 has no effect without a mosaic spread",
     "-mosaic_seed 5": "-mosaic_seed 5 has no effect without a mosaic spread",
     "-mosaic 1 -mosaic_seed -5": "-mosaic_seed -5: a negative seed chooses no numbers of its own",
-    "-dispsteps 5": "-dispsteps 5 has no effect without -dispersion",
     "-seed 5 -nonoise": "-seed 5 has no effect: there is no noise image",
     "-seed -5": "-seed -5: a negative seed goes on with the numbers that the mosaic domains left",
     "-sourcefile a -divsteps 3": "-sourcefile replaces the divergence and dispersion: no effect of -divsteps",
@@ -115,16 +118,31 @@ PLAIN = {
 }
 
 
+#: What else a scene needs; a later option wins.
+SCENE = "-cell 50 60 70 -default_F 1 -detpixels 8 -oversample 1 "
+
+
+def said(text):
+    """What is said of a command line: by its words and, where they make a scene, by that."""
+    notes = parse(text.split()).notices
+    try:
+        line = with_headers(parse((SCENE + text).split()))
+        check(line)
+        made = prepare(line.draft.freeze(), read_inputs(line))
+    except (ValueError, OSError):
+        return notes
+    return [*notes, *scene_notes(((made,),))]
+
+
 @pytest.mark.parametrize("text", LOUD)
-def test_loud(text):
-    found = [note for note in parse(text.split()).notices if LOUD[text] in note]
+def test_loud(text, few):
+    found = [note for note in said(text) if LOUD[text] in note]
     assert found and all(isinstance(note, Loud) and note.isprintable() for note in found)
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_plain(text):
-    notes = parse(text.split()).notices
-    found = [note for note in notes if PLAIN[text] in note]
+def test_plain(text, few):
+    found = [note for note in said(text) if PLAIN[text] in note]
     assert found and not any(isinstance(note, Loud) for note in found)
 
 
@@ -195,7 +213,8 @@ def test_what_changes_no_scene_is_named(few):
     for text in SINGLE:
         if scene(BASE + text) == base:
             silent += 1
-            assert any(text.split()[0] in note for note in parse((BASE + text).split()).notices), text
+            # in its own words, or those of the scene
+            assert len(said(BASE + text)) > len(said(BASE)), text
     assert 20 < silent < len(SINGLE) - 20
 
 

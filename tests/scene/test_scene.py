@@ -235,6 +235,6 @@ def test_settings_are_left_alone():
 
 def test_warns_of_a_factor_that_captures_nothing():
     def said(**settings):
-        return [note for note in scene_notes(((prepared_example(**settings),),)) if "captures nothing" in note]
+        return [note for note in scene_notes(((prepared_example(**settings),),)) if "nothing is captured" in note]
 
     assert said(oversample_thick=True) and not said(oversample_thick=True, sensor_thickness=1e-4)

@@ -60,14 +60,22 @@ def test_a_matrix_is_what_it_is_and_may_be_left_handed():
 
 
 @pytest.mark.parametrize("crystal, detector, said", [
-    ({"phi_steps": 5, "phi_step_deg": 1.0}, {}, "phi: 5 asked for, 2 simulated"),
+    ({"phi_steps": 5, "phi_step_deg": 1.0}, {}, "phi: 5 steps asked for, 2 simulated"),
     ({"mosaic_domains": 7}, {}, "mosaic domains: 7 asked for, 1 simulated"),
     ({"mosaic_domains": 7, "mosaic_spread_deg": 0.0}, {}, "mosaic domains: 7 asked for, 1 simulated"),
     ({"oscillation_deg": 0.0}, {}, "phi: an oscillation of 0 makes 2 steps at one angle"),
     ({"oscillation_deg": 0.0, "water_size_um": 5.0}, {}, "the background of water, divided by both, is halved"),
-    ({}, {"sensor_layers": 1, "sensor_thickness_um": 100.0}, "sensor layers: 1 asked for, 2 simulated"),
-    ({"size_mm": (0.05, 0.3, 0.05)}, {}, "crystal size: 0.05 x 0.3 x 0.05 mm asked for; y and z are clipped"),
-    ({"n_cells": (7, 1, 1), "size_mm": (0.0001, 0.0001, 0.0001)}, {}, "replaces 7 along a by 20"),
+    ({}, {"sensor_layers": 1, "sensor_thickness_um": 100.0}, "sensor layers: 2, 100 micrometres each: together"),
+    ({}, {"sensor_layers": 3, "sensor_thickness_um": 100.0}, "3 sensor layers, the captured fraction not at every"),
+    ({}, {"sensor_layers": 3}, "sensor layers: 3 have no effect without a thickness"),
+    ({}, {"point_pixel": True}, "point pixels leave out the area"),
+    ({}, {"curved": True, "convention": "xds"}, "a curved detector takes its angles from y and z"),
+    ({"fudge": 2.0}, {}, "fudge: 2 has no effect on a parallelepiped"),
+    ({"mosaic_domains": 1, "mosaic_spread_deg": 1.0}, {}, "mosaic spread: 1 degrees have no effect"),
+    ({"water_size_um": 5.0}, {}, "water: the background of 5 um counts r_e^2 x fluence twice"),
+    ({"oscillation_deg": 1.0, "phi_steps": 5, "phi_step_deg": 0.5}, {}, "the steps are 0.5 degrees apart"),
+    ({"phi_steps": 5}, {}, "phi: 5 steps without an oscillation range are a rotation by 1 degree"),
+    ({"size_mm": (0.05, 0.3, 0.05)}, {}, "size of the crystal along b: 0.3 mm is cut to the beam, 0.1 mm"),
 ])
 def test_numbers_that_are_not_those_asked_for(crystal, detector, said):
     _, warned = notes(crystal=crystal, detector=detector, sampling=nb.Sampling(oversample=1))
@@ -78,13 +86,14 @@ def test_numbers_that_are_as_asked_for():
     crystal = {"phi_steps": 3, "oscillation_deg": 1.0, "mosaic_domains": 4, "mosaic_spread_deg": 1.0,
                "size_mm": (0.0001, 0.0001, 0.0001), "n_cells": 1}
     beam = {"divergence_h_mrad": 1.0, "divergence_h_steps": 3, "dispersion_percent": 1.0, "dispersion_steps": 2}
-    detector = {"sensor_layers": 3, "sensor_thickness_um": 100.0}
-    assert notes(crystal=crystal, beam=beam, detector=detector, sampling=nb.Sampling(oversample=1))[1] == []
+    detector = {"sensor_thickness_um": 100.0}
+    sampling = nb.Sampling(oversample=1, per_step=["capture"])
+    assert notes(crystal=crystal, beam=beam, detector=detector, sampling=sampling)[1] == []
 
 
 def test_divergence_without_a_range_spreads_over_a_radian():
     note, = notes(beam={"divergence_h_steps": 3, "round_divergence": False})[1]
-    assert note == "horizontal divergence: 3 steps without a range spread over 1 radian, as in nanoBragg"
+    assert note.startswith("horizontal divergence: a number of directions without a range means a range of 1000 mrad")
 
 
 def source(intensity, wavelength=1e-10):
@@ -109,14 +118,18 @@ def test_layers_of_a_panel_are_those_asked_for():
     detector = nb.Detector(panels=[panel], convention="custom")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        nb.simulate(nb.Crystal(cell=CELL, n_cells=5), nb.Beam(), detector, 10.0)
+        nb.simulate(nb.Crystal(cell=CELL, n_cells=5), nb.Beam(), detector, 10.0,
+                    sampling=nb.Sampling(per_step=["capture"]))
 
 
 def test_what_an_image_costs_or_lacks_is_no_warning():
-    found, warned = notes(crystal={"n_cells": 100, "water_size_um": 3.0}, sampling=nb.Sampling(oversample=2))
-    assert warned == [] and len(found) == 2
-    assert found[0] == "water: the background of 3 um is divided by the 4 steps of a pixel, as in nanoBragg"
-    assert found[1].startswith("sub-pixels: 2 along each edge where ") and "F^2" in found[1]
+    found, warned = notes(crystal={"n_cells": (100, 200, 150), "size_mm": (0.001, 0.0, 0.0), "oscillation_deg": 0.5},
+                          sampling=nb.Sampling(oversample=2))
+    assert warned == []
+    assert [note.split(":")[0] for note in found] == ["phi", "number of cells", "sub-pixels"]
+    assert found[0].startswith("phi: an oscillation without a number of steps is 2 steps, 0.25 degrees apart")
+    assert found[1] == "number of cells: the size of the crystal replaces 100 along a by 200"
+    assert found[2].startswith("sub-pixels: 2 along each edge where ") and "F^2" in found[2]
 
 
 def test_a_list_that_ends_before_the_detector():
