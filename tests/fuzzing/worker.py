@@ -1,0 +1,210 @@
+"""A process that runs many cases, one after the other, and tells of each what failed."""
+
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+
+__all__ = ["SECONDS", "serve"]
+
+#: A case that takes longer hangs.
+SECONDS = 20.0
+#: Bytes that a case may take beyond what the process has.
+MEMORY = 2 ** 30
+#: Scenes that are longer than this many steps in all are not computed: they would be right, in time.
+STEPS = 3_000_000
+_PIXELS = 250_000
+_LONG = "fuzz: a long run"
+
+_WARM = "-cell 80 -default_F 10 -N 5 -detpixels 5 -seed 1 -misset 1 2 3 --quiet".split()
+
+
+class _Hook:
+    """Stands between the commands and `prepare`: keeps the scene, and refuses what would take long."""
+
+    def __init__(self):
+        from numbragg.scene import prepare
+
+        self._prepare, self.prepared = prepare.prepare, None
+        prepare.prepare = self
+
+    def __call__(self, *arguments):
+        self.prepared = self._prepare(*arguments)
+        window = self.prepared.window
+        slow, fast = self.prepared.shape
+        if window.width * window.height * self.prepared.steps > STEPS or slow * fast > _PIXELS:
+            raise ValueError(_LONG)
+        return self.prepared
+
+
+class _Streams:
+    """Descriptors 1 and 2 in files, whatever writes to them."""
+
+    def __init__(self, folder):
+        self.paths = [os.path.join(folder, name) for name in ("stdout", "stderr")]
+        for number, path in enumerate(self.paths, 1):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+
+    def clear(self):
+        for number in (1, 2):
+            os.ftruncate(number, 0)
+
+    def texts(self):
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass
+        found = []
+        for path in self.paths:
+            with open(path, "rb") as file:
+                found.append(file.read().decode("utf-8", errors="backslashreplace"))
+        return found
+
+
+def _highest_memory():
+    with open("/proc/self/status") as file:
+        return 1024 * int(file.read().partition("VmHWM:")[2].split()[0])
+
+
+def _forget_highest():
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        # the highest of all cases is better than nothing
+        pass
+
+
+class _Bench:
+    """Where cases run: a folder, the streams, the limits."""
+
+    def __init__(self, root, c_binary, revision):
+        self.root, self.c_binary, self.revision = root, c_binary, revision
+        self.temporary = os.path.join(root, "tmp")
+        os.makedirs(self.temporary)
+        os.environ["TMPDIR"] = tempfile.tempdir = self.temporary
+        self.streams = _Streams(root)
+        self.hook = _Hook()
+        warnings.simplefilter("always")
+        self._run_words(_WARM, {})
+        # room for libraries and threads to come, and for what a case may take
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + 4 * MEMORY, hard))
+
+    def _folder(self, name, files):
+        folder = os.path.join(self.root, name)
+        os.mkdir(folder)
+        for file_name, content in files.items():
+            path = os.path.join(folder, file_name)
+            if content is None:
+                os.mkdir(path)
+                continue
+            with open(path, "wb") as file:
+                file.write(content.bytes())
+        return folder
+
+    def _run_words(self, words, files):
+        """Exit status (or what escaped), both streams, files before and after, growth of memory."""
+        from numbragg.commands.cli import main
+
+        from .checks import content
+
+        folder = self._folder("case", files)
+        try:
+            os.chdir(folder)
+            before = content(folder)
+            self.streams.clear()
+            self.hook.prepared = None
+            _forget_highest()
+            memory = _highest_memory()
+            try:
+                code = main(words)
+            except (Exception, SystemExit):
+                code = traceback.format_exc()
+            grown = _highest_memory() - memory
+            out, err = self.streams.texts()
+            return code, out, err, before, content(folder), grown
+        finally:
+            os.chdir(self.root)
+            shutil.rmtree(folder)
+
+    def run(self, case):
+        """The account of a case: exit status, failure if there is one, what the C program did."""
+        from .checks import Failure
+
+        account = {"code": None, "failure": None, "c": None, "refusal": None}
+        try:
+            self._checked(case, account)
+        except Failure as failure:
+            account["failure"] = failure.kind, failure.seen
+        return account
+
+    def _checked(self, case, account):
+        from .c_program import refusal
+        from .checks import Failure, files_after, said
+
+        code, out, err, before, after, grown = self._run_words(case.words, case.files)
+        if isinstance(code, str):
+            # the line that says which, for the kind; the rest to look at
+            where = [line.strip() for line in code.splitlines() if line.strip().startswith("File ")][-1:]
+            raise Failure(f"exception {code.strip().splitlines()[-1].split(':')[0]} {' '.join(where)}", code[-1500:])
+        if _LONG in err:
+            account["code"] = "long"
+            return
+        account["code"] = code
+        if grown > MEMORY:
+            raise Failure("memory", f"{grown / 1e6:.0f} MB more; {err[:200]}")
+        said(case, code, out, err)
+        left = os.listdir(self.temporary)
+        if left:
+            raise Failure("temporary files", ", ".join(left))
+        files_after(case, code, before, after, self.hook.prepared, out)
+        if code == 2:
+            account["refusal"] = refusal(err)
+        if self.c_binary:
+            account["c"] = self._beside_c(case, code, after)
+
+    def _beside_c(self, case, code, after):
+        """What the C program did: "same", "fails", "image", "nothing"; raises `Failure` for other bits."""
+        from numbragg.command_line.parse import parse
+
+        from .c_program import c_words, comparable, compared, run_c
+        from .checks import content
+
+        if not comparable(case):
+            return None
+        line = None
+        if code == 0:
+            line = parse(case.words)
+            if line.draft.revision != self.revision or line.precision != "exact":
+                return None
+        folder = self._folder("c", case.files)
+        try:
+            normal = run_c(self.c_binary, c_words(case), folder)
+            theirs = content(folder)
+        finally:
+            shutil.rmtree(folder)
+        if line is None:
+            return "image" if normal and theirs.keys() - case.files.keys() else "nothing"
+        if not normal:
+            return "fails"
+        compared(case, after, theirs, line)
+        return "same"
+
+
+def serve(connection, root, c_binary, revision):
+    """Run the cases that come through a connection, until None comes."""
+    bench = _Bench(root, c_binary, revision)
+    connection.send("ready")
+    while (case := connection.recv()) is not None:
+        connection.send(bench.run(case))
