@@ -72,7 +72,7 @@ def _compiled():
 
 
 def _traced(words, fast, slow, steps):
-    """The trace that a command line asks for."""
+    """The trace that a command line asks for; the line; notes to be told when nothing can be refused any more."""
     from ..configs.run_options import Evaluation
 
     line = with_headers(parse(words))
@@ -91,13 +91,17 @@ def _traced(words, fast, slow, steps):
     from .progress import say_compiling
 
     prepared = prepare(line.draft.freeze(), factors)
-    for note in (*line.notices, *scene_notes(((prepared,),))):
+    notes = (*line.notices, *scene_notes(((prepared,),)))
+    if not line.quiet and not _compiled():
+        say_compiling("some 10 seconds")
+    return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads), line, notes
+
+
+def _tell_notes(line, notes):
+    for note in notes:
         if not line.quiet or isinstance(note, Loud):
             print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
     announce(line)
-    if not line.quiet and not _compiled():
-        say_compiling("some 10 seconds")
-    return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
 
 
 def run(arguments):
@@ -125,7 +129,7 @@ def run(arguments):
         if against is not None:
             # a name that is wrong is told before the work
             open(against, "rb").close()
-        trace = _traced(words[2:], fast, slow, steps)
+        trace, line, notes = _traced(words[2:], fast, slow, steps)
         comparison = None
         if against is not None:
             from ..tracing.compare import compare
@@ -136,6 +140,7 @@ def run(arguments):
                 for text in trace.lines(form):
                     file.write(text.encode())
             outputs.commit()
+    _tell_notes(line, notes)
     if comparison is not None:
         _tell(comparison, form)
         return 0 if comparison.same else 1

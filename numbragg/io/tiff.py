@@ -44,7 +44,9 @@ def write_tiff(file, image, metadata):
     if image.ndim != 2 or image.dtype != np.float32 or image.size == 0:
         raise ValueError(f"image: shape {image.shape}, {image.dtype}; TIFF needs 2-dimensional float32, not "
                          "empty")
-    description = json.dumps(json_ready(metadata, not_finite=lambda number: None), allow_nan=False)
+    # a blank before each colon: tifffile takes JSON with "shape": anywhere in it for its own, and then cannot read it
+    description = json.dumps(json_ready(metadata, not_finite=lambda number: None), allow_nan=False,
+                             separators=(", ", " : "))
     # written in memory first: TIFF needs seeking, which a pipe cannot
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.ascontiguousarray(image), photometric="minisblack",

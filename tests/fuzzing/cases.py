@@ -1,7 +1,7 @@
 """A case: the words of a command line and the files that lie in its folder, both in parts that can be left out."""
 
 import bz2
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import gzip
 import shlex
 
@@ -15,15 +15,24 @@ class Content:
     base: bytes
     #: changes in their order: share of the length where it starts, bytes that go, bytes that come
     changes: tuple = ()
-    #: "", "gzip" or "bzip2", applied before the changes
+    #: "", "gzip" or "bzip2"
     packed: str = ""
+    #: whether what is changed is the packed file, not what is in it
+    outside: bool = False
 
     def bytes(self):
-        content = self.base
+        if self.outside:
+            return self.damage(self.pack(self.base))
+        return self.pack(self.damage(self.base))
+
+    def pack(self, content):
+        """Content, compressed."""
         if self.packed == "gzip":
-            content = gzip.compress(content, mtime=0)
-        elif self.packed == "bzip2":
-            content = bz2.compress(content)
+            return gzip.compress(content, mtime=0)
+        return bz2.compress(content) if self.packed == "bzip2" else content
+
+    def damage(self, content):
+        """Content after the changes."""
         for place, removed, added in self.changes:
             start = int(place * len(content))
             content = content[:start] + added + content[start + removed:]
@@ -32,9 +41,9 @@ class Content:
     def simpler(self):
         """The same with one change less, or not packed."""
         for i in range(len(self.changes)):
-            yield Content(self.base, self.changes[:i] + self.changes[i + 1:], self.packed)
+            yield replace(self, changes=self.changes[:i] + self.changes[i + 1:])
         if self.packed:
-            yield Content(self.base, self.changes)
+            yield replace(self, packed="")
 
 
 @dataclass(frozen=True)
@@ -71,5 +80,5 @@ class Case:
     def _with(self, groups=None, files=None):
         groups = self.groups if groups is None else groups
         words = {word for group in groups for word in group}
-        return Case(self.label, groups, self.files if files is None else files,
-                    tuple(name for name in self.outputs if name in words))
+        return replace(self, groups=groups, files=self.files if files is None else files,
+                       outputs=tuple(name for name in self.outputs if name in words))

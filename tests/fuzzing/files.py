@@ -1,5 +1,6 @@
 """Damaged files of every kind that is read, each for the command that takes it."""
 
+from dataclasses import replace
 import random
 import re
 
@@ -61,9 +62,10 @@ def _change(r, content):
 
 def _damaged(r, base, packed=""):
     """Contents made from valid ones by up to five changes, each drawn for what the one before left."""
-    content = Content(base, (), packed)
+    content = Content(base, (), packed, outside=bool(packed) and r.random() < 0.3)
     for _ in range(r.choice((0, 1, 1, 1, 2, 2, 3, 5))):
-        content = Content(base, (*content.changes, _change(r, content.bytes())), packed)
+        now = content.damage(content.pack(base) if content.outside else base)
+        content = replace(content, changes=(*content.changes, _change(r, now)))
     return content
 
 

@@ -61,15 +61,17 @@ class _Line:
         if option.kind == "choice":
             pool = option.choices()
         elif option.kind == "whole" and option.name not in OWN_POOL:
-            pool = "0 1 2 5 -1 3.0".split()
+            pool = "1 2 5 3.0 0 -1".split()
         elif option.kind == "vector":
             pool = "0 1 -1 0.5 0.1 3".split()
         elif option.name == "-cell":
             pool = pool[:5] if at < 3 else pool[2:]
-        if self.mood != "sane" and r.random() < 0.35 and option.name not in NO_EDGE and option.kind != "choice":
+        if self.mood != "sane" and r.random() < 0.2 and option.name not in NO_EDGE and option.kind != "choice":
             return r.choice(EDGE)
         if self.mood == "wrong" and r.random() < 0.12:
             return r.choice(WHOLE_WRONG if option.kind == "whole" and r.random() < 0.4 else WRONG)
+        if self.mood == "sane" and option.rule is not None:
+            pool = [word for word in pool if option.rule.holds(float(word))]
         return r.choice(pool)
 
     def file(self, option):
@@ -126,15 +128,15 @@ def random_line(seed, number):
     r = random.Random(label)
     line = _Line(r, number)
     groups = [("-detpixels", r.choice("1355")), ("-seed", r.choice(("1", "2", "-7"))), ("-oversample", r.choice("112"))]
-    drawn = [option for option in r.sample(TABLE, r.randint(0, 10)) if option.name not in _RARE or r.random() < 0.15]
+    drawn = [option for option in r.sample(TABLE, r.randint(0, 9)) if option.name not in _RARE or r.random() < 0.15]
     drawn += [r.choice(drawn) for _ in range(2) if drawn and r.random() < 0.15]
-    if r.random() < 0.9:
+    if r.random() < 0.97:
         drawn.append(_BY_NAME[r.choice(("-cell", "-cell", "-cell", "-mat"))])
     if r.random() < 0.35:
         drawn.append(_BY_NAME["-hkl"])
     elif r.random() < 0.1:
         line.files["Fdump.bin"] = Content(r.choice((VALID["dump"], *ODD["dump"])))
-    groups += [("-default_F", "100")] if r.random() < 0.85 else []
+    groups += [("-default_F", "100")] if r.random() < 0.93 else []
     groups += [("--quiet",)] if r.random() < 0.3 else []
     groups += [line.group(option) for option in drawn]
     if line.mood == "wrong" and r.random() < 0.15:
