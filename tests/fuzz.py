@@ -11,6 +11,7 @@ counted by our message.  Exit status 1 if anything failed.
 
 import argparse
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import sys
@@ -18,7 +19,6 @@ import tempfile
 import threading
 import time
 
-# the folder above, for clones that were not installed in this environment
 from fuzzing.c_program import revision_of
 from fuzzing.crew import Worker, shrunk
 from fuzzing.files import random_file
@@ -62,7 +62,13 @@ class _Run:
 
         live_c.BINARY = os.path.abspath(self.options.c_binary)
         self.options.c_binary = live_c.BINARY
-        return revision_of(lambda name: Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-")))
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+            def make(name):
+                made = Path(folder, name)
+                made.mkdir()
+                return made
+
+            return revision_of(make)
 
     def work(self):
         """Take cases until there are no more."""
@@ -152,11 +158,11 @@ def main(words=None):
     """Run the cases. Returns the exit status."""
     options = _arguments(words)
     run, start = _Run(options), time.monotonic()
-    crew = [threading.Thread(target=run.work) for _ in range(options.jobs)]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        thread.join()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        crew = [pool.submit(run.work) for _ in range(options.jobs)]
+    for work in crew:
+        # a mistake of ours is no success
+        work.result()
     run.tell(time.monotonic() - start)
     # none at all is no success
     return 1 if run.failed or not run.codes else 0

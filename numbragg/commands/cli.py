@@ -1,5 +1,7 @@
 """The command `numbragg`: nanoBragg's own arguments, or a subcommand; exit codes."""
 
+from contextlib import contextmanager
+import io
 import os
 import signal
 import sys
@@ -77,6 +79,29 @@ def main(argv=None):
     if not argv:
         print(USAGE, file=sys.stderr)
         return 2
+    with _escaping(sys.stdout):
+        return _run(argv)
+
+
+@contextmanager
+def _escaping(stream):
+    """Let a stream escape what its encoding has not, so that a name in a report cannot undo the run."""
+    strict = isinstance(stream, io.TextIOWrapper) and stream.errors == "strict"
+    if strict:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        if strict and not stream.closed:
+            try:
+                stream.reconfigure(errors="strict")
+            except OSError:
+                # it cannot be flushed any more, which has been told
+                pass
+
+
+def _run(argv):
+    """The exit code of a command line that is not empty."""
     main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _terminated) if main_thread else None
     try:

@@ -290,7 +290,11 @@ def _npy(path):
 
 
 def _unreadable(path, what, error):
-    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, (AttributeError, TypeError, IndexError, AssertionError, NameError, SyntaxError)):
+        # a library met what it does not look for; its words are about its own code
+        reason = "it is damaged"
+    else:
+        reason = " ".join(str(error).split()) or type(error).__name__
     return format_error(path, f"is not a readable {what} ({reason})")
 
 
@@ -302,6 +306,8 @@ def _tiff(path):
             if len(tiff.pages) != 1:
                 raise ValueError(f"it has {len(tiff.pages)} pages; one is wanted")
             page = tiff.pages[0]
+            if page.dtype is None:
+                raise ValueError("its type of pixels is not known")
             stored = sum(page.databytecounts)
             # looked at before anything of the announced size is allocated
             if page.compression == 1 and math.prod(page.shape) * page.dtype.itemsize > stored:
@@ -365,12 +371,22 @@ def _cbf(path):
 
 def _hdf5(path, dataset):
     fabio = _fabio(path, "HDF5")
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        # fabio would try its other readers
+        raise format_error(path, "is not a readable HDF5 image (it is no HDF5 file, or its start is damaged)")
     frame = None
     if dataset is not None and (match := _HDF5_FRAME.fullmatch(dataset)):
         dataset, frame = match.group(1), int(match.group(2))
-    image = None
+    image, plain = None, "/entry/data/data"
     try:
         with silenced():
+            if dataset is None:
+                with h5py.File(path, "r") as file:
+                    found = file.get(plain)
+                    # fabio finds the dataset by itself where it is a stack
+                    dataset = plain if isinstance(found, h5py.Dataset) and found.ndim == 2 else None
             if dataset is None:
                 image = fabio.open(path)
             else:
@@ -379,7 +395,7 @@ def _hdf5(path, dataset):
                 image = Hdf5Image().read(f"{path}::{dataset}")
             if frame is None and image.nframes != 1:
                 raise ValueError(f"it holds {image.nframes} frames; name one, such as "
-                                 f"{os.path.basename(path)}::{dataset or '/entry/data/data'}[0]")
+                                 f"{os.path.basename(path)}::{dataset or plain}[0]")
             if frame is not None and frame >= image.nframes:
                 raise ValueError(f"there is no frame {frame} among {image.nframes}, counted from 0")
             return np.array(image.data if frame is None else image.getframe(frame).data)

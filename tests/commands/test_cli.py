@@ -50,6 +50,16 @@ def test_help_wins_over_everything_behind_an_option(word, before, capfd, folder)
     assert content(folder) == {}
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_cannot_be_printed_is_escaped(encoding, folder):
+    """The report is lost to no name: the files would be in place, and the exit status would say they are not."""
+    name = os.fsdecode(b"\xff\xc3\xa9.bin")
+    done = subprocess.run(command(*SMALL, "-floatfile", name), capture_output=True,
+                          env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"wrote \\udcff" in done.stdout and name in content(folder)
+
+
 def test_version(capfd):
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"numbragg {numbragg.__version__}\n"

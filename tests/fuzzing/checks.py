@@ -12,6 +12,9 @@ from numbragg.command_line.words import EARLY
 __all__ = ["Failure", "content", "files_after", "said"]
 
 _FOREIGN = re.compile(r"Traceback \(most recent|[A-Za-z]Warning: |^Exception ignored", re.MULTILINE)
+#: What a person cannot make sense of.
+_PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not subscriptable|positional argument|ndarray"
+                     r"|cannot reshape|could not broadcast|codec can't|out of bounds for axis|surrogates not allowed")
 _ERROR = "numbragg: error: "
 _WARNING = "numbragg: warning: "
 
@@ -58,8 +61,7 @@ def said(case, code, out, err):
             raise Failure("a long error", errors[0][:200])
         if not errors[0][len(_ERROR):].strip():
             raise Failure("an empty error")
-        if "_" in errors[0] and re.search(r"\b(object has no|NoneType|unsupported operand|not subscriptable|float\(\)"
-                                          r"|cannot reshape|could not broadcast|codec can't)", errors[0]):
+        if _PYTHON.search(errors[0]):
             raise Failure("an error of Python's", errors[0])
         if out:
             raise Failure("stdout beside an error", out[:300])

@@ -41,13 +41,13 @@ class Worker:
         """The account of a case, as the worker has it; it hangs or dies: that is its failure."""
         if self._process is None:
             self._start()
-        self._connection.send(case)
-        if not self._connection.poll(SECONDS):
-            self.stop()
-            return {"code": None, "failure": ("hangs", f"more than {SECONDS:g} s"), "c": None, "refusal": None}
         try:
+            self._connection.send(case)
+            if not self._connection.poll(SECONDS):
+                self.stop()
+                return {"code": None, "failure": ("hangs", f"more than {SECONDS:g} s"), "c": None, "refusal": None}
             return self._connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             self._process.join()
             status = self._process.exitcode
             said = self._last_words()

@@ -171,12 +171,12 @@ def image_bytes(kind):
 @cache
 def trace_bytes(words, form):
     """What the program itself prints of the pixel 1 1: "--text", "--json", "--csv", "-printout" or "--stats-json"."""
-    from contextlib import redirect_stdout
+    from contextlib import redirect_stderr, redirect_stdout
 
     from numbragg.commands.cli import main
 
     out = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         if form == "--stats-json":
             names = {name: os.path.join(folder, name[1:]) for name in ("-floatfile", "-intfile")}
             target = os.path.join(folder, "stats.json")

@@ -114,6 +114,17 @@ def test_tiff_any_metadata(tmp_path, metadata, slow, fast):
     assert found == metadata
 
 
+def test_tiff_is_read_by_its_library(tmp_path):
+    """tifffile takes a description that has a "shape": for one of its own, and fails."""
+    import tifffile
+
+    path = tmp_path / "image.tif"
+    metadata = {"crystal": {"shape": "square"}, "image": {"shape": [2, 3]}, "argument": '{"shape":'}
+    path.write_bytes(written(write_tiff, FLOATS, metadata))
+    assert tifffile.imread(path).tobytes() == FLOATS.tobytes()
+    assert read_tiff(path)[1] == metadata
+
+
 def test_tiff_is_the_same_every_time():
     assert written(write_tiff, FLOATS, {"a": 1}) == written(write_tiff, FLOATS, {"a": 1})
 

@@ -99,6 +99,9 @@ def test_cbf_and_hdf5(folder):
                            ("stack.h5::/single", stack[1].astype(float))):
         found = any_image.read_image(name)
         assert found.format == "HDF5" and found.pixels.tobytes() == expected.tobytes(), name
+    with h5py.File("single.h5", "w") as file:
+        file["entry/data/data"] = stack[1]
+    assert np.array_equal(any_image.read_image("single.h5").pixels, stack[1])
     for name, words in (("stack.h5", "holds 2 frames; name one"),
                         ("stack.h5::/entry/data/data", "holds 2 frames"),
                         ("stack.h5::/entry/data/data[2]", "no frame 2 among 2"),
@@ -120,6 +123,16 @@ def test_library_errors_stay_off_the_terminal(folder, capfd):
     assert "a.h5::/none: is not a readable HDF5 image" in error_line(capfd)
     assert main(["compare", "bad.cbf", "a.h5::/x"]) == 2
     assert "bad.cbf: is not a readable CBF file (no pixels begin in it)" in error_line(capfd)
+
+
+def test_a_name_of_hdf5_is_not_enough(folder, capfd):
+    """Other readers, which talk, are not tried."""
+    pytest.importorskip("h5py", reason="h5py is not installed: numbragg[io]")
+    names = write_all(folder, np.ones((5, 5), np.uint16))
+    for name in names:
+        (folder / name).rename("a.h5")
+        assert main(["plateau", "a.h5"]) == 2
+        assert "a.h5: is not a readable HDF5 image (it is no HDF5 file" in error_line(capfd)
 
 
 @pytest.mark.parametrize("name", ["frame.cbf", "frame.h5"])

@@ -321,6 +321,16 @@ def test_command_refuses(words, message, folder, capfd):
     assert message in said.err and list(folder.iterdir()) == []
 
 
+def test_command_refuses_in_one_line_where_there_are_notes(folder, capfd):
+    (folder / "c.txt").write_text("nothing of a trace\n")
+    words = ["trace", "9", "5", *ARGUMENTS, "-oversample", "1"]
+    assert main(words) == 0
+    assert "numbragg: note: " in capfd.readouterr().err
+    assert main([*words, "--against", "c.txt"]) == 2
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.startswith("numbragg: error: ") and said.err.count("\n") == 1
+
+
 def test_command_help_and_notes(folder, capfd):
     assert main(["trace", "--help"]) == 0
     assert "usage: numbragg trace FAST SLOW" in capfd.readouterr().out
