@@ -97,7 +97,7 @@ class _Run:
             if account["c"] == "image":
                 self.only_c[account["refusal"]] += 1
             elif account["c"] == "fails" and len(self.only_ours) < 20:
-                self.only_ours.append(case.shown())
+                self.only_ours.append(f"{case.label}: {case.shown()}")
             if failure is None:
                 return
             self.failed += 1

@@ -290,7 +290,7 @@ def _npy(path):
 
 
 def _unreadable(path, what, error):
-    if isinstance(error, (AttributeError, TypeError, IndexError, AssertionError, NameError, SyntaxError)):
+    if isinstance(error, (AttributeError, TypeError, IndexError, AssertionError, NameError, SyntaxError, UnicodeError)):
         # a library met what it does not look for; its words are about its own code
         reason = "it is damaged"
     else:

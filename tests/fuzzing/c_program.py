@@ -5,10 +5,10 @@ import re
 import subprocess
 
 import live_c
+from option_tools import spellings
 
 from numbragg.command_line.table import TABLE
 from numbragg.command_line.words import EARLY
-from option_tools import spellings
 
 from .checks import Failure
 
@@ -27,10 +27,11 @@ def c_words(case):
 def run_c(binary, words, folder):
     """Whether it ends normally."""
     try:
-        done = subprocess.run(["sh", "-c", f'ulimit -v {_MEMORY}; ulimit -f 20000; ulimit -c 0; exec "$@"', "sh", binary,
-                               *map(os.fsencode, words)],
-                              cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=_SECONDS, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        done = subprocess.run(["sh", "-c", f'ulimit -v {_MEMORY}; ulimit -f 20000; ulimit -c 0; exec "$@"', "sh",
+                               binary, *map(os.fsencode, words)],
+                              cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=_SECONDS,
+                              env={**os.environ, "OMP_NUM_THREADS": "1"})
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
@@ -72,6 +73,7 @@ def _difference(ours, theirs):
 def refusal(message):
     """A message of ours without what differs from case to case."""
     text = message.removeprefix("numbragg: error: ").strip()
+    text = re.sub(r"^(Fdump|hkl|matrix|sources|stol|dump|smv|file|[ab]\.[a-z0-9.:]*)[^ ,]*(,? )", r"\1\2", text)
     text = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", text)
     return re.sub(r"(?<![A-Za-z_])[-+.0-9][^\s;,:)]*", "#", text)[:140]
 

@@ -13,8 +13,9 @@ __all__ = ["Failure", "content", "files_after", "said"]
 
 _FOREIGN = re.compile(r"Traceback \(most recent|[A-Za-z]Warning: |^Exception ignored", re.MULTILINE)
 #: What a person cannot make sense of.
-_PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not subscriptable|positional argument|ndarray"
-                     r"|cannot reshape|could not broadcast|codec can't|out of bounds for axis|surrogates not allowed")
+_PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not subscriptable|positional argument"
+                     r"|ndarray|cannot reshape|could not broadcast|codec can't|out of bounds for axis"
+                     r"|surrogates not allowed")
 _ERROR = "numbragg: error: "
 _WARNING = "numbragg: warning: "
 

@@ -12,17 +12,19 @@ __all__ = ["random_file"]
 SCENE = tuple("-cell 80 -default_F 100 -N 5 -detpixels 5 -oversample 1 -seed 1".split())
 _SCENE_GROUPS = (("-cell", "80"), ("-default_F", "100"), ("-N", "5"), ("-detpixels", "5"), ("-oversample", "1"),
                  ("-seed", "1"))
-#: Options that read a file, and its kind; without a size and structure factors of the line's own where the file has them.
+#: Options that read a file, and its kind; and what the line then need not have.
 _READ_BY = (("-hkl", "hkl"), ("-hkl", "hkl"), ("-mat", "matrix"), ("-sourcefile", "sources"), ("-stol", "stol"),
             ("-4stol", "stol"), ("-Q", "stol"), ("-dump", "dump"), ("-dump", "dump"), ("-img", "smv"), ("-mask", "smv"))
 _LEFT_OUT = {"-dump": ("-default_F",), "-img": ("-detpixels",), "-mask": ("-detpixels",), "-mat": ("-cell",)}
 _LOGS = ("--text", "--json", "--csv", "-printout", "--stats-json")
-_LINES = b"Wavelength (A): 6.2\nfast = 1\nslow: 1\n distance = 100 mm\nomega_pixel = 1e-6 (sr)\npolar = nan\nF_latt = inf\n"
+_LINES = (b"Wavelength (A): 6.2\nfast = 1\nslow: 1\n distance = 100 mm\nomega_pixel = 1e-6 (sr)\npolar = nan\n"
+          b"F_latt = inf\n")
 
-_PIECES = (b"\n", b" ", b"-", b"9" * 12, b"e", b"\0", b"nan", b"=", b"1e9", b"\xff" * 4, b"1e400", b"\r\n", b"\f", b";", b"}",
-           b"\0" * 64, b"\xef\xbb\xbf", b"[" * 50, b"{" * 50, b"0x", b"99999999999999999999", b"-1", b"\x80", b"#", b"\t")
-_NUMBERS = (b"0", b"-1", b"1", b"2", b"255", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967295", b"1e400", b"nan",
-            b"inf", b"1e-320", b"0.5", b"", b"99999999999999999999", b"x", b"-0", b"1e3", b"30000", b"-inf")
+_PIECES = (b"\n", b" ", b"-", b"9" * 12, b"e", b"\0", b"nan", b"=", b"1e9", b"\xff" * 4, b"1e400", b"\r\n", b"\f", b";",
+           b"}", b"\0" * 64, b"\xef\xbb\xbf", b"[" * 50, b"{" * 50, b"0x", b"99999999999999999999", b"-1", b"\x80",
+           b"#", b"\t")
+_NUMBERS = (b"0", b"-1", b"1", b"2", b"255", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967295", b"1e400",
+            b"nan", b"inf", b"1e-320", b"0.5", b"", b"99999999999999999999", b"x", b"-0", b"1e3", b"30000", b"-inf")
 _DIGITS = re.compile(rb"-?[0-9][0-9.e+-]*")
 
 
@@ -31,7 +33,8 @@ def _change(r, content):
     length = max(len(content), 1)
     # headers decide most, so half of all changes are near the start
     at = min(r.randrange(length), r.randrange(length)) if r.random() < 0.5 else r.randrange(min(length, 200))
-    kind = r.choice(("bit", "bit", "byte", "cut", "insert", "repeat", "remove", "number", "number", "zero", "end", "word"))
+    kind = r.choice(("bit", "bit", "byte", "cut", "insert", "repeat", "remove", "number", "number", "zero", "end",
+                     "word"))
     place = (at + 0.5) / length
     if kind == "bit":
         old = content[at] if content else 0
@@ -87,7 +90,9 @@ def _image_run(r, label):
 
 
 def _name(r, kind, packed):
-    ending = IMAGES[kind] if r.random() < 0.9 else r.choice((*IMAGES.values(), ".raw", ".mccd", "", ".npz", ".hdf5", ".nxs"))
+    ending = IMAGES[kind]
+    if r.random() < 0.1:
+        ending = r.choice((*IMAGES.values(), ".raw", ".mccd", "", ".npz", ".hdf5", ".nxs"))
     if packed and r.random() < 0.8:
         ending += {"gzip": ".gz", "bzip2": ".bz2"}[packed]
     return "a" + ending

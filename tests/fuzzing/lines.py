@@ -2,8 +2,9 @@
 
 import random
 
-from numbragg.command_line.table import TABLE
 from option_tools import spellings
+
+from numbragg.command_line.table import TABLE
 
 from .cases import Case, Content
 from .seeds import ODD, VALID
@@ -11,11 +12,12 @@ from .seeds import ODD, VALID
 __all__ = ["random_line"]
 
 SANE = "0 1 -1 0.5 2.5 7 30 90 -90 180 1e-3 100".split()
-EDGE = ("-0 0.0 0x10 0x1p-3 1e-320 5e-324 1e308 -1e308 1e30 1e19 -1e-5 .5 5. +1 007 1E2 359.9999999 1e-30 1e15 12345.678"
-        " 2147483648 -7").split()
-WRONG = ("", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e400", "-1e400", "0x1p5000", "abc", "1,5", "1_0", "1mm", "0x",
-         "1e", "--1", "1 2", " 1", "1 ", "1\n", "\n", "\t", "\u0663", "\u00e9", "1\u00a0", "\udcff", "9" * 400, "x" * 5000, "1;",
-         "1e99999999999999999999", "-", "--", "=", "\x7f", "\x1b[31m", "\u202e1", "\U0001d7d9", "-x", "1.5.2", "None")
+EDGE = ("-0 0.0 0x10 0x1p-3 1e-320 5e-324 1e308 -1e308 1e30 1e19 -1e-5 .5 5. +1 007 1E2 359.9999999 1e-30 1e15"
+        " 12345.678 2147483648 -7").split()
+WRONG = ("", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e400", "-1e400", "0x1p5000", "abc", "1,5", "1_0", "1mm",
+         "0x", "1e", "--1", "1 2", " 1", "1 ", "1\n", "\n", "\t", "\u0663", "\u00e9", "1\u00a0", "\udcff", "9" * 400,
+         "x" * 5000, "1;", "1e99999999999999999999", "-", "--", "=", "\x7f", "\x1b[31m", "\u202e1", "\U0001d7d9",
+         "-x", "1.5.2", "None")
 
 #: Numbers of steps and pixels are kept small: what is tried is reading, not speed.
 COUNTS = "-3 -1 0 1 2 3 -0 +2 007 2.0".split()
@@ -37,14 +39,16 @@ INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mas
           "-stol": "stol", "-4stol": "stol", "-Q": "stol"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
            "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
-ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin", "/dev/null",
-             "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.", "~", "*.img",
+ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",
+             "/dev/null", "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.",
+             "~", "*.img",
              "folder/../z", "./w")
 #: Of other programs, of other spellings, of the documentation's.
-FOREIGN = (("-i", "3"), ("--verbose",), ("-o", "out.cbf"), ("--output=x.cbf",), ("-nocuda",), ("-dispstep", "1"), ("-thick", "1"),
-           ("-hdivrange=3",), ("--threads=2",), ("--threads=",), ("--quiet=1",), ("-source_distance", "10"), ("-xbeam", "1"),
-           ("-CELL", "50"), ("-lamda", "1"), ("--",), ("-",), ("image.img",), ("-adcoffset", "10"), ("-np", "4"), ("-h=1",),
-           ("---quiet",), ("-oversample_thick", "1"), ("-seed=1",), ("@file",), ("-detector_thickness", "1"))
+FOREIGN = (("-i", "3"), ("--verbose",), ("-o", "out.cbf"), ("--output=x.cbf",), ("-nocuda",), ("-dispstep", "1"),
+           ("-thick", "1"), ("-hdivrange=3",), ("--threads=2",), ("--threads=",), ("--quiet=1",),
+           ("-source_distance", "10"), ("-xbeam", "1"), ("-CELL", "50"), ("-lamda", "1"), ("--",), ("-",),
+           ("image.img",), ("-adcoffset", "10"), ("-np", "4"), ("-h=1",), ("---quiet",), ("-oversample_thick", "1"),
+           ("-seed=1",), ("@file",), ("-detector_thickness", "1"))
 
 
 class _Line:

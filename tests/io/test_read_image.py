@@ -125,6 +125,20 @@ def test_library_errors_stay_off_the_terminal(folder, capfd):
     assert "bad.cbf: is not a readable CBF file (no pixels begin in it)" in error_line(capfd)
 
 
+def test_damaged_images_are_not_refused_in_the_words_of_code(folder, capfd):
+    """A type of pixels that tifffile does not know: it has None there."""
+    import tifffile
+
+    tifffile.imwrite("a.tif", np.ones((5, 5), np.int32), metadata=None)
+    content = bytearray((folder / "a.tif").read_bytes())
+    # bits per sample, tag 258: 32 becomes 33
+    content[content.index(b"\x02\x01\x03\0\x01\0\0\0\x20\0") + 8] = 33
+    (folder / "a.tif").write_bytes(content)
+    assert main(["plateau", "a.tif"]) == 2
+    assert "a.tif: is not a readable TIFF file (its type of pixels is not known)" in error_line(capfd)
+    assert "is damaged)" in str(any_image._unreadable("a", "b", AttributeError("'NoneType' object has no attribute")))
+
+
 def test_a_name_of_hdf5_is_not_enough(folder, capfd):
     """Other readers, which talk, are not tried."""
     pytest.importorskip("h5py", reason="h5py is not installed: numbragg[io]")
