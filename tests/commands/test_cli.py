@@ -60,6 +60,17 @@ def test_a_name_that_cannot_be_printed_is_escaped(encoding, folder):
     assert b"wrote \\udcff" in done.stdout and name in content(folder)
 
 
+def test_an_image_that_is_no_number_is_told_of(capfd, folder):
+    """A column that is missing is 0 on a last line without its end, and a wavelength of 0 makes NaN of every pixel."""
+    (folder / "s.txt").write_text("-1 0.02 0")
+    assert main([*SMALL, "-sourcefile", "s.txt", "--quiet"]) == 0
+    said = capfd.readouterr()
+    assert said.out == "" and "numbragg: warning: image: the sum of its pixels is nan: not all of them" in said.err
+    assert np.isnan(np.fromfile("floatimage.bin", np.float32)).all()
+    assert main([*SMALL, "--quiet"]) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_version(capfd):
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"numbragg {numbragg.__version__}\n"

@@ -147,8 +147,14 @@ def image_outputs(words, prepared):
     return [pair for pair in wanted if pair[0] is not None], optional
 
 
+def _no_silent_nan(after, name, said):
+    data = after.get(os.path.normpath(name))
+    if data and not np.isfinite(np.frombuffer(data, np.float32)).all() and "not all of them are finite" not in said:
+        raise Failure("an image that is not finite, without a word", name)
+
+
 def files_after(case, code, before, after, prepared, out):
-    """Check what is in the folder, before and after."""
+    """Check what is in the folder, before and after; `out` is what was said, on both streams."""
     command = case.words[0] if case.words else ""
     expected, replaced = {}, ()
     if code == 2 or command == "trace" or (prepared is None and not case.outputs):
@@ -165,6 +171,7 @@ def files_after(case, code, before, after, prepared, out):
         for name, whole in wanted:
             if name != os.devnull:
                 _check(name, after.get(os.path.normpath(name)), whole)
+        _no_silent_nan(after, wanted[0][0], out)
         for name, whole in optional:
             if after.get(os.path.normpath(name)) is not None and "cannot be written" not in out:
                 _check(name, after[os.path.normpath(name)], whole)

@@ -172,7 +172,7 @@ class _Bench:
         left = os.listdir(self.temporary)
         if left:
             raise Failure("temporary files", ", ".join(left))
-        files_after(case, code, before, after, self.hook.prepared, out)
+        files_after(case, code, before, after, self.hook.prepared, out + err)
         if code == 2:
             account["refusal"] = refusal(err)
         if self.c_binary:
