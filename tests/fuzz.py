@@ -12,6 +12,7 @@ counted by our message.  Exit status 1 if anything failed.
 import argparse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 import os
 from pathlib import Path
 import sys
@@ -23,6 +24,8 @@ from fuzzing.c_program import revision_of
 from fuzzing.crew import Worker, shrunk
 from fuzzing.files import random_file
 from fuzzing.lines import random_line
+
+from numbragg.scene.revisions import DEFAULT
 
 CASES = {"lines": random_line, "files": random_file}
 
@@ -70,6 +73,12 @@ class _Run:
 
             return revision_of(make)
 
+    def _case(self, number):
+        case = CASES[self.options.what](self.options.seed, number)
+        if self.revision not in (None, DEFAULT) and case.groups[0][0].startswith("-"):
+            case = replace(case, groups=(*case.groups, ("--revision", self.revision)))
+        return case
+
     def work(self):
         """Take cases until there are no more."""
         worker = Worker(self.options.c_binary, self.revision)
@@ -79,7 +88,7 @@ class _Run:
                     number = next(self.numbers, None)
                 if number is None:
                     return
-                case = CASES[self.options.what](self.options.seed, number)
+                case = self._case(number)
                 if self.options.case is not None:
                     self._show(case)
                 self._enter(worker, number, case, worker.run(case))
@@ -111,7 +120,8 @@ class _Run:
             print(f"FAILED {case.label}: {failure[0]}\n  {seen or failure[1]}\n  words: {small.shown()}")
             for name, content in small.files.items():
                 print(f"  file {name!a}: {'a folder' if content is None else ascii(content.bytes()[:160])}")
-            print(f"  again: python tests/fuzz.py {self.options.what} --seed {self.options.seed} --case {number}",
+            binary = f" --c-binary {self.options.c_binary}" if self.options.c_binary else ""
+            print(f"  again: python tests/fuzz.py {self.options.what} --seed {self.options.seed} --case {number}{binary}",
                   flush=True)
             if self.options.keep:
                 self._keep(small)

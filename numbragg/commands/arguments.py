@@ -10,9 +10,11 @@ from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
 
 __all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name",
-           "region", "shape", "shown", "whole_number"]
+           "region", "shape", "short", "shown", "whole_number"]
 
 _HELP = ("-h", "-help", "--help")
+#: Words longer than this are cut in messages.
+_LONGEST_SHOWN = 60
 
 
 class _Once(argparse.Action):
@@ -29,7 +31,7 @@ class _Once(argparse.Action):
         try:
             value = self.reader(*words) if self.reader else True
         except ValueError as error:
-            raise ValueError(f"{parser.command}: {self.dest} {' '.join(map(shown, words))}: {error}") from None
+            raise ValueError(f"{parser.command}: {self.dest} {' '.join(map(short, words))}: {error}") from None
         setattr(namespace, self.dest, value)
 
 
@@ -137,7 +139,7 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, word):
         """Refuse a word that is no option."""
         name = word.partition("=")[0]
-        raise ValueError(f"{self.command}: {shown(name)} is not known; there are {', '.join(self._options())}")
+        raise ValueError(f"{self.command}: {short(name)} is not known; there are {', '.join(self._options())}")
 
     def error(self, message):
         """What `argparse` has to say, as our error."""
@@ -184,6 +186,11 @@ def _formatter(prog):
 def shown(text):
     """A word or a file name as it is printed: as it is where that is safe, else quoted and escaped."""
     return text if text and text.isprintable() else ascii(text)
+
+
+def short(word):
+    """A word of the command line in a message: as `shown`, and not too long."""
+    return shown(word if len(word) <= _LONGEST_SHOWN else word[:_LONGEST_SHOWN] + "...")
 
 
 # -- values: each reader takes words and returns their value, or raises the rule that they break

@@ -34,6 +34,7 @@ def _command(argv):
     import difflib
 
     near = difflib.get_close_matches(name, COMMANDS, 1)
+    name = name if len(name) <= 60 else name[:60] + "..."
     hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(COMMANDS)}; options begin with a dash"
     return _fail(f"{name}: no such command; {hint}")
 

@@ -2,7 +2,7 @@
 
 from ..command_line.help import group_text, help_text, option_text
 from ..command_line.table import GROUPS, TABLE
-from .arguments import shown
+from .arguments import short
 from .catalogue import COMMANDS, PLANNED, module_of, summaries
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -48,7 +48,7 @@ def run(arguments):
         raise ValueError(f"help: {word}: not available in this version")
     text = _topic(word)
     if text is None:
-        raise ValueError(f"help: {shown(word)}: no such topic; {_near(word)}")
+        raise ValueError(f"help: {short(word)}: no such topic; {_near(word)}")
     print(text)
     return 0
 

@@ -7,7 +7,7 @@ from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_
 from ..command_line.parse import check, parse
 from ..io.literals import whole
 from ..notes import Loud
-from .arguments import Parser, check_outputs, file_name, shown
+from .arguments import Parser, check_outputs, file_name, short
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -59,7 +59,7 @@ def _pixel(words):
         try:
             pixel.append(_whole(word))
         except ValueError as error:
-            raise ValueError(f"trace: {name} {shown(word)}: {error}") from None
+            raise ValueError(f"trace: {name} {short(word)}: {error}") from None
     return pixel
 
 

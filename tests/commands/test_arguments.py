@@ -89,6 +89,14 @@ def test_refusals(words, message):
     assert refused(*words) == f"thing: {message}".replace(" : ", " '': ")
 
 
+@pytest.mark.parametrize("words", ["compare --shape {}", "plateau --{}", "trace {} 1", "help {}", "{}",
+                                   "plateau --roi 1 2 3 {}"])
+def test_long_words_are_cut(words, folder, capfd):
+    assert main(words.format("x" * 5000).split()) == 2
+    line = error_line(capfd)
+    assert "x" * 50 in line and len(line) < 500
+
+
 def test_words_of_others_keep_their_order():
     """`trace` hands them on, and nanoBragg's values may begin with a dash."""
     words = "1 2 -cell 5 -6 7e-1 -hkl x -misset -1e-3 .5 --threads=2 -N 5 --quiet --steps=1 -- a".split()

@@ -16,6 +16,8 @@ _FOREIGN = re.compile(r"Traceback \(most recent|[A-Za-z]Warning: |^Exception ign
 _PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not subscriptable|positional argument"
                      r"|ndarray|cannot reshape|could not broadcast|codec can't|out of bounds for axis"
                      r"|surrogates not allowed")
+#: Commands whose answer is no report of an image.
+_ANSWERING = ("compare", "plateau", "trace", "help", "completion")
 _ERROR = "numbragg: error: "
 _WARNING = "numbragg: warning: "
 
@@ -75,7 +77,7 @@ def said(case, code, out, err):
         if line.startswith(_ERROR):
             raise Failure("an error with exit status 0", line[:300])
     listing = any("printout" in word for word in case.words)
-    if command in ("compare", "plateau", "trace"):
+    if command in _ANSWERING:
         if not out and not any(word.startswith("--output") for word in case.words):
             raise Failure("no answer")
     elif quiet and out and not listing:

@@ -5,6 +5,7 @@ import random
 import re
 
 from .cases import Case, Content
+from .lines import WRONG
 from .seeds import IMAGES, ODD, VALID, image_bytes, trace_bytes
 
 __all__ = ["random_file"]
@@ -98,6 +99,16 @@ def _name(r, kind, packed):
     return "a" + ending
 
 
+def _odd_option(r, command):
+    """An option with a value that may be wrong."""
+    number = lambda: r.choice(_NUMBERS).decode() if r.random() < 0.5 else r.choice(WRONG)
+    names = ("--peaks", "--within", "--min-correlation", "--max-ulp", "--at-least") if command == "compare" else ()
+    option = r.choice((*names, "--shape", "--roi", "--unknown", "-x"))
+    if option == "--shape":
+        return option, f"{number()}x{number()}"
+    return option, *(number() for _ in range(4 if option == "--roi" else 1))
+
+
 def _compared(r, label):
     kind = r.choice(tuple(IMAGES))
     packed = r.choice(("", "", "", "gzip", "bzip2"))
@@ -120,6 +131,8 @@ def _compared(r, label):
         groups.append(("--shape", r.choice(("5x5", "25x1", "1x25", "2x2", "99999x9999"))))
     if r.random() < 0.2:
         groups.append(("--roi", *r.choice(("0 1 0 1", "1 4 0 4", "0 9 0 9", "0 0 0 0")).split()))
+    if r.random() < 0.15:
+        groups.append(_odd_option(r, command))
     if r.random() < 0.2:
         option = "--json" if command == "compare" else "--csv"
         outputs.append("account" + {"--json": ".json", "--csv": ".csv"}[option])

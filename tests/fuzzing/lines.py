@@ -9,7 +9,7 @@ from numbragg.command_line.table import TABLE
 from .cases import Case, Content
 from .seeds import ODD, VALID
 
-__all__ = ["random_line"]
+__all__ = ["WRONG", "random_line"]
 
 SANE = "0 1 -1 0.5 2.5 7 30 90 -90 180 1e-3 100".split()
 EDGE = ("-0 0.0 0x10 0x1p-3 1e-320 5e-324 1e308 -1e308 1e30 1e19 -1e-5 .5 5. +1 007 1E2 359.9999999 1e-30 1e15"
@@ -146,6 +146,10 @@ def random_line(seed, number):
     if line.mood == "wrong" and r.random() < 0.15:
         groups.append(r.choice(FOREIGN))
     r.shuffle(groups)
+    if r.random() < 0.01:
+        words = [r.choice(WRONG), r.choice(spellings(r.choice(TABLE))), r.choice(("trace", "beam", "bash", "zsh"))]
+        first = r.choice(("help", "completion", "selftests", r.choice(WRONG)))
+        return Case(label, ((first, *words[r.randint(0, 3):]),))
     if r.random() < 0.04:
         groups.insert(0, ("trace", r.choice("0129"), r.choice("0123")))
         groups += [("--steps", r.choice(("0", "1", "5", "all")))] if r.random() < 0.3 else []
