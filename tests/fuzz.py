@@ -12,7 +12,9 @@ counted by our message.  Exit status 1 if anything failed.
 import argparse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
 from dataclasses import replace
+import io
 import os
 from pathlib import Path
 import sys
@@ -65,7 +67,8 @@ class _Run:
 
         live_c.BINARY = os.path.abspath(self.options.c_binary)
         self.options.c_binary = live_c.BINARY
-        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        # our own images are made too, and what is told of them is of no interest
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, redirect_stderr(io.StringIO()):
             def make(name):
                 made = Path(folder, name)
                 made.mkdir()
@@ -121,8 +124,8 @@ class _Run:
             for name, content in small.files.items():
                 print(f"  file {name!a}: {'a folder' if content is None else ascii(content.bytes()[:160])}")
             binary = f" --c-binary {self.options.c_binary}" if self.options.c_binary else ""
-            print(f"  again: python tests/fuzz.py {self.options.what} --seed {self.options.seed} --case {number}{binary}",
-                  flush=True)
+            again = f"{self.options.what} --seed {self.options.seed} --case {number}{binary}"
+            print(f"  again: python tests/fuzz.py {again}", flush=True)
             if self.options.keep:
                 self._keep(small)
 
