@@ -1,7 +1,7 @@
 """What a run says: the decisions taken, the numbers found, as text and as a dictionary."""
 
 from .._version import __version__
-from ..scene.notes import scene_notes
+from ..scene.notes import rendering_notes, scene_notes
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from .truth import crystal_truth, source_truth
 
@@ -111,7 +111,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
-        "warnings": [*scene_notes(((prepared,),)), *outcome.remarks, *remarks],
+        "warnings": [*scene_notes(((prepared,),)), *rendering_notes(outcome), *remarks],
     }
 
 
