@@ -91,13 +91,15 @@ def _traced(words, fast, slow, steps):
     from .progress import say_compiling
 
     prepared = prepare(line.draft.freeze(), factors)
-    for note in (*line.notices, *scene_notes(((prepared,),))):
-        if not line.quiet or isinstance(note, Loud):
-            print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
     announce(line)
     if not line.quiet and not _compiled():
         say_compiling("some 10 seconds")
-    return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
+    trace = trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads)
+    # when nothing can be refused any more, so that a refusal stays one line
+    for note in (*line.notices, *scene_notes(((prepared,),))):
+        if not line.quiet or isinstance(note, Loud):
+            print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
+    return trace
 
 
 def run(arguments):
