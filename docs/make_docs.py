@@ -313,7 +313,7 @@ def api_text():
 # -- revisions
 
 #: First columns of a table of quirks, written by hand; a column for each revision follows.
-QUIRKS_HEAD = ("#", "what happens, and when", "numbragg")
+QUIRKS_HEAD = ("#", "what happens, and when", "numbragg", "note")
 
 
 def quirk_cells(revisions):
@@ -333,17 +333,17 @@ def with_revision_columns(text, revisions):
     lines, inside = [], False
     for line in text.split("\n"):
         row = [part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]]
-        inside = line.startswith("|") and (inside or tuple(row[:3]) == QUIRKS_HEAD)
+        inside = line.startswith("|") and (inside or tuple(row[:4]) == QUIRKS_HEAD)
         if not inside:
             lines.append(line)
             continue
-        if tuple(row[:3]) == QUIRKS_HEAD:
+        if tuple(row[:4]) == QUIRKS_HEAD:
             made = [f"`{revision.name}`" for revision in revisions]
         elif row[0] == "---":
             made = ["---"] * len(revisions)
         else:
             made = cells.pop(row[0], ["same"] * len(revisions))
-        lines.append("| " + " | ".join([*row[:3], *made]) + " |")
+        lines.append("| " + " | ".join([*row[:4], *made]) + " |")
     if cells:
         raise SystemExit(f"{', '.join(cells)}: a rule decides it, but no table of quirks has it")
     return "\n".join(lines)

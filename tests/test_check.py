@@ -152,6 +152,7 @@ def test_coverage_is_measured_and_printed(tmp_path):
     for package in ("numbragg", "kernels"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("x = 1\ny = x or 2\n\n\ndef f():\n    return 3\n")
+    (tmp_path / "numbragg" / "never.py").write_text("x = 1\n")
     (tmp_path / "test_it.py").write_text("def test_it():\n    import kernels\n    assert kernels.f()\n")
     first, *reports = check.commands("tests", ["-q", "-p", "no:cacheprovider", "test_it.py"])
     environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -160,7 +161,8 @@ def test_coverage_is_measured_and_printed(tmp_path):
     shares = [status(report, tmp_path, **environment) for report in reports]
     assert [code for code, _ in shares] == [0, 0], shares
     assert [said.split()[-1] for _, said in shares][1] == "100%" or "100%" in shares[1][1]
-    assert "0%" in shares[0][1].splitlines()[-1] and "100%" not in shares[0][1]
+    never, = [line for line in shares[0][1].splitlines() if "never" in line]
+    assert never.split()[-1] == "0%" and "100%" not in shares[0][1]
 
 
 def test_coverage_without_data_is_a_failure(tmp_path):

@@ -1,9 +1,12 @@
 """What differs from what the words say is told: in the report, on stderr under --quiet, as a warning in Python."""
 
+import functools
+import re
 import sys
 import warnings
 
 from cli_tools import SMALL
+from places import ROOT
 import pytest
 
 import numbragg as nb
@@ -59,3 +62,42 @@ def test_a_seed_is_told_only_where_there_is_noise(folder, capfd):
     assert "noise seed" in capfd.readouterr().out
     assert main([*words, "-nonoise"]) == 0
     assert "seed" not in capfd.readouterr().out
+
+
+# -- the column of docs/quirks
+
+
+#: Warnings whose text is not written where they become one.
+INDIRECT = {"that look like white space", "-default_F counts outside of it only"}
+
+
+def quoted_notes():
+    """(quirk, whether it is a warning, words) of every note that docs/quirks quotes."""
+    found = []
+    for line in (ROOT / "docs" / "quirks.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if line.startswith("| Q"):
+            quotes = re.findall(r"(\*\*)?`([^`]+)`", cells[3])
+            assert quotes or cells[3] == "none", line
+            found += [(cells[0], bool(bold), words) for bold, words in quotes]
+    return found
+
+
+@functools.cache
+def sources():
+    """Calls that make warnings, and all other text of the package, string literals joined."""
+    loud, plain = [], []
+    for path in sorted((ROOT / "numbragg").rglob("*.py")):
+        text = re.sub(r"[\"']\s*\n\s*f?[\"']", "", path.read_text(encoding="utf-8"))
+        calls = re.findall(r"(?:Loud|Misleading)\((?:[^\n]|\n\s+f?[\"'])*", text)
+        loud += calls
+        plain.append(text)
+    return "\n".join(loud), "\n".join(plain)
+
+
+@pytest.mark.parametrize("quirk, is_warning, words", quoted_notes())
+def test_quirks_quote_what_is_said(quirk, is_warning, words):
+    loud, text = sources()
+    assert words in text
+    # some are made first and become warnings in another line
+    assert not is_warning or words in loud or words in INDIRECT

@@ -109,7 +109,8 @@ def read_inputs(line):
         from ..io.dump import read_dump
 
         dump = read_dump(files.dump)
-        line.notices.append(f"structure factors read from {files.dump}, for no -hkl was given")
+        said = f"structure factors read from {files.dump}, for no -hkl was given"
+        line.notices.append(Loud(f"{said}; -default_F counts outside of it only") if line.default_f else said)
         line.announcement = f"structure factors read from {quoted(files.dump)}, for no -hkl was given"
         if dump.warning:
             line.notices.append(Loud(dump.warning))

@@ -107,11 +107,11 @@ class Result:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing about the image; some of it was also a `NumbraggWarning`."""
-        from ..scene.notes import scene_notes
+        from ..scene.notes import rendering_notes, scene_notes
 
         outcomes = self.outcome if isinstance(self.outcome, tuple) else (self.outcome,)
-        remarks = (remark for outcome in outcomes for remark in outcome.remarks)
-        return tuple(dict.fromkeys((*scene_notes(self._panels), *remarks)))
+        rendered = (note for outcome in outcomes for note in rendering_notes(outcome))
+        return tuple(dict.fromkeys((*scene_notes(self._panels), *rendered)))
 
     @property
     def a_matrix(self) -> NDArray[np.float64] | Any:
@@ -257,6 +257,13 @@ def _progress(value):
     return update
 
 
+def _warn_of(outcomes):
+    """Warn of what came up while images were rendered."""
+    from ..scene.notes import rendering_notes
+
+    warn(dict.fromkeys(note for outcome in outcomes for note in rendering_notes(outcome)))
+
+
 class Simulator:
     """A detector, a beam and structure factors, ready for many crystals.
 
@@ -378,6 +385,7 @@ class Simulator:
         shot = self.prepare_shot(crystal)
         done = [self.backend.render_sum(panel, self.evaluation, step) for panel in shot]
         images, outcomes = [image for image, _ in done], tuple(outcome for _, outcome in done)
+        _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
         return Result(_stacked(images), shot[0][0] if alone else shot, outcomes[0] if len(shot) == 1 else outcomes)
 
@@ -422,8 +430,9 @@ class Simulator:
         if not isinstance(self.backend, CUDA):
             raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, "
                              "so no image is on a device")
-        images = [self.backend.render_there(panel, self.evaluation, step)[0]
-                  for panel in self.prepare_shot(crystal)]
+        done = [self.backend.render_there(panel, self.evaluation, step) for panel in self.prepare_shot(crystal)]
+        _warn_of([outcome for _, outcome in done])
+        images = [image for image, _ in done]
         return images[0] if len(images) == 1 else images
 
     def images(self, crystals: Iterable[Crystal | Sequence[Crystal]],

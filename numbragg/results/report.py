@@ -4,7 +4,7 @@ import math
 
 from .._version import __version__
 from ..notes import Loud
-from ..scene.notes import scene_notes
+from ..scene.notes import rendering_notes, scene_notes
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from .truth import crystal_truth, source_truth
 
@@ -114,7 +114,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
-        "warnings": [*scene_notes(((prepared,),)), *_image_notes(summary), *outcome.remarks, *remarks],
+        "warnings": [*scene_notes(((prepared,),)), *_image_notes(summary), *rendering_notes(outcome), *remarks],
     }
 
 

@@ -13,7 +13,7 @@ from .orientation import cell_of
 from .size import clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
-__all__ = ["scene_notes", "warnings_of"]
+__all__ = ["rendering_notes", "scene_notes", "warnings_of"]
 
 #: Angles of a cell that differ by less are the same [deg]: what rounding does to acos.
 SAME_ANGLE = 1e-4
@@ -44,6 +44,15 @@ def scene_notes(shot):
     return tuple(dict.fromkeys(found))
 
 
+def rendering_notes(outcome):
+    """Notes on how an image came about (a driver's outcome), as a tuple."""
+    if outcome.first_out_of_range is None:
+        return tuple(outcome.remarks)
+    fast, slow = outcome.first_out_of_range
+    return (Loud(f"structure factors: interpolation switched itself off at pixel {fast} {slow} (fast slow), the first"
+                 " one out of the list's range; all others have the nearest, as in nanoBragg"), *outcome.remarks)
+
+
 def warnings_of(shot):
     """Those among the notes that are `notes.Loud`, as a tuple; quickly, for this is asked for every image."""
     return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Loud))
@@ -71,6 +80,8 @@ def _cell(prepared):
             yield Loud(f"cell: angles of {angles} degrees were given; simulated is {_numbers(simulated)} (Angstrom,"
                        " degrees), as in nanoBragg, which is exact only where at most one angle is not 90; an"
                        " orientation matrix is taken as it is")
+    if crystal.misset == "random":
+        yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:
         yield Loud("orientation matrix: left-handed (its determinant is negative): the crystal's mirror image is"
                    " simulated")
@@ -98,6 +109,10 @@ def _size(prepared):
     if few:
         text = f"number of cells: {', '.join(few)}: one cell is simulated"
         yield text if all(n >= 0.0 for n in crystal.n_cells) else Loud(text)
+    if crystal.shape in ("gauss", "tophat") and len(set(prepared.n_cells)) > 1:
+        numbers = " x ".join(f"{n:g}" for n in prepared.n_cells)
+        yield Loud(f"shape of spots: {numbers} cells make round ones, of a width that depends on the product of the"
+                   " numbers only, as in nanoBragg")
     if crystal.shape == "square" and crystal.fudge != 1.0:
         yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
 
@@ -148,6 +163,11 @@ def _pixels(prepared):
 
 def _beam(prepared):
     beam, sampling = prepared.request.beam, prepared.request.sampling
+    every_step = (sampling.oversample_thick, sampling.oversample_polar, sampling.oversample_omega)
+    if prepared.scene.sampling.running_product and any(every_step) and prepared.steps > 1:
+        # a plain note: whoever names that revision asks for it
+        yield (f"factors at every step multiply the sum so far, as in nanoBragg {prepared.request.revision}: the first"
+               f" of {prepared.steps} steps is multiplied {prepared.steps} times")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
     water = prepared.request.crystal.water_size

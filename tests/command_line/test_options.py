@@ -168,7 +168,6 @@ REMARKS = {
     "-detsize 10 -detpixels 100": "-detsize has no effect",
     "-sourcefile a -divsteps 3": "no effect of -divsteps",
     "-flux 1e12 -exposure 0": "-flux has no effect",
-    "-nopolar -oversample_polar": "-nopolar has no effect",
     "-N 5 -curved_det --revision main --threads 2": "-curved_det is the last word: nanoBragg main would ignore it",
 }
 

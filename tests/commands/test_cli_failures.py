@@ -336,8 +336,13 @@ def test_quiet_says_nothing_of_a_dump(folder, capfd):
     capfd.readouterr()
     (folder / "f.hkl").write_text("0 0 1 10\n")
     assert main([*SMALL, "-hkl", "f.hkl", "--quiet"]) == 0
-    assert main([*SMALL, "--quiet"]) == 0
+    without = [word for word in SMALL if word not in ("-default_F", "100")]
+    assert main([*without, "--quiet"]) == 0
     assert capfd.readouterr() == ("", "")
+    # but for a default that does not count any more
+    assert main([*SMALL, "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "numbragg: warning: structure factors read from Fdump.bin, for no -hkl was given;"
+                                  " -default_F counts outside of it only\n")
 
 
 def test_mosaic_spread_beyond_float32(folder, capfd):

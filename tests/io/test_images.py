@@ -216,5 +216,5 @@ def test_png_without_matplotlib(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("matplotlib")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"install numbragg\[plot\]"):
+    with pytest.raises(ImportError, match=r"install matplotlib"):
         write_png(io.BytesIO(), np.zeros((2, 2)))

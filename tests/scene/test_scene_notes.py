@@ -70,6 +70,7 @@ def test_a_matrix_is_what_it_is_and_may_be_left_handed():
     ({}, {"sensor_layers": 3}, "sensor layers: 3 have no effect without a thickness"),
     ({}, {"point_pixel": True}, "point pixels leave out the area"),
     ({}, {"curved": True, "convention": "xds"}, "a curved detector takes its angles from y and z"),
+    ({"shape": "gauss", "n_cells": (5, 6, 5)}, {}, "shape of spots: 5 x 6 x 5 cells make round ones"),
     ({"fudge": 2.0}, {}, "fudge: 2 has no effect on a parallelepiped"),
     ({"mosaic_domains": 1, "mosaic_spread_deg": 1.0}, {}, "mosaic spread: 1 degrees have no effect"),
     ({"water_size_um": 5.0}, {}, "water: the background of 5 um counts r_e^2 x fluence twice"),
@@ -156,3 +157,27 @@ def test_each_crystal_and_panel_is_heard_once():
         result = nb.Simulator(detector, nb.Beam(), 10.0).run(crystals)
     assert [str(warning.message).split(" asked")[0] for warning in record] == ["mosaic domains: 3", "mosaic domains: 4"]
     assert [str(note) for note in result.notes] == [str(warning.message) for warning in record]
+
+
+def test_interpolation_that_switches_itself_off():
+    table = nb.StructureFactors.from_array(np.ones((9, 9, 9)), (-4, -4, -4))
+    found, warned = notes(crystal={"n_cells": 3}, sampling=nb.Sampling(interpolation=True, oversample=1), factors=table)
+    note, = warned
+    assert note.startswith("structure factors: interpolation switched itself off at pixel ") and note in found
+    assert notes(crystal={"n_cells": 3}, sampling=nb.Sampling(interpolation=False), factors=table)[1] == []
+
+
+def test_what_the_revision_asked_for_does_is_no_warning():
+    simulator = nb.Simulator(nb.Detector(pixels=(4, 4)), nb.Beam(), 1.0, revision="main",
+                             sampling=nb.Sampling(oversample=2, per_step=["solid_angle"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = simulator.run(nb.Crystal(cell=CELL, n_cells=2, oscillation_deg=1.0, phi_steps=3))
+    assert [note.split(",")[0] for note in result.notes if "nanoBragg main" in note] == [
+        "phi: the step at a spindle angle of 0 keeps the rotation of the step before it",
+        "factors at every step multiply the sum so far"]
+
+
+def test_a_random_orientation_is_not_uniform():
+    found, warned = notes(crystal={"random_misset_seed": 3})
+    assert found == ("orientation: random as in nanoBragg, which is not uniform over orientations",) and not warned
