@@ -225,7 +225,8 @@ def test_interrupt(threads, scene, folder, interruptible):
     assert said == "numbragg: interrupted; no file was written\n"
     assert out == ""
     assert content(folder) == before
-    assert seconds < 2.0
+    # half a second on an idle machine
+    assert seconds < 5.0
 
 
 def test_terminated(folder):
