@@ -459,3 +459,20 @@ def test_demo_options(capfd, folder):
         assert main(["demo", *words]) == 2
         error_line(capfd)
         assert content(folder) == before
+
+
+@pytest.mark.parametrize("words, code, said", [(["--version"], 0, b"numbragg "), (["-nonsense"], 2, b"")])
+def test_a_process_ends_with_the_exit_code_and_all_output(words, code, said):
+    """It ends at once, without Python's own end: nothing that was printed may be lost by that."""
+    for command in ([sys.executable, "-m", "numbragg"], [sys.executable, "-c",
+                    "import sys; from numbragg.commands.cli import entry; sys.argv[0] = 'numbragg'; entry()"]):
+        done = subprocess.run([*command, *words], capture_output=True, timeout=120)
+        assert done.returncode == code and done.stdout.startswith(said) and bool(done.stderr) == (code == 2)
+    # a long text into a pipe
+    done = subprocess.run([sys.executable, "-m", "numbragg", "--help"], capture_output=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.endswith(b"\n") and len(done.stdout) > 5000
+    # whoever traces gets to write
+    traced = subprocess.run([sys.executable, "-c", "import atexit, sys; sys.settrace(lambda *a: None); "
+                             "atexit.register(print, 'end'); from numbragg.commands.cli import entry; "
+                             "sys.argv = ['numbragg', '--version']; entry()"], capture_output=True, timeout=120)
+    assert traced.returncode == 0 and traced.stdout.endswith(b"end\n")
