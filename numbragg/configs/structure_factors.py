@@ -346,15 +346,11 @@ class StructureFactors:
 
     @classmethod
     def _read(cls, reader, data, column, default, *, space_group, intensities, f000, source=None, **more):
-        """Read reflections and expand them; what replaces the file's own space group is a warning."""
-        from ..structures.symmetry import space_group_of
-
+        """Read reflections and expand them."""
         default = finite("default", default, "electrons")
-        group = None if space_group is None else space_group_of(space_group)
         listed = reader(data, optional(column, _text, "column"), squared=_squared(intensities),
-                        f000=flag("f000", f000), space_group=group, **more)
-        loud = () if group is None else (f"the space group {group.xhm()} is used, as asked for, whatever the file says",)
-        return cls._expanded(listed, default, os.fsdecode(data) if source is None else source, loud)
+                        f000=flag("f000", f000), space_group=space_group, **more)
+        return cls._expanded(listed, default, os.fsdecode(data) if source is None else source)
 
     @classmethod
     def from_gemmi(cls, data: Any, column: str | None = None, default: float = 0.0, *, space_group: Any = None,
@@ -370,8 +366,8 @@ class StructureFactors:
 
     @classmethod
     def from_model(cls, model: Any, d_min_angstrom: float, wavelength_angstrom: float | None = None,
-                   solvent: bool = True, default: float = 0.0, *, f000: bool = False) -> Self:
-        """Amplitudes of a model of atoms, in P1, summed up atom by atom (needs gemmi).
+                   solvent: bool = True, default: float = 0.0, *, f000: bool = False, method: str = "auto") -> Self:
+        """Amplitudes of a model of atoms, in P1 (needs gemmi).
 
         Occupancies, isotropic and anisotropic B factors and strict non-crystallographic symmetry count, of several
         models the first.  Form factors are those of neutral atoms (International Tables C, four Gaussians).
@@ -391,6 +387,9 @@ class StructureFactors:
             Amplitude beyond the resolution [electrons].
         f000 : bool
             Compute 0 0 0 too, which is otherwise left out.
+        method : {"auto", "sum", "fft"}
+            Sum up every atom and symmetry operation, or transform the density on a grid, whose amplitudes are within
+            some 1e-5 of the sum; auto: the grid where the sum would take minutes.  `summary` says which.
 
         Returns
         -------
@@ -403,12 +402,13 @@ class StructureFactors:
             If there are no atoms, no cell or no known space group, or the reflections are too many.
         """
         from ..structures.kinds import file_kind
-        from ..structures.model import model_reflections, read_model
+        from ..structures.model import METHODS, read_model
 
         default = finite("default", default, "electrons")
         d_min = positive("d_min_angstrom", d_min_angstrom, "Angstrom")
         wavelength = optional(wavelength_angstrom, positive, "wavelength_angstrom", "Angstrom")
         solvent, f000 = flag("solvent", solvent), flag("f000", f000)
+        method = choice("method", method, METHODS)
         source = "gemmi.Structure"
         if isinstance(model, (str, bytes, os.PathLike)):
             source, kind = os.fsdecode(model), file_kind(model)
@@ -417,11 +417,20 @@ class StructureFactors:
             model = read_model(model, kind)
         elif type(model).__name__ != "Structure":
             raise ValueError(f"model: {shown(model)} must be a file or a gemmi.Structure")
+        return cls.of_structure(model, source, d_min, wavelength, default=default, solvent=solvent, f000=f000,
+                                method=method)
+
+    @classmethod
+    def of_structure(cls, structure, source, d_min, wavelength, *, default=0.0, **options):
+        """As `from_model`, of a gemmi.Structure that goes by the name `source` in reports; `options` as there."""
+        from ..structures.library import one_line
+        from ..structures.model import model_reflections
+
         try:
-            listed = model_reflections(model, d_min, wavelength, solvent=solvent, f000=f000)
-        except ValueError as error:
-            raise ValueError(f"{source}: {error}") from None
-        loud = [f"{len(model)} models; the first is taken"] if len(model) > 1 else []
+            listed = model_reflections(structure, d_min, wavelength, **options)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{source}: {one_line(error)}") from None
+        loud = [f"{len(structure)} models; the first is taken"] if len(structure) > 1 else []
         return cls._expanded(listed, default, source, [*loud, *(f"left out: {text}" for text in listed.remarks)])
 
     @classmethod

@@ -1,9 +1,9 @@
 """Which columns of a file hold amplitudes: never phases, weights, flags, or coefficients of maps."""
 
-from typing import NamedTuple
 import re
+from typing import NamedTuple
 
-__all__ = ["Column", "Taken", "choose", "is_map_coefficient"]
+__all__ = ["ROOTS", "Column", "Taken", "choose", "is_map_coefficient"]
 
 #: Names under which observed and then calculated amplitudes go, the preferred first; compared without case and signs.
 _PREFERRED = ("FP", "FOBS", "FMEASAU", "FMEAS", "F", "FMEAN", "FO", "FNAT", "FPSHELX", "FMODEL", "FCALCAU", "FCALC",
@@ -13,6 +13,10 @@ _PREFERRED = ("FP", "FOBS", "FMEASAU", "FMEAS", "F", "FMEAN", "FO", "FNAT", "FPS
 _MAP = re.compile(r"FWT|FOD?FC|DELF|DELW|MAPCOEF|FDIFF|^FAN$|^FANOM|^FDM$|^FEM$|^FLAD|FBSHA")
 
 _AMPLITUDES, _INTENSITIES = ("F", "F+", "F-"), ("I", "I+", "I-")
+
+
+#: How intensities are used, for messages.
+ROOTS = 'intensities="sqrt" (--intensities sqrt) takes their roots'
 
 
 class Column(NamedTuple):
@@ -86,7 +90,7 @@ def _named(columns, wanted, squared):
         raise ValueError(f"column {column.label}: holds no amplitudes but {column.what or 'something else'}")
     of_intensity = column.role in _INTENSITIES
     if of_intensity and not squared:
-        raise ValueError(f'column {column.label}: holds intensities; their roots are taken with intensities="sqrt"')
+        raise ValueError(f"column {column.label}: holds intensities; {ROOTS}")
     if squared and not of_intensity:
         raise ValueError(f'column {column.label}: holds amplitudes, of which intensities="sqrt" takes no roots')
     pairs, singles, halves = _sides(columns, _INTENSITIES if of_intensity else _AMPLITUDES)
@@ -136,6 +140,5 @@ def _nothing(columns, squared):
         return f'has no intensities, of which intensities="sqrt" takes the roots; the columns are {listed}'
     squares = [column.label for column in columns if column.role in _INTENSITIES]
     if squares:
-        return (f'has intensities only ({", ".join(squares)}), no amplitudes; intensities="sqrt" takes their roots'
-                " (--intensities sqrt)")
+        return (f'has intensities only ({", ".join(squares)}), no amplitudes; {ROOTS}')
     return f"has no column of amplitudes; the columns are {listed}"

@@ -12,8 +12,8 @@ __all__ = ["Reach", "Shell", "metric", "reach", "stol2"]
 #: Shells of equal volume.
 SHELLS = 10
 
-#: Lattice points counted at most; more of them are not worth the time.
-MOST_POINTS = 1 << 28
+#: Lattice points counted at most, and those of a plane; more of them are not worth the time.
+MOST_POINTS, MOST_OF_PLANE = 1 << 26, 1 << 22
 
 
 class Shell(NamedTuple):
@@ -108,7 +108,8 @@ def _possible(cell, symmetry, edges):
     g = metric(cell)
     # |h| is at most a / d for each axis
     most = [int(length * math.sqrt(edges[-1])) + 1 for length in cell[:3]]
-    if math.prod(2 * n + 1 for n in most) > 2 * MOST_POINTS:
+    plane = (2 * most[1] + 1) * (2 * most[2] + 1)
+    if (most[0] + 1) * plane > MOST_POINTS or plane > MOST_OF_PLANE:
         return None
     k, l = (axis.ravel() for axis in np.meshgrid(np.arange(-most[1], most[1] + 1), np.arange(-most[2], most[2] + 1)))
     found = np.zeros(SHELLS, np.int64)

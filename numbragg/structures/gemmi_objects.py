@@ -5,8 +5,9 @@ import numpy as np
 from .columns import Column, Taken
 from .library import gemmi_module
 from .mtz import reflections_of_mtz
-from .refln_cif import reflections_of_block
 from .reflections import listed, moduli
+from .refln_cif import reflections_of_block
+from .symmetry import checked_cell, settled
 
 __all__ = ["reflections_of"]
 
@@ -24,7 +25,7 @@ def reflections_of(data, column=None, *, squared=False, space_group=None, f000=F
         Of the first two only.
     squared : bool
         Roots of intensities are taken.
-    space_group : gemmi.SpaceGroup, optional
+    space_group : str, int or gemmi.SpaceGroup, optional
         Replaces that of the object.
     f000 : bool
         Whether 0 0 0 is kept.
@@ -57,11 +58,6 @@ def reflections_of(data, column=None, *, squared=False, space_group=None, f000=F
 
 
 def _of_array(data, name, *, squared, space_group, f000):
-    space_group = space_group or data.spacegroup
-    if space_group is None:
-        raise ValueError(f"gemmi.{name}: has no space group")
-    if not data.unit_cell.is_crystal():
-        raise ValueError(f"gemmi.{name}: has no unit cell")
     values = np.asarray(data.value_array)
     if values.dtype.names:
         values = values[values.dtype.names[0]]
@@ -73,5 +69,7 @@ def _of_array(data, name, *, squared, space_group, f000):
         # values and their standard deviations side by side
         values = values[:, 0]
     taken = Taken(Column("values", "I" if squared else "F", 0), None, squared, ())
-    return listed(np.asarray(data.miller_array), (values, None), taken, tuple(data.unit_cell.parameters), space_group,
-                  f000=f000)
+    cell = checked_cell(data.unit_cell)
+    group, replaced = settled(space_group, data.spacegroup, cell)
+    found = listed(np.asarray(data.miller_array), (values, None), taken, cell, group, f000=f000)
+    return found._replace(remarks=replaced + found.remarks)

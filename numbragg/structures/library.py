@@ -12,10 +12,13 @@ from ..io.errors import FileFormatError, format_error
 
 # start-up: gemmi is imported where there is a file for it
 
-__all__ = ["content", "gemmi_module", "reading"]
+__all__ = ["content", "gemmi_module", "one_line", "reading"]
 
 #: What a compressed file may grow to, times its size: text compresses some five to twenty times.
 GROWTH = 100
+
+#: Characters of what an exception says.
+_LONGEST = 240
 
 #: What a small compressed file may grow to in any case [bytes].
 _SMALL = 1 << 20
@@ -40,7 +43,7 @@ def gemmi_module():
 def one_line(error):
     """What an exception says, as ASCII on one line and not too long."""
     text = " ".join(str(error).encode("ascii", "backslashreplace").decode().split())
-    return (text or type(error).__name__)[:120]
+    return (text or type(error).__name__)[:_LONGEST]
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def reading(path, what, ours=False):
     except (FileFormatError, OSError, MemoryError):
         raise
     except ValueError as error:
-        problem = str(error) if ours else f"is no {what} that can be read: {one_line(error)}"
+        problem = str(error) if ours and not isinstance(error, UnicodeError) else f"is no {what} that can be read: {one_line(error)}"
         raise format_error(path, problem) from None
     except (RuntimeError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
         reason = one_line(error).replace(os.fsdecode(path), "it")

@@ -10,24 +10,38 @@ from ..kernels.atoms import add_atoms, form_factors
 from ..kernels.drive.crew import Crew, available_threads
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
+from .density import density_waves
 from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
 from .reflections import Listed
-from .symmetry import symmetry_of
+from .symmetry import checked_cell, symmetry_of
 
-__all__ = ["B_SOLVENT", "K_SOLVENT", "Atoms", "atoms_of", "check_structure", "model_reflections", "read_model"]
+__all__ = ["B_SOLVENT", "K_SOLVENT", "METHODS", "MOST_TERMS", "Atoms", "atoms_of", "check_structure",
+           "model_reflections", "read_model"]
+
+#: How a model is summed up: as its size has it, term by term, or by the density on a grid.
+METHODS = ("auto", "sum", "fft")
 
 #: Flat bulk solvent: its density [electrons/Angstrom^3] and B [Angstrom^2], means of many structures.
 K_SOLVENT, B_SOLVENT = 0.35, 46.0
+
+#: Terms of a sum, one for each atom, operation and reflection, that take some minutes; beyond, the density is used.
+MOST_TERMS = 2e10
 
 #: Reflections and atoms of a piece of the sum: some tenths of a second of work, after which signals act.
 _REFLECTIONS, _TERMS = 4096, 1 << 24
 
 #: Coordinates, occupancies and B factors beyond this are mistakes.
-_LARGEST_NUMBER = 1e6
+_LARGEST_NUMBER = 1e5
 
 #: Bytes that a reflection takes while a model is summed up, besides 16 for each element.
 _REFLECTION_BYTES = 160
+
+#: Part of an edge by which the axes of SCALEn may miss the cell.
+_FRAME = 0.01
+
+#: The last element with a table of f' and f''.
+_LAST_ANOMALOUS = 92
 
 #: Formats of models by their kind; gemmi would tell them by the name.
 _FORMATS = {"pdb": "Pdb", "cif": "Mmcif"}
@@ -85,8 +99,7 @@ def check_structure(structure):
     """
     if len(structure) == 0 or structure[0].count_atom_sites() == 0:
         raise ValueError("has no atoms")
-    if not structure.cell.is_crystal():
-        raise ValueError("has no unit cell (a model that is no crystal's has 1 1 1 90 90 90)")
+    checked_cell(structure.cell)
     space_group = structure.find_spacegroup()
     if space_group is None:
         raise ValueError(f"has the space group {structure.spacegroup_hm!r}, which is not known")
@@ -111,7 +124,7 @@ def _packed(matrix):
 
 
 def atoms_of(structure, space_group):
-    """The atoms of the first model of a gemmi.Structure, strict non-crystallographic symmetry expanded.
+    """The atoms of the first model of a gemmi.Structure.
 
     Raises
     ------
@@ -119,9 +132,6 @@ def atoms_of(structure, space_group):
         If a coordinate, an occupancy or a B factor is not finite.
     """
     gemmi = gemmi_module()
-    if any(not operation.given for operation in structure.ncs):
-        structure = structure.clone()
-        structure.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
     symmetry, cell = symmetry_of(space_group), structure.cell
     fractional = np.array(cell.frac.mat.tolist())
     rotations = symmetry.rotations.astype(np.float64)
@@ -184,12 +194,13 @@ def _form_factors(names, s2):
     return found
 
 
-def _anomalous(names, wavelength):
-    """f' and f'' of elements at a wavelength [Angstrom], or zeros."""
+def _anomalous(elements, wavelength):
+    """f' and f'' of elements at a wavelength [Angstrom], or zeros, by name."""
     if wavelength is None:
-        return [(0.0, 0.0)] * len(names)
+        return {element.name: (0.0, 0.0) for element in elements}
     gemmi = gemmi_module()
-    return [gemmi.cromer_liberman(element.atomic_number, HC_EV_ANGSTROM / wavelength) for element in names]
+    return {element.name: gemmi.cromer_liberman(element.atomic_number, HC_EV_ANGSTROM / wavelength)
+            for element in elements}
 
 
 def _solvent(structure, space_group, d_min, indices, s2):
@@ -225,13 +236,50 @@ def _wanted(structure, space_group, d_min, f000):
     return indices
 
 
-def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=False):
+def _whole(structure):
+    """The structure in the usual frame, with copies by strict non-crystallographic symmetry, which files may leave out.
+    """
+    if structure.cell.explicit_matrices or not all(operation.given for operation in structure.ncs):
+        structure = structure.clone()
+    if structure.cell.explicit_matrices:
+        _check_frame(structure.cell)
+        structure.standardize_crystal_frame()
+    if not all(operation.given for operation in structure.ncs):
+        structure.expand_ncs(gemmi_module().HowToNameCopiedChain.Dup)
+    return structure
+
+
+def _check_frame(cell):
+    """Refuse SCALEn records that do not belong to the cell."""
+    axes = np.array(cell.orth.mat.tolist()).T.tolist()
+    for axis, length in zip(axes, cell.parameters[:3]):
+        if not abs(math.sqrt(sum(x * x for x in axis)) - length) <= _FRAME * length:
+            raise ValueError("its matrix of fractional coordinates (SCALEn) does not belong to its cell")
+
+
+def _summed(atoms, indices, s2, anomalous):
+    """The sums with f0 + f' and with f'', term by term: two pairs of real and imaginary parts."""
+    memory.require(40 * len(atoms.names) * len(indices), f"model: {len(indices)} reflections")
+    real, imaginary = _sums(atoms, indices, s2)
+    f0 = _form_factors(atoms.names, s2)
+    normal, odd = np.zeros((2, len(indices))), np.zeros((2, len(indices)))
+    for row, element in enumerate(atoms.names):
+        f1, f2 = anomalous[element.name]
+        for part, waves in enumerate((real, imaginary)):
+            # what overflows is refused by the caller
+            with np.errstate(over="ignore", invalid="ignore"):
+                normal[part] += (f0[row] + f1) * waves[row]
+                odd[part] += f2 * waves[row]
+    return normal, odd
+
+
+def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=False, method="auto"):
     """Amplitudes of a model, F(-h) kept apart.
 
     Parameters
     ----------
     structure : gemmi.Structure
-        Its first model counts.
+        Its first model counts, with copies by strict non-crystallographic symmetry.
     d_min : float
         Resolution [Angstrom].
     wavelength : float, optional
@@ -240,6 +288,8 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
         Whether flat bulk solvent is added.
     f000 : bool
         Whether 0 0 0 is among the reflections.
+    method : str
+        One of `METHODS`.
 
     Returns
     -------
@@ -257,35 +307,47 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
     conjugate of S(h).  The solvent adds k exp(-B s^2) M(h), M being the transform of a mask.
     """
     space_group = check_structure(structure)
+    structure = _whole(structure)
     indices = _wanted(structure, space_group, d_min, f000)
     cell = tuple(structure.cell.parameters)
     s2 = stol2(indices, cell)
     atoms = atoms_of(structure, space_group)
-    memory.require(40 * len(atoms.names) * len(indices), f"model: {len(indices)} reflections of {len(atoms.names)} elements")
-    real, imaginary = _sums(atoms, indices, s2)
-    f0 = _form_factors(atoms.names, s2)
-    normal_re, normal_im = (np.zeros(len(indices)) for _ in range(2))
-    odd_re, odd_im = (np.zeros(len(indices)) for _ in range(2))
     anomalous = _anomalous(atoms.names, wavelength)
-    for row, (f1, f2) in enumerate(anomalous):
-        normal_re += (f0[row] + f1) * real[row]
-        normal_im += (f0[row] + f1) * imaginary[row]
-        odd_re += f2 * real[row]
-        odd_im += f2 * imaginary[row]
+    if method == "auto":
+        method = "fft" if float(atoms.positions[..., 0].size) * len(indices) > MOST_TERMS else "sum"
+    if method == "sum":
+        normal, odd = _summed(atoms, indices, s2, anomalous)
+    else:
+        normal, odd = density_waves(structure, space_group, d_min, indices, anomalous)
+    (re, im), (odd_re, odd_im) = normal, odd
     if solvent:
-        re, im = _solvent(structure, space_group, d_min, indices, s2)
-        normal_re, normal_im = normal_re + re, normal_im + im
-    # A + iB of h; of -h its conjugate has A - iB
-    plus = _modulus(normal_re - odd_im, normal_im + odd_re)
-    minus = None
+        mask_re, mask_im = _solvent(structure, space_group, d_min, indices, s2)
+        re, im = re + mask_re, im + mask_im
+    if not all(np.isfinite(part).all() for part in (re, im, odd_re, odd_im)):
+        raise ValueError("its amplitudes are not finite: a B factor is far below zero")
+    # A + iB for h; for -h, whose A and B are the conjugates, the modulus is that of A - iB
+    plus, minus = _modulus(re - odd_im, im + odd_re), None
     if wavelength is not None:
-        minus = _modulus(normal_re + odd_im, normal_im - odd_re)
-    return Listed(indices, plus, minus, cell, space_group, _said(structure, atoms, wavelength, solvent),
-                  (f"{atoms.unknown} atoms of no known element",) if atoms.unknown else ())
+        minus = _modulus(re + odd_im, im - odd_re)
+    said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
+    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
 
 
 def _modulus(re, im):
-    return np.sqrt(re * re + im * im)
+    with np.errstate(over="ignore"):
+        found = np.sqrt(re * re + im * im)
+    if not np.isfinite(found).all():
+        raise ValueError("its amplitudes are too large: a B factor is far below zero")
+    return found
+
+
+def _left_out(atoms, wavelength):
+    """What a model has and its amplitudes have not."""
+    if atoms.unknown:
+        yield f"{atoms.unknown} atoms of no known element"
+    beyond = [element.name for element in atoms.names if element.atomic_number > _LAST_ANOMALOUS]
+    if wavelength is not None and beyond:
+        yield f"f' and f'' of {', '.join(beyond)}, for which there is no table"
 
 
 def _said(structure, atoms, wavelength, solvent):

@@ -6,8 +6,10 @@ import tempfile
 
 from ..io.errors import format_error
 from .columns import Column, choose, is_map_coefficient
+from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
 from .reflections import listed
+from .symmetry import checked_cell, settled
 
 __all__ = ["read_mtz", "reflections_of_mtz"]
 
@@ -37,7 +39,7 @@ def _columns(mtz):
         role, what = _ROLES.get(column.type, ""), _TYPES.get(column.type, f"type {column.type}")
         if role and is_map_coefficient(column.label):
             role, what = "", "coefficients of a map"
-        elif column.type in "GK":
+        elif role and (column.type in "GK" or "(+)" in column.label or "(-)" in column.label):
             role += _side(column.label)
         label = column.label
         if labels.count(label) > 1:
@@ -57,7 +59,7 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
         The column to take; see `columns.choose`.
     squared : bool
         Roots of intensities are taken.
-    space_group : gemmi.SpaceGroup, optional
+    space_group : str, int or gemmi.SpaceGroup, optional
         Replaces that of the file.
     f000 : bool
         Whether 0 0 0 is kept.
@@ -73,18 +75,21 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
     """
     if len(mtz.batches) or any(column.type in "BY" for column in mtz.columns):
         raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
-    space_group = space_group or mtz.spacegroup
-    if space_group is None:
-        raise ValueError(f"has the space group {mtz.spacegroup_name!r}, which is not known; give space_group")
     taken = choose(_columns(mtz), column, squared)
     cell = mtz.get_cell(mtz.columns[taken.plus.number].dataset_id)
-    if not cell.is_crystal():
-        raise ValueError("has no unit cell")
+    cell = checked_cell(cell)
+    group, replaced = settled(space_group, mtz.spacegroup, cell)
     array = mtz.array
     if array.ndim != 2 or array.shape[0] == 0:
         raise ValueError("has no reflections")
+    if [column.type for column in mtz.columns][:3] != ["H"] * 3:
+        raise ValueError("does not begin with three columns of indices")
+    indices = array[:, :3]
+    if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
+        raise ValueError("has indices that are no whole numbers, or far too large")
     plus, minus = (None if one is None else _with_flags(mtz, array, one.number) for one in (taken.plus, taken.minus))
-    return listed(mtz.make_miller_array(), (plus, minus), taken, tuple(cell.parameters), space_group, f000=f000)
+    found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
+    return found._replace(remarks=replaced + found.remarks)
 
 
 def _with_flags(mtz, array, number):

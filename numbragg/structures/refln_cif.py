@@ -4,6 +4,7 @@ from ..io.errors import format_error
 from .columns import Column, choose, is_map_coefficient
 from .library import content, gemmi_module, reading
 from .reflections import listed
+from .symmetry import checked_cell, settled
 
 __all__ = ["has_reflections", "read_refln_cif", "reflections_of_block"]
 
@@ -49,17 +50,15 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     """
     if block.is_unmerged() or not block.is_merged():
         raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
-    space_group = space_group or block.spacegroup
-    if space_group is None:
-        raise ValueError("has no space group, or one that is not known; give space_group")
-    if not block.cell.is_crystal():
-        raise ValueError("has no unit cell")
+    cell = checked_cell(block.cell)
+    group, replaced = settled(space_group, block.spacegroup, cell)
     taken = choose(_columns(block), column, squared)
     plus, minus = (None if one is None else block.make_float_array(one.label) for one in (taken.plus, taken.minus))
     indices = block.make_miller_array()
     if len(indices) == 0:
         raise ValueError("has no reflections")
-    return listed(indices, (plus, minus), taken, tuple(block.cell.parameters), space_group, f000=f000)
+    found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
+    return found._replace(remarks=replaced + found.remarks)
 
 
 def _usable(block, gemmi):
@@ -67,7 +66,7 @@ def _usable(block, gemmi):
     if "status" not in block.column_labels():
         return 0
     loop = block.default_loop
-    at = loop.tags.index("_refln.status")
+    at = block.column_labels().index("status")
     width, values = loop.width(), list(loop.values)
     rows = [values[start:start + width] for start in range(0, len(values), width)]
     kept = [row for row in rows if gemmi.cif.as_string(row[at]) not in _UNUSABLE]

@@ -1,15 +1,19 @@
 """Space groups: what stands for one, its operations as whole numbers, and whether a cell goes with it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from .library import gemmi_module, one_line
 
-__all__ = ["DENOMINATOR", "Symmetry", "check_cell", "space_group_of", "symmetry_of"]
+__all__ = ["DENOMINATOR", "Symmetry", "check_cell", "checked_cell", "settled", "space_group_of", "symmetry_of"]
 
 #: Translations are in units of one part in this many of an axis.
 DENOMINATOR = 24
+
+#: Edges from here on [Angstrom] are mistakes.
+_LONGEST_EDGE = 1e6
 
 #: Parts of an edge and of a radian by which a cell may miss the metric that its space group asks for.
 _METRIC = 0.01
@@ -52,6 +56,36 @@ def space_group_of(value, cell=None):
     return found
 
 
+def settled(asked, own, cell):
+    """The space group to use, and a remark where it is not the file's own.
+
+    Parameters
+    ----------
+    asked : str, int, gemmi.SpaceGroup or None
+        What a user asked for.
+    own : gemmi.SpaceGroup or None
+        What the file says.
+    cell : six floats
+
+    Returns
+    -------
+    gemmi.SpaceGroup, tuple of str
+
+    Raises
+    ------
+    ValueError
+        If there is neither.
+    """
+    if asked is None:
+        if own is None:
+            raise ValueError("has no space group, or one that is not known; give space_group")
+        return own, ()
+    group = space_group_of(asked, cell)
+    if own is None or own.xhm() == group.xhm():
+        return group, ()
+    return group, (f"space group {own.xhm()} of the file replaced, as asked for",)
+
+
 def symmetry_of(space_group):
     """The operations of a gemmi.SpaceGroup."""
     operations = list(space_group.operations())
@@ -60,6 +94,21 @@ def symmetry_of(space_group):
         raise ValueError(f"space_group: {space_group.xhm()}: its operations are not whole numbers")
     return Symmetry(space_group.xhm(), rotations // DENOMINATOR,
                     np.array([op.tran for op in operations], np.int64) % DENOMINATOR)
+
+
+def checked_cell(cell):
+    """The six numbers of a gemmi.UnitCell.
+
+    Raises
+    ------
+    ValueError
+        If they are those of no crystal.
+    """
+    numbers = tuple(cell.parameters)
+    if not (cell.is_crystal() and all(map(math.isfinite, numbers)) and min(numbers) > 0.0 and cell.volume > 0.0
+            and max(numbers[:3]) < _LONGEST_EDGE and max(numbers[3:]) < 180.0):
+        raise ValueError("has no unit cell (what is no crystal has 1 1 1 90 90 90), or one of no volume")
+    return numbers
 
 
 def check_cell(cell, space_group):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..io.errors import format_error, shown
 from ..io.literals import INT_MAX, decimal, whole
+from .columns import ROOTS
 from .library import content
 
 __all__ = ["TextList", "column_names", "read_text_columns"]
@@ -165,8 +166,8 @@ def read_text_columns(path, columns="auto", *, squared=False):
     names, rows = _layout(path, rows, columns)
     kind = "F" if "F" in names else "I"
     if (kind == "I") != squared:
-        raise format_error(path, 'its column I holds intensities; their roots are taken with intensities="sqrt"'
-                                 " (--intensities sqrt)" if kind == "I" else "has no intensities to take roots of")
+        raise format_error(path, f"its column I holds intensities; {ROOTS}" if kind == "I" else
+                           "has no intensities to take roots of: name a column I (h,k,l,I)")
     places = [names.index(name) for name in ("h", "k", "l", kind)]
     indices, f, missing, negative = [], [], 0, 0
     for line, words in rows:
