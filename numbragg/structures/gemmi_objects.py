@@ -58,16 +58,15 @@ def reflections_of(data, column=None, *, squared=False, space_group=None, f000=F
 
 
 def _of_array(data, name, *, squared, space_group, f000):
-    values = np.asarray(data.value_array)
-    if values.dtype.names:
-        values = values[values.dtype.names[0]]
+    if name == "ValueSigmaAsuData":
+        # one by one: gemmi 0.7 shows the array of these with a wrong step from one to the next
+        values = np.array([each.value.value for each in data])
+    else:
+        values = np.asarray(data.value_array)
     if values.dtype.kind == "c":
         if squared:
             raise ValueError(f'gemmi.{name}: holds complex amplitudes, of which intensities="sqrt" takes no roots')
         values = moduli(values)
-    if values.ndim == 2:
-        # values and their standard deviations side by side
-        values = values[:, 0]
     taken = Taken(Column("values", "I" if squared else "F", 0), None, squared, ())
     cell = checked_cell(data.unit_cell)
     group, replaced = settled(space_group, data.spacegroup, cell)

@@ -43,9 +43,6 @@ _FRAME = 0.01
 #: The last element with a table of f' and f''.
 _LAST_ANOMALOUS = 92
 
-#: Formats of models by their kind; gemmi would tell them by the name.
-_FORMATS = {"pdb": "Pdb", "cif": "Mmcif"}
-
 
 class Atoms(NamedTuple):
     """Atoms of the asymmetric unit and all their images."""
@@ -83,10 +80,17 @@ def read_model(path, kind):
     gemmi = gemmi_module()
     data = content(path)
     with reading(path, "model"):
-        structure = gemmi.read_structure_string(data, format=getattr(gemmi.CoorFormat, _FORMATS[kind]))
+        text = data.decode("latin-1")
+        structure = gemmi.read_pdb_string(text) if kind == "pdb" else _of_cif(gemmi, gemmi.cif.read_string(text))
     with reading(path, "model", ours=True):
         check_structure(structure)
     return structure
+
+
+def _of_cif(gemmi, document):
+    """The structure of the first block of a CIF file with atoms, or of its first block."""
+    blocks = [block for block in document if block.find_loop("_atom_site.id")]
+    return gemmi.make_structure_from_block((blocks or list(document))[0])
 
 
 def check_structure(structure):

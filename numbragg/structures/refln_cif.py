@@ -48,7 +48,7 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     ValueError
         If the data are unmerged, or there is no cell, space group or column.
     """
-    if block.is_unmerged() or not block.is_merged():
+    if block.is_unmerged():
         raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
     cell = checked_cell(block.cell)
     group, replaced = settled(space_group, block.spacegroup, cell)
@@ -106,7 +106,7 @@ def read_refln_cif(path, column=None, *, block=None, **options):
     gemmi = gemmi_module()
     data = content(path)
     with reading(path, "CIF file"):
-        document = gemmi.cif.read_string(data)
+        document = gemmi.cif.read_string(data.decode("latin-1"))
         names = [each.name for each in document]
         with_loops = [each for each in document if each.find_loop("_refln.index_h")]
         # gemmi carries the cell of one block over to those after it
