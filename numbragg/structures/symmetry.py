@@ -48,7 +48,8 @@ def space_group_of(value, cell=None):
     if isinstance(value, str):
         alpha, gamma = (cell[3], cell[5]) if cell is not None else (0.0, 0.0)
         found = gemmi.find_spacegroup_by_name(value, alpha, gamma)
-    elif isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    # gemmi has a number 0
+    elif isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0:
         found = gemmi.find_spacegroup_by_number(int(value))
     if found is None:
         raise ValueError(f"space_group: {one_line(repr(value))} is no space group; a name such as 'P 21 21 21', a "

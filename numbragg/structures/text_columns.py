@@ -95,7 +95,8 @@ def _is_number(word):
 def _layout(path, rows, wanted):
     """Names of the columns, and the rows without a header line."""
     header = None
-    if rows and not all(map(_is_number, rows[0][1])):
+    # flags may follow numbers
+    if rows and not _is_number(rows[0][1][0]):
         header = rows[0]
         rows = rows[1:]
     if not rows:
@@ -132,7 +133,7 @@ def _refuse_unmerged(path, data):
 def read_text_columns(path, columns="auto", *, squared=False):
     """Reflections of a text list with columns of several kinds.
 
-    Lines that begin with # or ! are comments, a first line that is not all numbers is a header.  Columns are
+    Lines that begin with # or ! are comments, a first line that begins with a word is a header.  Columns are
     separated by blanks, tabs, commas or semicolons.
 
     Parameters
