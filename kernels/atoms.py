@@ -1,11 +1,24 @@
 """Sums over atoms: the structure factor as it is defined, one term for each atom and symmetry operation."""
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from .arithmetic.c_library import c_exp, sincos
 from .compile.compilation import jit
 
-__all__ = ["add_atoms", "form_factors"]
+__all__ = ["Sites", "add_atoms", "form_factors"]
+
+
+class Sites(NamedTuple):
+    """Atoms of an asymmetric unit, each with its images by all symmetry operations."""
+
+    positions: np.ndarray  # (atoms, operations, 3) fractional coordinates
+    occupancies: np.ndarray  # (atoms,)
+    b_iso: np.ndarray  # (atoms,) isotropic B [Angstrom^2]; NaN: beta holds
+    beta: np.ndarray  # (atoms, operations, 6) exponents of h^2, k^2, l^2, hk, hl, kl
+    elements: np.ndarray  # (atoms,) int64, rows of the sums
 
 
 @jit
@@ -21,7 +34,7 @@ def _fill_table(table, coordinate):
 
 
 @jit
-def add_atoms(indices, stol2, positions, occupancies, b_iso, beta, elements, tables, real, imaginary):
+def add_atoms(indices, stol2, sites, tables, real, imaginary):
     """Add the waves of atoms, without their form factors, to sums that are kept apart by element.
 
     Parameters
@@ -30,20 +43,13 @@ def add_atoms(indices, stol2, positions, occupancies, b_iso, beta, elements, tab
         h, k, l; none larger than n.  Not checked.
     stol2 : (n,) float64
         (sin(theta) / lambda)^2 [1/Angstrom^2].
-    positions : (atoms, operations, 3) float64
-        Fractional coordinates of each atom's images.
-    occupancies : (atoms,) float64
-    b_iso : (atoms,) float64
-        Isotropic B [Angstrom^2]; NaN: `beta` is used.
-    beta : (atoms, operations, 6) float64
-        Exponents of h^2, k^2, l^2, hk, hl, kl.
-    elements : (atoms,) int64
-        Row of the sums.
+    sites : Sites
     tables : (operations, 3, 2, 2 n + 1) float64
         Room for the waves of one atom along each axis; what it holds does not matter.
     real, imaginary : (elements, n) float64
         Sums that are added to.
     """
+    positions, occupancies, b_iso, beta, elements = sites
     operations, middle = positions.shape[1], tables.shape[3] // 2
     for atom in range(positions.shape[0]):
         row = elements[atom]

@@ -98,12 +98,11 @@ def _of_model(line, name, kind):
     if line.hkl_columns is not None or line.intensities is not None:
         raise CommandLineError(f"-hkl {quoted(name)}: is a model, without the columns that --hkl-columns and"
                                " --intensities are for")
-    model = read_model(name, kind)
-    cell = tuple(model.cell.parameters)
+    cell = tuple(read_model(name, kind).cell.parameters)
     _enter_cell(line, cell)
     wavelength = to_angstrom(line.draft.wavelength)
     d_min = to_angstrom(line.draft.d_min) if line.draft.d_min > 0.0 else _seen(line, cell)
-    return StructureFactors.of_structure(model, name, d_min, wavelength, default=line.default_f)
+    return StructureFactors.from_model(name, d_min, wavelength, default=line.default_f)
 
 
 def _seen(line, cell):

@@ -153,12 +153,12 @@ class StructureFactors:
     def __init__(self, table: ArrayLike, minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0, *,
                  filled: bool = True, reflections: int | None = None, source: str = "memory",
                  notes: Sequence[str] = ()) -> None:
-        self._take(_amplitudes("table", table, copy=True), minimum, maximum, default, flag("filled", filled),
+        self._take(_amplitudes("table", table, copy=True), (minimum, maximum), default, flag("filled", filled),
                    optional(reflections, whole, "reflections", 0), source, notes)
 
-    def _take(self, table, minimum, maximum, default, filled, reflections, source, notes, about=None):
-        """Set everything; the table is not copied."""
-        minimum, maximum = _indices_of_box("minimum", minimum), _indices_of_box("maximum", maximum)
+    def _take(self, table, box, default, filled, reflections, source, notes, about=None):
+        """Set everything; the table is not copied.  `box` is the smallest and largest indices."""
+        minimum, maximum = (_indices_of_box(*corner) for corner in zip(("minimum", "maximum"), box))
         expected = tuple(high - low + 2 for low, high in zip(minimum, maximum))
         if table.shape != expected:
             raise ValueError(f"structure factors: table of shape {table.shape}, but indices {minimum} to {maximum} "
@@ -203,7 +203,7 @@ class StructureFactors:
         Tables can be a large part of the memory, and dumps hold whatever the C program would read.
         """
         made = cls.__new__(cls)
-        made._take(np.ascontiguousarray(table, dtype=np.float64), minimum, maximum, default, filled, reflections,
+        made._take(np.ascontiguousarray(table, dtype=np.float64), (minimum, maximum), default, filled, reflections,
                    source, notes)
         return made
 
@@ -291,7 +291,8 @@ class StructureFactors:
             raise ValueError(f"{source}: {error}" if source != "memory" else str(error)) from None
         about = about._replace(loud=tuple(loud))
         made = cls.__new__(cls)
-        made._take(table, minimum, maximum, default, True, about.expanded, source, notes(about, source, default), about)
+        made._take(table, (minimum, maximum), default, True, about.expanded, source, notes(about, source, default),
+                   about)
         return made
 
     @classmethod
@@ -417,11 +418,11 @@ class StructureFactors:
             model = read_model(model, kind)
         elif type(model).__name__ != "Structure":
             raise ValueError(f"model: {shown(model)} must be a file or a gemmi.Structure")
-        return cls.of_structure(model, source, d_min, wavelength, default=default, solvent=solvent, f000=f000,
+        return cls._of_structure(model, source, d_min, wavelength, default=default, solvent=solvent, f000=f000,
                                 method=method)
 
     @classmethod
-    def of_structure(cls, structure, source, d_min, wavelength, *, default=0.0, **options):
+    def _of_structure(cls, structure, source, d_min, wavelength, *, default=0.0, **options):
         """As `from_model`, of a gemmi.Structure that goes by the name `source` in reports; `options` as there."""
         from ..structures.library import one_line
         from ..structures.model import model_reflections

@@ -57,7 +57,8 @@ def reading(path, what, ours=False):
     except (FileFormatError, OSError, MemoryError):
         raise
     except ValueError as error:
-        problem = str(error) if ours and not isinstance(error, UnicodeError) else f"is no {what} that can be read: {one_line(error)}"
+        unread = not ours or isinstance(error, UnicodeError)
+        problem = f"is no {what} that can be read: {one_line(error)}" if unread else str(error)
         raise format_error(path, problem) from None
     except (RuntimeError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
         reason = one_line(error).replace(os.fsdecode(path), "it")

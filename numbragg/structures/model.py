@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import memory
-from ..kernels.atoms import add_atoms, form_factors
+from ..kernels.atoms import Sites, add_atoms, form_factors
 from ..kernels.drive.crew import Crew, available_threads
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
@@ -45,14 +45,10 @@ _LAST_ANOMALOUS = 92
 
 
 class Atoms(NamedTuple):
-    """Atoms of the asymmetric unit and all their images."""
+    """Atoms of the asymmetric unit."""
 
-    positions: np.ndarray  # (n, operations, 3) fractional
-    occupancies: np.ndarray  # (n,)
-    b_iso: np.ndarray  # (n,) [Angstrom^2]; NaN where beta holds
-    beta: np.ndarray  # (n, operations, 6) exponents of h^2, k^2, l^2, hk, hl, kl
-    elements: np.ndarray  # (n,) int64, rows of names
-    names: tuple  # of gemmi.Element
+    sites: Sites
+    names: tuple  # of gemmi.Element, for the rows of sums
     unknown: int  # atoms of no known element, left out
 
 
@@ -162,14 +158,15 @@ def atoms_of(structure, space_group):
     positions = np.array([[[sum(r * x for r, x in zip(line, place)) + t / 24.0 for line, t in zip(rotation, shift)]
                            for rotation, shift in zip(rotations.tolist(), symmetry.translations.tolist())]
                           for place in places])
-    return Atoms(positions, np.array(occupancies, float), np.array(b_iso, float), np.array(beta, float),
-                 np.array(elements, np.int64), tuple(map(gemmi.Element, names)), unknown)
+    sites = Sites(positions, np.array(occupancies, float), np.array(b_iso, float), np.array(beta, float),
+                  np.array(elements, np.int64))
+    return Atoms(sites, tuple(map(gemmi.Element, names)), unknown)
 
 
 def _sums(atoms, indices, s2):
     """Waves of all atoms, without form factors, by element: real and imaginary parts."""
     indices = np.ascontiguousarray(indices, np.int64)
-    operations, size = atoms.positions.shape[1], 2 * int(np.abs(indices).max()) + 1
+    operations, size = atoms.sites.positions.shape[1], 2 * int(np.abs(indices).max()) + 1
     sums = np.zeros((2, len(atoms.names), len(indices)))
 
     def work(piece):
@@ -177,9 +174,9 @@ def _sums(atoms, indices, s2):
         step = max(1, _TERMS // ((stop - start) * operations))
         part = np.zeros((2, len(atoms.names), stop - start))
         tables = np.empty((operations, 3, 2, size))
-        for first in range(0, len(atoms.elements), step):
-            some = [array[first:first + step] for array in atoms[:5]]
-            add_atoms(indices[start:stop], s2[start:stop], *some, tables, part[0], part[1])
+        for first in range(0, len(atoms.sites.elements), step):
+            some = Sites(*(array[first:first + step] for array in atoms.sites))
+            add_atoms(indices[start:stop], s2[start:stop], some, tables, part[0], part[1])
         sums[:, :, start:stop] = part
 
     # compiled before there are threads
@@ -318,7 +315,7 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
     atoms = atoms_of(structure, space_group)
     anomalous = _anomalous(atoms.names, wavelength)
     if method == "auto":
-        method = "fft" if float(atoms.positions[..., 0].size) * len(indices) > MOST_TERMS else "sum"
+        method = "fft" if float(atoms.sites.positions[..., 0].size) * len(indices) > MOST_TERMS else "sum"
     if method == "sum":
         normal, odd = _summed(atoms, indices, s2, anomalous)
     else:
@@ -355,7 +352,7 @@ def _left_out(atoms, wavelength):
 
 
 def _said(structure, atoms, wavelength, solvent):
-    said = f"model of {len(atoms.elements)} atoms"
+    said = f"model of {len(atoms.sites.elements)} atoms"
     if len(structure) > 1:
         said += f", the first of {len(structure)} models"
     said += ", no f' and f''" if wavelength is None else f", f' and f'' at {wavelength:.6g} Angstrom"

@@ -87,10 +87,12 @@ def read_refln_cif(path, column=None, *, block=None, **options):
     ----------
     path : str or path-like
         The file; .gz is decompressed.
-    column, options
+    column
         As in `reflections_of_block`.
     block : str, optional
         Name of the data block; by default the first with a column to take.
+    options
+        As in `reflections_of_block`.
 
     Returns
     -------

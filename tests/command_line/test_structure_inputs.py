@@ -12,7 +12,7 @@ from numbragg.commands.cli import main
 
 CELL = (30.0, 40.0, 50.0, 90, 100, 90)
 TRICLINIC = (27.25, 31.98, 34.29, 88.53, 108.57, 111.85)
-COMMON = ["-N", "5", "-detpixels", "40", "-distance", "10", "-seed", "1", "-nopgm", "-nonoise", "--stats-json", "s.json"]
+COMMON = "-N 5 -detpixels 40 -distance 10 -seed 1 -nopgm -nonoise --stats-json s.json".split()
 
 
 def written(folder, cell=CELL, name="a.mtz", group="P 1 2 1"):
@@ -65,12 +65,14 @@ def test_a_matrix_or_a_cell_of_ones_own(folder, capsys):
     (folder / "A.mat").write_text("0.03 0 0 0 0.03 0 0 0 0.03\n")
     _, facts = run("-hkl", name, "-mat", "A.mat", "--quiet")
     assert facts["crystal"]["cell_angstrom_deg"][:3] == pytest.approx([100 / 3] * 3)
-    assert "numbragg: warning: structure factors: of the cell 30 40 50 90 100 90, but simulated is" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "numbragg: warning: structure factors: of the cell 30 40 50 90 100 90, but simulated is" in said
     run("-hkl", name, "-cell", "31", "40", "50", "90", "100", "90", "--quiet")
     assert "but simulated is 31 40 50 90 100 90" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words, column", [((), "FP"), (("--hkl-columns", "auto"), "FP"), (("--hkl-columns", "FC"), "FC")])
+@pytest.mark.parametrize("words, column", [
+    ((), "FP"), (("--hkl-columns", "auto"), "FP"), (("--hkl-columns", "FC"), "FC")])
 def test_columns(folder, words, column):
     _, facts = run("-hkl", written(folder), *words)
     assert facts["structure_factors"]["summary"][1].split()[2] == column

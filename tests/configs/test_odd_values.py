@@ -159,7 +159,8 @@ BOX = ((0, 0, 0), (0, 0, 0))
 CUBE = np.ones((2, 2, 2))
 ONE = [[0, 0, 1]]
 BAD_AMPLITUDES = {
-    "complex NaN": lambda a: a * (1 + 1j) * math.nan, "text": lambda a: a.astype(str), "truths": lambda a: a > 0.0, "NaN": lambda a: a * math.nan, "infinite": lambda a: a * math.inf,
+    "complex NaN": lambda a: a * (1 + 1j) * math.nan, "text": lambda a: a.astype(str), "truths": lambda a: a > 0.0,
+    "NaN": lambda a: a * math.nan, "infinite": lambda a: a * math.inf,
     "masked": lambda a: np.ma.masked_array(a, a > 5.0), "objects": lambda a: np.full(a.shape, None),
     "huge": lambda a: np.full(a.shape, HUGE, object), "dates": lambda a: a.astype("datetime64[s]")}
 

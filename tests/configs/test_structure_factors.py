@@ -51,7 +51,8 @@ def test_refusals(settings, message):
 
 @pytest.mark.parametrize("call", [
     lambda: nb.StructureFactors.from_mtz("a.mtz", 5), lambda: nb.StructureFactors.from_mtz("a.mtz", default=np.nan),
-    lambda: nb.StructureFactors.from_mtz("a.mtz", intensities="root"), lambda: nb.StructureFactors.from_mtz("a", f000=1),
+    lambda: nb.StructureFactors.from_mtz("a.mtz", intensities="root"),
+    lambda: nb.StructureFactors.from_mtz("a", f000=1),
     lambda: nb.StructureFactors.from_cif("a.cif", block=""), lambda: nb.StructureFactors.from_file("a", columns=7),
     lambda: nb.StructureFactors.from_file("a", intensities=True)])
 def test_fields_are_checked_before_files_are_read(call):

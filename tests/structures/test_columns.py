@@ -33,8 +33,8 @@ def test_intensities_on_request():
 
 
 @pytest.mark.parametrize("given, wanted, squared, message", [
-    ("I=I IMEAN=I", None, False, r"has intensities only \(I, IMEAN\), no amplitudes; intensities=.sqrt. \(--intensities "
-     r"sqrt\) takes their roots"),
+    ("I=I IMEAN=I", None, False, r"has intensities only \(I, IMEAN\), no amplitudes; intensities=.sqrt. "
+     r"\(--intensities sqrt\) takes their roots"),
     ("PHI= FOM=", None, False, "has no column of amplitudes; the columns are PHI, FOM"),
     ("FP=F", None, True, "has no intensities, .*the columns are FP"),
     ("FA=F FB=F", None, False, r"several columns may be meant, FA, FB: name one"),
@@ -54,6 +54,6 @@ def test_maps(label):
     assert is_map_coefficient(label)
 
 
-@pytest.mark.parametrize("label", ["F", "FP", "F-obs", "FMODEL", "F-model", "FC", "FC_ALL", "Fout", "F_meas_au", "FNAT"])
+@pytest.mark.parametrize("label", "F FP F-obs FMODEL F-model FC FC_ALL Fout F_meas_au FNAT".split())
 def test_no_maps(label):
     assert not is_map_coefficient(label)

@@ -12,7 +12,8 @@ from numbragg.structures.model import B_SOLVENT, K_SOLVENT, model_reflections
 
 CRYSTALS = {"orthorhombic": model(), "triclinic": model("P 1", (9, 10, 12, 88.5, 108.6, 111.9)),
             "centrosymmetric": model("P -1", (9, 10, 12, 88.5, 108.6, 111.9)),
-            "hexagonal": model("P 61", (12, 12, 21, 90, 90, 120)), "rhombohedral": model("R 3 2:H", (20, 20, 24, 90, 90, 120)),
+            "hexagonal": model("P 61", (12, 12, 21, 90, 90, 120)),
+            "rhombohedral": model("R 3 2:H", (20, 20, 24, 90, 90, 120)),
             "centred": model("C 1 2 1", (16, 11, 13, 90, 101.2, 90))}
 
 
@@ -26,13 +27,18 @@ def test_like_the_naive_sum(name):
     np.testing.assert_allclose(found.plus, expected, rtol=1e-11, atol=1e-10)
 
 
+def scattering_at(wavelength):
+    """f' and f'' by element."""
+    return {symbol: gemmi.cromer_liberman(gemmi.Element(symbol).atomic_number, 12398.42 / wavelength)
+            for symbol in "C N O Se".split()}
+
+
 @pytest.mark.parametrize("name", CRYSTALS)
 def test_anomalous_scattering_like_the_naive_sum(name):
     """f' and f'' of selenium near its edge: F(h) and F(-h) differ, and have the right signs."""
     structure, wavelength = CRYSTALS[name], 0.95
     found = model_reflections(structure, 3.0, wavelength, solvent=False)
-    energy = 12398.42 / wavelength
-    anomalous = {symbol: gemmi.cromer_liberman(gemmi.Element(symbol).atomic_number, energy) for symbol in "C N O Se".split()}
+    anomalous = scattering_at(wavelength)
     assert anomalous["Se"][1] > 3.0
     plus = [abs(naive_atoms.structure_factor(structure, hkl, anomalous)) for hkl in found.indices.tolist()]
     minus = [abs(naive_atoms.structure_factor(structure, [-h for h in hkl], anomalous))
@@ -47,8 +53,7 @@ def test_friedel_signs_in_the_table():
     """All equivalents in P1, each against a sum of its own; also the mates."""
     structure = CRYSTALS["hexagonal"]
     factors = nb.StructureFactors.from_model(structure, 4.0, 0.95, solvent=False)
-    energy = 12398.42 / 0.95
-    anomalous = {symbol: gemmi.cromer_liberman(gemmi.Element(symbol).atomic_number, energy) for symbol in "C N O Se".split()}
+    anomalous = scattering_at(0.95)
     checked = 0
     for hkl in np.argwhere(factors.table > 0.0) + np.array(factors.minimum):
         expected = abs(naive_atoms.structure_factor(structure, hkl.tolist(), anomalous))
@@ -147,7 +152,9 @@ def broken(change):
     (lambda s: setattr(s, "spacegroup_hm", "P 4"), "space group P 4: the cell 11 13 17 90 90 90 does not have its"),
     (lambda s: setattr(s[0][0][0][0], "occ", float("nan")), "atom .*: its place, occupancy or B factor is no sensible"),
     (lambda s: setattr(s[0][0][0][0], "b_iso", -1e4), "its amplitudes are (not finite|too large): a B factor is far"),
-    (lambda s: [setattr(a.atom, "element", gemmi.Element("X")) for a in s[0].all()], "has no atoms of a known element")])
+    (lambda s: [setattr(site.atom, "element", gemmi.Element("X")) for site in s[0].all()],
+     "has no atoms of a known element"),
+    (lambda s: setattr(s[0][0][0][0], "occ", 1e9), "atom .*: its place, occupancy or B factor is no sensible")])
 def test_models_that_are_refused(change, message):
     with pytest.raises(ValueError, match=f"^gemmi.Structure: {message}") as caught:
         nb.StructureFactors.from_model(broken(change), 1.0)
@@ -163,7 +170,8 @@ def test_what_is_left_out_is_a_warning():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ((5.0, 2.0), "model: 5.0 must be a file or a gemmi.Structure"), (("a.txt", 2.0), "model: 'a.txt' must be a PDB or "),
+    ((5.0, 2.0), "model: 5.0 must be a file or a gemmi.Structure"),
+    (("a.txt", 2.0), "model: 'a.txt' must be a PDB"),
     (("a.mtz", 2.0), "model: 'a.mtz' must be a PDB or"), ((model(), 0.0), "d_min_angstrom: 0.0 must be above 0"),
     ((model(), 2.0, -1.0), "wavelength_angstrom: -1.0"), ((model(), 2.0, 1.0, 2), "solvent: 2"),
     ((model(), 1e-4), "gemmi.Structure: model: .* reflections to 0.0001 Angstrom need"),

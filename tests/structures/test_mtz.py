@@ -22,15 +22,16 @@ def written(folder, columns, values, space_group="P 2 2 2", cell=CELL, hkl=HKL):
 
 def test_what_a_file_says(folder):
     path = written(folder, "FREE=I FC=F PHIC=P FP=F SIGFP=Q FWT=F I=J", [
-        (0, 1.5, 30, 2.5, 0.1, 9, 6), (1, 1.5, 30, 3.5, 0.1, 9, 7), (1, 1.5, 30, NAN, NAN, 9, 8), (1, 1, 1, 4.5, 1, 9, 9)])
+        (0, 1.5, 30, 2.5, 0.1, 9, 6), (1, 1.5, 30, 3.5, 0.1, 9, 7), (1, 1.5, 30, NAN, NAN, 9, 8),
+        (1, 1, 1, 4.5, 1, 9, 9)])
     factors = nb.StructureFactors.from_mtz(path, default=0.25)
     assert factors.at([[1, 2, 3], [-1, 2, 3], [1, -2, -3], [2, 0, 1], [0, 2, 0], [9, 9, 9]]).tolist() == [
         2.5, 2.5, 2.5, 3.5, 0.25, 0.25]
     assert factors.cell == CELL and factors.space_group == "P 2 2 2" and factors.reflections == 8 + 4 + 8
     low, high = spacing((2, 0, 1)), spacing((1, 2, 3))
     assert factors.notes == (
-        f"{path}: column FP (not FC); 3 reflections in P 2 2 2, 20 in P1 (Friedel mates included); {low:.4g} to {high:.4g}"
-        f" Angstrom, {100 * 20 / possible(low, high):.1f} % complete; 1 without a value; gaps have 0.25",)
+        f"{path}: column FP (not FC); 3 reflections in P 2 2 2, 20 in P1 (Friedel mates included); {low:.4g} to"
+        f" {high:.4g} Angstrom, {100 * 20 / possible(low, high):.1f} % complete; 1 without a value; gaps have 0.25",)
     summary = factors.summary().splitlines()
     assert summary[:5] == [f"from                {path}", "taken               column FP (not FC)",
                            "reflections         3, 20 in P1", "space group         P 2 2 2",
