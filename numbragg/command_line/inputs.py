@@ -74,7 +74,8 @@ def read_inputs(line):
     Parameters
     ----------
     line : CommandLine
-        Checked.  Matrix and sources are entered into its draft, remarks into its notices.
+        Checked.  Matrix and sources are entered into its draft, remarks into its notices; a cell too, if only the
+        file of structure factors has one.
 
     Returns
     -------
@@ -104,7 +105,9 @@ def read_inputs(line):
 
         read_stol(files.stol)
     if files.hkl is not None:
-        return StructureFactors.from_file(files.hkl, line.default_f)
+        from .structure_inputs import read_structure_factors
+
+        return read_structure_factors(line)
     if os.path.exists(files.dump):
         from ..io.dump import read_dump
 

@@ -50,6 +50,8 @@ class CommandLine:
         The options as given, in order.
     default_f : float
         Structure factor where there is none [electrons].
+    hkl_columns, intensities : str or None
+        How the file of `-hkl` is read.
     scale, pgm_scale : float
         Scales of the integer image and of the PGM; not positive: automatic.
     adc_offset : float
@@ -79,6 +81,8 @@ class CommandLine:
     outputs: Outputs = field(default_factory=Outputs)
     uses: tuple = ()
     default_f: float = 0.0
+    hkl_columns: str | None = None
+    intensities: str | None = None
     scale: float = 0.0
     pgm_scale: float = 0.0
     adc_offset: float = 40.0

@@ -18,6 +18,7 @@ from ..scene.units import to_angstrom, to_mm, to_percent
 from .line import CommandLine, Files, Outputs, assign
 from .overridden import overridden
 from .remarks import remarks
+from .structure_inputs import check_words, crystal_may_be_read
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
 
@@ -154,7 +155,8 @@ def check(line):
 
     if line.printout and line.precision != "exact":
         _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
-    if line.files.matrix is None and p.matrix is None and not p.cell_given:
+    check_words(line)
+    if line.files.matrix is None and p.matrix is None and not p.cell_given and not crystal_may_be_read(line.files):
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):
         _refuse("-misset_seed: the words after it, read as misset angles, are not finite numbers")

@@ -77,7 +77,7 @@ class Option:
     default : str
         What holds without it; empty where nothing needs saying.
     kind : str
-        How its words are read: "real", "whole" or "file" for each of them; "vector": three reals,
+        How its words are read: "real", "whole", "file" or "text" for each of them; "vector": three reals,
         not all zero; "choice": one of a few words; "cell", "misset" and "depth": as these options need.
     choices : callable or None
         Returns the words that a "choice" allows, when asked: revisions may come to be more.
@@ -190,7 +190,8 @@ _CRYSTAL = (
 )
 
 _STRUCTURE_FACTORS = (
-    _row("-hkl -hklfile", "FILE", "text file of h, k, l and F", store(Files.hkl), kind="file"),
+    _row("-hkl -hklfile", "FILE", "text file of h, k, l and F; or reflections or a model, with a cell: .mtz, .cif, "
+         ".pdb, .ent, also .gz", store(Files.hkl), kind="file"),
     _row("-default_F", "F", "structure factor of everything that is not in the file",
          store(CommandLine.default_f), default="0"),
     _row("-dump -dumpfile", "FILE", "binary copy of the table: written with -hkl, read without",
@@ -384,6 +385,11 @@ _OWN = (
          choices=words("cpu cuda auto")),
     _row("--device", "N", "number of the CUDA device, from 0", store(CommandLine.device), default="the first",
          kind="whole", rule=NOT_NEGATIVE),
+    _row("--hkl-columns", "WORDS", "which columns of -hkl are taken: h,k,l,F and so on for a text list, which may then "
+         "have comments and further columns; a column's name for .mtz and .cif; or auto",
+         store(CommandLine.hkl_columns), default="four columns; auto", kind="text"),
+    _row("--intensities", "WORD", "sqrt: take roots of the intensities of -hkl, negative ones as 0",
+         store(CommandLine.intensities), default="refused", kind="choice", choices=words("sqrt")),
     _row("--threads", "N", "number of threads", store(CommandLine.threads), default="all processors", kind="whole",
          rule=AT_LEAST_ONE),
     _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file",

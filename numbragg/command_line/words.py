@@ -137,6 +137,10 @@ def _read(option, word, words):
         if option.rule is not None:
             option.rule.check(word, name, name)
         return [name]
+    if kind == "text":
+        if not words[0]:
+            raise CommandLineError(f"{word} '': must be {' '.join(option.values)}")
+        return [words[0]]
     if kind == "choice":
         allowed = option.choices()
         if words[0] not in allowed:

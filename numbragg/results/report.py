@@ -87,6 +87,11 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         },
         "structure_factors": {
             "source": factors.source, "reflections": factors.reflections, "default": factors.default,
+            "cell_angstrom_deg": None if factors.cell is None else list(factors.cell),
+            "space_group": factors.space_group,
+            # what a library has computed may differ elsewhere
+            "sha256": None if factors.about is None else factors.sha256,
+            "summary": None if factors.about is None else factors.summary().splitlines(),
             "minimum_hkl": list(factors.minimum) if factors.filled else None,
             "maximum_hkl": list(factors.maximum) if factors.filled else None,
             "interpolated": prepared.interpolating, "interpolation_given_up_at_fast_slow": outcome.first_out_of_range,

@@ -13,10 +13,13 @@ from .orientation import cell_of
 from .size import clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
-__all__ = ["rendering_notes", "scene_notes", "warnings_of"]
+__all__ = ["farthest", "rendering_notes", "scene_notes", "warnings_of"]
 
 #: Angles of a cell that differ by less are the same [deg]: what rounding does to acos.
 SAME_ANGLE = 1e-4
+
+#: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
+SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
 #: A wavelength above this [m] is one in Angstrom.
 LONGEST_WAVELENGTH = 1e-6
@@ -66,7 +69,15 @@ def _of_rules(shot):
 
 
 def _factors(prepared):
-    yield from prepared.structure_factors.notes
+    factors = prepared.structure_factors
+    yield from factors.notes
+    if factors.cell is None:
+        return
+    simulated = cell_of(prepared.orientation)
+    lengths = any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(factors.cell[:3], simulated[:3]))
+    if lengths or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
+        yield Loud(f"structure factors: of the cell {_numbers(factors.cell)}, but simulated is {_numbers(simulated)}"
+                   " (Angstrom, degrees)")
 
 
 def _cell(prepared):
@@ -193,8 +204,8 @@ def _corners(geometry, shape):
                         in zip(geometry.origin, geometry.fast_axis, geometry.slow_axis))
 
 
-def _farthest(prepared):
-    """Largest 1/d that a corner of the detector sees [1/m]."""
+def farthest(prepared):
+    """Largest 1/d that a corner of the detector of a `prepare.Prepared` sees at the shortest wavelength [1/m]."""
     beam, seen = prepared.placement.beam, 0.0
     shortest = min(prepared.scene.beam.wavelengths.tolist())
     for corner in _corners(prepared.scene.geometry, prepared.shape):
@@ -211,16 +222,16 @@ def _reach(panels):
     factors = prepared.structure_factors
     if not factors.filled or prepared.request.beam.d_min > 0.0:
         return
-    farthest = max(map(_farthest, panels))
-    if not 0.0 < farthest < math.inf:
+    seen = max(map(farthest, panels))
+    if not 0.0 < seen < math.inf:
         return
     lacking = []
     for name, length, low, high in zip("hkl", prepared.orientation.lengths, factors.minimum, factors.maximum):
-        last = length * farthest
+        last = length * seen
         if min(-low, high) < math.floor((1.0 - REACH) * last):
             lacking.append(f"{name} {low}..{high} of {-math.floor(last)}..{math.floor(last)}")
     if lacking:
-        yield (f"structure factors: the detector sees to {to_angstrom(1.0 / farthest):.3g} Angstrom, the list ends"
+        yield (f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
                f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 

@@ -159,8 +159,8 @@ BOX = ((0, 0, 0), (0, 0, 0))
 CUBE = np.ones((2, 2, 2))
 ONE = [[0, 0, 1]]
 BAD_AMPLITUDES = {
-    "complex": lambda a: a * (1 + 2j), "real parts": lambda a: a.astype(complex), "text": lambda a: a.astype(str),
-    "truths": lambda a: a > 0.0, "NaN": lambda a: a * math.nan, "infinite": lambda a: a * math.inf,
+    "complex NaN": lambda a: a * (1 + 1j) * math.nan, "text": lambda a: a.astype(str), "truths": lambda a: a > 0.0,
+    "NaN": lambda a: a * math.nan, "infinite": lambda a: a * math.inf,
     "masked": lambda a: np.ma.masked_array(a, a > 5.0), "objects": lambda a: np.full(a.shape, None),
     "huge": lambda a: np.full(a.shape, HUGE, object), "dates": lambda a: a.astype("datetime64[s]")}
 
@@ -177,10 +177,17 @@ def test_amplitudes(spoil):
             assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
-def test_complex_amplitudes_are_told_what_to_do():
-    with pytest.raises(ValueError, match=r"^amplitudes: complex numbers; must be real .*the moduli \(numpy.abs"):
-        nb.StructureFactors.from_reflections(ONE, [3 + 4j])
-    assert nb.StructureFactors.from_reflections(ONE, np.abs([3 + 4j])).amplitude(0, 0, 1) == 5.0
+@pytest.mark.parametrize("values", [CUBE * (1 + 2j), CUBE.astype(complex)], ids=["complex", "real parts"])
+def test_complex_tables_are_told_what_to_do(values):
+    for make in (lambda: nb.StructureFactors(values, *BOX), lambda: nb.StructureFactors.from_array(values, (0, 0, 0))):
+        with pytest.raises(ValueError, match=r"^table: complex numbers; must be real .*the moduli \(numpy.abs"):
+            make()
+
+
+def test_of_complex_reflections_the_modulus_is_taken():
+    factors = nb.StructureFactors.from_reflections([[0, 0, 1], [0, 0, 2]], [3 + 4j, -2j])
+    assert factors.at([[0, 0, 1], [0, 0, 2]]).tolist() == [5.0, 2.0]
+    assert factors.notes == ("amplitudes: complex numbers, of which the moduli are taken",)
 
 
 @pytest.mark.parametrize("bad", [

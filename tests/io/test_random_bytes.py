@@ -2,14 +2,18 @@
 
 import gzip
 import io
+from pathlib import Path
+import tempfile
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
+import structure_tools
 
 from numbragg.io import any_image, dump, hkl, matrix, pgm, raw, smv, tables, tiff
 from numbragg.io.errors import FileFormatError, format_error, shown
+from numbragg.structures import model, mtz, refln_cif, text_columns
 
 RELAXED = settings(deadline=None, max_examples=100,
                    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -26,6 +30,17 @@ def smv_bytes():
     return header.ljust(512) + bytes(12)
 
 
+def mtz_bytes():
+    with tempfile.TemporaryDirectory() as folder:
+        path = structure_tools.mtz(Path(folder, "a.mtz"), "P 1 21 1", (10, 11, 12, 90, 100, 90), [("FP", "F")],
+                                   [(1, 2, 3, 4.5), (0, 2, 0, 5.5)])
+        return path.read_bytes()
+
+
+CIF = (b"data_x\n_cell.length_a 10\n_cell.length_b 11\n_cell.length_c 12\n_cell.angle_alpha 90\n_cell.angle_beta 100\n"
+       b"_cell.angle_gamma 90\n_symmetry.space_group_name_H-M 'P 1 21 1'\nloop_\n_refln.index_h\n_refln.index_k\n"
+       b"_refln.index_l\n_refln.status\n_refln.F_meas_au\n1 2 3 o 4.5\n0 2 0 x ?\n")
+
 READERS = {
     "hkl": (hkl.read_hkl, b"0 0 0 100\n-1 2 3 4.5e1\n"),
     "dump": (dump.read_dump, b"0 0 0 0 0 0\n\f" + np.full(8, 32.0).tobytes()),
@@ -41,6 +56,12 @@ READERS = {
     "any image": (any_image.read_image, smv_bytes().replace(b"DIM=2;", b"TYPE=unsigned_short;")),
     "compressed": (any_image.read_image, gzip.compress(b"P5\n3 2\n255\n" + bytes(6), mtime=0)),
     "tiff": (tiff.read_tiff, tiff_bytes()),
+    "mtz": (mtz.read_mtz, mtz_bytes()),
+    "structure factors in CIF": (refln_cif.read_refln_cif, CIF),
+    "pdb": (lambda path: model.read_model(path, "pdb"), structure_tools.model().make_pdb_string().encode()),
+    "model in CIF": (lambda path: model.read_model(path, "cif"),
+                     structure_tools.model().make_mmcif_document().as_string().encode()),
+    "text list": (text_columns.read_text_columns, b"# list\nh k l F\n0 0 1 4.5\n1 0 2 nan\n"),
 }
 
 # a change: where, how many bytes go, what comes instead

@@ -1,0 +1,144 @@
+"""Which columns of a file hold amplitudes: never phases, weights, flags, or coefficients of maps."""
+
+import re
+from typing import NamedTuple
+
+__all__ = ["ROOTS", "Column", "Taken", "choose", "is_map_coefficient"]
+
+#: Names under which observed and then calculated amplitudes go, the preferred first; compared without case and signs.
+_PREFERRED = ("FP", "FOBS", "FMEASAU", "FMEAS", "F", "FMEAN", "FO", "FNAT", "FPSHELX", "FMODEL", "FCALCAU", "FCALC",
+              "FC", "FCALL", "FCALLLS")
+
+#: Columns of maps: amplitudes weighted, doubled and subtracted, of the type of amplitudes.
+_MAP = re.compile(r"FWT|FOD?FC|DELF|DELW|MAPCOEF|FDIFF|^FAN$|^FANOM|^FDM$|^FEM$|^FLAD|FBSHA")
+
+_AMPLITUDES, _INTENSITIES = ("F", "F+", "F-"), ("I", "I+", "I-")
+
+
+#: How intensities are used, for messages.
+ROOTS = 'intensities="sqrt" (--intensities sqrt) takes their roots'
+
+
+class Column(NamedTuple):
+    """A column of a file."""
+
+    label: str
+    role: str  # "F", "F+", "F-", "I", "I+", "I-", or "" for anything else
+    number: int  # its place in the file
+    what: str = ""  # what a column without a role is, for messages
+
+
+class Taken(NamedTuple):
+    """The columns that amplitudes come from."""
+
+    plus: Column
+    minus: Column | None  # of -h, -k, -l, where the file keeps Friedel mates apart
+    squared: bool  # they are intensities
+    others: tuple  # labels of further columns that could have been taken
+
+    @property
+    def label(self):
+        return self.plus.label if self.minus is None else f"{self.plus.label} and {self.minus.label}"
+
+
+def _plain(label):
+    return re.sub("[^A-Z0-9]", "", label.upper())
+
+
+def is_map_coefficient(label):
+    """Whether a column of this name belongs to a map.
+
+    Examples
+    --------
+    >>> from numbragg.structures.columns import is_map_coefficient
+    >>> [is_map_coefficient(label) for label in ("FWT", "DELFWT", "2FOFCWT", "FP", "F-model")]
+    [True, True, True, False, False]
+    """
+    return _MAP.search(_plain(label)) is not None
+
+
+def _sides(columns, roles):
+    """Pairs of F+ and F- (or I), by what their names have in common, then single columns, preferred ones first."""
+    single, plus, minus = roles
+    def bare(column):
+        return re.sub("PLUS|MINUS", "", _plain(column.label))
+
+    of_minus = {bare(column): column for column in columns if column.role == minus}
+    pairs = [(column, of_minus.get(bare(column))) for column in columns if column.role == plus]
+    used = [other for _, other in pairs]
+    pairs += [(column, None) for column in columns if column.role == minus and column not in used]
+    singles = [(column, None) for column in columns if column.role == single]
+    return [pair for pair in pairs if pair[1]], singles, [pair for pair in pairs if not pair[1]]
+
+
+def _rank(pair):
+    name = _plain(pair[0].label)
+    return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
+
+
+def _named(columns, wanted, squared):
+    """The columns that a user named."""
+    found = [column for column in columns if column.label == wanted] or [
+        column for column in columns if column.label.lower() == wanted.lower()]
+    listed = ", ".join(column.label for column in columns)
+    if not found:
+        raise ValueError(f"column {wanted!r}: is not there; the columns are {listed}")
+    if len(found) > 1:
+        raise ValueError(f"column {wanted!r}: is there {len(found)} times; the columns are {listed}")
+    column = found[0]
+    if not column.role:
+        raise ValueError(f"column {column.label}: holds no amplitudes but {column.what or 'something else'}")
+    of_intensity = column.role in _INTENSITIES
+    if of_intensity and not squared:
+        raise ValueError(f"column {column.label}: holds intensities; {ROOTS}")
+    if squared and not of_intensity:
+        raise ValueError(f'column {column.label}: holds amplitudes, of which intensities="sqrt" takes no roots')
+    pairs, singles, halves = _sides(columns, _INTENSITIES if of_intensity else _AMPLITUDES)
+    return next(pair for pair in (*pairs, *singles, *halves) if column in pair)
+
+
+def choose(columns, wanted, squared):
+    """The columns to take.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    wanted : str or None
+        The name of one; of a pair either name.  None: F+ and F- where both are there, else the one whose name comes
+        first among the usual ones, observed before calculated.
+    squared : bool
+        Intensities are wanted.
+
+    Returns
+    -------
+    Taken
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it cannot be told which.
+    """
+    if wanted is not None:
+        plus, minus = _named(columns, wanted, squared)
+        return Taken(plus, minus, squared, ())
+    pairs, singles, halves = _sides(columns, _INTENSITIES if squared else _AMPLITUDES)
+    candidates = next((group for group in (pairs, singles, halves) if group), [])
+    if not candidates:
+        raise ValueError(_nothing(columns, squared))
+    best = min(map(_rank, candidates))
+    chosen = [pair for pair in candidates if _rank(pair) == best]
+    if len(chosen) > 1:
+        labels = ", ".join(pair[0].label for pair in chosen)
+        raise ValueError(f"several columns may be meant, {labels}: name one (column)")
+    others = [pair[0].label for pair in (*pairs, *singles, *halves) if pair != chosen[0]]
+    return Taken(*chosen[0], squared, tuple(others))
+
+
+def _nothing(columns, squared):
+    listed = ", ".join(column.label for column in columns)
+    if squared:
+        return f'has no intensities, of which intensities="sqrt" takes the roots; the columns are {listed}'
+    squares = [column.label for column in columns if column.role in _INTENSITIES]
+    if squares:
+        return (f'has intensities only ({", ".join(squares)}), no amplitudes; {ROOTS}')
+    return f"has no column of amplitudes; the columns are {listed}"

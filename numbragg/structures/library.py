@@ -1,0 +1,102 @@
+"""gemmi, imported where a file of crystallography is read, and its complaints in one line."""
+
+from contextlib import contextmanager
+import gzip
+import io
+import os
+import stat
+import zlib
+
+from .. import memory
+from ..io.errors import FileFormatError, format_error
+
+# start-up: gemmi is imported where there is a file for it
+
+__all__ = ["content", "gemmi_module", "one_line", "reading"]
+
+#: What a compressed file may grow to, times its size: text compresses some five to twenty times.
+GROWTH = 100
+
+#: Characters of what an exception says.
+_LONGEST = 240
+
+#: What a small compressed file may grow to in any case [bytes].
+_SMALL = 1 << 20
+
+
+def gemmi_module():
+    """The library gemmi.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    try:
+        import gemmi
+    except ImportError as error:
+        raise ValueError("files of crystallography are read by gemmi, which cannot be imported"
+                         f" ({one_line(error)}): pip install gemmi") from None
+    return gemmi
+
+
+def one_line(error):
+    """What an exception says, as ASCII on one line and not too long."""
+    text = " ".join(str(error).encode("ascii", "backslashreplace").decode().split())
+    return (text or type(error).__name__)[:_LONGEST]
+
+
+@contextmanager
+def reading(path, what, ours=False):
+    """Whatever gemmi raises on the content of a file becomes one line that names the file.
+
+    With `ours`, a `ValueError` is one of our own and only gets the name of the file.
+    """
+    try:
+        yield
+    except (FileFormatError, OSError, MemoryError):
+        raise
+    except ValueError as error:
+        unread = not ours or isinstance(error, UnicodeError)
+        problem = f"is no {what} that can be read: {one_line(error)}" if unread else str(error)
+        raise format_error(path, problem) from None
+    except (RuntimeError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
+        reason = one_line(error).replace(os.fsdecode(path), "it")
+        raise format_error(path, f"is no {what} that can be read: {reason}") from None
+
+
+def content(path):
+    """The bytes of a file, decompressed where its name ends in .gz.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    FileFormatError
+        If it is no regular file, does not fit in memory, or its compression is broken or of more than 100 times.
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise format_error(path, "is no regular file; such a file has no end that could be known beforehand")
+        memory.require(4 * state.st_size, f"{os.fsdecode(path)}: reading it would")
+        data = file.read(state.st_size + 1)
+    if not os.fsdecode(path).lower().endswith(".gz"):
+        return data
+    limit = max(GROWTH * len(data), _SMALL)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            found = packed.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise format_error(path, f"cannot be decompressed: {one_line(error)}") from None
+    if len(found) > limit:
+        raise format_error(path, f"grows to more than {GROWTH} times its size when it is decompressed")
+    return found

@@ -1,0 +1,359 @@
+"""Amplitudes of a model of atoms: the sum over atoms and operations, with f' and f'', and bulk solvent."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import memory
+from ..kernels.atoms import Sites, add_atoms, form_factors
+from ..kernels.drive.crew import Crew, available_threads
+from ..scene.units import HC_EV_ANGSTROM
+from .completeness import stol2
+from .density import density_waves
+from .expansion import LARGEST_INDEX
+from .library import content, gemmi_module, reading
+from .reflections import Listed
+from .symmetry import checked_cell, symmetry_of
+
+__all__ = ["B_SOLVENT", "K_SOLVENT", "METHODS", "MOST_TERMS", "Atoms", "atoms_of", "check_structure",
+           "model_reflections", "read_model"]
+
+#: How a model is summed up: as its size has it, term by term, or by the density on a grid.
+METHODS = ("auto", "sum", "fft")
+
+#: Flat bulk solvent: its density [electrons/Angstrom^3] and B [Angstrom^2], means of many structures.
+K_SOLVENT, B_SOLVENT = 0.35, 46.0
+
+#: Terms of a sum, one for each atom, operation and reflection, that take some minutes; beyond, the density is used.
+MOST_TERMS = 2e10
+
+#: Reflections and atoms of a piece of the sum: some tenths of a second of work, after which signals act.
+_REFLECTIONS, _TERMS = 4096, 1 << 24
+
+#: Coordinates, occupancies and B factors beyond this are mistakes.
+_LARGEST_NUMBER = 1e5
+
+#: Bytes that a reflection takes while a model is summed up, besides 16 for each element.
+_REFLECTION_BYTES = 160
+
+#: Part of an edge by which the axes of SCALEn may miss the cell.
+_FRAME = 0.01
+
+#: The last element with a table of f' and f''.
+_LAST_ANOMALOUS = 92
+
+
+class Atoms(NamedTuple):
+    """Atoms of the asymmetric unit."""
+
+    sites: Sites
+    names: tuple  # of gemmi.Element, for the rows of sums
+    unknown: int  # atoms of no known element, left out
+
+
+def read_model(path, kind):
+    """A gemmi.Structure of a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; .gz is decompressed.
+    kind : str
+        "pdb" or "cif", as `kinds.file_kind` says.
+
+    Returns
+    -------
+    gemmi.Structure
+
+    Raises
+    ------
+    FileFormatError
+        If it holds no atoms, or no crystal.
+    OSError
+        If it cannot be read.
+    """
+    gemmi = gemmi_module()
+    data = content(path)
+    with reading(path, "model"):
+        text = data.decode("latin-1")
+        structure = gemmi.read_pdb_string(text) if kind == "pdb" else _of_cif(gemmi, gemmi.cif.read_string(text))
+    with reading(path, "model", ours=True):
+        check_structure(structure)
+    return structure
+
+
+def _of_cif(gemmi, document):
+    """The structure of the first block of a CIF file with atoms, or of its first block."""
+    blocks = [block for block in document if block.find_loop("_atom_site.id")]
+    return gemmi.make_structure_from_block((blocks or list(document))[0])
+
+
+def check_structure(structure):
+    """The space group of a gemmi.Structure.
+
+    Raises
+    ------
+    ValueError
+        If there are no atoms, no cell or no space group that is known.
+    """
+    if len(structure) == 0 or structure[0].count_atom_sites() == 0:
+        raise ValueError("has no atoms")
+    checked_cell(structure.cell)
+    space_group = structure.find_spacegroup()
+    if space_group is None:
+        raise ValueError(f"has the space group {structure.spacegroup_hm!r}, which is not known")
+    return space_group
+
+
+def _beta(atom, fractional):
+    """Coefficients of h^2, k^2, l^2, hk, hl, kl in the exponent of an anisotropic atom, as a matrix."""
+    u = np.array([[atom.aniso.u11, atom.aniso.u12, atom.aniso.u13], [atom.aniso.u12, atom.aniso.u22, atom.aniso.u23],
+                  [atom.aniso.u13, atom.aniso.u23, atom.aniso.u33]])
+    return 2.0 * math.pi ** 2 * _product(_product(fractional, u), fractional.T)
+
+
+def _product(a, b):
+    """Matrices multiplied with each sum in its order, whatever library NumPy has."""
+    return np.array([[sum(x * y for x, y in zip(row, column)) for column in b.T.tolist()] for row in a.tolist()])
+
+
+def _packed(matrix):
+    (a, d, e), (_, b, f), (_, _, c) = matrix.tolist()
+    return a, b, c, 2.0 * d, 2.0 * e, 2.0 * f
+
+
+def atoms_of(structure, space_group):
+    """The atoms of the first model of a gemmi.Structure.
+
+    Raises
+    ------
+    ValueError
+        If a coordinate, an occupancy or a B factor is not finite.
+    """
+    gemmi = gemmi_module()
+    symmetry, cell = symmetry_of(space_group), structure.cell
+    fractional = np.array(cell.frac.mat.tolist())
+    rotations = symmetry.rotations.astype(np.float64)
+    names, rows, unknown = [], [], 0
+    for site in structure[0].all():
+        atom = site.atom
+        if atom.element.atomic_number == 0:
+            unknown += 1
+            continue
+        if atom.element.name not in names:
+            names.append(atom.element.name)
+        images, b_iso = [(0.0,) * 6] * len(rotations), atom.b_iso
+        if atom.aniso.nonzero():
+            beta = _beta(atom, fractional)
+            images, b_iso = [_packed(_product(_product(each, beta), each.T)) for each in rotations], math.nan
+        place = cell.fractionalize(atom.pos).tolist()
+        numbers = [*place, atom.occ, atom.b_iso, *images[0]]
+        if not all(map(math.isfinite, numbers)) or max(map(abs, numbers)) > _LARGEST_NUMBER:
+            raise ValueError(f"atom {site}: its place, occupancy or B factor is no sensible number")
+        rows.append((place, atom.occ, b_iso, images, names.index(atom.element.name)))
+    if not rows:
+        raise ValueError("has no atoms of a known element")
+    places, occupancies, b_iso, beta, elements = zip(*rows)
+    positions = np.array([[[sum(r * x for r, x in zip(line, place)) + t / 24.0 for line, t in zip(rotation, shift)]
+                           for rotation, shift in zip(rotations.tolist(), symmetry.translations.tolist())]
+                          for place in places])
+    sites = Sites(positions, np.array(occupancies, float), np.array(b_iso, float), np.array(beta, float),
+                  np.array(elements, np.int64))
+    return Atoms(sites, tuple(map(gemmi.Element, names)), unknown)
+
+
+def _sums(atoms, indices, s2):
+    """Waves of all atoms, without form factors, by element: real and imaginary parts."""
+    indices = np.ascontiguousarray(indices, np.int64)
+    operations, size = atoms.sites.positions.shape[1], 2 * int(np.abs(indices).max()) + 1
+    sums = np.zeros((2, len(atoms.names), len(indices)))
+
+    def work(piece):
+        start, stop = piece
+        step = max(1, _TERMS // ((stop - start) * operations))
+        part = np.zeros((2, len(atoms.names), stop - start))
+        tables = np.empty((operations, 3, 2, size))
+        for first in range(0, len(atoms.sites.elements), step):
+            some = Sites(*(array[first:first + step] for array in atoms.sites))
+            add_atoms(indices[start:stop], s2[start:stop], some, tables, part[0], part[1])
+        sums[:, :, start:stop] = part
+
+    # compiled before there are threads
+    work((0, 1))
+    Crew(available_threads()).run(work, [(start, min(start + _REFLECTIONS, len(indices)))
+                                         for start in range(0, len(indices), _REFLECTIONS)])
+    return sums
+
+
+def _form_factors(names, s2):
+    """Form factors of elements, (elements, n) [electrons]."""
+    tables = [element.it92 for element in names]
+    found = np.empty((len(names), len(s2)))
+    form_factors(np.array([each.a for each in tables], float), np.array([each.b for each in tables], float),
+                 np.array([each.c for each in tables], float), s2, found)
+    return found
+
+
+def _anomalous(elements, wavelength):
+    """f' and f'' of elements at a wavelength [Angstrom], or zeros, by name."""
+    if wavelength is None:
+        return {element.name: (0.0, 0.0) for element in elements}
+    gemmi = gemmi_module()
+    return {element.name: gemmi.cromer_liberman(element.atomic_number, HC_EV_ANGSTROM / wavelength)
+            for element in elements}
+
+
+def _solvent(structure, space_group, d_min, indices, s2):
+    """The scattering of flat bulk solvent, real and imaginary part."""
+    gemmi = gemmi_module()
+    grid = gemmi.FloatGrid()
+    grid.set_unit_cell(structure.cell)
+    grid.spacegroup = space_group
+    points = math.prod(3.0 * length / d_min + 8.0 for length in structure.cell.parameters[:3])
+    memory.require(int(24 * points), "bulk solvent: its mask")
+    grid.set_size_from_spacing(min(d_min / 3.0, 1.0), gemmi.GridSizeRounding.Up)
+    masker = gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx)
+    masker.put_mask_on_float_grid(grid, structure[0])
+    waves = gemmi.transform_map_to_f_phi(grid, half_l=True)
+    found = waves.get_value_by_hkl(np.ascontiguousarray(indices, np.int32)).astype(np.complex128)
+    damping = np.array([K_SOLVENT * math.exp(-B_SOLVENT * value) for value in s2.tolist()])
+    return damping * found.real, damping * found.imag
+
+
+def _wanted(structure, space_group, d_min, f000):
+    """The reflections of an asymmetric unit to a resolution."""
+    gemmi = gemmi_module()
+    count = 4.2 * structure.cell.volume / d_min ** 3
+    bytes_each = _REFLECTION_BYTES + 8 * len(space_group.operations())
+    memory.require(int(min(bytes_each * count, 1e18)), f"model: {count:.3g} reflections to {d_min:g} Angstrom")
+    if max(structure.cell.parameters[:3]) / d_min > LARGEST_INDEX // 3:
+        raise ValueError(f"d_min_angstrom: {d_min:g} Angstrom; too many reflections")
+    indices = gemmi.make_miller_array(structure.cell, space_group, d_min).astype(np.int64)
+    if f000:
+        indices = np.concatenate([np.zeros((1, 3), np.int64), indices])
+    if not len(indices):
+        raise ValueError(f"d_min_angstrom: {d_min:g} Angstrom; no reflection of the cell reaches that far")
+    return indices
+
+
+def _whole(structure):
+    """The structure in the usual frame, with copies by strict non-crystallographic symmetry, which files may leave out.
+    """
+    if structure.cell.explicit_matrices or not all(operation.given for operation in structure.ncs):
+        structure = structure.clone()
+    if structure.cell.explicit_matrices:
+        _check_frame(structure.cell)
+        structure.standardize_crystal_frame()
+    if not all(operation.given for operation in structure.ncs):
+        structure.expand_ncs(gemmi_module().HowToNameCopiedChain.Dup)
+    return structure
+
+
+def _check_frame(cell):
+    """Refuse SCALEn records that do not belong to the cell."""
+    axes = np.array(cell.orth.mat.tolist()).T.tolist()
+    for axis, length in zip(axes, cell.parameters[:3]):
+        if not abs(math.sqrt(sum(x * x for x in axis)) - length) <= _FRAME * length:
+            raise ValueError("its matrix of fractional coordinates (SCALEn) does not belong to its cell")
+
+
+def _summed(atoms, indices, s2, anomalous):
+    """The sums with f0 + f' and with f'', term by term: two pairs of real and imaginary parts."""
+    memory.require(40 * len(atoms.names) * len(indices), f"model: {len(indices)} reflections")
+    real, imaginary = _sums(atoms, indices, s2)
+    f0 = _form_factors(atoms.names, s2)
+    normal, odd = np.zeros((2, len(indices))), np.zeros((2, len(indices)))
+    for row, element in enumerate(atoms.names):
+        f1, f2 = anomalous[element.name]
+        for part, waves in enumerate((real, imaginary)):
+            # what overflows is refused by the caller
+            with np.errstate(over="ignore", invalid="ignore"):
+                normal[part] += (f0[row] + f1) * waves[row]
+                odd[part] += f2 * waves[row]
+    return normal, odd
+
+
+def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=False, method="auto"):
+    """Amplitudes of a model, F(-h) kept apart.
+
+    Parameters
+    ----------
+    structure : gemmi.Structure
+        Its first model counts, with copies by strict non-crystallographic symmetry.
+    d_min : float
+        Resolution [Angstrom].
+    wavelength : float, optional
+        Of f' and f'' [Angstrom]; None: both are 0.
+    solvent : bool
+        Whether flat bulk solvent is added.
+    f000 : bool
+        Whether 0 0 0 is among the reflections.
+    method : str
+        One of `METHODS`.
+
+    Returns
+    -------
+    reflections.Listed
+
+    Raises
+    ------
+    ValueError
+        As `check_structure` and `atoms_of`; or if there are no reflections or too many.
+
+    Notes
+    -----
+    F(h) = sum over elements of (f0(s) + f' + i f'') S(h), where S is the sum over atoms of that element and over
+    operations of occupancy, exp(-B s^2) or exp(-h beta h), and exp(2 pi i h x); s = sin(theta) / lambda.  S(-h) is the
+    conjugate of S(h).  The solvent adds k exp(-B s^2) M(h), M being the transform of a mask.
+    """
+    space_group = check_structure(structure)
+    structure = _whole(structure)
+    indices = _wanted(structure, space_group, d_min, f000)
+    cell = tuple(structure.cell.parameters)
+    s2 = stol2(indices, cell)
+    atoms = atoms_of(structure, space_group)
+    anomalous = _anomalous(atoms.names, wavelength)
+    if method == "auto":
+        method = "fft" if float(atoms.sites.positions[..., 0].size) * len(indices) > MOST_TERMS else "sum"
+    if method == "sum":
+        normal, odd = _summed(atoms, indices, s2, anomalous)
+    else:
+        normal, odd = density_waves(structure, space_group, d_min, indices, anomalous)
+    (re, im), (odd_re, odd_im) = normal, odd
+    if solvent:
+        mask_re, mask_im = _solvent(structure, space_group, d_min, indices, s2)
+        re, im = re + mask_re, im + mask_im
+    if not all(np.isfinite(part).all() for part in (re, im, odd_re, odd_im)):
+        raise ValueError("its amplitudes are not finite: a B factor is far below zero")
+    # A + iB for h; for -h, whose A and B are the conjugates, the modulus is that of A - iB
+    plus, minus = _modulus(re - odd_im, im + odd_re), None
+    if wavelength is not None:
+        minus = _modulus(re + odd_im, im - odd_re)
+    said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
+    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
+
+
+def _modulus(re, im):
+    with np.errstate(over="ignore"):
+        found = np.sqrt(re * re + im * im)
+    if not np.isfinite(found).all():
+        raise ValueError("its amplitudes are too large: a B factor is far below zero")
+    return found
+
+
+def _left_out(atoms, wavelength):
+    """What a model has and its amplitudes have not."""
+    if atoms.unknown:
+        yield f"{atoms.unknown} atoms of no known element"
+    beyond = [element.name for element in atoms.names if element.atomic_number > _LAST_ANOMALOUS]
+    if wavelength is not None and beyond:
+        yield f"f' and f'' of {', '.join(beyond)}, for which there is no table"
+
+
+def _said(structure, atoms, wavelength, solvent):
+    said = f"model of {len(atoms.sites.elements)} atoms"
+    if len(structure) > 1:
+        said += f", the first of {len(structure)} models"
+    said += ", no f' and f''" if wavelength is None else f", f' and f'' at {wavelength:.6g} Angstrom"
+    return said + (", with bulk solvent" if solvent else ", without solvent")

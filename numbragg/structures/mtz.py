@@ -1,0 +1,156 @@
+"""Merged reflections of an MTZ file, or of a gemmi.Mtz."""
+
+import os
+import struct
+import tempfile
+
+from ..io.errors import format_error
+from .columns import Column, choose, is_map_coefficient
+from .expansion import LARGEST_INDEX
+from .library import content, gemmi_module, reading
+from .reflections import listed
+from .symmetry import checked_cell, settled
+
+__all__ = ["read_mtz", "reflections_of_mtz"]
+
+#: Types of columns that have a role; the signs of pairs are in their names.
+_ROLES = {"F": "F", "G": "F", "J": "I", "K": "I"}
+
+_TYPES = {"H": "indices", "P": "phases", "W": "weights", "Q": "standard deviations", "I": "flags",
+          "A": "phase probabilities", "D": "anomalous differences", "M": "standard deviations",
+          "L": "standard deviations", "E": "normalised amplitudes", "B": "batch numbers", "Y": "symmetry codes",
+          "R": "real numbers of no stated kind"}
+
+_HEADER = 80
+
+
+def _side(label):
+    """The sign of a pair's column, by its name: +, - or nothing."""
+    plain = label.upper().replace("PLUS", "+").replace("MINUS", "-")
+    if "+" in plain:
+        return "+"
+    return "-" if plain.rstrip(")").endswith(("-", "_M")) or "(-" in plain else ""
+
+
+def _columns(mtz):
+    found = []
+    labels = [column.label for column in mtz.columns]
+    for number, column in enumerate(mtz.columns):
+        role, what = _ROLES.get(column.type, ""), _TYPES.get(column.type, f"type {column.type}")
+        if role and is_map_coefficient(column.label):
+            role, what = "", "coefficients of a map"
+        elif role and (column.type in "GK" or "(+)" in column.label or "(-)" in column.label):
+            role += _side(column.label)
+        label = column.label
+        if labels.count(label) > 1:
+            # the same name in several data sets
+            label = f"{mtz.dataset(column.dataset_id).dataset_name}/{label}"
+        found.append(Column(label, role, number, what))
+    return found
+
+
+def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f000=False):
+    """The reflections of a gemmi.Mtz.
+
+    Parameters
+    ----------
+    mtz : gemmi.Mtz
+    column : str, optional
+        The column to take; see `columns.choose`.
+    squared : bool
+        Roots of intensities are taken.
+    space_group : str, int or gemmi.SpaceGroup, optional
+        Replaces that of the file.
+    f000 : bool
+        Whether 0 0 0 is kept.
+
+    Returns
+    -------
+    reflections.Listed
+
+    Raises
+    ------
+    ValueError
+        If the data are unmerged, or there is no cell, space group or column.
+    """
+    if len(mtz.batches) or any(column.type in "BY" for column in mtz.columns):
+        raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
+    taken = choose(_columns(mtz), column, squared)
+    cell = mtz.get_cell(mtz.columns[taken.plus.number].dataset_id)
+    cell = checked_cell(cell)
+    group, replaced = settled(space_group, mtz.spacegroup, cell)
+    array = mtz.array
+    if array.ndim != 2 or array.shape[0] == 0:
+        raise ValueError("has no reflections")
+    if [column.type for column in mtz.columns][:3] != ["H"] * 3:
+        raise ValueError("does not begin with three columns of indices")
+    indices = array[:, :3]
+    if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
+        raise ValueError("has indices that are no whole numbers, or far too large")
+    plus, minus = (None if one is None else _with_flags(mtz, array, one.number) for one in (taken.plus, taken.minus))
+    found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
+    return found._replace(remarks=replaced + found.remarks)
+
+
+def _with_flags(mtz, array, number):
+    """A column in which the file's own value for what is missing is NaN."""
+    values = array[:, number].astype("float64")
+    if mtz.valm == mtz.valm:
+        values[values == mtz.valm] = float("nan")
+    return values
+
+
+def _check_size(path, data):
+    """Refuse a file that is none, or whose header announces more than there is: nothing is allocated for it."""
+    if data[:4] != b"MTZ " or len(data) < _HEADER:
+        raise format_error(path, "is no MTZ file: it does not begin with MTZ")
+    order = "<" if data[8:10] in (b"DA", b"\x44\x41") else ">"
+    place = struct.unpack(order + "i", data[4:8])[0]
+    if place == -1:
+        place = struct.unpack(order + "q", data[12:20])[0]
+    start = 4 * (place - 1)
+    if not _HEADER <= start < len(data):
+        raise format_error(path, f"its header should begin at byte {start} of {len(data)}; the file is cut off")
+    for at in range(start, len(data), _HEADER):
+        words = data[at:at + _HEADER].split()
+        if words[:1] == [b"NCOL"]:
+            columns, rows = (int(word) for word in words[1:3])
+            if columns < 4 or rows < 0 or 4 * columns * rows > start - _HEADER:
+                raise format_error(path, f"its header announces {rows} reflections of {columns} columns, but it has"
+                                         f" {(start - _HEADER) // 4} numbers")
+            return
+    raise format_error(path, "its header has no number of columns")
+
+
+def read_mtz(path, column=None, **options):
+    """The reflections of an MTZ file, as `reflections_of_mtz`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; .gz is decompressed.
+    column, options
+        As in `reflections_of_mtz`.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no such file, or as `reflections_of_mtz` says.
+    OSError
+        If it cannot be read.
+    """
+    gemmi = gemmi_module()
+    data = content(path)
+    with reading(path, "MTZ file"):
+        _check_size(path, data)
+        if os.fsdecode(path).lower().endswith(".gz"):
+            # gemmi reads such files by name only
+            with tempfile.TemporaryDirectory() as folder:
+                name = os.path.join(folder, "it.mtz")
+                with open(name, "wb") as file:
+                    file.write(data)
+                mtz = gemmi.read_mtz_file(name)
+        else:
+            mtz = gemmi.read_mtz_file(os.fsdecode(path))
+    with reading(path, "MTZ file", ours=True):
+        return reflections_of_mtz(mtz, column, **options)

@@ -1,0 +1,91 @@
+"""Reflections as a file lists them, and what is dropped of them before they are expanded."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Listed", "listed", "moduli"]
+
+#: Numbers that stand for what was not measured in files of old: nines, at least three.
+_FLAGS = tuple(float("9" * digits) for digits in range(3, 11)) + (9999.99, 99999.99, 999.99, 999.9, 9999.9)
+
+
+class Listed(NamedTuple):
+    """Reflections of a file, not expanded."""
+
+    indices: np.ndarray  # (n, 3) int64
+    plus: np.ndarray  # (n,) float64 amplitudes [electrons]; NaN: missing
+    minus: np.ndarray | None  # of -h, -k, -l
+    cell: tuple | None  # six floats [Angstrom, deg]
+    space_group: object  # gemmi.SpaceGroup
+    said: str  # which columns these are
+    remarks: tuple  # what was dropped, with counts
+
+
+def moduli(values):
+    """Moduli of complex numbers, by operations that are rounded exactly, so with the same bits everywhere."""
+    re, im = np.ascontiguousarray(values.real, np.float64), np.ascontiguousarray(values.imag, np.float64)
+    return np.sqrt(re * re + im * im)
+
+
+def _amplitudes(values, squared, label, indices, counts):
+    """One column as amplitudes: flags become NaN, intensities roots."""
+    values = np.array(values, np.float64)
+    flagged = np.isin(-values, _FLAGS) | np.isinf(values)
+    counts["flagged as missing"] += int(np.count_nonzero(flagged))
+    values[flagged] = np.nan
+    negative = values < 0.0
+    if squared:
+        counts["negative intensities taken for 0"] += int(np.count_nonzero(negative))
+        values[negative] = 0.0
+        return np.sqrt(values)
+    if negative.any():
+        first = int(np.flatnonzero(negative)[0])
+        raise ValueError(f"column {label}: {values[first]:g} of {' '.join(map(str, indices[first].tolist()))}; "
+                         f"amplitudes are not negative ({np.count_nonzero(negative)} are)")
+    return values
+
+
+def listed(indices, columns, taken, cell, space_group, *, f000=False):
+    """Reflections with their amplitudes checked.
+
+    Parameters
+    ----------
+    indices : (n, 3) integers
+    columns : (plus, minus) arrays of (n,) numbers
+        The second may be None.
+    taken : columns.Taken
+    cell, space_group
+        As in `Listed`.
+    f000 : bool
+        Whether 0 0 0 is kept.
+
+    Returns
+    -------
+    Listed
+
+    Raises
+    ------
+    ValueError
+        If an amplitude is negative or none is left.
+    """
+    indices = np.asarray(indices, np.int64)
+    counts = {"flagged as missing": 0, "negative intensities taken for 0": 0}
+    plus = _amplitudes(columns[0], taken.squared, taken.plus.label, indices, counts)
+    minus = None if columns[1] is None else _amplitudes(columns[1], taken.squared, taken.minus.label, indices, counts)
+    if minus is None and taken.plus.role.endswith("-"):
+        indices = -indices
+    there = ~np.isnan(plus) if minus is None else ~(np.isnan(plus) & np.isnan(minus))
+    counts["without a value"] = int(np.count_nonzero(~there))
+    origin = there & ~indices.any(axis=1)
+    if not f000:
+        counts["0 0 0 left out"] = int(np.count_nonzero(origin))
+        there &= ~origin
+    if not there.any():
+        raise ValueError(f"column {taken.label}: has no value for any reflection")
+    kept = None if minus is None else minus[there]
+    said = f"column {taken.label}" + (", roots of intensities" if taken.squared else "")
+    if taken.others:
+        said += f" (not {', '.join(taken.others)})"
+    remarks = tuple(f"{count} {what}" for what, count in counts.items() if count)
+    return Listed(indices[there], plus[there], kept, cell, space_group, said, remarks)

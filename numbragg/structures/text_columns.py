@@ -1,0 +1,197 @@
+"""Reflection lists of people: comments, a header line, standard deviations, phases and flags beside h, k, l, F."""
+
+import math
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from ..io.errors import format_error, shown
+from ..io.literals import INT_MAX, decimal, whole
+from .columns import ROOTS
+from .library import content
+
+__all__ = ["TextList", "column_names", "read_text_columns"]
+
+_SPLIT = re.compile(rb"[ \t,;]+")
+_COMMENTS = (b"#", b"!")
+
+#: What headers call the columns that are needed; compared in capitals, without signs.
+_NAMES = {"H": "h", "K": "k", "L": "l", "F": "F", "FP": "F", "FOBS": "F", "FO": "F", "FMODEL": "F", "FC": "F",
+          "FCALC": "F", "FMEAS": "F", "AMPLITUDE": "F", "FHKL": "F", "I": "I", "INTENSITY": "I", "IOBS": "I",
+          "FSQUARED": "I", "FSQ": "I", "F2": "I"}
+
+#: Words that stand for what was not measured.
+_MISSING = frozenset((b"?", b".", b"nan", b"-nan", b"na", b"n/a", b"*"))
+
+
+class TextList(NamedTuple):
+    """What a list holds."""
+
+    indices: np.ndarray  # (n, 3) int32
+    f: np.ndarray  # (n,) float64
+    said: str  # which columns these are
+    dropped: tuple  # what was left out, with counts
+
+
+def _meaning(name):
+    """h, k, l, F or I for the name of a column, or nothing."""
+    return _NAMES.get(re.sub("[^A-Z0-9]", "", name.upper()), "")
+
+
+def column_names(text):
+    """The names of columns, from a comma-separated text.
+
+    Parameters
+    ----------
+    text : str
+        Such as "h,k,l,F,sigma": what each column is, in order; columns that are not used may have any name.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    ValueError
+        Unless h, k, l are there once each, and one of F and I (intensities).
+
+    Examples
+    --------
+    >>> from numbragg.structures.text_columns import column_names
+    >>> column_names("h,k,l,-,F")
+    ('h', 'k', 'l', '', 'F')
+    """
+    names = tuple(_meaning(part.strip()) for part in text.split(","))
+    if sorted(filter(None, names)) not in (sorted("hklF"), sorted("hklI")):
+        raise ValueError(f"columns: {text!r} must name h, k, l and F (or I, intensities) once each, such as h,k,l,F,-"
+                         " where the fifth is not used")
+    return names
+
+
+def _rows(path, data):
+    """Number and words of each line that is no comment."""
+    for number, line in enumerate(data.replace(b"\r\n", b"\n").split(b"\n"), 1):
+        words = line.strip(b" \t,;\r")
+        if words and not words.startswith(_COMMENTS):
+            yield number, _SPLIT.split(words)
+
+
+def _from_header(words):
+    """Names of columns from a line of words, or None."""
+    names = [_meaning(word.decode("ascii", "replace")) for word in words]
+    # the first amplitude counts: F, SIGF, FC
+    for name in "FI":
+        if name in names and all(names.count(axis) == 1 for axis in "hkl"):
+            first = names.index(name)
+            return tuple(each if each in ("h", "k", "l") or n == first else "" for n, each in enumerate(names))
+    return None
+
+
+def _is_number(word):
+    return decimal(word) is not None or word.lower() in _MISSING
+
+
+def _layout(path, rows, wanted):
+    """Names of the columns, and the rows without a header line."""
+    header = None
+    # flags may follow numbers
+    if rows and not _is_number(rows[0][1][0]):
+        header = rows[0]
+        rows = rows[1:]
+    if not rows:
+        raise format_error(path, "has no reflections")
+    if wanted != "auto":
+        return column_names(wanted), rows
+    if header is not None:
+        names = _from_header(header[1])
+        if names is None:
+            raise format_error(path, f"the header {shown(b' '.join(header[1]))} does not name h, k, l and F; name the"
+                                     " columns (h,k,l,F)", header[0])
+        return names, rows
+    if len(rows[0][1]) < 4:
+        raise format_error(path, f"has {len(rows[0][1])} columns; h, k, l and F are needed", rows[0][0])
+    return ("h", "k", "l", "F"), rows
+
+
+def _index(path, line, word, axis):
+    value = whole(word)
+    if value is None:
+        number = decimal(word)
+        value = int(number) if number is not None and number == math.floor(number) and abs(number) < 2**40 else None
+    if value is None or abs(value) > INT_MAX:
+        raise format_error(path, f"found {shown(word)} where the index {axis} should be, a whole number", line)
+    return value
+
+
+def _refuse_unmerged(path, data):
+    if data.startswith(b"!FORMAT=XDS_ASCII"):
+        raise format_error(path, "is an XDS_ASCII file: intensities that are not merged, or not amplitudes; convert it"
+                                 " to MTZ first")
+
+
+def read_text_columns(path, columns="auto", *, squared=False):
+    """Reflections of a text list with columns of several kinds.
+
+    Lines that begin with # or ! are comments, a first line that begins with a word is a header.  Columns are
+    separated by blanks, tabs, commas or semicolons.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; .gz is decompressed.
+    columns : str
+        As `column_names`; or "auto": as the header names them, without one h, k, l, F and whatever follows.
+    squared : bool
+        Roots of the column I are taken.
+
+    Returns
+    -------
+    TextList
+
+    Raises
+    ------
+    FileFormatError
+        A row that has too few columns, no whole numbers as indices or no number as F; a negative amplitude, where
+        columns were not named one by one; no row.
+    ValueError
+        If columns are not named right.
+    OSError
+        The file cannot be read.
+    """
+    if columns != "auto":
+        column_names(columns)
+    data = content(path)
+    _refuse_unmerged(path, data)
+    rows = list(_rows(path, data))
+    names, rows = _layout(path, rows, columns)
+    kind = "F" if "F" in names else "I"
+    if (kind == "I") != squared:
+        raise format_error(path, f"its column I holds intensities; {ROOTS}" if kind == "I" else
+                           "has no intensities to take roots of: name a column I (h,k,l,I)")
+    places = [names.index(name) for name in ("h", "k", "l", kind)]
+    indices, f, missing, negative = [], [], 0, 0
+    for line, words in rows:
+        if len(words) <= max(places):
+            raise format_error(path, f"found {len(words)} columns; {max(places) + 1} are needed", line)
+        hkl = [_index(path, line, words[place], axis) for place, axis in zip(places, "hkl")]
+        word = words[places[3]]
+        if word.lower() in _MISSING:
+            missing += 1
+            continue
+        value = decimal(word)
+        if value is None:
+            raise format_error(path, f"found {shown(word)} where {kind} should be, a finite number", line)
+        if value < 0.0 and squared:
+            negative, value = negative + 1, 0.0
+        elif value < 0.0 and columns == "auto":
+            raise format_error(path, f"found {shown(word)} where F should be; amplitudes are not negative: name the"
+                                     " columns (h,k,l,I for intensities)", line)
+        indices.append(hkl)
+        f.append(math.sqrt(value) if squared else value)
+    if not f:
+        raise format_error(path, "has no reflections with a value")
+    dropped = [f"{missing} without a value"] * bool(missing)
+    dropped += [f"{negative} negative intensities taken for 0"] * bool(negative)
+    said = "columns " + " ".join(f"{name}={place + 1}" for name, place in zip(("h", "k", "l", kind), places))
+    return TextList(np.array(indices, np.int32), np.array(f), said, tuple(dropped))
