@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 import math
 import numbers
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..notes import warn
 from ..scene.pixels import pixels_along
 from ..scene.request import BeamRequest, DetectorRequest, PanelRequest, WindowRequest
 from ..scene.units import attenuation_from_um, from_angstrom, from_degrees, from_mm, sensor_from_um
@@ -97,6 +99,8 @@ class Detector:
     panels : sequence of Panel, optional
         Panels anywhere in the laboratory, which replace all of the above but `convention` (the frame,
         and the direction of the beam in it) and `point_pixel`; each has its own sensor and mask.
+    notes : sequence of str, optional
+        What is worth knowing of where the detector comes from, such as what a file said that was not used.
     windows : sequence of four int, optional
         Cuts the one plane that is described into panels: first fast and first slow pixel, number of
         pixels along fast and slow.  Its pixels have the bits that they have in the whole.
@@ -137,6 +141,7 @@ class Detector:
     mask: object = None
     panels: Sequence[Panel] | None = None
     windows: Sequence[Sequence[int]] | None = None
+    notes: Sequence[str] = ()
 
     def __post_init__(self):
         def put(name, value):
@@ -171,6 +176,166 @@ class Detector:
         if self.panels is not None:
             put("panels", self._checked_panels())
         put("windows", None if self.windows is None else self._checked_windows())
+        if isinstance(self.notes, str) or not all(isinstance(note, str) for note in self.notes):
+            raise ValueError(f"notes: {shown(self.notes)} must be a sequence of texts")
+        put("notes", tuple(self.notes))
+
+    @classmethod
+    def from_geom(cls, path: str | os.PathLike[str], distance_mm: float | None = None, *,
+                  shift_mm: Sequence[float] | None = None, sensor_thickness_um: float = 0.0,
+                  attenuation_depth_um: float | None = None, sensor_material: str | None = None,
+                  sensor_layers: int | None = None) -> Detector:
+        """The panels of a CrystFEL geometry file.
+
+        Panels are in CrystFEL's frame, z along the beam and y up, which is that of the convention "adxv"; in that of
+        another one `in_convention` puts them.  Vectors are taken as they are: neither normalised nor put at right
+        angles, nor is their hand changed.
+
+        Parameters
+        ----------
+        path : str or path-like
+        distance_mm : float, optional
+            Camera length [mm], in the place of the file's `clen`; needed where that stands in an image.  The panels'
+            `coffset` is added to it, as CrystFEL does.
+        shift_mm : (float, float), optional
+            In the place of `detector_shift_x` and `detector_shift_y` [mm].
+        sensor_thickness_um, attenuation_depth_um, sensor_material, sensor_layers
+            Of all panels, as for `Panel`; the files have no sensor.
+
+        Returns
+        -------
+        Detector
+            Its `notes` say what was not used of the file.
+
+        Raises
+        ------
+        ValueError
+            Naming the file, the line, the word and the rule; also where the camera length must be given.
+        OSError
+            The file cannot be read.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> lines = ["res = 10000", "clen = 0.2", "p/min_fs = 0", "p/max_fs = 9", "p/min_ss = 0", "p/max_ss = 4",
+        ...          "p/corner_x = -5", "p/corner_y = 2.5", "p/fs = x", "p/ss = -y"]
+        >>> with open("small.geom", "w") as file:
+        ...     print(*lines, sep="\n", file=file)
+        >>> nb.Detector.from_geom("small.geom").panels[0].origin_mm
+        (-0.5, 0.25, 200.0)
+        """
+        from .panels_from_files import panels_of_geom
+
+        sensor = {"sensor_thickness_um": sensor_thickness_um, "attenuation_depth_um": attenuation_depth_um,
+                  "sensor_material": sensor_material, "sensor_layers": sensor_layers}
+        return cls._of_file(*panels_of_geom(path, distance_mm, shift_mm, sensor))
+
+    @classmethod
+    def from_expt(cls, path: str | os.PathLike[str], index: int | None = None) -> Detector:
+        """The detector of an experiment of DIALS (.expt, or the older experiments.json).
+
+        Panels are in the frame that `from_geom` has, with the beam of the experiment along z: DIALS's frame turned by
+        half a turn about y, and by what the beam is off -z there.  Pixels are where the axes and the origin put their
+        corners; DIALS's parallax correction is no geometry.
+
+        Parameters
+        ----------
+        path : str or path-like
+        index : int, optional
+            Number of the experiment, from 0; needed where several have different detectors or beams.
+
+        Returns
+        -------
+        Detector
+            With the sensors of the file.  Its `notes` say what was not used.
+
+        Raises
+        ------
+        ValueError
+            Naming the file, the place in it and the rule, or that there is no experiment of that number.
+        OSError
+            The file cannot be read.
+        """
+        from .panels_from_files import panels_of_expt
+
+        return cls._of_file(*panels_of_expt(path, None if index is None else whole("index", index, 0)))
+
+    @classmethod
+    def from_header(cls, image: str | os.PathLike[str]) -> Detector:
+        """The detector that the header of an image describes: SMV, miniCBF or NXmx (HDF5).
+
+        SMV and miniCBF headers know one flat panel, normal to the beam: fast is to the right and slow down for
+        someone who looks along the beam.  NXmx has panels anywhere.  The frame is that of `from_geom`.
+
+        Parameters
+        ----------
+        image : str or path-like
+            The file; of NXmx the one that has the geometry (the master file).  It needs h5py, and hdf5plugin for masks.
+
+        Returns
+        -------
+        Detector
+            Its `notes` say what was taken for granted and what was not used.
+
+        Raises
+        ------
+        ValueError
+            Naming the file, and what its header lacks or which rule it breaks.
+        ImportError
+            NXmx, and h5py is not installed.
+        OSError
+            The file cannot be read.
+        """
+        from .panels_from_headers import panels_of_header
+
+        return cls._of_file(*panels_of_header(image))
+
+    @classmethod
+    def _of_file(cls, panels, notes):
+        """A detector of panels in the frame of files, and warnings of what it is not."""
+        warn(notes)
+        return cls(panels=panels, convention="adxv", notes=notes)
+
+    def in_convention(self, convention: str, *, beam_direction: Sequence[float] | None = None) -> Detector:
+        """These panels in the laboratory frame of another convention, with the beam along it.
+
+        They are turned by the least rotation that brings this convention's beam to the other's: y stays y.  Where
+        the beam is to travel against z, it is half a turn about y.
+
+        Parameters
+        ----------
+        convention : {"mosflm", "adxv", "denzo", "xds", "dials", "custom"}
+        beam_direction : three floats, optional
+            Direction of the beam in the frame of "custom", where it is needed: what `Beam.direction` will be.
+
+        Returns
+        -------
+        Detector
+
+        Raises
+        ------
+        ValueError
+            If the detector is not one of panels, or is in the frame "custom", whose beam it does not know.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> panel = nb.Panel(origin_mm=(1, 2, 100), fast_mm=(-0.1, 0, 0), slow_mm=(0, -0.1, 0), pixels=(64, 32))
+        >>> turned = nb.Detector(panels=[panel], convention="adxv").in_convention("mosflm")
+        >>> turned.panels[0].origin_mm, turned.panels[0].fast_mm
+        ((100.0, 2.0, -1.0), (0.0, 0.0, 0.1))
+        """
+        from .panels_from_files import in_frame
+
+        choice("convention", convention, CONVENTIONS)
+        if (beam_direction is None) == (convention == "custom"):
+            raise ValueError(f"beam_direction: {shown(beam_direction)} goes with convention 'custom', which needs it")
+        if self.panels is None or self.convention == "custom":
+            raise ValueError("in_convention: only panels in the frame of a named convention can be turned; this "
+                             f"detector is {'one plane' if self.panels is None else 'in the frame custom'}")
+        direction = None if beam_direction is None else vector("beam_direction", beam_direction)
+        return replace(self, panels=in_frame(self.panels, self.convention, convention, direction),
+                       convention=convention)
 
     def _checked_panels(self):
         try:
@@ -180,7 +345,7 @@ class Detector:
         if not panels or not all(isinstance(panel, Panel) for panel in panels):
             raise ValueError(f"panels: {shown(self.panels)} must be one or more Panel objects")
         for item in fields(self):
-            if item.name not in ("panels", "convention", "point_pixel"):
+            if item.name not in ("panels", "convention", "point_pixel", "notes"):
                 value = getattr(self, item.name)
                 if value is not None and (item.default is None or np.any(np.asarray(value) != item.default)):
                     said = "an array" if isinstance(value, np.ndarray) else repr(value)

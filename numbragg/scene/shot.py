@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .. import memory
 from ..kernels.physics.records import Window
+from .materials import attenuation
 from .panels import distances, panel_geometry, window_geometry
 from .prepare import prepare, uint8_mask
 from .request import CrystalRequest, PanelRequest, WindowRequest
@@ -39,12 +40,14 @@ def _planes(pieces, factors, request):
     for number, piece in enumerate(pieces):
         plane = piece.plane
         key = (plane.pixels_f, plane.pixels_s, plane.sensor_thickness, plane.attenuation, plane.point_pixel,
-               plane.convention, piece.layers)
+               plane.convention, plane.sensor_material, piece.layers)
         found.setdefault(key, []).append(number)
     made = []
     for numbers in found.values():
         # the same factors for all: what is asked of a panel's plane does not depend on them
         plane = replace(pieces[numbers[0]].plane, mask=None)
+        if plane.sensor_material:
+            plane = replace(plane, attenuation=attenuation(plane.sensor_material, request.beam.wavelength))
         made.append(_Plane(numbers, prepare(replace(request, crystal=ANY_CRYSTAL, detector=plane), factors)))
     return made
 
@@ -64,6 +67,7 @@ def _on_plane(prepared, own, layers):
             request = replace(request, sampling=replace(request.sampling, oversample_thick=True))
     counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
                      layer_step=geometry.layer_step, attenuation=geometry.attenuation)
+    request = replace(request, detector=own.request.detector)
     return replace(prepared, scene=scene._replace(geometry=geometry), request=request, counts=counts,
                    placement=replace(own.placement, spindle=prepared.placement.spindle), window=own.window)
 
