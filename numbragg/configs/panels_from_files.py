@@ -189,8 +189,8 @@ def panels_of_expt(path, index):
         notes.append("experiments: no beam; it is taken for one along -z, as DIALS has it by default")
     elif abs(model.travel[2] + 1.0) > 1e-12:
         tilt = 1000.0 * math.atan2(math.hypot(*model.travel[:2]), -model.travel[2])
-        notes.append(f"experiments: the beam is {tilt:.4g} mrad off DIALS's -z; panels are turned with it, for theirs is "
-                     "along z")
+        notes.append(f"experiments: the beam is {tilt:.4g} mrad off DIALS's -z; panels are turned with it, for theirs "
+                     "is along z")
     if model.wavelength is not None:
         notes.append(f"experiments: the wavelength, {model.wavelength:g} Angstrom, is the beam's and not taken over")
     if model.others:
@@ -204,8 +204,8 @@ def panels_of_expt(path, index):
         fast_mm, slow_mm = ([v * size for v in turn(axis)] for axis, size in zip((panel.fast, panel.slow), panel.pixel))
         # DIALS's rectangles end before their last numbers
         mask = masked(panel.size[::-1], [(f, end_f, s, end_s) for f, s, end_f, end_s in panel.mask])
-        panels.append(checked_panel(path, name=_printable(panel.name) or f"panel {number}", origin_mm=turn(panel.origin),
-                                    fast_mm=fast_mm, slow_mm=slow_mm, pixels=panel.size, mask=mask, **sensor))
+        panels.append(checked_panel(path, name=_printable(panel.name) or f"panel {number}",
+                                    origin_mm=turn(panel.origin), fast_mm=fast_mm, slow_mm=slow_mm, pixels=panel.size, mask=mask, **sensor))
     return tuple(panels), tuple(dict.fromkeys(notes))
 
 
@@ -255,4 +255,5 @@ def _expt_sensor(panel):
         return {"sensor_thickness_um": thickness, "attenuation_depth_um": 1000.0 / panel.mu}, None
     if panel.material:
         return {"sensor_thickness_um": thickness, "sensor_material": _printable(panel.material)}, None
-    return {}, Loud(f"experiments: a sensor of {thickness:g} um without mu or material is left out: every photon counts")
+    return {}, Loud(f"experiments: a sensor of {thickness:g} um without mu or material is left out: every photon"
+                    " counts")

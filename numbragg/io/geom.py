@@ -359,8 +359,8 @@ def _notes(reading):
         notes.append(f"geometry: ignored, for they place no pixels: {_listed(reading.ignored)}"
                      + ("; masks of files are not read, bad regions are" if masks else ""))
     if reading.dimensions:
-        notes.append(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file and are ignored: an "
-                     "image is (panel, slow, fast)")
+        notes.append(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file and are ignored: "
+                     "an image is (panel, slow, fast)")
     if reading.groups:
         notes.append(f"geometry: {len(reading.groups)} groups of panels are read and place no pixels")
     if "beam" in reading.top:

@@ -99,6 +99,9 @@ def read_smv_geometry(path):
         centre, sense = (y, x), "BEAM_CENTER, in MOSFLM's sense: X along slow, Y along fast"
     tilts = tuple(f"{word} = {words[word]}" for word in ("TWOTHETA", "ROTX", "ROTY", "ROTZ", "TILT")
                   if word in words and decimal(words[word]) != 0.0)
+    close = decimal(words.get("CLOSE_DISTANCE", ""))
+    if close is not None and abs(close - distance) > 1e-6 * distance:
+        tilts = (*tilts, f"CLOSE_DISTANCE = {close:g} where DISTANCE = {distance:g}")
     return FlatPanel((header.width, header.height), (pixel, pixel), distance, centre, 0.0, "",
                      (f"header: the beam centre is {sense}",), tilts)
 
@@ -141,7 +144,8 @@ def read_cbf_geometry(path):
         The file cannot be read.
     """
     text = _cbf_text(path)
-    pixel = _cbf_numbers(path, text, rf"^#\s*Pixel_size:?\s*{_NUMBER}\s*m\s*x\s*{_NUMBER}\s*m", "'Pixel_size ... m x ... m'")
+    pixel = _cbf_numbers(path, text, rf"^#\s*Pixel_size:?\s*{_NUMBER}\s*m\s*x\s*{_NUMBER}\s*m",
+                         "'Pixel_size ... m x ... m'")
     distance, = _cbf_numbers(path, text, rf"^#\s*Detector_distance:?\s*{_NUMBER}\s*m", "'Detector_distance ... m'")
     centre = _cbf_numbers(path, text, rf"^#\s*Beam_xy:?\s*\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)\s*pixels",
                           "'Beam_xy (..., ...) pixels'")

@@ -380,7 +380,9 @@ class Simulator:
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
         outcomes = tuple(outcomes)
-        return Result(images[0] if len(shot) == 1 else images, shot[0][0] if alone else shot, outcomes[0] if len(shot) == 1 else outcomes)
+        if len(shot) == 1:
+            return Result(images[0], shot[0][0] if alone else shot, outcomes[0])
+        return Result(images, shot, outcomes)
 
     def image(self, crystal: Crystal | Sequence[Crystal],
               progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
