@@ -22,6 +22,15 @@ def _along(close, beam, normal):
     return close / towards if towards != 0.0 else math.inf
 
 
+def _mean_depth(plane):
+    """Mean depth at which a sensor captures photons that come along its normal [m]."""
+    # beyond some hundred depths all is captured in front
+    deep = min(plane.thickness * plane.attenuation, 500.0)
+    if deep < 1e-6:
+        return plane.thickness / 2.0
+    return plane.thickness * (1.0 / deep - 1.0 / math.expm1(deep))
+
+
 def distances(panel, beam):
     """Distance of a panel's plane from the sample, nearest and along the beam (a unit vector) [m]."""
     normal, _, close = _normal(panel)
@@ -47,14 +56,16 @@ def panel_geometry(panel, plane):
     the axes are the pitch vectors over that length.  The solid angle of a pixel is its area, that of
     the parallelogram, times the cosine of obliquity over the squared distance.  The normal points
     away from the sample, into the sensor.  Kernels have layer n at the depth of n layers; they are given
-    the place of the middle of the first layer, and so have the middle of each.
+    the place of the middle of the first layer, and so have the middle of each.  They have one nearest
+    distance for the cosine of all layers: that of the mean depth at which photons are captured, so that what
+    layers in front have too much those behind have too little.
     """
     pixel = math.sqrt(dot(panel.fast, panel.fast))
     normal, area, close = _normal(panel)
     origin = panel.origin
     if plane.thickness > 0.0:
         half = plane.layer_step / 2.0
-        origin, close = tuple(o + half * n for o, n in zip(origin, normal)), close + half
+        origin, close = tuple(o + half * n for o, n in zip(origin, normal)), close + _mean_depth(plane)
     return plane._replace(
         fast_axis=tuple(v / pixel for v in panel.fast), slow_axis=tuple(v / pixel for v in panel.slow), normal=normal,
         origin=origin, first_fast=0, first_slow=0, distance=_along(close, plane.beam, normal),

@@ -56,15 +56,16 @@ def _on_plane(prepared, own, layers):
     """A prepared scene with the size and sensor of a panel, still anywhere; `own` was prepared with that plane.
 
     Not the C program's rules for a sensor, by which layers overlap and the last one's captured fraction is that of
-    all (docs/quirks): layers of a panel fill its sensor, and each captures its own.
+    all (docs/quirks): layers of a panel fill its sensor, and each has its own captured fraction and solid angle.
     """
     geometry = own.scene.geometry._replace(oversample=prepared.scene.geometry.oversample)
     scene, request = prepared.scene, prepared.request
     if geometry.thickness > 0.0:
         geometry = geometry._replace(layers=layers, layer_step=geometry.thickness / layers)
         if layers > 1:
-            scene = scene._replace(sampling=scene.sampling._replace(oversample_thick=True, running_product=False))
-            request = replace(request, sampling=replace(request.sampling, oversample_thick=True))
+            each = {"oversample_thick": True, "oversample_omega": True}
+            scene = scene._replace(sampling=scene.sampling._replace(running_product=False, **each))
+            request = replace(request, sampling=replace(request.sampling, **each))
     counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
                      layer_step=geometry.layer_step, attenuation=geometry.attenuation)
     request = replace(request, detector=own.request.detector)
