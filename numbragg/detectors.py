@@ -33,7 +33,7 @@ def _tiled(modules, module, gap, pixel_mm, place, sensor, notes):
                 name=f"row {row} column {column}", pixels=module, fast_mm=(-pixel_mm, 0.0, 0.0),
                 slow_mm=(0.0, -pixel_mm, 0.0),
                 origin_mm=((centre[0] - first[0]) * pixel_mm, (centre[1] - first[1]) * pixel_mm, z), **fields))
-    return Detector(panels=panels, convention="adxv", notes=notes)
+    return Detector._noted(panels, notes)
 
 
 def eiger2_16m(distance_mm: float, *, beam_centre_pixels: Sequence[float] | None = None,

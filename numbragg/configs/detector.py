@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 import math
 import numbers
 import os
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..notes import warn
 from ..scene.pixels import pixels_along
 from ..scene.request import BeamRequest, DetectorRequest, PanelRequest, WindowRequest
 from ..scene.units import attenuation_from_um, from_angstrom, from_degrees, from_mm, sensor_from_um
@@ -51,8 +50,12 @@ def _open_pair(field, value, check, *arguments):
     return tuple(None if v is None else check(field, v, *arguments) for v in values)
 
 
+class _Noted:
+    __slots__ = ("_notes",)  # what a user does not set
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Detector:
+class Detector(_Noted):
     """A flat (or curved) detector, or several flat panels.
 
     An image has the shape (slow, fast).  With several panels it is (panel, slow, fast) where all have
@@ -99,8 +102,6 @@ class Detector:
     panels : sequence of Panel, optional
         Panels anywhere in the laboratory, which replace all of the above but `convention` (the frame,
         and the direction of the beam in it) and `point_pixel`; each has its own sensor and mask.
-    notes : sequence of str, optional
-        What is worth knowing of where the detector comes from, such as what a file said that was not used.
     windows : sequence of four int, optional
         Cuts the one plane that is described into panels: first fast and first slow pixel, number of
         pixels along fast and slow.  Its pixels have the bits that they have in the whole.
@@ -141,7 +142,6 @@ class Detector:
     mask: object = None
     panels: Sequence[Panel] | None = None
     windows: Sequence[Sequence[int]] | None = None
-    notes: Sequence[str] = ()
 
     def __post_init__(self):
         def put(name, value):
@@ -176,9 +176,6 @@ class Detector:
         if self.panels is not None:
             put("panels", self._checked_panels())
         put("windows", None if self.windows is None else self._checked_windows())
-        if isinstance(self.notes, str) or not all(isinstance(note, str) for note in self.notes):
-            raise ValueError(f"notes: {shown(self.notes)} must be a sequence of texts")
-        put("notes", tuple(self.notes))
 
     @classmethod
     def from_geom(cls, path: str | os.PathLike[str], distance_mm: float | None = None, *,
@@ -228,7 +225,7 @@ class Detector:
 
         sensor = {"sensor_thickness_um": sensor_thickness_um, "attenuation_depth_um": attenuation_depth_um,
                   "sensor_material": sensor_material, "sensor_layers": sensor_layers}
-        return cls._of_file(*panels_of_geom(path, distance_mm, shift_mm, sensor))
+        return cls._noted(*panels_of_geom(path, distance_mm, shift_mm, sensor))
 
     @classmethod
     def from_expt(cls, path: str | os.PathLike[str], index: int | None = None) -> Detector:
@@ -251,14 +248,12 @@ class Detector:
 
         Raises
         ------
-        ValueError
-            Naming the file, the place in it and the rule, or that there is no experiment of that number.
-        OSError
-            The file cannot be read.
+        ValueError, OSError
+            As `from_geom`, with the place in the file; also if there is no experiment of that number.
         """
         from .panels_from_files import panels_of_expt
 
-        return cls._of_file(*panels_of_expt(path, None if index is None else whole("index", index, 0)))
+        return cls._noted(*panels_of_expt(path, None if index is None else whole("index", index, 0)))
 
     @classmethod
     def from_header(cls, image: str | os.PathLike[str]) -> Detector:
@@ -279,22 +274,26 @@ class Detector:
 
         Raises
         ------
-        ValueError
-            Naming the file, and what its header lacks or which rule it breaks.
+        ValueError, OSError
+            As `from_geom`, with what the header lacks.
         ImportError
             NXmx, and h5py is not installed.
-        OSError
-            The file cannot be read.
         """
         from .panels_from_headers import panels_of_header
 
-        return cls._of_file(*panels_of_header(image))
+        return cls._noted(*panels_of_header(image))
 
     @classmethod
-    def _of_file(cls, panels, notes):
-        """A detector of panels in the frame of files, and warnings of what it is not."""
-        warn(notes)
-        return cls(panels=panels, convention="adxv", notes=notes)
+    def _noted(cls, panels, notes, convention="adxv", point_pixel=False):
+        """A detector of panels, by default in the frame of files, and what is to be said of it."""
+        made = cls(panels=panels, convention=convention, point_pixel=point_pixel)
+        object.__setattr__(made, "_notes", tuple(notes))
+        return made
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of where the detector comes from, such as what a file said that was not used."""
+        return getattr(self, "_notes", ())
 
     def in_convention(self, convention: str, *, beam_direction: Sequence[float] | None = None) -> Detector:
         """These panels in the laboratory frame of another convention, with the beam along it.
@@ -315,7 +314,7 @@ class Detector:
         Raises
         ------
         ValueError
-            If the detector is not one of panels, or is in the frame "custom", whose beam it does not know.
+            If the detector has no panels, or is in the frame "custom", whose beam it does not know.
 
         Examples
         --------
@@ -334,8 +333,8 @@ class Detector:
             raise ValueError("in_convention: only panels in the frame of a named convention can be turned; this "
                              f"detector is {'one plane' if self.panels is None else 'in the frame custom'}")
         direction = None if beam_direction is None else vector("beam_direction", beam_direction)
-        return replace(self, panels=in_frame(self.panels, self.convention, convention, direction),
-                       convention=convention)
+        return self._noted(in_frame(self.panels, self.convention, convention, direction), self.notes, convention,
+                           self.point_pixel)
 
     def _checked_panels(self):
         try:
@@ -345,7 +344,7 @@ class Detector:
         if not panels or not all(isinstance(panel, Panel) for panel in panels):
             raise ValueError(f"panels: {shown(self.panels)} must be one or more Panel objects")
         for item in fields(self):
-            if item.name not in ("panels", "convention", "point_pixel", "notes"):
+            if item.name not in ("panels", "convention", "point_pixel"):
                 value = getattr(self, item.name)
                 if value is not None and (item.default is None or np.any(np.asarray(value) != item.default)):
                     said = "an array" if isinstance(value, np.ndarray) else repr(value)

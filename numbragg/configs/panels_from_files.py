@@ -13,9 +13,12 @@ import numpy as np
 from .. import memory
 from ..io.errors import format_error
 from ..kernels.arithmetic.vectors import cross, dot, unit
-from ..notes import Loud
+from ..notes import Loud, warn
+from ..scene.units import from_mm, to_degrees, to_mm
 from .checks import entries, finite
 from .panel import Panel
+
+# start-up: each kind of file has its reader, and conventions are loaded where panels are turned
 
 __all__ = ["checked_panel", "dials_to_panels", "in_frame", "least_turn", "masked", "panels_of_expt", "panels_of_geom"]
 
@@ -81,7 +84,7 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
     from ..io.geom import read_geom
 
     geometry = read_geom(path)
-    distance = None if distance_mm is None else finite("distance_mm", distance_mm, "mm") / 1000.0
+    distance = None if distance_mm is None else from_mm(finite("distance_mm", distance_mm, "mm"))
     shift = _shift(path, geometry.shift, shift_mm)
     notes = list(geometry.notes)
     if distance is not None and any(length is not None and length.metres is not None
@@ -94,13 +97,14 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
     panels = tuple(_geom_panel(path, geometry, panel, distance, shift, sensor) for panel in geometry.panels)
     if all(panel.mask is not None and not panel.mask.any() for panel in panels):
         notes.append(Loud("geometry: no pixel of any panel is good"))
+    warn(notes)
     return panels, tuple(notes)
 
 
 def _shift(path, lengths, shift_mm):
     """Shift of all panels along x and y [m]."""
     if shift_mm is not None:
-        return tuple(finite("shift_mm", v, "mm") / 1000.0 for v in entries("shift_mm", shift_mm, 2, "two numbers"))
+        return tuple(from_mm(finite("shift_mm", v, "mm")) for v in entries("shift_mm", shift_mm, 2, "two numbers"))
     for axis, length in zip("xy", lengths):
         if length is not None and length.metres is None:
             raise format_error(path, f"detector_shift_{axis} stands in an image ({length.place!r}); give shift_mm",
@@ -126,11 +130,11 @@ def _geom_panel(path, geometry, panel, distance, shift, sensor):
     corner = [c + s / pitch for c, s in zip(panel.corner, shift)]
     min_fs, max_fs, min_ss, max_ss = panel.edges
     pixels = (max_fs - min_fs + 1, max_ss - min_ss + 1)
-    to_mm = 1000.0 * pitch
+    pitch_mm = to_mm(pitch)
     made = checked_panel(
         path, panel.line, name=_printable(panel.name), pixels=pixels,
-        origin_mm=(corner[0] * to_mm, corner[1] * to_mm, 1000.0 * z),
-        fast_mm=[v * to_mm for v in panel.fast], slow_mm=[v * to_mm for v in panel.slow], **sensor)
+        origin_mm=(corner[0] * pitch_mm, corner[1] * pitch_mm, to_mm(z)),
+        fast_mm=[v * pitch_mm for v in panel.fast], slow_mm=[v * pitch_mm for v in panel.slow], **sensor)
     mask = _geom_mask(geometry, panel, corner, made.shape)
     return made if mask is None else replace(made, mask=mask)
 
@@ -188,9 +192,9 @@ def panels_of_expt(path, index):
     if model.travel is None:
         notes.append("experiments: no beam; it is taken for one along -z, as DIALS has it by default")
     elif abs(model.travel[2] + 1.0) > 1e-12:
-        tilt = 1000.0 * math.atan2(math.hypot(*model.travel[:2]), -model.travel[2])
-        notes.append(f"experiments: the beam is {tilt:.4g} mrad off DIALS's -z; panels are turned with it, for theirs "
-                     "is along z")
+        tilt = to_degrees(math.atan2(math.hypot(*model.travel[:2]), -model.travel[2]))
+        notes.append(f"experiments: the beam is {tilt:.4g} degrees off DIALS's -z; panels are turned with it, for "
+                     "theirs is along z")
     if model.wavelength is not None:
         notes.append(f"experiments: the wavelength, {model.wavelength:g} Angstrom, is the beam's and not taken over")
     if model.others:
@@ -205,8 +209,11 @@ def panels_of_expt(path, index):
         # DIALS's rectangles end before their last numbers
         mask = masked(panel.size[::-1], [(f, end_f, s, end_s) for f, s, end_f, end_s in panel.mask])
         panels.append(checked_panel(path, name=_printable(panel.name) or f"panel {number}",
-                                    origin_mm=turn(panel.origin), fast_mm=fast_mm, slow_mm=slow_mm, pixels=panel.size, mask=mask, **sensor))
-    return tuple(panels), tuple(dict.fromkeys(notes))
+                                    origin_mm=turn(panel.origin), fast_mm=fast_mm, slow_mm=slow_mm, pixels=panel.size,
+                                    mask=mask, **sensor))
+    notes = tuple(dict.fromkeys(notes))
+    warn(notes)
+    return tuple(panels), notes
 
 
 def dials_to_panels(travel):
@@ -248,11 +255,11 @@ def in_frame(panels, start, end, direction):
 
 def _expt_sensor(panel):
     """Fields of the sensor of a panel of DIALS, and a note or None."""
-    if panel.thickness == 0.0:
+    thickness = panel.thickness_um
+    if thickness == 0.0:
         return {}, None
-    thickness = 1000.0 * panel.thickness
-    if panel.mu > 0.0:
-        return {"sensor_thickness_um": thickness, "attenuation_depth_um": 1000.0 / panel.mu}, None
+    if panel.depth_um is not None:
+        return {"sensor_thickness_um": thickness, "attenuation_depth_um": panel.depth_um}, None
     if panel.material:
         return {"sensor_thickness_um": thickness, "sensor_material": _printable(panel.material)}, None
     return {}, Loud(f"experiments: a sensor of {thickness:g} um without mu or material is left out: every photon"

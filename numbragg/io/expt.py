@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..kernels.arithmetic.vectors import cross
 from .errors import format_error, shown
+from .literals import INT_MAX
 
 __all__ = ["ExptPanel", "Model", "read_expt"]
 
@@ -29,8 +30,8 @@ class ExptPanel(NamedTuple):
     origin: tuple  # corner of the first pixel [mm]
     pixel: tuple  # fast, slow [mm]
     size: tuple  # pixels, fast and slow
-    thickness: float  # of the sensor [mm]
-    mu: float  # [1/mm]; 0: not given
+    thickness_um: float  # of the sensor
+    depth_um: float | None  # 1/mu; None: not given
     material: str
     mask: tuple  # of (fast, slow, end fast, end slow), ends excluded
 
@@ -244,7 +245,7 @@ def _panel(file, panel, place, outer):
     pixel, size = file.numbers(panel, "pixel_size", place, 2), file.numbers(panel, "image_size", place, 2)
     if not min(pixel) > 0.0:
         raise file.error(f"{place}pixel_size", list(pixel), "two lengths above 0 mm")
-    if not min(size) >= 1.0 or any(v != int(v) or v >= 2 ** 31 for v in size):
+    if not min(size) >= 1.0 or any(v != int(v) or v > INT_MAX for v in size):
         raise file.error(f"{place}image_size", list(size), "two numbers of pixels, 1 or more")
     thickness, mu = file.number(panel, "thickness", place, 0.0), file.number(panel, "mu", place, 0.0)
     strategy = panel.get("px_mm_strategy")
@@ -256,11 +257,12 @@ def _panel(file, panel, place, outer):
     rows = file.of(list, panel, "mask", place, "a list of rectangles", [])
     mask = tuple(_rectangle(file, rows, f"{place}mask[{number}]", number) for number in range(len(rows)))
     name, material = (file.of(str, panel, key, place, "text", "") for key in ("name", "material"))
-    return ExptPanel(name, *frame, pixel, tuple(map(int, size)), thickness, mu, material, mask)
+    depth = 1000.0 / mu if mu > 0.0 else None
+    return ExptPanel(name, *frame, pixel, tuple(map(int, size)), 1000.0 * thickness, depth, material, mask)
 
 
 def _rectangle(file, rows, place, number):
     values = file.numbers({"": rows[number]}, "", place, 4)
-    if any(v != int(v) or abs(v) >= 2 ** 31 for v in values):
+    if any(v != int(v) or abs(v) > INT_MAX for v in values):
         raise file.error(place, list(values), "four numbers of pixels: fast, slow, end fast, end slow")
     return tuple(map(int, values))

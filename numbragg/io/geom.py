@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from ..notes import Loud
 from .errors import format_error, shown
-from .literals import decimal
+from .literals import INT_MAX, decimal
 
 __all__ = ["BadRegion", "Geometry", "GeometryPanel", "Length", "read_geom"]
 
 #: A longer file is none of geometry [bytes].
 LONGEST = 2 ** 26
 
-_TERM = re.compile(r"([+-]?)((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)?([xyz])")
+_TERM = re.compile(r"([^xyz]*)([xyz])")
 _UNITS = {"m": 1.0, "mm": 1e-3}
 _EDGES = ("min_fs", "max_fs", "min_ss", "max_ss")
 _LAB_EDGES = ("min_x", "max_x", "min_y", "max_y")
@@ -158,8 +158,8 @@ def _number(reading, line, word, value):
 
 def _whole(reading, line, word, value):
     number = _number(reading, line, word, value)
-    if number != int(number) or abs(number) >= 2 ** 31:
-        raise reading.error(line, f"{word}: {_quoted(value)} must be a whole number of pixels below 2^31")
+    if number != int(number) or abs(number) > INT_MAX:
+        raise reading.error(line, f"{word}: {_quoted(value)} must be a whole number of pixels, {INT_MAX} at most")
     return int(number)
 
 
@@ -193,10 +193,12 @@ def _direction(reading, line, word, value):
     text, place, found = value.replace(" ", "").replace("\t", ""), 0, [0.0, 0.0, 0.0]
     while place < len(text):
         term = _TERM.match(text, place)
-        if term is None or (place and not term[1]):
+        if term is None or (place and not term[1].startswith(("+", "-"))):
             break
-        size = 1.0 if term[2] is None else float(term[2])
-        found["xyz".index(term[3])] += -size if term[1] == "-" else size
+        size = decimal(f"{term[1]}1" if term[1] in ("", "+", "-") else term[1])
+        if size is None:
+            break
+        found["xyz".index(term[2])] += size
         place = term.end()
     if not text or place < len(text) or not all(map(math.isfinite, found)):
         raise reading.error(line, f"{word}: {_quoted(value)} must be a sum of numbers times x, y and z, such as "
@@ -294,7 +296,7 @@ def _settled(reading):
     if not reading.panels:
         raise format_error(reading.path, "describes no panel; one needs lines such as 'p0/min_fs = 0'")
     panels = tuple(_panel(reading, name, words) for name, words in reading.panels.items())
-    regions = tuple(_region(reading, name, words) for name, words in reading.regions.items())
+    regions = tuple(_bad_region(reading, name, words) for name, words in reading.regions.items())
     known = set(reading.panels) | set(reading.groups)
     for name, (members, line) in reading.groups.items():
         missing = next((member for member in members if member not in known), None)
@@ -323,7 +325,7 @@ def _panel(reading, name, words):
                          value("mask_edge_pixels", 0), line)
 
 
-def _region(reading, name, words):
+def _bad_region(reading, name, words):
     line = words[""]
     kinds = [kind for kind in (_EDGES, _LAB_EDGES) if any(edge in words for edge in kind)]
     if not kinds or not all(edge in words for edge in kinds[0]):

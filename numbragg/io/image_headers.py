@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 from .errors import format_error, shown
-from .literals import decimal
+from .literals import PRINTED, decimal
 from .smv import read_header
 
 __all__ = ["FlatPanel", "kind_of_header", "read_cbf_geometry", "read_smv_geometry"]
@@ -14,7 +14,7 @@ __all__ = ["FlatPanel", "kind_of_header", "read_cbf_geometry", "read_smv_geometr
 LONGEST_HEADER = 2 ** 20
 
 _START_OF_PIXELS = b"\x0c\x1a\x04\xd5"
-_NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+_NUMBER = f"({PRINTED})"
 _SENSOR = re.compile(rf"#\s*(\w+)\s+sensor,?\s*thickness\s+{_NUMBER}\s*m\b", re.IGNORECASE)
 
 
@@ -25,7 +25,7 @@ class FlatPanel(NamedTuple):
     pixel: tuple  # fast, slow [mm]
     distance: float
     centre: tuple  # where the beam meets it, from the corner of the first pixel, along fast and slow [mm]
-    thickness: float  # of the sensor [mm]; 0: not given
+    thickness_um: float  # of the sensor; 0: not given
     material: str
     notes: tuple  # of str
     tilts: tuple  # words of the header that turn the detector, as they stand there
@@ -154,6 +154,8 @@ def read_cbf_geometry(path):
     for what, values in (("Pixel_size", pixel), ("Detector_distance", (distance,)), ("numbers of pixels", size)):
         if not all(0.0 < v < math.inf for v in values):
             raise format_error(path, f"{what}: {' '.join(f'{v:g}' for v in values)} must be above 0")
+    if not all(map(math.isfinite, centre)):
+        raise format_error(path, "Beam_xy: must be two finite numbers")
     sensor = _SENSOR.search(text)
     tilts = []
     for word in ("Detector_2theta", "Detector_Voffset"):
@@ -161,5 +163,5 @@ def read_cbf_geometry(path):
         if found and float(found[1]) != 0.0:
             tilts.append(f"{word} = {found[1]}")
     return FlatPanel(size, tuple(1000.0 * v for v in pixel), 1000.0 * distance,
-                     tuple(1000.0 * c * v for c, v in zip(centre, pixel)), 1000.0 * float(sensor[2]) if sensor else 0.0,
+                     tuple(1000.0 * c * v for c, v in zip(centre, pixel)), 1e6 * float(sensor[2]) if sensor else 0.0,
                      sensor[1] if sensor else "", (), tuple(tilts))

@@ -39,7 +39,7 @@ class NxDetector(NamedTuple):
     """A detector: its modules and its sensor."""
 
     panels: tuple
-    thickness: float  # [mm]; 0: not given
+    thickness_um: float  # 0: not given
     material: str
     notes: tuple
 
@@ -208,7 +208,7 @@ def _detector(h5py, group):
                  if name in group and isinstance(place := group[name], h5py.Dataset)), None) if _mask_readable(
                      group, notes) else None
     panels = tuple(_module(group, module, mask, notes) for module in modules) or (_eiger(group, mask, notes),)
-    thickness = _length(group, "sensor_thickness") or 0.0
+    thickness = 1000.0 * (_length(group, "sensor_thickness") or 0.0)
     material = _text(group["sensor_material"][()]) if "sensor_material" in group else ""
     return NxDetector(panels, thickness, material, tuple(dict.fromkeys(notes)))
 

@@ -34,7 +34,7 @@ def attenuation(material, wavelength):
     ValueError
         The tables end before this wavelength.
     """
-    # slow to import, an extra, and rarely needed
+    # start-up: slow to import, an extra, and rarely needed
     try:
         import xraydb
     except ImportError as error:

@@ -258,7 +258,7 @@ def test_places_of_dials(folder, towards):
     expected = np.ones((7, 5), bool)
     expected[2:4, 1:3] = False
     assert detector.panels[0].mask.tolist() == expected.tolist()
-    assert any("mrad off" in note for note in detector.notes) == (towards[0] != 0.0)
+    assert any("degrees off" in note for note in detector.notes) == (towards[0] != 0.0)
 
 
 def test_experiments_by_number(folder):
@@ -318,7 +318,8 @@ def test_refusals_name_the_place(folder, change, message):
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 200000, b'{"detector": ' + b"9" * 5000 + b"}"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 200000,
+                                     b'{"detector": ' + b"9" * 5000 + b"}"])
 def test_what_is_no_list_of_experiments(folder, content):
     (folder / "x.expt").write_bytes(content)
     with pytest.raises(ValueError, match="^x.expt: ") as caught:
@@ -348,8 +349,10 @@ def test_whatever_the_text_it_is_read_or_refused_in_one_line(folder, changes):
 
 
 @pytest.mark.parametrize("name, modules, whole, module, pixel", [
-    ("eiger2_16m", (4, 8), (4148, 4362), (1028, 512), 0.075), ("eiger2_4m", (2, 4), (2068, 2162), (1028, 512), 0.075),
-    ("pilatus3_6m", (5, 12), (2463, 2527), (487, 195), 0.172), ("jungfrau_4m", (2, 4), (2068, 2164), (1030, 514), 0.075),
+    ("eiger2_16m", (4, 8), (4148, 4362), (1028, 512), 0.075),
+    ("eiger2_4m", (2, 4), (2068, 2162), (1028, 512), 0.075),
+    ("pilatus3_6m", (5, 12), (2463, 2527), (487, 195), 0.172),
+    ("jungfrau_4m", (2, 4), (2068, 2164), (1030, 514), 0.075),
     ("rayonix_mx340hs", (1, 1), (3840, 3840), (3840, 3840), 0.08854)])
 def test_named_detectors(name, modules, whole, module, pixel):
     make = getattr(nb.detectors, name)

@@ -53,8 +53,8 @@ def detector_of(folder, content, name="image"):
                                    "-distance 77.5 -pixel 0.075"])
 def test_our_own_images_describe_their_detector(folder, words):
     """The plane that was simulated, as the frame of its convention has it, is that of the header to its digits."""
-    main(["-cell", "60", "60", "60", "90", "90", "90", "-default_F", "1", "-N", "1", "-detpixels", "32", "-roi", "0", "0",
-          "0", "0", "--quiet", "-seed", "1", "-intfile", "a.img", *words.split()])
+    scene = "-cell 60 60 60 90 90 90 -default_F 1 -N 1 -detpixels 32 -roi 0 0 0 0"
+    main([*scene.split(), "--quiet", "-seed", "1", "-intfile", "a.img", *words.split()])
     found = nb.Detector.from_header("a.img")
     fields = {"pixel_mm": 0.075, "distance_mm": 77.5} if "-pixel" in words else {}
     if "-Xbeam" in words:
@@ -81,7 +81,8 @@ def test_beam_centre_of_other_smv_images(folder):
 
 
 @pytest.mark.parametrize("old, new, message", [
-    (b"PIXEL_SIZE=0.1;\n", b"", "header has no PIXEL_SIZE"), (b"DISTANCE=150", b"DISTANCE=0", "DISTANCE: '0' must be a"),
+    (b"PIXEL_SIZE=0.1;\n", b"", "header has no PIXEL_SIZE"),
+    (b"DISTANCE=150", b"DISTANCE=0", "DISTANCE: '0' must be a"),
     (b"BEAM_CENTER_X=1.1;\n", b"", "no ADXV_CENTER_X or BEAM_CENTER_X"),
     (b"BEAM_CENTER_Y=0.7", b"BEAM_CENTER_Y=a", "BEAM_CENTER_Y: 'a' must be a number")])
 def test_refused_smv(folder, old, new, message):
@@ -103,7 +104,8 @@ def test_minicbf(folder):
 
 
 @pytest.mark.parametrize("old, new, message", [
-    (b"# Pixel_size 172e-6 m x 175e-6 m", b"", "no 'Pixel_size"), (b"0.21500 m", b"0 m", "Detector_distance: 0 must be"),
+    (b"# Pixel_size 172e-6 m x 175e-6 m", b"", "no 'Pixel_size"),
+    (b"0.21500 m", b"0 m", "Detector_distance: 0 must be"),
     (b"Beam_xy", b"Beam", "no 'Beam_xy"), (b"Dimension: 30", b"Dimension: x", "X-Binary-Size-Second-Dimension"),
     (b"\x0c\x1a\x04\xd5", b"", "no pixels begin"), (b"###CBF", b"##CBF", "neither SMV, CBF nor HDF5")])
 def test_refused_cbf(folder, old, new, message):
@@ -179,7 +181,8 @@ def test_modules_of_nxmx(folder):
                              ("slow_mm", (0, -0.08, 0))):
             assert np.abs(turn @ vector - getattr(panel, name)).max() < 1e-12
         assert panel.pixels == (6, 4) and panel.sensor_material == "Si" and panel.sensor_thickness_um == 450.0
-    assert detector.panels[0].mask is None and np.argwhere(~detector.panels[1].mask).tolist() == [[2, 3], [2, 4], [2, 5]]
+    assert detector.panels[0].mask is None
+    assert np.argwhere(~detector.panels[1].mask).tolist() == [[2, 3], [2, 4], [2, 5]]
 
 
 def test_modules_on_the_axis_of_the_beam_take_their_place_from_its_centre(folder):

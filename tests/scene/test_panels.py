@@ -351,8 +351,8 @@ def test_materials_of_sensors():
     for material, formula, density in (("Si", "Si", 2.329), ("silicon", "Si", 2.329), ("CdTe", "CdTe", 5.85)):
         panel = thick(2, sensor_material=material, attenuation_depth_um=None)
         for wavelength in (0.7, 1.1):
-            prepared = nb.Simulator(nb.Detector(panels=[panel]), nb.Beam(wavelength_angstrom=wavelength), TABLE).prepare(
-                crystal())
+            beam = nb.Beam(wavelength_angstrom=wavelength)
+            prepared = nb.Simulator(nb.Detector(panels=[panel]), beam, TABLE).prepare(crystal())
             mu = 100.0 * xraydb.material_mu(formula, 12398.42 / wavelength, density=density)
             assert math.isclose(prepared.scene.geometry.attenuation, mu, rel_tol=1e-8)
     broad = nb.Beam(wavelength_angstrom=1.0, dispersion_percent=3.0, dispersion_steps=3)
@@ -429,8 +429,8 @@ def test_what_panels_share_is_made_once(monkeypatch):
     monkeypatch.setattr(cpu, "squared_grid", counted("grid", cpu.squared_grid))
     monkeypatch.setattr(cpu, "plan", counted("plan", cpu.plan))
     monkeypatch.setattr(shot, "prepare", counted("prepare", shot.prepare))
-    panels = [nb.Panel(origin_mm=(100, 0.1 * n, n % 7), fast_mm=(0, 0.001 * n, 0.1), slow_mm=(0, -0.1, 0), pixels=(5, 4))
-              for n in range(200)]
+    panels = [nb.Panel(origin_mm=(100, 0.1 * n, n % 7), fast_mm=(0, 0.001 * n, 0.1), slow_mm=(0, -0.1, 0),
+                       pixels=(5, 4)) for n in range(200)]
     images = simulator(nb.Detector(panels=panels)).image(crystal())
     assert images.shape == (200, 4, 5) and calls == {"grid": 1, "plan": 1, "prepare": 2}
     simulator(nb.Detector(panels=panels)).image([crystal(), crystal(scale=2.0)])
