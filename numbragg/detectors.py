@@ -157,8 +157,9 @@ def jungfrau_4m(distance_mm: float, *, beam_centre_pixels: Sequence[float] | Non
                   ("JUNGFRAU 4M: modules of converted images; pixels between chips are taken for ordinary ones",))
 
 
-def rayonix_mx340hs(distance_mm: float, *, beam_centre_pixels: Sequence[float] | None = None, binning: int = 2,
-                    sensor_thickness_um: float = 32.0, attenuation_depth_um: float = 17.0) -> Detector:
+def rayonix_mx340hs(distance_mm: float, *, beam_centre_pixels: Sequence[float] | None = None,
+                    sensor_thickness_um: float = 32.0, binning: int = 2,
+                    attenuation_depth_um: float = 17.0) -> Detector:
     """Rayonix MX340-HS: one plane of 7680 x 7680 pixels of 44.27 um without gaps; by default binned 2 x 2.
 
     Source: Rayonix, MX-HS series specifications (340 mm, 4 x 4 sensors behind one phosphor, pixels); thickness and
