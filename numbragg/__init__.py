@@ -12,7 +12,7 @@ Names are loaded when they are first used, so importing the package costs little
 from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
-           "add_noise", "detectors", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
+           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
            "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
@@ -38,4 +38,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted([*__all__, "detectors"])

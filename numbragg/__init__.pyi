@@ -15,5 +15,5 @@ from .results.statistics import image_statistics
 from .tracing.record import trace
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
-           "add_noise", "detectors", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
+           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
            "__version__"]
