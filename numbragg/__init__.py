@@ -12,7 +12,8 @@ Names are loaded when they are first used, so importing the package costs little
 from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
-           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace", "__version__"]
+           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
+           "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
@@ -23,9 +24,13 @@ _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "con
 
 
 def __getattr__(name):
+    from importlib import import_module
+
+    if name == "detectors":
+        # a module, which the import itself makes an attribute
+        return import_module(".detectors", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module 'numbragg' has no attribute {name!r}")
-    from importlib import import_module
 
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     globals()[name] = value
@@ -33,4 +38,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted([*__all__, "detectors"])

@@ -1,3 +1,5 @@
+import numbragg.detectors as detectors  # noqa: F401
+
 from ._version import __version__
 from .configs.beam import Beam
 from .configs.crystal import Crystal
@@ -13,4 +15,5 @@ from .results.statistics import image_statistics
 from .tracing.record import trace
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
-           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace", "__version__"]
+           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
+           "__version__"]

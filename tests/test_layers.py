@@ -30,7 +30,8 @@ ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "
 
 #: What a user sets as a part of something else.
 PARTS = {"numbragg.configs.crystal": {"numbragg.configs.structure_factors"},
-         "numbragg.configs.detector": {"numbragg.configs.panel", "numbragg.scene.pixel_maps"}}
+         "numbragg.configs.detector": {"numbragg.configs.panel", "numbragg.configs.panels_from_files",
+                                      "numbragg.configs.panels_from_headers", "numbragg.scene.pixel_maps"}}
 
 
 def modules():

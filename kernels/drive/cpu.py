@@ -28,9 +28,10 @@ from ..physics.shapes import kind_of
 from ..physics.structure_factor import squared_grid
 from ..physics.view import is_polarised, rotated_cell
 from .crew import Chunk, available_threads, shares
-from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order
+from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order, render_together
 
-__all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned", "render", "rotated_cells", "small"]
+__all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned", "render", "render_images",
+           "rotated_cells", "small"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -121,10 +122,14 @@ def planned(scene, modes):
 
 
 class Evaluator:
-    """The evaluators applied to one window of one image, or to one contribution to it."""
+    """The evaluators applied to one window of one image, or to one contribution to it.
 
-    def __init__(self, scene, plan, target, modes):
-        self.scene, self.plan = scene, plan
+    `grids` keeps the tables of squared structure factors for other images of the same ones: a dictionary that lives
+    no longer than the scenes that are rendered with it.
+    """
+
+    def __init__(self, scene, plan, target, modes, grids=None):
+        self.scene, self.plan, self.grids = scene, plan, {} if grids is None else grids
         self.window = target.window
         self.place, self.count = self.window.place, self.window.pixels
         self.mask = NO_MASK if target.mask is None else target.mask
@@ -136,6 +141,8 @@ class Evaluator:
         self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
         self.precision, self.summation = modes.precision, modes.summation
         self.threads = modes.threads or available_threads()
+        # threads that the pixels are shared out to
+        self.sharers = self.threads
         self._grid = self.squared_grid() if self.lanes else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
@@ -143,7 +150,11 @@ class Evaluator:
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
-        return squared_grid(self.scene.lookup, np.float32 if self.precision == SINGLE else np.float64)
+        lookup, single = self.scene.lookup, self.precision == SINGLE
+        key = id(lookup.table), lookup.minimum, lookup.default, single
+        if key not in self.grids:
+            self.grids[key] = squared_grid(lookup, np.float32 if single else np.float64)
+        return self.grids[key]
 
     @property
     def lanes(self):
@@ -157,7 +168,7 @@ class Evaluator:
 
     def chunks(self, start, stop, axis):
         """Pixels start..stop-1, shared out."""
-        return shares(self.scene, start, stop, axis, self.threads, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+        return shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
 
     def variant(self, interpolating):
         """What tells the kernel of the lanes apart: see `lanes.lane_kernel`."""
@@ -255,3 +266,36 @@ def render(scene, target, modes=Modes(), *, interpolating, progress=None):
         If the scene is possible with records.EXACT only.
     """
     return render_in_order(Evaluator(scene, planned(scene, modes), target, modes), interpolating, progress)
+
+
+def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=None):
+    """Fill windows of several images, each with the bits that `render` gives it; what they share is done once.
+
+    Parameters
+    ----------
+    scenes : sequence of records.Scene
+        Such as those of one crystal on many panels: those that hold the same records share what is made of them.
+    targets : sequence of Target
+    modes : Modes
+    interpolating : sequence of bool
+        For each whether it starts with interpolated structure factors.
+    progress : callable or None
+        Called with the number of pixels just finished.
+
+    Returns
+    -------
+    list of order.Outcome
+
+    Raises
+    ------
+    ValueError
+        If a scene is possible with records.EXACT only.
+    """
+    plans, grids, evaluators = {}, {}, []
+    for scene, target in zip(scenes, targets):
+        # of the geometry only these two count
+        key = (*(id(part) for part in scene[1:]), scene.geometry.layers, scene.geometry.oversample)
+        if key not in plans:
+            plans[key] = planned(scene, modes)
+        evaluators.append(Evaluator(scene, plans[key], target, modes, grids))
+    return render_together(evaluators, interpolating, progress)

@@ -12,7 +12,7 @@ import threading
 from ..evaluate.lane_rows import BLOCK
 from ..physics.view import steps_per_pixel
 
-__all__ = ["Chunk", "Crew", "available_threads", "shares"]
+__all__ = ["CHUNK_PIXELS", "Chunk", "Crew", "available_threads", "shares"]
 
 #: Steps that take about as long as what is done once for a pixel.
 PIXEL_STEPS = 3

@@ -12,15 +12,18 @@ import numpy as np
 
 from ..evaluate.strict import RECORD_FIELDS, strict_pixels, trace_pixel
 from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, WHOLE, Filled, Pixels, Until, Window, initial_state
-from .crew import Chunk, Crew
+from .crew import CHUNK_PIXELS, Chunk, Crew
 
 __all__ = ["NOTHING", "NO_DOUBLES", "NO_IMAGE", "NO_LIST", "NO_MASK", "Outcome", "counting_scene", "listed_pixels",
-           "render_in_order", "settle"]
+           "render_in_order", "render_together", "settle"]
 
 NO_IMAGE = np.empty((0, 0), dtype=np.float32)
 NO_MASK = np.empty((0, 0), dtype=np.uint8)
 NO_LIST = np.empty(0, dtype=np.int64)
 NO_DOUBLES = np.empty((0, 2))
+
+#: Pixels for each thread, the last ones of several images, that are shared out in chunks that get smaller.
+TAIL_PIXELS = 4 * CHUNK_PIXELS
 
 #: Nothing is written.
 NOTHING = Filled(NO_IMAGE, NO_DOUBLES, WHOLE, NO_DOUBLES)
@@ -121,58 +124,116 @@ def render_in_order(evaluator, interpolating, progress=None):
     -------
     Outcome
     """
-    scene, mask, count, place = evaluator.scene, evaluator.mask, evaluator.count, evaluator.place
-    window, threads, settled_axis, polarised = (evaluator.window, evaluator.threads, evaluator.settled_axis,
-                                                evaluator.polarised)
-    outcome = Outcome(pixels=count, threads=threads)
-    if count == 0:
-        return outcome
-    if mask.shape[0]:
-        outcome.masked = int(np.count_nonzero(window.of(mask) == 0))
-    state = initial_state(interpolating)
+    begun = _Begun(evaluator, interpolating, progress)
+    if begun.chunks:
+        begun.crew.run(begun.work, begun.chunks)
+    return begun.finish()
 
-    # -- what depends on the first pixels, in their order
-    start = 0
-    if evaluator.precision != EXACT:
-        # not the C program's bits but the same for every region: no pixel sees how the axis settles
-        state[AXIS] = settled_axis
-    same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
-    if not same_rows or state[AXIS] != settled_axis:
-        start = evaluator.strict(Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
-        if interpolating and not state[INTERPOLATING]:
-            outcome.first_out_of_range = _find_place(start - 1, place)
-            start = evaluator.strict(Chunk(start, count, 0), state, until_settled=True)
-        outcome.settled = start
-        if evaluator.lanes:
-            evaluator.strict_pixels += start
-            evaluator.reasons["state of the first pixels"] = start
-        if progress is not None:
-            progress(start)
-    state[FRESH] = 0
 
-    # -- the rest, in any order
-    crew = Crew(evaluator.crew, progress)
-    chunks = evaluator.chunks(start, count, int(state[AXIS]))
-    if mask.shape[0]:
-        chunks = _not_masked(chunks, window.of(mask), progress)
-    if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
-        _settle_axes(scene, chunks, place, mask, threads, settled_axis)
-    if state[INTERPOLATING]:
-        chunks = _render_interpolating(crew, chunks, state, evaluator, outcome)
+def render_together(evaluators, interpolating, progress=None):
+    """Fill the windows of several images, each as `render_in_order` does, their pixels shared out among one crew.
+
+    Threads that were made and joined for each image would wait for the last one of them every time.
+
+    Parameters
+    ----------
+    evaluators : sequence of Evaluator
+        Of as many threads each.
+    interpolating : sequence of bool
+        For each whether it starts with interpolated structure factors.
+    progress : callable or None
+        Called with the number of pixels just finished.
+
+    Returns
+    -------
+    list of Outcome
+    """
+    threads = evaluators[0].threads
+    following = sum(evaluator.count for evaluator in evaluators)
+    begun, chunks = [], []
+    for evaluator, on in zip(evaluators, interpolating):
+        # only at the end of all do small chunks let the threads end at one time
+        if following > TAIL_PIXELS * threads:
+            evaluator.sharers = 1
+        following -= evaluator.count
+        each = _Begun(evaluator, on, progress)
+        begun.append(each)
+        chunks += [_Owned(chunk.start, chunk.stop, chunk.axis, each) for chunk in each.chunks]
     if chunks:
-        def work(chunk):
-            own = state.copy()
-            own[AXIS] = chunk.axis
-            own[INTERPOLATING] = 0
-            evaluator.evaluate(chunk, own)
+        Crew(threads, progress).run(lambda chunk: chunk.owner.work(chunk), chunks)
+    return [each.finish() for each in begun]
 
-        crew.run(work, chunks)
-    evaluated = outcome.pixels - outcome.masked
-    outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
-    outcome.lane_pixels = evaluated - outcome.strict_pixels
-    outcome.refused = evaluator.plan.reason
-    outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
-    return outcome
+
+class _Begun:
+    """A window of which all that depends on the order of pixels is done: the chunks that are left, in any order."""
+
+    def __init__(self, evaluator, interpolating, progress):
+        scene, mask, count, place = evaluator.scene, evaluator.mask, evaluator.count, evaluator.place
+        window, threads, settled_axis, polarised = (evaluator.window, evaluator.threads, evaluator.settled_axis,
+                                                    evaluator.polarised)
+        outcome = Outcome(pixels=count, threads=threads)
+        self.evaluator, self.outcome, self.chunks = evaluator, outcome, []
+        self.state = state = initial_state(interpolating)
+        self.crew = crew = Crew(evaluator.crew, progress)
+        if count == 0:
+            return
+        if mask.shape[0]:
+            outcome.masked = int(np.count_nonzero(window.of(mask) == 0))
+
+        # -- what depends on the first pixels, in their order
+        start = 0
+        if evaluator.precision != EXACT:
+            # not the C program's bits but the same for every region: no pixel sees how the axis settles
+            state[AXIS] = settled_axis
+        same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
+        if not same_rows or state[AXIS] != settled_axis:
+            start = evaluator.strict(Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
+            if interpolating and not state[INTERPOLATING]:
+                outcome.first_out_of_range = _find_place(start - 1, place)
+                start = evaluator.strict(Chunk(start, count, 0), state, until_settled=True)
+            outcome.settled = start
+            if evaluator.lanes:
+                evaluator.strict_pixels += start
+                evaluator.reasons["state of the first pixels"] = start
+            if progress is not None:
+                progress(start)
+        state[FRESH] = 0
+
+        # -- the rest, in any order
+        chunks = evaluator.chunks(start, count, int(state[AXIS]))
+        if mask.shape[0]:
+            chunks = _not_masked(chunks, window.of(mask), progress)
+        if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
+            _settle_axes(scene, chunks, place, mask, threads, settled_axis)
+        if state[INTERPOLATING]:
+            chunks = _render_interpolating(crew, chunks, state, evaluator, outcome)
+        self.chunks = chunks
+
+    def work(self, chunk):
+        """Evaluate one of the chunks."""
+        own = self.state.copy()
+        own[AXIS] = chunk.axis
+        own[INTERPOLATING] = 0
+        self.evaluator.evaluate(chunk, own)
+
+    def finish(self):
+        """The account of it, once all chunks are evaluated."""
+        evaluator, outcome = self.evaluator, self.outcome
+        if outcome.pixels == 0:
+            return outcome
+        evaluated = outcome.pixels - outcome.masked
+        outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
+        outcome.lane_pixels = evaluated - outcome.strict_pixels
+        outcome.refused = evaluator.plan.reason
+        outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
+        return outcome
+
+
+@dataclass
+class _Owned(Chunk):
+    """A chunk of one of several windows."""
+
+    owner: _Begun
 
 
 def _not_masked(chunks, mask, progress):

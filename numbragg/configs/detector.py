@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 import math
 import numbers
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,8 +50,12 @@ def _open_pair(field, value, check, *arguments):
     return tuple(None if v is None else check(field, v, *arguments) for v in values)
 
 
+class _Noted:
+    __slots__ = ("_notes",)  # what a user does not set
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Detector:
+class Detector(_Noted):
     """A flat (or curved) detector, or several flat panels.
 
     An image has the shape (slow, fast).  With several panels it is (panel, slow, fast) where all have
@@ -171,6 +176,165 @@ class Detector:
         if self.panels is not None:
             put("panels", self._checked_panels())
         put("windows", None if self.windows is None else self._checked_windows())
+
+    @classmethod
+    def from_geom(cls, path: str | os.PathLike[str], distance_mm: float | None = None, *,
+                  shift_mm: Sequence[float] | None = None, sensor_thickness_um: float = 0.0,
+                  attenuation_depth_um: float | None = None, sensor_material: str | None = None,
+                  sensor_layers: int | None = None) -> Detector:
+        """The panels of a CrystFEL geometry file.
+
+        Panels are in CrystFEL's frame, z along the beam and y up, which is that of the convention "adxv"; in that of
+        another one `in_convention` puts them.  Vectors are taken as they are: neither normalised nor put at right
+        angles, nor is their hand changed.
+
+        Parameters
+        ----------
+        path : str or path-like
+        distance_mm : float, optional
+            Camera length [mm], in the place of the file's `clen`; needed where that stands in an image.  The panels'
+            `coffset` is added to it, as CrystFEL does.
+        shift_mm : (float, float), optional
+            In the place of `detector_shift_x` and `detector_shift_y` [mm].
+        sensor_thickness_um, attenuation_depth_um, sensor_material, sensor_layers
+            Of all panels, as for `Panel`; the files have no sensor.
+
+        Returns
+        -------
+        Detector
+            Its `notes` say what was not used of the file.
+
+        Raises
+        ------
+        ValueError
+            Naming the file, the line, the word and the rule; also where the camera length must be given.
+        OSError
+            The file cannot be read.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> lines = ["res = 10000", "clen = 0.2", "p/min_fs = 0", "p/max_fs = 9", "p/min_ss = 0", "p/max_ss = 4",
+        ...          "p/corner_x = -5", "p/corner_y = 2.5", "p/fs = x", "p/ss = -y"]
+        >>> with open("small.geom", "w") as file:
+        ...     print(*lines, sep="\n", file=file)
+        >>> nb.Detector.from_geom("small.geom").panels[0].origin_mm
+        (-0.5, 0.25, 200.0)
+        """
+        from .panels_from_files import panels_of_geom
+
+        sensor = {"sensor_thickness_um": sensor_thickness_um, "attenuation_depth_um": attenuation_depth_um,
+                  "sensor_material": sensor_material, "sensor_layers": sensor_layers}
+        return cls._noted(*panels_of_geom(path, distance_mm, shift_mm, sensor))
+
+    @classmethod
+    def from_expt(cls, path: str | os.PathLike[str], index: int | None = None) -> Detector:
+        """The detector of an experiment of DIALS (.expt, or the older experiments.json).
+
+        Panels are in the frame that `from_geom` has, with the beam of the experiment along z: DIALS's frame turned by
+        half a turn about y, and by what the beam is off -z there.  Pixels are where the axes and the origin put their
+        corners; DIALS's parallax correction is no geometry.
+
+        Parameters
+        ----------
+        path : str or path-like
+        index : int, optional
+            Number of the experiment, from 0; needed where several have different detectors or beams.
+
+        Returns
+        -------
+        Detector
+            With the sensors of the file.  Its `notes` say what was not used.
+
+        Raises
+        ------
+        ValueError, OSError
+            As `from_geom`, with the place in the file; also if there is no experiment of that number.
+        """
+        from .panels_from_files import panels_of_expt
+
+        return cls._noted(*panels_of_expt(path, None if index is None else whole("index", index, 0)))
+
+    @classmethod
+    def from_header(cls, image: str | os.PathLike[str]) -> Detector:
+        """The detector that the header of an image describes: SMV, miniCBF or NXmx (HDF5).
+
+        SMV and miniCBF headers know one flat panel, normal to the beam: fast is to the right and slow down for
+        someone who looks along the beam.  NXmx has panels anywhere.  The frame is that of `from_geom`.
+
+        Parameters
+        ----------
+        image : str or path-like
+            The file; of NXmx the one that has the geometry (the master file).  It needs h5py, and hdf5plugin for masks.
+
+        Returns
+        -------
+        Detector
+            Its `notes` say what was taken for granted and what was not used.
+
+        Raises
+        ------
+        ValueError, OSError
+            As `from_geom`, with what the header lacks.
+        ImportError
+            NXmx, and h5py is not installed.
+        """
+        from .panels_from_headers import panels_of_header
+
+        return cls._noted(*panels_of_header(image))
+
+    @classmethod
+    def _noted(cls, panels, notes, convention="adxv", point_pixel=False):
+        """A detector of panels, by default in the frame of files, and what is to be said of it."""
+        made = cls(panels=panels, convention=convention, point_pixel=point_pixel)
+        object.__setattr__(made, "_notes", tuple(notes))
+        return made
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of where the detector comes from, such as what a file said that was not used."""
+        return getattr(self, "_notes", ())
+
+    def in_convention(self, convention: str, *, beam_direction: Sequence[float] | None = None) -> Detector:
+        """These panels in the laboratory frame of another convention, with the beam along it.
+
+        They are turned by the least rotation that brings this convention's beam to the other's: y stays y.  Where
+        the beam is to travel against z, it is half a turn about y.
+
+        Parameters
+        ----------
+        convention : {"mosflm", "adxv", "denzo", "xds", "dials", "custom"}
+        beam_direction : three floats, optional
+            Direction of the beam in the frame of "custom", where it is needed: what `Beam.direction` will be.
+
+        Returns
+        -------
+        Detector
+
+        Raises
+        ------
+        ValueError
+            If the detector has no panels, or is in the frame "custom", whose beam it does not know.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> panel = nb.Panel(origin_mm=(1, 2, 100), fast_mm=(-0.1, 0, 0), slow_mm=(0, -0.1, 0), pixels=(64, 32))
+        >>> turned = nb.Detector(panels=[panel], convention="adxv").in_convention("mosflm")
+        >>> turned.panels[0].origin_mm, turned.panels[0].fast_mm
+        ((100.0, 2.0, -1.0), (0.0, 0.0, 0.1))
+        """
+        from .panels_from_files import in_frame
+
+        choice("convention", convention, CONVENTIONS)
+        if (beam_direction is None) == (convention == "custom"):
+            raise ValueError(f"beam_direction: {shown(beam_direction)} goes with convention 'custom', which needs it")
+        if self.panels is None or self.convention == "custom":
+            raise ValueError("in_convention: only panels in the frame of a named convention can be turned; this "
+                             f"detector is {'one plane' if self.panels is None else 'in the frame custom'}")
+        direction = None if beam_direction is None else vector("beam_direction", beam_direction)
+        return self._noted(in_frame(self.panels, self.convention, convention, direction), self.notes, convention,
+                           self.point_pixel)
 
     def _checked_panels(self):
         try:

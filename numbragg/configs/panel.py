@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..scene.materials import MATERIALS
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
 from .checks import entries, finite, not_negative, optional, positive, shown, vector, whole
@@ -55,7 +56,11 @@ class Panel:
     sensor_thickness_um, attenuation_depth_um : float, optional
         Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
     sensor_layers : int, optional
-        Layers of equal thickness that the sensor is divided into; by default 2.
+        Layers of equal thickness that the sensor is divided into; by default 2.  A layer's photons are those at its
+        middle, and each captures its own share of them.
+    sensor_material : str, optional
+        In the place of `attenuation_depth_um`: "Si", "CdTe", "GaAs", "Ge", "Gd2O2S" or "CsI", whose depth at the
+        beam's wavelength is looked up in the tables of xraydb.
     mask : (slow, fast) array, optional
         Zero or False: the pixel is skipped and stays 0.
     name : str
@@ -81,6 +86,7 @@ class Panel:
     sensor_thickness_um: float = 0.0
     attenuation_depth_um: float | None = None
     sensor_layers: int | None = None
+    sensor_material: str | None = None
     mask: object = None
     name: str = ""
 
@@ -104,6 +110,8 @@ class Panel:
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
+        if self.sensor_material is not None:
+            self._check_material()
         put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
         with np.errstate(over="ignore", invalid="ignore"):
             area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
@@ -114,6 +122,16 @@ class Panel:
         distance = abs(np.dot(np.cross(self.fast_mm, self.slow_mm), self.origin_mm)) / area
         if not distance > 0.0:
             raise ValueError(f"origin_mm: {self.origin_mm!r}, the plane of the panel must not go through the sample")
+
+    def _check_material(self):
+        material = self.sensor_material
+        if not isinstance(material, str) or material.lower() not in MATERIALS:
+            names = dict.fromkeys(formula for formula, _ in MATERIALS.values())
+            raise ValueError(f"sensor_material: {shown(material)} must be one of {', '.join(names)}")
+        if self.attenuation_depth_um is not None:
+            raise ValueError(f"sensor_material: {shown(material)} does not go with attenuation_depth_um; give one")
+        if not self.sensor_thickness_um > 0.0:
+            raise ValueError(f"sensor_material: {shown(material)} needs a sensor_thickness_um above 0")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,6 +147,7 @@ class Panel:
         longest = max(self.pixel_mm, math.hypot(*self.slow_mm))
         plane = DetectorRequest(pixel_size=from_mm(longest), pixels_f=self.pixels[0], pixels_s=self.pixels[1],
                                 sensor_thickness=sensor_from_um(self.sensor_thickness_um),
+                                sensor_material=self.sensor_material or "",
                                 mask=self.mask, **depth, **frame)
         origin, fast, slow = (tuple(map(from_mm, v)) for v in (self.origin_mm, self.fast_mm, self.slow_mm))
         return PanelRequest(plane=plane, origin=origin, fast=fast, slow=slow, layers=self.sensor_layers or LAYERS)

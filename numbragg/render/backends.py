@@ -55,14 +55,24 @@ class CPU:
                                     progress=progress)
         return image, outcome
 
-    def render_sum(self, panel, evaluation, progress=None):
-        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+    def render_shot(self, shot, evaluation, progress=None):
+        """Images of all panels and the driver's accounts; what the panels share is made once."""
+        from functools import partial
+
+        from ..kernels.drive import cpu as driver_cpu
         from ..kernels.drive.contributions import render_sum
 
-        if len(panel) == 1:
-            return self.render(panel[0], evaluation, progress)
-        image, contributions, target = _sum_of(panel)
-        return image, render_sum(contributions, target, evaluation.modes, progress=progress)
+        images = _empty_images(shot)
+        if all(len(panel) == 1 for panel in shot):
+            targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image) for panel, image in zip(shot, images)]
+            return images, driver_cpu.render_images(
+                [panel[0].scene for panel in shot], targets, evaluation.modes,
+                interpolating=[panel[0].interpolating for panel in shot], progress=progress)
+        outcomes, make = [], partial(driver_cpu.Evaluator, grids={})
+        for panel, image in zip(shot, images):
+            contributions, target = _sum_of(panel, image)
+            outcomes.append(render_sum(contributions, target, evaluation.modes, progress=progress, make=make))
+        return images, outcomes
 
 
 class CUDA:
@@ -85,7 +95,7 @@ class CUDA:
         """Compile the kernels that a scene needs, or load them from disk."""
         self.session.load(prepared.scene, prepared.interpolating, evaluation.modes)
 
-    def _render(self, prepared, evaluation, progress, stays):
+    def _render(self, prepared, evaluation, progress, stays, image=None):
         from ..kernels.drive.cpu import Target
         from ..kernels.evaluate.certificate import plan
 
@@ -93,7 +103,7 @@ class CUDA:
         if reason is not None and evaluation.precision == "exact":
             remarks = (f"computed on the CPU by the strict evaluator, not on device {self.device}: {reason}",)
         # what stays on the device needs no more than a few pixels of it, and untouched memory costs nothing
-        image = np.zeros(prepared.shape, dtype=np.float32)
+        image = np.zeros(prepared.shape, dtype=np.float32) if image is None else image
         outcome, device_image = self.session.render(
             prepared.scene, Target(prepared.window, prepared.mask, image), evaluation.modes,
             interpolating=prepared.interpolating, progress=progress, stays=stays)
@@ -104,12 +114,17 @@ class CUDA:
         """Image and the driver's account; errors as for `CPU`, and those of the device."""
         return self._render(prepared, evaluation, progress, False)[:2]
 
-    def render_sum(self, panel, evaluation, progress=None):
-        """Image of several prepared scenes on one panel, and the driver's account; of one as `render`."""
+    def _render_sum(self, panel, evaluation, progress, image):
+        """Fill the image of one panel. Returns the driver's account."""
         if len(panel) == 1:
-            return self.render(panel[0], evaluation, progress)
-        image, contributions, target = _sum_of(panel)
-        return image, self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+            return self._render(panel[0], evaluation, progress, False, image)[1]
+        contributions, target = _sum_of(panel, image)
+        return self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+
+    def render_shot(self, shot, evaluation, progress=None):
+        """Images of all panels and the driver's accounts."""
+        images = _empty_images(shot)
+        return images, [self._render_sum(panel, evaluation, progress, image) for panel, image in zip(shot, images)]
 
     def render_there(self, panel, evaluation, progress=None):
         """Image of one panel that stays on the device (`device_image.DeviceImage`) and the driver's account."""
@@ -118,24 +133,33 @@ class CUDA:
 
         if len(panel) > 1:
             # sums of several meet on the host
-            image, outcome = self.render_sum(panel, evaluation, progress)
+            image, = _empty_images([panel])
+            outcome = self._render_sum(panel, evaluation, progress, image)
             with self.session.device.current():
                 return DeviceImage(to_device(image), self.session.device), outcome
         _, outcome, device_image = self._render(panel[0], evaluation, progress, True)
         return DeviceImage(device_image, self.session.device), outcome
 
 
-def _sum_of(panel):
-    """Image to be filled, contributions and target of several prepared scenes on one panel."""
+def _empty_images(shot):
+    """Images of all panels, to be filled: one array where they have one size, which nobody need put together then."""
+    shapes = [panel[0].shape for panel in shot]
+    if len(shapes) > 1 and len(set(shapes)) == 1:
+        return np.zeros((len(shot), *shapes[0]), dtype=np.float32)
+    return [np.zeros(shape, dtype=np.float32) for shape in shapes]
+
+
+def _sum_of(panel, image):
+    """Contributions of several prepared scenes to the image of one panel, and the target."""
     from ..kernels.drive.contributions import Contribution
     from ..kernels.drive.cpu import Target
 
     window = panel[0].window
-    memory.require(SUM_BYTES * window.pixels,
-                   f"crystals: the sums of {len(panel)} crystals in {window.width} x {window.height} pixels")
-    image = np.zeros(panel[0].shape, dtype=np.float32)
-    return (image, [Contribution(prepared.scene, prepared.interpolating) for prepared in panel],
-            Target(panel[0].window, panel[0].mask, image))
+    if len(panel) > 1:
+        memory.require(SUM_BYTES * window.pixels,
+                       f"crystals: the sums of {len(panel)} crystals in {window.width} x {window.height} pixels")
+    return ([Contribution(prepared.scene, prepared.interpolating) for prepared in panel],
+            Target(window, panel[0].mask, image))
 
 
 def open_backend(evaluation):

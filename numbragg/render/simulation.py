@@ -238,13 +238,6 @@ def _crystals(value):
     return crystals
 
 
-def _stacked(images):
-    """The images of all panels: the one, an array where they have one size, else a list."""
-    if len(images) == 1:
-        return images[0]
-    return np.stack(images) if len({image.shape for image in images}) == 1 else images
-
-
 def _progress(value):
     """What is called with the number of pixels just finished, or None: the function itself, or a bar's `update`."""
     if value is None:
@@ -383,11 +376,13 @@ class Simulator:
         """
         step = _progress(progress)
         shot = self.prepare_shot(crystal)
-        done = [self.backend.render_sum(panel, self.evaluation, step) for panel in shot]
-        images, outcomes = [image for image, _ in done], tuple(outcome for _, outcome in done)
+        images, outcomes = self.backend.render_shot(shot, self.evaluation, step)
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
-        return Result(_stacked(images), shot[0][0] if alone else shot, outcomes[0] if len(shot) == 1 else outcomes)
+        outcomes = tuple(outcomes)
+        if len(shot) == 1:
+            return Result(images[0], shot[0][0] if alone else shot, outcomes[0])
+        return Result(images, shot, outcomes)
 
     def image(self, crystal: Crystal | Sequence[Crystal],
               progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:

@@ -4,7 +4,37 @@ import math
 
 from ..kernels.arithmetic.vectors import cross, dot, unit
 
-__all__ = ["panel_geometry", "window_geometry"]
+__all__ = ["distances", "panel_geometry", "window_geometry"]
+
+
+def _normal(panel):
+    """Unit normal of a panel, away from the sample, the area of a pixel [m^2] and the distance of the plane [m]."""
+    normal, area = unit(cross(panel.fast, panel.slow))
+    close = dot(panel.origin, normal)
+    if close < 0.0:
+        normal, close = tuple(-v for v in normal), -close
+    return normal, area, close
+
+
+def _along(close, beam, normal):
+    """Distance along the beam of a plane that is so close [m]; infinite where the beam is along the plane."""
+    towards = dot(beam, normal)
+    return close / towards if towards != 0.0 else math.inf
+
+
+def _mean_depth(plane):
+    """Mean depth at which a sensor captures photons that come along its normal [m]."""
+    # beyond some hundred depths all is captured in front
+    deep = min(plane.thickness * plane.attenuation, 500.0)
+    if deep < 1e-6:
+        return plane.thickness / 2.0
+    return plane.thickness * (1.0 / deep - 1.0 / math.expm1(deep))
+
+
+def distances(panel, beam):
+    """Distance of a panel's plane from the sample, nearest and along the beam (a unit vector) [m]."""
+    normal, _, close = _normal(panel)
+    return close, _along(close, beam, normal)
 
 
 def panel_geometry(panel, plane):
@@ -25,17 +55,20 @@ def panel_geometry(panel, plane):
     A pixel's place is origin + f fast + s slow, with f and s in units of the fast pitch's length, so
     the axes are the pitch vectors over that length.  The solid angle of a pixel is its area, that of
     the parallelogram, times the cosine of obliquity over the squared distance.  The normal points
-    away from the sample, into the sensor.
+    away from the sample, into the sensor.  Kernels have layer n at the depth of n layers; they are given
+    the place of the middle of the first layer, and so have the middle of each.  They have one nearest
+    distance for the cosine of all layers: that of the mean depth at which photons are captured, so that what
+    layers in front have too much those behind have too little.
     """
     pixel = math.sqrt(dot(panel.fast, panel.fast))
-    normal, area = unit(cross(panel.fast, panel.slow))
-    close = dot(panel.origin, normal)
-    if close < 0.0:
-        normal, close = tuple(-v for v in normal), -close
-    towards = dot(plane.beam, normal)
+    normal, area, close = _normal(panel)
+    origin = panel.origin
+    if plane.thickness > 0.0:
+        half = plane.layer_step / 2.0
+        origin, close = tuple(o + half * n for o, n in zip(origin, normal)), close + _mean_depth(plane)
     return plane._replace(
         fast_axis=tuple(v / pixel for v in panel.fast), slow_axis=tuple(v / pixel for v in panel.slow), normal=normal,
-        origin=panel.origin, first_fast=0, first_slow=0, distance=close / towards if towards != 0.0 else math.inf,
+        origin=origin, first_fast=0, first_slow=0, distance=_along(close, plane.beam, normal),
         close_distance=close, pixel_area=area, sub_pixel_size=pixel / plane.oversample)
 
 

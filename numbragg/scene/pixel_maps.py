@@ -5,6 +5,7 @@ the evaluators have with one sub-pixel, to the bit.  NumPy's sums, products, quo
 ones are; sines are taken number by number from the C library.
 """
 
+from dataclasses import replace
 import math
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from ..kernels.arithmetic.vectors import dot, rotate_axis_sc
 from ..kernels.physics import geometry as formulas
 from ..kernels.physics.records import Geometry
 from ..kernels.physics.view import scattering_vector
-from .request import BeamRequest, Request, SamplingRequest
+from .request import BeamRequest, PanelRequest, Request, SamplingRequest
 from .shot import ANY_CRYSTAL, prepare_shot
 from .units import to_degrees, to_mm, to_per_angstrom
 
@@ -69,6 +70,9 @@ def planes(pieces, beam):
     beam = BeamRequest(wavelength=beam.wavelength, beam_vector=beam.beam_vector,
                        polarisation_axis=beam.polarisation_axis)
     request = Request(beam=beam, sampling=SamplingRequest(oversample=1))
+    # with a sensor kernels are given the place of the middle of its first layer
+    pieces = [replace(piece, plane=replace(piece.plane, sensor_thickness=0.0)) if isinstance(piece, PanelRequest)
+              else piece for piece in pieces]
     shot = prepare_shot([(ANY_CRYSTAL, _NoFactors(), 1.0)], pieces, request)
     pixels = sum(math.prod(prepared.shape) for prepared, in shot)
     memory.require(PIXEL_BYTES * pixels, f"detector: vectors of {pixels} pixels")

@@ -26,7 +26,7 @@ from .units import to_angstrom, to_mm
 
 # start-up: kernels, and Numba with them, are imported with the first image
 
-__all__ = ["Prepared", "image_bytes", "prepare"]
+__all__ = ["Prepared", "image_bytes", "prepare", "uint8_mask"]
 
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).
 MAX_CELLS = 1 << 19
@@ -169,7 +169,12 @@ def _check_mask(mask, placement):
     if mask.shape != (placement.spixels, placement.fpixels):
         raise ValueError(f"mask: {mask.shape[-1]} x {mask.shape[0]} pixels, but the detector has "
                          f"{placement.fpixels} x {placement.spixels} (fast x slow)")
-    return np.ascontiguousarray(mask != 0).view(np.uint8)
+    return uint8_mask(mask)
+
+
+def uint8_mask(mask):
+    """A mask as kernels read it, 0 or 1, or None; it is an array of the caller's own."""
+    return None if mask is None else np.ascontiguousarray(mask != 0).view(np.uint8)
 
 
 def _geometry(detector, placement, counts, oversample):

@@ -111,6 +111,7 @@ class DetectorRequest(Frozen):
     sensor_thickness: float = 0.0  # [m]
     sensor_layers: int = -1
     attenuation: float = -1.0  # mu [1/m]; negative: not given
+    sensor_material: str = ""  # of a panel, in the place of mu
     mask: Any = None  # (slow, fast) array; zero: pixel is skipped
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 import math
+from typing import NamedTuple
 
 from .. import memory
 from ..kernels.physics.records import Window
-from .panels import panel_geometry, window_geometry
-from .prepare import prepare
+from .materials import attenuation
+from .panels import distances, panel_geometry, window_geometry
+from .prepare import prepare, uint8_mask
 from .request import CrystalRequest, PanelRequest, WindowRequest
 from .units import from_degrees
 
@@ -25,20 +27,61 @@ def scaled(prepared, factor):
     return replace(prepared, scene=prepared.scene._replace(sampling=sampling._replace(scale=sampling.scale * factor)))
 
 
-def _on_panel(prepared, panel, own):
-    """A prepared scene on a panel; `own` is what was prepared with the panel's plane."""
-    plane = own.scene.geometry._replace(oversample=prepared.scene.geometry.oversample)
-    if plane.thickness > 0.0:
-        # not the C program's rule, by which layers overlap (docs/quirks): a panel of its own has layers that fill it
-        plane = plane._replace(layers=panel.layers, layer_step=plane.thickness / panel.layers)
-    geometry = panel_geometry(panel, plane)
-    placement = replace(own.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
-                        origin=geometry.origin, distance=geometry.distance, close_distance=geometry.close_distance,
-                        spindle=prepared.placement.spindle)
+class _Plane(NamedTuple):
+    """What panels of one size and one sensor share: what is prepared without knowing where they are."""
+
+    pieces: list  # their numbers among all panels
+    own: object  # `Prepared`, of any crystal
+
+
+def _planes(pieces, factors, request):
+    """The panels of a detector, those together that have one size and sensor."""
+    found = {}
+    for number, piece in enumerate(pieces):
+        plane = piece.plane
+        key = (plane.pixels_f, plane.pixels_s, plane.sensor_thickness, plane.attenuation, plane.point_pixel,
+               plane.convention, plane.sensor_material, piece.layers)
+        found.setdefault(key, []).append(number)
+    made = []
+    for numbers in found.values():
+        # the same factors for all: what is asked of a panel's plane does not depend on them
+        plane = replace(pieces[numbers[0]].plane, mask=None)
+        if plane.sensor_material:
+            plane = replace(plane, attenuation=attenuation(plane.sensor_material, request.beam.wavelength))
+        made.append(_Plane(numbers, prepare(replace(request, crystal=ANY_CRYSTAL, detector=plane), factors)))
+    return made
+
+
+def _on_plane(prepared, own, layers):
+    """A prepared scene with the size and sensor of a panel, still anywhere; `own` was prepared with that plane.
+
+    Not the C program's rules for a sensor, by which layers overlap and the last one's captured fraction is that of
+    all (docs/quirks): layers of a panel fill its sensor, and each has its own captured fraction and solid angle.
+    """
+    geometry = own.scene.geometry._replace(oversample=prepared.scene.geometry.oversample)
+    scene, request = prepared.scene, prepared.request
+    if geometry.thickness > 0.0:
+        geometry = geometry._replace(layers=layers, layer_step=geometry.thickness / layers)
+        if layers > 1:
+            each = {"oversample_thick": True, "oversample_omega": True}
+            scene = scene._replace(sampling=scene.sampling._replace(running_product=False, **each))
+            request = replace(request, sampling=replace(request.sampling, **each))
     counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
                      layer_step=geometry.layer_step, attenuation=geometry.attenuation)
-    return replace(prepared, scene=prepared.scene._replace(geometry=geometry), placement=placement, counts=counts,
-                   mask=own.mask, window=own.window)
+    request = replace(request, detector=own.request.detector)
+    return replace(prepared, scene=scene._replace(geometry=geometry), request=request, counts=counts,
+                   placement=replace(own.placement, spindle=prepared.placement.spindle), window=own.window)
+
+
+def _on_panel(prepared, panel):
+    """A prepared scene on a panel; it was prepared with the panel's plane."""
+    geometry = panel_geometry(panel, prepared.scene.geometry)
+    size = panel.plane.pixel_size
+    placement = replace(prepared.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
+                        origin=panel.origin, distance=geometry.distance, close_distance=geometry.close_distance,
+                        pixel_size=size, detsize_f=size * panel.plane.pixels_f, detsize_s=size * panel.plane.pixels_s)
+    return replace(prepared, scene=prepared.scene._replace(geometry=geometry), placement=placement,
+                   mask=uint8_mask(panel.plane.mask))
 
 
 def _in_window(prepared, window):
@@ -53,15 +96,15 @@ def _in_window(prepared, window):
                    window=Window(0, window.fast - 1, 0, window.slow - 1))
 
 
-def _finest(panels, owns):
+def _finest(panels, beam):
     """The plane of the panel that needs most sub-pixels, at its distance along the beam."""
-    fineness = []
-    for panel, own in zip(panels, owns):
-        distance = abs(panel_geometry(panel, own.scene.geometry).distance)
-        fineness.append((panel.plane.pixel_size / distance, distance, panel.plane))
-    _, distance, plane = max(fineness, key=lambda item: item[0])
+    def fineness(panel):
+        return panel.plane.pixel_size / abs(distances(panel, beam)[1])
+
+    panel = max(panels, key=fineness)
+    distance = abs(distances(panel, beam)[1])
     # a beam along the panel meets it nowhere; far away is as good
-    return replace(plane, distance=min(distance, 1e6) if math.isfinite(distance) else 1e6)
+    return replace(panel.plane, mask=None, distance=min(distance, 1e6) if math.isfinite(distance) else 1e6)
 
 
 def _pixels(piece):
@@ -96,19 +139,21 @@ def prepare_shot(crystals, pieces, request):
     if len(pieces) > 1:
         pixels = sum(_pixels(piece) for piece in pieces)
         memory.require(4 * pixels, f"detector: the images of {len(pieces)} panels, {pixels} pixels in all,")
-    owns = []
+    groups = []
     if isinstance(first, PanelRequest):
-        # the same factors for all: what is asked of a panel's plane does not depend on them
-        owns = [prepare(replace(request, crystal=ANY_CRYSTAL, detector=piece.plane), crystals[0][1])
-                for piece in pieces]
-        plane = _finest(pieces, owns)
+        groups = _planes(pieces, crystals[0][1], request)
+        plane = _finest(pieces, groups[0].own.placement.beam)
     else:
         plane = first.plane if isinstance(first, WindowRequest) else first
     whole = [scaled(prepare(replace(request, crystal=part, detector=plane), factors), factor)
              for part, factors, factor in crystals]
-    if owns:
-        return tuple(tuple(_on_panel(prepared, panel, own) for prepared in whole) for panel, own in zip(pieces, owns))
+    if groups:
+        shot = [()] * len(pieces)
+        for numbers, own in groups:
+            there = [_on_plane(prepared, own, pieces[numbers[0]].layers) for prepared in whole]
+            for number in numbers:
+                shot[number] = tuple(_on_panel(prepared, pieces[number]) for prepared in there)
+        return tuple(shot)
     if isinstance(first, WindowRequest):
         return tuple(tuple(_in_window(prepared, window) for prepared in whole) for window in pieces)
     return (tuple(whole),)
-

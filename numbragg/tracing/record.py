@@ -315,7 +315,7 @@ def trace_prepared(prepared, fast, slow, *, steps=DEFAULT_STEPS, threads=None):
 
 def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: StructureFactors | float, fast: int,
           slow: int, *, sampling: Sampling | None = None, roi: Sequence[int] | None = None, revision: str = DEFAULT,
-          steps: int | str = DEFAULT_STEPS, threads: int | None = None) -> Trace:
+          steps: int | str = DEFAULT_STEPS, threads: int | None = None, panel: int | None = None) -> Trace:
     """Trace one pixel of the image that `simulate` makes of the same arguments.
 
     Parameters
@@ -336,6 +336,8 @@ def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: S
         Steps to keep, besides the last.
     threads : int, optional
         For what is computed before the pixel; by default one per processor.
+    panel : int, optional
+        Number of the panel, from 0; needed where the detector has several.
 
     Returns
     -------
@@ -363,4 +365,10 @@ def trace(crystal: Crystal, beam: Beam, detector: Detector, structure_factors: S
 
     simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                           revision=revision)
-    return trace_prepared(simulator.prepare(crystal), fast, slow, steps=steps, threads=simulator.evaluation.threads)
+    if panel is None:
+        prepared = simulator.prepare(crystal)
+    else:
+        if not isinstance(crystal, Crystal):
+            raise ValueError(f"crystal: {type(crystal).__name__} must be a Crystal object")
+        prepared = simulator.prepare_shot(crystal)[whole("panel", panel, 0, len(detector.shapes) - 1)][0]
+    return trace_prepared(prepared, fast, slow, steps=steps, threads=simulator.evaluation.threads)

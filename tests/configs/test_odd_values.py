@@ -52,7 +52,7 @@ MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, 
 #: Fields that are neither: words, truths, arrays, parts.
 OTHERS = {nb.Crystal: {"shape", "structure_factors"}, nb.Beam: {"round_divergence", "sources"},
           nb.Detector: {"convention", "pivot", "curved", "point_pixel", "mask", "panels", "windows"},
-          nb.Panel: {"mask", "name"}, nb.Sampling: {"per_step", "interpolation"},
+          nb.Panel: {"mask", "name", "sensor_material"}, nb.Sampling: {"per_step", "interpolation"},
           Evaluation: {"precision", "summation", "backend"}}
 
 

