@@ -142,8 +142,10 @@ class Geometry(NamedTuple):
 class Sources(NamedTuple):
     """Where the photons come from."""
 
-    directions: np.ndarray  # (sources, 3) unit vectors from the sample to the source
-    wavelengths: np.ndarray  # (sources,) [m]
+    directions: np.ndarray  # (directions, 3) unit vectors from the sample to the source
+    wavelengths: np.ndarray  # (wavelengths,) [m]
+    per_direction: int  # 1: one wavelength to a direction; else all of them follow each other for every direction
+    weights: np.ndarray  # (wavelengths,) positive, with a mean of 1; no rows: every source counts the same
     d_min: float  # [m]; 0: no limit
     polarisation_fraction: float  # Kahn factor
     unpolarised_factor: bool  # the factor is 1 unless it is asked for per step
