@@ -66,6 +66,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
             "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
             "sources": prepared.sources, "source_list": source_truth(prepared),
             "wavelengths": len(set(prepared.scene.beam.wavelengths.tolist())), "listed": beam.sources is not None,
+            "spectrum": None if beam.spectrum is None else len(beam.spectrum),
             "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
@@ -185,6 +186,9 @@ def report_lines(facts, notices=()):
 def _origin_of_sources(beam):
     if beam["listed"]:
         return f"a list, {beam['wavelengths']} wavelength(s)"
+    if beam["spectrum"] is not None:
+        return (f"a spectrum of {beam['spectrum']} wavelength(s), {beam['divergence_h_rad'][0]} x"
+                f" {beam['divergence_v_rad'][0]} directions asked for")
     return (f"{beam['dispersion'][0]} wavelength(s), {beam['divergence_h_rad'][0]} x {beam['divergence_v_rad'][0]}"
             " directions asked for")
 

@@ -118,6 +118,7 @@ def _size(prepared):
 
 
 def _sources(prepared):
+    yield from prepared.request.beam.spectrum_notes
     sources = prepared.request.beam.sources
     if sources is None:
         return

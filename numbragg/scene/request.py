@@ -77,6 +77,7 @@ class BeamRequest(Frozen):
     beam_vector: tuple = (1.0, 0.0, 0.0)  # of the custom convention, as are the next ones
     polarisation_axis: tuple = (0.0, 0.0, 1.0)
     spectrum: Any = None  # (n, 2) float64: wavelength [m], weight with a mean of 1; for every direction
+    spectrum_notes: tuple = ()  # of str: what in it was taken for what
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
