@@ -46,7 +46,7 @@ INPUT_CHUNK = 1 << 14
 
 @variants
 def pixel_kernel(variant):
-    """The kernel of one variant (see `lanes.lane_kernel`): 42 there can be, each compiled when it is needed."""
+    """The kernel of one variant (see `lanes.lane_kernel`): 58 there can be, each compiled when it is needed."""
     pixel = thread_pixel(*variant)
 
     def every_pixel(scene, grid, bound, pixels, inputs, span, outputs):

@@ -263,7 +263,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Parameters
     ----------
     shape : int
-        records.SQUARE, ROUND, GAUSS or TOPHAT; ONE_CELL: the lattice factor is 1.
+        records.SQUARE, ROUND, GAUSS, TOPHAT, GAUSS_HKL or TOPHAT_HKL; ONE_CELL: the lattice factor is 1.
     cubic : bool
     about : bool
         Parallelepiped, exact: use the shorter reduction of the sines' arguments.

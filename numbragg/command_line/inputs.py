@@ -68,6 +68,13 @@ def with_headers(line):
 # -- other files
 
 
+def _check_mosaicity(p):
+    if p.mosaic_low_discrepancy and p.mosaicity == "cap":
+        raise CommandLineError("--mosaic-even needs --mosaicity gaussian: nanoBragg's own domains are random")
+    if p.mosaicity != "cap" and p.mosaic_seed < 0:
+        raise CommandLineError(f"-mosaic_seed {p.mosaic_seed}: must not be negative with --mosaicity {p.mosaicity}")
+
+
 def _enter_spectrum(line):
     """Read a spectrum; its mean is the wavelength unless an option or a header gave one."""
     path, p, given = line.files.spectrum, line.draft, {use.option.name: use for use in line.uses}
@@ -111,6 +118,7 @@ def read_inputs(line):
     from ..configs.structure_factors import StructureFactors
 
     files, p = line.files, line.draft
+    _check_mosaicity(p)
     # before the matrix, which is scaled by the wavelength
     _enter_spectrum(line)
     if files.matrix is not None:
