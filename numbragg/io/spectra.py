@@ -27,6 +27,8 @@ _UNITS = {b"angstrom": "angstrom", b"angstroms": "angstrom", b"ang": "angstrom",
 _QUANTITIES = {b"wavelength": "wavelength", b"wavelengths": "wavelength", b"lambda": "wavelength", b"lam": "wavelength",
                b"energy": "energy", b"energies": "energy"}
 
+_PLURAL = {"wavelength": "wavelengths", "energy": "energies"}
+
 #: What values of each axis look like, least and largest: where no unit is named.
 _RANGES = {"wavelength": (("angstrom", 0.05, 50.0), ("m", 5e-12, 5e-9)),
            "energy": (("ev", 250.0, 250e3), ("kev", 0.25, 249.0))}
@@ -140,4 +142,4 @@ def _named(path, header, values):
     if found is None:
         raise format_error(path, f"nothing tells whether its first column, {span}, is a wavelength or an energy, and "
                                  "in which unit; name it in a header, such as 'energy_ev,weight'")
-    return found, [f"spectrum {path}: its first column, {span}, is taken for {AXES[found][0]}s in {found}"]
+    return found, [f"spectrum {path}: its first column, {span}, is taken for {_PLURAL[AXES[found][0]]} in {found}"]
