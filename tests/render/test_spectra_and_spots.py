@@ -195,10 +195,15 @@ def test_trace_of_a_spectrum():
     """The trace of a pixel goes through every pair of a direction and a wavelength."""
     beam = nb.Beam(spectrum=PINK, **DIVERGENCE)
     trace = nb.trace(crystal(), beam, DETECTOR, TABLE, 30, 20, steps="all", sampling=nb.Sampling(oversample=1))
-    waves = [step["wavelength"] for step in trace.steps] if isinstance(trace.steps[0], dict) else None
+    waves = trace.column("wavelength")
+    assert len(waves) == 30 and waves[5:10] == pytest.approx(PINK.wavelengths_angstrom / 1e10, rel=1e-15)
+    assert (trace.column("s0_y")[:5] == trace.column("s0_y")[0]).all()
+    # what a step adds to the sum has the weight of its wavelength
+    amplitudes = trace.column("f_cell") * trace.column("f_latt")
+    sums = np.cumsum(amplitudes ** 2 * np.tile(PINK.weights, 6))
+    assert trace.column("sum") == pytest.approx(sums, rel=1e-12)
     assert trace.value == pytest.approx(float(nb.Simulator(DETECTOR, beam, TABLE, sampling=nb.Sampling(
         oversample=1)).image(crystal())[20, 30]), rel=1e-7)
-    assert waves is None or waves[:5] == pytest.approx(PINK.wavelengths_angstrom / 1e10)
 
 
 # -- the certificate
