@@ -70,9 +70,9 @@ def with_headers(line):
 
 def _check_mosaicity(p):
     if p.mosaic_low_discrepancy and p.mosaicity == "cap":
-        raise CommandLineError("--mosaic-even needs --mosaicity gaussian: nanoBragg's own domains are random")
+        raise CommandLineError("--mosaic-even needs --mosaic-model gaussian: nanoBragg's own domains are random")
     if p.mosaicity != "cap" and p.mosaic_seed < 0:
-        raise CommandLineError(f"-mosaic_seed {p.mosaic_seed}: must not be negative with --mosaicity {p.mosaicity}")
+        raise CommandLineError(f"-mosaic_seed {p.mosaic_seed}: must not be negative with --mosaic-model {p.mosaicity}")
 
 
 def _enter_spectrum(line):

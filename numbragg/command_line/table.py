@@ -398,7 +398,7 @@ _OWN = (
     _row("--spot-metric", "WORD", "how Gaussian and top-hat spots are measured: in reciprocal space (nanobragg), or in "
          "indices, with the proportions of the crystal (hkl)", store(Draft.spot_metric), default="nanobragg",
          kind="choice", choices=words("nanobragg hkl")),
-    _row("--mosaicity", "WORD", "rotations of mosaic domains by up to -mosaic (cap), or by normal angles of that "
+    _row("--mosaic-model", "WORD", "rotations of mosaic domains by up to -mosaic (cap), or by normal angles of that "
          "standard deviation (gaussian)", store(Draft.mosaicity), default="cap",
          kind="choice", choices=words("cap gaussian")),
     _row("--mosaic-even", "", "gaussian mosaic domains that cover axes and angles evenly: more of them only refine the "

@@ -171,10 +171,15 @@ class Crystal:
     n_cells: int | Sequence[int] = (1, 1, 1)
     size_mm: float | Sequence[float] = (0.0, 0.0, 0.0)
     shape: str = "square"
+    spot_metric: str = "nanobragg"
     fudge: float = 1.0
+    mosaicity: str = "cap"
     mosaic_spread_deg: float | Sequence[float] | None = None
+    mosaic_spread_per_axis_deg: float | None = None
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
+    mosaic_low_discrepancy: bool = False
+    mosaic_rotations: Any = None
     phi_start_deg: float = 0.0
     oscillation_deg: float | None = None
     phi_step_deg: float | None = None
@@ -183,11 +188,6 @@ class Crystal:
     water_size_um: float = 0.0
     structure_factors: object = None
     scale: float = 1.0
-    spot_metric: str = "nanobragg"
-    mosaicity: str = "cap"
-    mosaic_spread_per_axis_deg: float | None = None
-    mosaic_low_discrepancy: bool = False
-    mosaic_rotations: Any = None
 
     def __post_init__(self):
         from ..kernels.physics.records import SHAPES

@@ -11,6 +11,8 @@ import numpy as np
 from ..kernels.arithmetic.vectors import rotate_axis, unit
 from .draws import normal_quantile, normals, uniform_rows
 
+# start-up: Python's random numbers are imported where angles are shuffled
+
 __all__ = ["MOSAICITIES", "domain_rotations", "middle_axes", "rotation", "width_about"]
 
 #: By name: what `Crystal.mosaicity` may be.

@@ -40,8 +40,7 @@ def test_energies(folder, content):
 def test_what_is_taken_for_what_is_said(folder):
     assert read(folder, "energy_ev,w\n9000,1\n10000,3\n").notes == ()
     note, = read(folder, "9000 1\n10000 3\n").notes
-    assert note == f"spectrum {folder / 's'}: its first column, 9000 to 10000, is taken for energys in ev".replace(
-        "energys", "energies")
+    assert note == f"spectrum {folder / 's'}: its first column, 9000 to 10000, is taken for energies in ev"
     first, second = read(folder, "1.0 1 5\n1.1 3 5\n").notes
     assert "is taken for wavelengths in angstrom" in first and "columns after the second are not used" in second
 
@@ -63,7 +62,8 @@ def test_density(folder):
     ("", ": has no rows"), ("# nothing\n", ": has no rows"), ("energy weight\n", ": has no rows"),
     ("1.0 1\n1.1\n", ", line 2: found '1.1' alone"), ("1.0 1\n1.1 x\n", ", line 2: found 'x' where a finite number"),
     ("1.0 1\nx 2\n", ", line 2: found 'x' where"), ("1.0 nan\n", ", line 1: found 'nan' where"),
-    ("1.0 1\n0 1\n", ", line 2: found the wavelength or energy 0"), ("1.0 1\n1.1 -1\n", ", line 2: found the weight -1"),
+    ("1.0 1\n0 1\n", ", line 2: found the wavelength or energy 0"),
+    ("1.0 1\n1.1 -1\n", ", line 2: found the weight -1"),
     ("1,02;0,5\n", ", line 1: found '1,02;0,5'; numbers are written with a decimal point"),
     ("9.0 1\n9.5 1\n", ": nothing tells whether its first column, 9 to 9.5, is a wavelength or an energy"),
     ("energy w\n1e-5 1\n", ": nothing tells"), ("1.0 0\n1.1 0\n", ": weights: the largest is 0.0"),

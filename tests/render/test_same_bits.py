@@ -79,8 +79,8 @@ def digest(folder, **environment):
     path.write_text(SHOTS)
     clean = {name: value for name, value in os.environ.items()
              if name not in ("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")}
-    done = subprocess.run([sys.executable, "-W", "ignore", path], env=clean | environment, capture_output=True, text=True,
-                          cwd=ROOT)
+    done = subprocess.run([sys.executable, "-W", "ignore", path], env=clean | environment, capture_output=True,
+                          text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.strip()
 

@@ -212,7 +212,7 @@ def test_trace_of_a_spectrum():
 @slow_if_interpreted
 @pytest.mark.parametrize("shape", ["one cell", "tophat"])
 def test_the_bound_of_weights_is_needed(shape):
-    """Terms without an elementary function, many weights: errors beyond a bound of the least are met, within ours not."""
+    """Terms without an elementary function, many weights: what they are off is of the size of the bound."""
     spectrum = nb.Spectrum(np.linspace(1.2, 1.4, 7), [1.0, 3.1, 2.7, 0.9, 1.7, 2.2, 3.3])
     detector = nb.Detector(pixels=(300, 300), pixel_mm=0.2, distance_mm=60.0)
     made = crystal(n_cells=1) if shape == "one cell" else crystal(shape="tophat", spot_metric="hkl", fudge=0.0)
