@@ -20,6 +20,7 @@ from ..physics.view import (
     is_polarised,
     is_renewed,
     is_seen,
+    is_weighted,
     scattering_vector,
     wavelength_of_source,
     weigh_step,
@@ -127,10 +128,15 @@ def enter_source(scene, source, axis, n, scratch):
     """
     beam, sampling = scene.beam, scene.sampling
     s0 = direction_to_source(beam, source)
-    wavelength, weight = wavelength_of_source(beam, source), weight_of_source(beam, source)
+    wavelength = wavelength_of_source(beam, source)
     for i in range(n):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
-        scratch[WEIGHT + i] = weight
+        scratch[WEIGHT + i] = 1.0
+    if is_weighted(beam):
+        # a loop of its own: the one above is a fifth of an image of one step, and slower with a number that varies
+        weight = weight_of_source(beam, source)
+        for i in range(n):
+            scratch[WEIGHT + i] = weight
     seen = n
     if beam.d_min > 0.0:
         for i in range(n):

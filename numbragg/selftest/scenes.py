@@ -334,6 +334,9 @@ def _few_steps(p, factors):
     if prepared.steps > MOST_STEPS:
         p.oversample = 1
         prepared = prepare(p.freeze(), factors)
+    if prepared.steps > MOST_STEPS:
+        p.spectrum = None
+        prepared = prepare(p.freeze(), factors)
     return prepared
 
 
