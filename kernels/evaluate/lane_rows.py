@@ -133,7 +133,7 @@ def enter_source(scene, source, axis, n, scratch):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
         scratch[WEIGHT + i] = 1.0
     if is_weighted(beam):
-        # a loop of its own: the one above is a fifth of an image of one step, and slower with a number that varies
+        # a loop of its own: with a number that varies in the one above, images of one step take a tenth longer
         weight = weight_of_source(beam, source)
         for i in range(n):
             scratch[WEIGHT + i] = weight
