@@ -308,7 +308,9 @@ def _draw_own(p, r):
         _draw_spectrum(p, r)
     if p.shape in ("gauss", "tophat") and r.random() < 0.4:
         p.spot_metric, p.fudge = "hkl", _spread(r, 1e-3, 3.0)
-    if p.mosaic_domains > 1 and r.random() < 0.4:
+    if r.random() < 0.3:
+        if p.mosaic_domains < 2:
+            p.mosaic_spread, p.mosaic_domains = _spread(r, 1e-5, 0.1), 2
         _draw_mosaicity(p, r)
 
 
@@ -337,6 +339,8 @@ def _few_steps(p, factors):
     if prepared.steps > MOST_STEPS:
         p.spectrum = None
         prepared = prepare(p.freeze(), factors)
+    if prepared.steps > MOST_STEPS:
+        raise ValueError("domains, spindle steps, layers and sources are too many together")
     return prepared
 
 
