@@ -7,6 +7,7 @@ from .configs.detector import Detector
 from .configs.orientations import random_rotations
 from .configs.panel import Panel
 from .configs.sampling import Sampling
+from .configs.spectrum import Spectrum
 from .configs.structure_factors import StructureFactors
 from .notes import NumbraggWarning
 from .render.simulation import Simulator, simulate
@@ -14,6 +15,6 @@ from .results.digitise import add_noise, integer_image
 from .results.statistics import image_statistics
 from .tracing.record import trace
 
-__all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "StructureFactors",
-           "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate", "trace",
-           "__version__"]
+__all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
+           "StructureFactors", "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate",
+           "trace", "__version__"]

@@ -198,12 +198,21 @@ def scene(p, table=None, hkl_min=None, hkl_max=None, default_f=0.0, umats=None, 
         oversample = oversample_advice(longest, p.wavelength, d["distance"], p.pixel_size)
     beams = sources(p.wavelength, d, counts["hdiv"], counts["vdiv"], counts["dispersion"],
                     p.round_divergence, p.sources)
+    spectrum = getattr(p, "spectrum", None)
+    weights = [1.0] * len(beams)
+    if spectrum is not None:
+        # every direction has all wavelengths, one after the other
+        weights = [weight for _ in beams for _, weight in spectrum.tolist()]
+        beams = [(direction, wavelength) for direction, _ in beams for wavelength, _ in spectrum.tolist()]
+    shape = p.shape
+    if shape in ("gauss", "tophat") and getattr(p, "spot_metric", "nanobragg") == "hkl":
+        shape += "_hkl"
     beam_fluence = fluence(p)
     pixels_f, pixels_s = detector_size(p)[:2]
     roi = [edge if edge >= 0 else default for edge, default in zip(p.roi, (0, pixels_f, 0, pixels_s))]
     return SimpleNamespace(
         p=p, counts=counts, d=d, crystal=crystal, n_cells=n_cells, oversample=oversample,
-        subpixel=p.pixel_size / oversample, sources=beams, fluence=beam_fluence,
+        subpixel=p.pixel_size / oversample, sources=beams, weights=weights, shape=shape, fluence=beam_fluence,
         background=background(p.water_size, beam_fluence), pixels_f=pixels_f, pixels_s=pixels_s, roi=roi,
         spread=spread, umats=[[float(x) for x in np.ravel(u)] for u in umats][:domains],
         steps=wrapped(len(beams) * domains * counts["phi"][0] * oversample * oversample),
@@ -260,7 +269,7 @@ def pixel(s, state, slow, fast):
                     omega = solid_angle(p.pixel_size, airpath, d["close_distance"], p.point_pixel)
                 if capture == 0.0 or p.oversample_thick:
                     capture = capture_fraction(layer, layer_step, mu, dot(diffracted, d["o"]))
-                for direction, wavelength in s.sources:
+                for (direction, wavelength), weight in zip(s.sources, s.weights):
                     incident = (-direction[0], -direction[1], -direction[2])
                     q = tuple(quotient(diffracted[j] - incident[j], wavelength) for j in range(3))
                     stol = 0.5 * magnitude(q)
@@ -281,14 +290,15 @@ def pixel(s, state, slow, fast):
                                 vectors = tuple(rotate_umat(v, umat) for v in vectors)
                             indices = tuple(dot(v, q) for v in vectors)
                             near = tuple(nearest(x) for x in indices)
-                            factor = lattice_factor(p.shape, *indices, *near, s.n_cells, p.fudge, s.stars)
+                            factor = lattice_factor(s.shape, *indices, *near, s.n_cells, p.fudge, s.stars)
                             if factor == 0.0 and p.water_size == 0.0:
                                 continue
                             f = structure_factor(s, state, indices, near)
+                            term = f * f * factor * factor * weight
                             if p.revision == "fixed":
-                                total = total + flagged(p, f * f * factor * factor, capture, polar, omega)
+                                total = total + flagged(p, term, capture, polar, omega)
                             else:
-                                total = flagged(p, total + f * f * factor * factor, capture, polar, omega)
+                                total = flagged(p, total + term, capture, polar, omega)
     value = quotient(R_E_SQR * s.fluence * total, s.steps)
     if not p.oversample_thick:
         value = value * capture

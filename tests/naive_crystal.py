@@ -185,7 +185,12 @@ def lattice_factor(shape, h, k, l, h0, k0, l0, n_cells, fudge, stars):
     dh, dk, dl = h - h0, k - k0, l - l0
     if shape == "round":
         return round_factor(dh, dk, dl, n_cells, fudge)
-    r2 = squared_distance(dh, dk, dl, n_cells, *stars)
+    if shape.endswith("_hkl"):
+        # in units of cells along each axis, as simtbx has it
+        r2 = dh * dh * n_cells[0] * n_cells[0] + dk * dk * n_cells[1] * n_cells[1] + dl * dl * n_cells[2] * n_cells[2]
+        shape = shape.removesuffix("_hkl")
+    else:
+        r2 = squared_distance(dh, dk, dl, n_cells, *stars)
     return {"gauss": gauss_factor, "tophat": tophat_factor}[shape](r2, n_cells, fudge)
 
 

@@ -29,7 +29,8 @@ ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "
                              "numbragg.configs.checks", "numbragg.io.literals", "numbragg.io.matrix"}
 
 #: What a user sets as a part of something else.
-PARTS = {"numbragg.configs.crystal": {"numbragg.configs.structure_factors"},
+PARTS = {"numbragg.configs.crystal": {"numbragg.configs.structure_factors", "numbragg.scene.draws"},
+         "numbragg.configs.beam": {"numbragg.configs.spectrum"},
          "numbragg.configs.detector": {"numbragg.configs.panel", "numbragg.configs.panels_from_files",
                                       "numbragg.configs.panels_from_headers", "numbragg.scene.pixel_maps"}}
 

@@ -68,9 +68,9 @@ def _same_sources(a, b):
     """
     if _same(a, b):
         return True
+    lists = {"directions": NO_LIST, "wavelengths": NO_LIST, "per_direction": 1, "weights": NO_LIST}
     return (a.d_min == b.d_min == 0.0 and _same(a.directions[:1], b.directions[:1])
-            and _same(a._replace(directions=NO_LIST, wavelengths=NO_LIST),
-                      b._replace(directions=NO_LIST, wavelengths=NO_LIST)))
+            and _same(a._replace(**lists), b._replace(**lists)))
 
 
 def _agree(a, b):

@@ -13,7 +13,7 @@ from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, Pixels, initial_state
 from ..physics.structure_factor import squared_grid
-from ..physics.view import orientations, views_per_pixel
+from ..physics.view import number_of_sources, orientations, views_per_pixel
 from .contributions import render_sum
 from .cpu import Evaluator, Modes, compiled, planned, rotated_cells, small
 from .crew import Chunk, Crew
@@ -46,7 +46,7 @@ INPUT_CHUNK = 1 << 14
 
 @variants
 def pixel_kernel(variant):
-    """The kernel of one variant (see `lanes.lane_kernel`): 42 there can be, each compiled when it is needed."""
+    """The kernel of one variant (see `lanes.lane_kernel`): 58 there can be, each compiled when it is needed."""
     pixel = thread_pixel(*variant)
 
     def every_pixel(scene, grid, bound, pixels, inputs, span, outputs):
@@ -73,7 +73,7 @@ def spans(scene, pixels, launch_steps):
     -------
     list of thread.Span
     """
-    sources, over, domains = len(scene.beam.wavelengths), scene.geometry.oversample, scene.crystal.domains
+    sources, over, domains = number_of_sources(scene.beam), scene.geometry.oversample, scene.crystal.domains
     views, turns = views_per_pixel(scene), orientations(scene.crystal)
     each = max(1, launch_steps // max(pixels, 1))
     if each >= turns:

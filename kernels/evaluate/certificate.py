@@ -20,7 +20,7 @@ from ..compile.compilation import inlined, jit
 from ..physics.error import U
 from ..physics.records import EXACT, SINGLE
 from ..physics.shapes import SHAPE_OF, kind_of
-from ..physics.view import is_polarised, per_step, steps_per_pixel
+from ..physics.view import is_polarised, is_weighted, per_step, steps_per_pixel
 
 __all__ = ["ABSOLUTE", "Bound", "DOUBTFUL", "FACTOR", "LARGEST_FACTOR", "OUT_OF_MARGIN", "Plan", "REASONS",
            "SMALLEST_PATH", "float32_is_certain", "half_width", "plan", "scales", "shared_plan", "sum_of_values",
@@ -36,6 +36,9 @@ SPHERE_MARGIN = 1.2
 
 #: Second-order terms are below this part of the first-order ones.
 SECOND_ORDER = 1.0 + 1e-6
+
+#: A source's weight is one rounding more in each evaluator.
+WEIGHT_ERROR = 2.0
 
 #: Sums of more terms, and numbers of larger size, are left to the strict evaluator: nothing overflows.
 MOST_TERMS = 10 ** 9
@@ -71,7 +74,7 @@ class Plan(NamedTuple):
     reason: str | None
     about: bool
     bound: Bound
-    lattice_error: float = 0.0  # of the squared lattice factor, both evaluators together, in u
+    error: float = 0.0  # of the squared lattice factor and the weight of the source, both evaluators together, in u
     terms: int = 0  # that are added up, what the sum starts from among them
 
 
@@ -160,6 +163,8 @@ def _obstacle(scene, index, multiple, amplitude):
         return "wavelength of a source"
     if not (np.abs((beam.directions ** 2).sum(axis=1) - 1.0) < 1e-9).all():
         return "direction of a source"
+    if not ((beam.weights > 0.0) & (beam.weights <= MOST_TERMS)).all():
+        return "weight of a source"
     if is_polarised(beam, sampling) and int(beam.next_axis[-1]) != len(beam.next_axis) - 1:
         return "polarisation axis that alternates"
     if not (index < LARGEST_INDEX and multiple <= SINE_LARGEST / math.pi - 2.0):
@@ -184,10 +189,10 @@ def _obstacle_to_single(scene, amplitude):
     return None
 
 
-def _bound(lattice, n, smallest):
-    """Half-width of a sum of n terms whose squared lattice factors have a relative error of `lattice` u."""
+def _bound(error, n, smallest):
+    """Half-width of a sum of n terms, where squared lattice factors and weights of sources are off by `error` u."""
     # weights and products of a term: lane 4, strict 5; each sum n - 1; photons 5 on each side; the interval 4
-    relative = (lattice + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
+    relative = (error + 9.0 + 2.0 * (n - 1) + 10.0 + 4.0) * U * SECOND_ORDER
     spread = SPHERE_MARGIN * SPHERE_DIFFERENCE_BOUND * U * SECOND_ORDER * 1.001
     return Bound(relative, spread, smallest)
 
@@ -218,10 +223,13 @@ def plan(scene, precision=EXACT):
             reason = _obstacle_to_single(scene, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
-    lattice = shape.error(about)
+    weighted = is_weighted(scene.beam)
+    error = shape.error(about) + (WEIGHT_ERROR if weighted else 0.0)
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf
-    return Plan(reason, about, _bound(lattice, n, smallest), lattice, n)
+    if weighted:
+        smallest *= max(1.0, float(scene.beam.weights.max()))
+    return Plan(reason, about, _bound(error, n, smallest), error, n)
 
 
 def shared_plan(plans):
@@ -242,11 +250,11 @@ def shared_plan(plans):
     if len(plans) == 1:
         return plans[0]
     n = sum(p.terms for p in plans)
-    lattice = max(p.lattice_error for p in plans)
+    error = max(p.error for p in plans)
     reason = next((p.reason for p in plans if p.reason is not None), None)
     if reason is None and n > MOST_TERMS:
         reason = "number of terms"
-    return Plan(reason, False, _bound(lattice, n, sum(p.bound.smallest for p in plans)), lattice, n)
+    return Plan(reason, False, _bound(error, n, sum(p.bound.smallest for p in plans)), error, n)
 
 
 def sum_of_values(values):

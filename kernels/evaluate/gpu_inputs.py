@@ -9,7 +9,7 @@ import numpy as np
 
 from ..compile.compilation import jit
 from ..compile.stack import on_stack
-from ..physics.view import is_captured, is_polarised, is_renewed, polarisation_axis, sub_pixel_number
+from ..physics.view import is_captured, is_polarised, is_renewed, number_of_sources, polarisation_axis, sub_pixel_number
 from .gpu_pixel import Inputs
 from .lane_rows import (
     BLOCK,
@@ -39,7 +39,7 @@ def input_rows(scene):
     captured, polarised = is_captured(geometry, sampling), is_polarised(beam, sampling)
     return (4 * sub_pixels if geometry.curved else 0,
             (sub_pixels if sampling.oversample_thick else 1) if captured else 0,
-            (sub_pixels * len(beam.wavelengths) if sampling.oversample_polar else 1) if polarised else 0,
+            (sub_pixels * number_of_sources(beam) if sampling.oversample_polar else 1) if polarised else 0,
             1 if polarised and not sampling.oversample_polar else 0)
 
 
@@ -69,7 +69,7 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     axis = polarisation_axis(beam, axis_row)
     once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
-    sources, place = beam.wavelengths.shape[0], pixels.place
+    sources, place = number_of_sources(beam), pixels.place
     for first in range(pixels.start, pixels.stop, BLOCK):
         n = gather(place, pixels.mask, first, min(first + BLOCK, pixels.stop), scratch)
         start_pixels(scene, n, scratch)

@@ -32,13 +32,18 @@ from ..physics.view import (
     held,
     is_polarised,
     is_seen,
+    is_weighted,
+    number_of_sources,
     per_step,
     scattering_vector,
     sub_pixel_number,
     tabulated_cell,
+    wavelength_of_source,
+    weigh_step,
+    weight_of_source,
 )
 from .certificate import FACTOR, OUT_OF_MARGIN, SMALLEST_PATH, usable_at_every_step
-from .step import cubic_place, nearest_place, start_of, summing, total_of, verdict_of, weight_of_step
+from .step import cubic_place, nearest_place, start_of, summing, total_of, verdict_of
 
 __all__ = ["CARRIED", "Inputs", "Outputs", "Span", "thread_pixel"]
 
@@ -169,7 +174,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 outputs.flags[number] = 0
             return
         weighed, polarised = per_step(sampling), is_polarised(beam, sampling)
-        sources, over = beam.wavelengths.shape[0], geometry.oversample
+        weighted = weighed or is_weighted(beam)
+        sources, over = number_of_sources(beam), geometry.oversample
         all_orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
         total, second = beginning(sampling.background)
@@ -194,18 +200,20 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
-                q = scattering_vector(s1, direction_to_source(beam, source), beam.wavelengths[source])
+                q = scattering_vector(s1, direction_to_source(beam, source), wavelength_of_source(beam, source))
                 seen = is_seen(beam, q)
                 # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
                     # normalised once more, for the sources that follow
                     s1, _ = unit(s1)
                     evaluated += 1
+                if seen and weighted:
+                    weight = weight_of_source(beam, source)
                 if seen and weighed:
                     capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number,
                                       first_capture(geometry))
                     polar = _row_of(inputs.polars, view, number, first_polar(beam))
-                    weight = weight_of_step(sampling, capture, polar, omega)
+                    weight = weigh_step(sampling, weight, capture, polar, omega)
                     if not usable_at_every_step(sampling, capture, polar, omega):
                         flag = FACTOR
             # beyond the resolution limit a step adds nothing
@@ -214,7 +222,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 for _ in range(span.first, span.last):
                     cell = tabulated_cell(crystal, crystal.phi_rows[phi_step], domain)
                     f_square, square, spread, outside = step(scene, grid, cell, q)
-                    if weighed:
+                    if weighted:
                         f_square = f_square * real(weight)
                     total, second = policy(total, second, f_square, square, spread)
                     out = out or outside

@@ -20,10 +20,13 @@ from ..physics.view import (
     is_polarised,
     is_renewed,
     is_seen,
+    is_weighted,
     scattering_vector,
+    wavelength_of_source,
+    weigh_step,
+    weight_of_source,
 )
 from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
-from .step import weight_of_step
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "start_pixels", "start_layer", "enter_sub_pixel",
            "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
@@ -125,10 +128,15 @@ def enter_source(scene, source, axis, n, scratch):
     """
     beam, sampling = scene.beam, scene.sampling
     s0 = direction_to_source(beam, source)
-    wavelength = beam.wavelengths[source]
+    wavelength = wavelength_of_source(beam, source)
     for i in range(n):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
         scratch[WEIGHT + i] = 1.0
+    if is_weighted(beam):
+        # a loop of its own: with a number that varies in the one above, images of one step take a tenth longer
+        weight = weight_of_source(beam, source)
+        for i in range(n):
+            scratch[WEIGHT + i] = weight
     seen = n
     if beam.d_min > 0.0:
         for i in range(n):
@@ -162,10 +170,10 @@ def _enter_polarisation(fraction, each, s0, axis, n, scratch):
 
 @inlined
 def enter_weights(sampling, n, scratch):
-    """Factors that are multiplied at every step; one out of range spoils the lane."""
+    """Factors that are multiplied at every step, after the weight of the source; one out of range spoils the lane."""
     for i in range(n):
         seen = scratch[WEIGHT + i] != 0.0
-        weight = weight_of_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+        weight = weigh_step(sampling, scratch[WEIGHT + i], scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
         if seen and not usable_at_every_step(sampling, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]):
             scratch[BAD + i] = FACTOR
         # a lane beyond the resolution limit has no terms, whatever its factors are

@@ -22,7 +22,7 @@ from ..physics.records import SINGLE
 from ..physics.shapes import SHAPE_OF, lane_factor
 from ..physics.structure_factor import cubic_weights, single_weights, within_margin
 from ..physics.tricubic import tricubic
-from ..physics.view import per_step, polarisation_axis, rotated_cell
+from ..physics.view import is_weighted, number_of_sources, per_step, polarisation_axis, rotated_cell
 from .certificate import OUT_OF_MARGIN
 from .lane_rows import (
     BAD,
@@ -263,7 +263,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
     Parameters
     ----------
     shape : int
-        records.SQUARE, ROUND, GAUSS or TOPHAT; ONE_CELL: the lattice factor is 1.
+        records.SQUARE, ROUND, GAUSS, TOPHAT, GAUSS_HKL or TOPHAT_HKL; ONE_CELL: the lattice factor is 1.
     cubic : bool
     about : bool
         Parallelepiped, exact: use the shorter reduction of the sines' arguments.
@@ -300,7 +300,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
         axis, place, start, stop = polarisation_axis(beam, axis_row), pixels.place, pixels.start, pixels.stop
         part, sums = filled.part, filled.sums
         weighed = per_step(sampling)
-        weighted = weighed or beam.d_min > 0.0
+        weighted = weighed or is_weighted(beam) or beam.d_min > 0.0
         for first in range(start, stop, BLOCK):
             n = gather(place, pixels.mask, first, min(first + BLOCK, stop), scratch)
             start_pixels(scene, n, scratch)
@@ -310,7 +310,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
                 for sub_slow in range(geometry.oversample):
                     for sub_fast in range(geometry.oversample):
                         enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
-                        for source in range(beam.wavelengths.shape[0]):
+                        for source in range(number_of_sources(beam)):
                             if enter_source(scene, source, axis, n, scratch) == 0:
                                 continue
                             if weighed:

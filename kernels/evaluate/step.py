@@ -11,11 +11,10 @@ from ..arithmetic.fused import floor
 from ..compile.compilation import inlined, variants
 from ..physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE
 from ..physics.shapes import SHAPE_OF
-from ..physics.view import photons, weigh_step
+from ..physics.view import photons
 from .certificate import DOUBTFUL, FACTOR, float32_is_certain, half_width, scales
 
-__all__ = ["cubic_place", "nearest_place", "start_of", "summing", "total_of", "uses_second", "verdict_of",
-           "weight_of_step"]
+__all__ = ["cubic_place", "nearest_place", "start_of", "summing", "total_of", "uses_second", "verdict_of"]
 
 
 # -- where structure factors are
@@ -47,15 +46,6 @@ def cubic_place(lookup, grid, hkl):
     k = _within(floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
     l = _within(floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
     return (h * grid.row_h + k) * grid.row_k + l
-
-
-# -- what a step weighs
-
-
-@inlined
-def weight_of_step(sampling, capture, polar, omega):
-    """Return the product of the factors that are multiplied at every step."""
-    return weigh_step(sampling, 1.0, capture, polar, omega)
 
 
 # -- sums: the total so far, and a second number that is the correction, or for the sphere the budget

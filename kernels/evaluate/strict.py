@@ -22,11 +22,14 @@ from ..physics.view import (
     first_capture,
     first_polar,
     is_renewed,
+    number_of_sources,
     photons,
     polarisation_axis,
     rotated_cell,
     scattering_vector,
+    wavelength_of_source,
     weigh_step,
+    weight_of_source,
 )
 
 __all__ = ["RECORD_FIELDS", "Step", "View", "accumulate", "pixel_sum", "step", "strict_pixels", "trace_pixel"]
@@ -57,6 +60,7 @@ class View(NamedTuple):
     sub_slow: int
     sub_fast: int
     source: int
+    weight: float
     position: tuple
     airpath: float
     s1: tuple
@@ -87,7 +91,8 @@ def step(scene, cell, q, interpolating):
 @inlined
 def accumulate(sampling, view, total, now):
     """The sum after one step."""
-    term = now.f_cell * now.f_cell * now.f_latt * now.f_latt
+    # a source that counts as all others do has a weight of exactly 1, which changes no bit
+    term = now.f_cell * now.f_cell * now.f_latt * now.f_latt * view.weight
     if sampling.running_product:
         return weigh_step(sampling, total + term, view.capture, view.polar, view.solid_angle)
     return total + weigh_step(sampling, term, view.capture, view.polar, view.solid_angle)
@@ -177,9 +182,9 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                     omega = solid_angle(geometry, airpath)
                 if is_renewed(capture, sampling.oversample_thick):
                     capture = capture_fraction(geometry, layer, s1)
-                for source in range(beam.wavelengths.shape[0]):
+                for source in range(number_of_sources(beam)):
                     s0 = direction_to_source(beam, source)
-                    q = scattering_vector(s1, s0, beam.wavelengths[source])
+                    q = scattering_vector(s1, s0, wavelength_of_source(beam, source))
                     stol = 0.5 * magnitude(q)
                     if beyond_limit(beam.d_min, stol):
                         continue
@@ -189,7 +194,8 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                         state[AXIS] = beam.next_axis[state[AXIS]]
                         polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1,
                                                     polarisation_axis(beam, state[AXIS]))
-                    view = View(layer, sub_slow, sub_fast, source, place, airpath, s1, q, stol, omega, capture, polar)
+                    view = View(layer, sub_slow, sub_fast, source, weight_of_source(beam, source), place, airpath, s1,
+                                q, stol, omega, capture, polar)
                     total, recorded = sweep(scene, view, total, state, record, recorded)
     return total, capture, polar, omega, recorded
 

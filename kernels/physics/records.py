@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["AXIS", "COMPENSATED", "EXACT", "FRESH", "GAUSS", "INTERPOLATING", "KAHAN", "ONE_CELL", "PRECISIONS",
-           "ROUND", "SEQUENTIAL", "SHAPES", "SINGLE", "SQUARE", "STATE_SIZE", "SUMMATIONS", "TOPHAT", "WHOLE",
-           "Filled", "Geometry", "Lattice", "Lookup", "Part", "Pixels", "Scene", "Sources", "Summation", "Until",
-           "Window", "initial_state"]
+__all__ = ["AXIS", "COMPENSATED", "EXACT", "FRESH", "GAUSS", "GAUSS_HKL", "IN_CELLS", "INTERPOLATING", "KAHAN",
+           "ONE_CELL", "PRECISIONS", "ROUND", "SEQUENTIAL", "SHAPES", "SINGLE", "SQUARE", "STATE_SIZE", "SUMMATIONS",
+           "TOPHAT", "TOPHAT_HKL", "WHOLE", "Filled", "Geometry", "Lattice", "Lookup", "Part", "Pixels", "Scene",
+           "Sources", "Summation", "Until", "Window", "initial_state"]
 
 # -- crystal shapes, as Lattice.shape holds them
-SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
+SQUARE, ROUND, GAUSS, TOPHAT, GAUSS_HKL, TOPHAT_HKL = 0, 1, 2, 3, 4, 5
 SHAPES = {"square": SQUARE, "round": ROUND, "gauss": GAUSS, "tophat": TOPHAT}
+#: Shapes whose spots are measured in units of cells, by those of the C program that are measured otherwise.
+IN_CELLS = {GAUSS: GAUSS_HKL, TOPHAT: TOPHAT_HKL}
 #: Stands for the shape of a parallelepiped of one unit cell, where a kernel is made for one shape.
 ONE_CELL = -1
 
@@ -142,8 +144,10 @@ class Geometry(NamedTuple):
 class Sources(NamedTuple):
     """Where the photons come from."""
 
-    directions: np.ndarray  # (sources, 3) unit vectors from the sample to the source
-    wavelengths: np.ndarray  # (sources,) [m]
+    directions: np.ndarray  # (directions, 3) unit vectors from the sample to the source
+    wavelengths: np.ndarray  # (wavelengths,) [m]
+    per_direction: int  # 1: one wavelength to a direction; else all of them follow each other for every direction
+    weights: np.ndarray  # (wavelengths,) positive, with a mean of 1; no rows: every source counts the same
     d_min: float  # [m]; 0: no limit
     polarisation_fraction: float  # Kahn factor
     unpolarised_factor: bool  # the factor is 1 unless it is asked for per step

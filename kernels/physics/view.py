@@ -9,9 +9,9 @@ from ..arithmetic.vectors import magnitude, rotate_matrix
 from ..compile.compilation import inlined, rule
 
 __all__ = ["beyond_limit", "direction_to_source", "first_capture", "first_polar", "held", "is_captured", "is_polarised",
-           "is_renewed", "is_seen", "orientations", "per_step", "photons", "polarisation_axis", "rotated_cell",
-           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell",
-           "views_per_pixel", "weigh_once", "weigh_step"]
+           "is_renewed", "is_seen", "is_weighted", "number_of_sources", "orientations", "per_step", "photons",
+           "polarisation_axis", "rotated_cell", "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number",
+           "tabulated_cell", "views_per_pixel", "wavelength_of_source", "weigh_once", "weigh_step", "weight_of_source"]
 
 
 # -- how many
@@ -22,9 +22,15 @@ def steps_of(layers, oversample, sources, phi_steps, domains):
     return layers * oversample * oversample * sources * phi_steps * domains
 
 
+@rule
+def number_of_sources(beam):
+    """Return the number of sources: of pairs of a direction and a wavelength."""
+    return beam.directions.shape[0] * beam.per_direction
+
+
 def views_per_pixel(scene):
     """Return the number of views of a pixel."""
-    return steps_of(scene.geometry.layers, scene.geometry.oversample, len(scene.beam.wavelengths), 1, 1)
+    return steps_of(scene.geometry.layers, scene.geometry.oversample, number_of_sources(scene.beam), 1, 1)
 
 
 def orientations(crystal):
@@ -49,7 +55,20 @@ def sub_pixel_number(geometry, layer, sub_slow, sub_fast):
 @inlined
 def direction_to_source(beam, source):
     """Return the incident direction s0 of a source, as it is listed (a unit vector but for rounding)."""
-    return (-beam.directions[source, 0], -beam.directions[source, 1], -beam.directions[source, 2])
+    # a division that is hardly ever needed
+    row = source if beam.per_direction == 1 else source // beam.per_direction
+    return (-beam.directions[row, 0], -beam.directions[row, 1], -beam.directions[row, 2])
+
+
+@inlined
+def _wavelength_number(beam, source):
+    return source if beam.per_direction == 1 else source % beam.per_direction
+
+
+@inlined
+def wavelength_of_source(beam, source):
+    """Return the wavelength of a source [m]."""
+    return beam.wavelengths[_wavelength_number(beam, source)]
 
 
 @inlined
@@ -116,6 +135,18 @@ def is_captured(geometry, sampling):
 
 
 # -- what a step weighs
+
+
+@rule
+def is_weighted(beam):
+    """Return whether sources differ in what they count."""
+    return beam.weights.shape[0] > 0
+
+
+@inlined
+def weight_of_source(beam, source):
+    """Return what a source counts, 1 on average: the first factor of each of its terms."""
+    return beam.weights[_wavelength_number(beam, source)] if beam.weights.shape[0] > 0 else 1.0
 
 
 @rule

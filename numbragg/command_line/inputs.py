@@ -4,7 +4,7 @@ import os
 import sys
 
 from ..notes import Loud
-from ..scene.units import to_angstrom
+from ..scene.units import from_angstrom, to_angstrom
 from .headers import default_notes, enter_header, mask_notes
 from .parse import entered
 from .values import CommandLineError, quoted
@@ -68,6 +68,34 @@ def with_headers(line):
 # -- other files
 
 
+def _check_mosaicity(p):
+    if p.mosaic_low_discrepancy and p.mosaicity == "cap":
+        raise CommandLineError("--mosaic-even needs --mosaic-model gaussian: nanoBragg's own domains are random")
+    if p.mosaicity != "cap" and p.mosaic_seed < 0:
+        raise CommandLineError(f"-mosaic_seed {p.mosaic_seed}: must not be negative with --mosaic-model {p.mosaicity}")
+
+
+def _enter_spectrum(line):
+    """Read a spectrum; its mean is the wavelength unless an option or a header gave one."""
+    path, p, given = line.files.spectrum, line.draft, {use.option.name: use for use in line.uses}
+    if path is None:
+        idle = [name for name in ("--spectrum-axis", "--spectrum-density", "--spectrum-samples") if name in given]
+        if idle:
+            raise CommandLineError(f"{idle[0]} needs --spectrum FILE")
+        return
+    other = next((name for name in ("-sourcefile", "-dispersion", "-dispsteps") if name in given), None)
+    if other is not None:
+        raise CommandLineError(f"--spectrum and {other} both give wavelengths; give one of them")
+    from ..configs.spectrum import Spectrum
+
+    spectrum = Spectrum.from_file(path, axis=line.spectrum_axis, density=line.spectrum_density)
+    if line.spectrum_samples is not None:
+        spectrum = spectrum.merged(line.spectrum_samples)
+    p.spectrum, p.spectrum_notes = spectrum.pack(), spectrum.notes
+    if not {"-lambda", "-energy", "-img", "-mask"} & set(given):
+        p.wavelength = from_angstrom(spectrum.mean_wavelength_angstrom)
+
+
 def read_inputs(line):
     """Read the files that a command line names.
 
@@ -91,6 +119,9 @@ def read_inputs(line):
     from ..configs.structure_factors import StructureFactors
 
     files, p = line.files, line.draft
+    _check_mosaicity(p)
+    # before the matrix, which is scaled by the wavelength
+    _enter_spectrum(line)
     if files.matrix is not None:
         from ..io.matrix import matrix_notes, read_matrix
 

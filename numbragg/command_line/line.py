@@ -18,6 +18,7 @@ class Files:
     image: str | None = None
     sources: str | None = None
     stol: str | None = None
+    spectrum: str | None = None
 
 
 @dataclass(slots=True, kw_only=True, repr=False, eq=False)
@@ -60,6 +61,12 @@ class CommandLine:
         Seed of the noise as given; None: from the clock.
     progress : bool or None
         Whether to show a progress meter; None: nothing was said.
+    spectrum_axis : str or None
+        What the first column of a spectrum is; None: what its file tells.
+    spectrum_density : bool
+        Whether its second column is a density.
+    spectrum_samples : int or None
+        To how many wavelengths it is merged.
     printout : bool
         Whether to list the pixels.
     printout_pixel : tuple of int or None
@@ -88,6 +95,9 @@ class CommandLine:
     adc_offset: float = 40.0
     seed: int | None = None
     progress: bool | None = None
+    spectrum_axis: str | None = None
+    spectrum_density: bool = False
+    spectrum_samples: int | None = None
     printout: bool = False
     printout_pixel: tuple | None = None
     quiet: bool = False

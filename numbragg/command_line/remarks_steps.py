@@ -40,5 +40,5 @@ def _mosaic(line, given):
     if "-mosaic_seed" in given:
         if not p.mosaic_spread > 0.0:
             yield f"{given['-mosaic_seed'].said} has no effect without a mosaic spread (-mosaic)"
-        elif p.mosaic_seed < 0:
+        elif p.mosaic_seed < 0 and p.mosaicity == "cap":
             yield f"{given['-mosaic_seed'].said}: a negative seed chooses no numbers of its own"

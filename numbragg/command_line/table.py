@@ -392,6 +392,23 @@ _OWN = (
          store(CommandLine.intensities), default="refused", kind="choice", choices=words("sqrt")),
     _row("--threads", "N", "number of threads", store(CommandLine.threads), default="all processors", kind="whole",
          rule=AT_LEAST_ONE),
+    _row("--spectrum", "FILE", "text file of two columns, wavelength or energy and weight: the wavelengths of every "
+         "direction, weighted; replaces the dispersion, and its mean is the wavelength where none is given",
+         store(Files.spectrum), kind="file"),
+    _row("--spectrum-axis", "WORD", "what the first column of the spectrum is", store(CommandLine.spectrum_axis),
+         default="as its header or its values tell", kind="choice", choices=words("angstrom nm m ev kev")),
+    _row("--spectrum-density", "", "weights of the spectrum are a density: each counts times the width of its sample",
+         put(CommandLine.spectrum_density, True)),
+    _row("--spectrum-samples", "N", "merge the spectrum to so many wavelengths", store(CommandLine.spectrum_samples),
+         default="all that have photons", kind="whole", rule=AT_LEAST_ONE),
+    _row("--spot-metric", "WORD", "how Gaussian and top-hat spots are measured: in reciprocal space (nanobragg), or in "
+         "indices, with the proportions of the crystal (hkl)", store(Draft.spot_metric), default="nanobragg",
+         kind="choice", choices=words("nanobragg hkl")),
+    _row("--mosaic-model", "WORD", "rotations of mosaic domains by up to -mosaic (cap), or by normal angles of that "
+         "standard deviation (gaussian)", store(Draft.mosaicity), default="cap",
+         kind="choice", choices=words("cap gaussian")),
+    _row("--mosaic-even", "", "gaussian mosaic domains that cover axes and angles evenly: more of them only refine the "
+         "same picture", put(Draft.mosaic_low_discrepancy, True)),
     _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file",
          rule=_named("TIFF")),
     _row("--npy", "FILE", "also write the float image as a numpy array", store(Outputs.npy), kind="file",

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..scene.request import UNIT_FLUENCE, BeamRequest
 from ..scene.units import angstrom_from_ev, from_angstrom, from_mm, from_mrad, from_percent, resolution_from_angstrom
-from .checks import count, finite, flag, given, not_negative, optional, positive, real_array, vector, whole
+from .checks import count, finite, flag, given, not_negative, optional, positive, real_array, shown, vector, whole
+
+if TYPE_CHECKING:
+    from .spectrum import Spectrum
+
+# start-up: spectra are imported with the first one
 
 __all__ = ["Beam"]
+
+
+class _Default(float):
+    """A number that nobody gave: told from the same one that somebody did by what it is."""
+
+
+#: The wavelength where neither it nor a spectrum is given [Angstrom].
+_ONE_ANGSTROM = _Default(1.0)
 
 
 def _sources(value):
@@ -39,7 +52,8 @@ class Beam:
     Parameters
     ----------
     wavelength_angstrom : float
-        See `from_energy` for photon energies.
+        See `from_energy` for photon energies.  With a spectrum it is what `Crystal.matrix` is scaled by and headers
+        name; by default then the mean of the spectrum.
     fluence_photons_per_m2 : float
         Photons per square metre over the exposure.
     flux_photons_per_s, exposure_s : float
@@ -66,6 +80,8 @@ class Beam:
         same) and wavelength **in metres**; NaN stands for the default.  Replaces divergence and dispersion.
     d_min_angstrom : float
         Sources and pixels beyond this resolution are skipped; 0: none [Angstrom].
+    spectrum : Spectrum, optional
+        Weighted wavelengths, which every direction of the divergence has; in the place of a dispersion.
 
     Raises
     ------
@@ -79,7 +95,7 @@ class Beam:
     1.0332
     """
 
-    wavelength_angstrom: float = 1.0
+    wavelength_angstrom: float = _ONE_ANGSTROM
     fluence_photons_per_m2: float = UNIT_FLUENCE
     flux_photons_per_s: float = 0.0
     exposure_s: float = 1.0
@@ -98,12 +114,17 @@ class Beam:
     dispersion_steps: int | None = None
     sources: object = None
     d_min_angstrom: float = 0.0
+    spectrum: Spectrum | None = None
 
     def __post_init__(self):
         def put(name, value):
             object.__setattr__(self, name, value)
 
-        put("wavelength_angstrom", positive("wavelength_angstrom", self.wavelength_angstrom, "Angstrom"))
+        self._check_spectrum()
+        wavelength = self.wavelength_angstrom
+        if self.spectrum is not None and wavelength is _ONE_ANGSTROM:
+            wavelength = self.spectrum.mean_wavelength_angstrom
+        put("wavelength_angstrom", positive("wavelength_angstrom", wavelength, "Angstrom"))
         put("fluence_photons_per_m2", not_negative("fluence_photons_per_m2", self.fluence_photons_per_m2,
                                                    "photons/m^2"))
         put("flux_photons_per_s", not_negative("flux_photons_per_s", self.flux_photons_per_s, "photons/s"))
@@ -132,6 +153,18 @@ class Beam:
         put("d_min_angstrom", not_negative("d_min_angstrom", self.d_min_angstrom, "Angstrom"))
         put("sources", None if self.sources is None else _sources(self.sources))
 
+    def _check_spectrum(self):
+        if self.spectrum is None:
+            return
+        from .spectrum import Spectrum
+
+        if not isinstance(self.spectrum, Spectrum):
+            raise ValueError(f"spectrum: {shown(self.spectrum)} must be a numbragg.Spectrum")
+        if self.sources is not None:
+            raise ValueError("spectrum: a list of sources has wavelengths of its own; give one of the two")
+        if self.dispersion_percent != 0.0 or self.dispersion_steps is not None:
+            raise ValueError("spectrum: give a spectrum or a dispersion, not both")
+
     @classmethod
     def from_energy(cls, energy_ev: float, **fields: Any) -> Self:
         """A beam of photons of `energy_ev` electronvolt."""
@@ -151,7 +184,9 @@ class Beam:
             divergence_h_steps=count(self.divergence_h_steps), divergence_v_steps=count(self.divergence_v_steps),
             round_divergence=self.round_divergence, dispersion=from_percent(self.dispersion_percent),
             dispersion_steps=count(self.dispersion_steps), sources=self.sources,
-            d_min=resolution_from_angstrom(self.d_min_angstrom), **given(axes))
+            d_min=resolution_from_angstrom(self.d_min_angstrom),
+            spectrum=None if self.spectrum is None else self.spectrum.pack(),
+            spectrum_notes=() if self.spectrum is None else self.spectrum.notes, **given(axes))
 
 
 def _mrad(value):

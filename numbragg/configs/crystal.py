@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 import os
 from typing import Any, Self
 
 from ..io.literals import INT_MAX
+from ..scene.draws import LARGEST_SEED
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -16,10 +18,12 @@ from .checks import (
     count,
     entries,
     finite,
+    flag,
     given,
     not_negative,
     optional,
     positive,
+    real_array,
     shown,
     triple,
     vector,
@@ -27,7 +31,7 @@ from .checks import (
 )
 from .structure_factors import as_structure_factors
 
-# start-up: readers are imported where there is a file to read, records with the first crystal
+# start-up: readers are imported where there is a file to read, records with the first crystal, NumPy for rotations
 
 __all__ = ["Crystal"]
 
@@ -69,6 +73,15 @@ def _rotation(field, value):
     return rows
 
 
+def _rotations(value):
+    """Rotation matrices as tuples of nine numbers, by rows."""
+    rule = "(n, 3, 3) numbers, a rotation matrix for each mosaic domain"
+    matrices = real_array("mosaic_rotations", value, rule)
+    if matrices.ndim != 3 or matrices.shape[1:] != (3, 3) or not len(matrices):
+        raise ValueError(f"mosaic_rotations: shape {matrices.shape} must be {rule}")
+    return tuple(_by_rows(_rotation("mosaic_rotations", rows)) for rows in matrices.tolist())
+
+
 def _seed(field, value):
     return whole(field, value, -INT_MAX)
 
@@ -98,14 +111,32 @@ class Crystal:
     shape : {"square", "round", "gauss", "tophat"}
         Parallelepiped, sphere, Gaussian or top-hat spots.  Spots of the last two are round, of a width that
         depends on the product of `n_cells` only, whatever the shape of the crystal.
+    spot_metric : {"nanobragg", "hkl"}
+        How Gaussian and top-hat spots are measured.  "nanobragg": in reciprocal space, times the product of `n_cells`;
+        round spots.  "hkl": in indices, times `n_cells` along each axis, so that a spot has the proportions of the
+        crystal and a width that falls with its length, as in simtbx.  The other two shapes are measured in indices.
     fudge : float
         Scales the squared radius of the spots (not of "square"); 0 or above.
-    mosaic_spread_deg : float, optional
-        Largest rotation of a mosaic domain [deg].
+    mosaicity : {"cap", "gaussian", "anisotropic"}
+        How mosaic domains are rotated.  "cap": nanoBragg's rotations by up to the spread.  "gaussian": by angles of a
+        normal distribution about axes that are uniform on the sphere.  "anisotropic": by normal angles with widths of
+        their own about the cell's a, b and c.
+    mosaic_spread_deg : float or three floats, optional
+        Largest rotation ("cap"), standard deviation of the angle of rotation ("gaussian") or three of them, about
+        a, b and c ("anisotropic") [deg].  The spread **about one axis**, which DIALS and XDS report, is that of
+        "gaussian" divided by the square root of 3.
+    mosaic_spread_per_axis_deg : float, optional
+        With "gaussian", the spread about any one axis instead [deg].
     mosaic_domains : int, optional
         Number of domains; 10 where only a spread is given, 1 without spread.
     mosaic_seed : int
-        Seed of the domains.
+        Seed of the domains; "anisotropic" ones have none unless they are of low discrepancy.
+    mosaic_low_discrepancy : bool
+        Take rotations from a sequence that covers axes and angles evenly, not at random: more domains only refine the
+        same picture.  Not with "cap".
+    mosaic_rotations : (n, 3, 3) array_like, optional
+        A rotation matrix for each domain, applied after the spindle's in the laboratory frame; in the place of all
+        other words on mosaicity.
     phi_start_deg, oscillation_deg, phi_step_deg : float
         Spindle angle at the start, range and step [deg].
     phi_steps : int, optional
@@ -140,10 +171,15 @@ class Crystal:
     n_cells: int | Sequence[int] = (1, 1, 1)
     size_mm: float | Sequence[float] = (0.0, 0.0, 0.0)
     shape: str = "square"
+    spot_metric: str = "nanobragg"
     fudge: float = 1.0
-    mosaic_spread_deg: float | None = None
+    mosaicity: str = "cap"
+    mosaic_spread_deg: float | Sequence[float] | None = None
+    mosaic_spread_per_axis_deg: float | None = None
     mosaic_domains: int | None = None
     mosaic_seed: int = 12345678
+    mosaic_low_discrepancy: bool = False
+    mosaic_rotations: Any = None
     phi_start_deg: float = 0.0
     oscillation_deg: float | None = None
     phi_step_deg: float | None = None
@@ -171,9 +207,15 @@ class Crystal:
         put("size_mm", triple("size_mm", self.size_mm, not_negative, "mm"))
         put("shape", choice("shape", self.shape, tuple(SHAPES)))
         put("fudge", not_negative("fudge", self.fudge))
-        put("mosaic_spread_deg", optional(self.mosaic_spread_deg, not_negative, "mosaic_spread_deg", "deg"))
+        put("spot_metric", choice("spot_metric", self.spot_metric, ("nanobragg", "hkl")))
         put("mosaic_domains", optional(self.mosaic_domains, whole, "mosaic_domains"))
         put("mosaic_seed", _seed("mosaic_seed", self.mosaic_seed))
+        put("mosaic_low_discrepancy", flag("mosaic_low_discrepancy", self.mosaic_low_discrepancy))
+        put("mosaicity", choice("mosaicity", self.mosaicity, ("cap", "gaussian", "anisotropic")))
+        put("mosaic_spread_deg", _spread(self))
+        put("mosaic_spread_per_axis_deg", _spread_per_axis(self))
+        put("mosaic_rotations", None if self.mosaic_rotations is None else _rotations(self.mosaic_rotations))
+        _check_mosaicity(self)
         put("random_misset_seed", optional(self.random_misset_seed, _seed, "random_misset_seed"))
         put("phi_start_deg", finite("phi_start_deg", self.phi_start_deg, "deg"))
         put("oscillation_deg", optional(self.oscillation_deg, not_negative, "oscillation_deg", "deg"))
@@ -210,11 +252,70 @@ class Crystal:
         return CrystalRequest(
             **cell, matrix=_by_rows(self.matrix), u_matrix=_by_rows(self.u_matrix), **turned,
             n_cells=tuple(map(float, n_cells)), sample_size=tuple(map(from_mm, size)),
-            shape=self.shape, fudge=self.fudge, mosaic_spread=_radians(self.mosaic_spread_deg),
-            mosaic_domains=count(self.mosaic_domains), mosaic_seed=self.mosaic_seed,
+            shape=self.shape, spot_metric=self.spot_metric, fudge=self.fudge, **_mosaic_settings(self),
             phi_start=from_degrees(self.phi_start_deg), oscillation=_radians(self.oscillation_deg),
             phi_step=_radians(self.phi_step_deg), phi_steps=count(self.phi_steps),
             water_size=water_from_um(self.water_size_um), **given({"spindle_axis": self.spindle_axis}))
+
+
+# -- mosaicity
+
+
+def _spread(crystal):
+    value = crystal.mosaic_spread_deg
+    if crystal.mosaicity != "anisotropic":
+        return optional(value, not_negative, "mosaic_spread_deg", "deg")
+    rule = 'three spreads about a, b and c in deg, for "anisotropic"'
+    return tuple(positive("mosaic_spread_deg", v, "deg") for v in entries("mosaic_spread_deg", value, 3, rule))
+
+
+def _spread_per_axis(crystal):
+    value = optional(crystal.mosaic_spread_per_axis_deg, not_negative, "mosaic_spread_per_axis_deg", "deg")
+    if value is not None and crystal.mosaicity != "gaussian":
+        raise ValueError(f"mosaic_spread_per_axis_deg: {value!r} needs mosaicity \"gaussian\"")
+    if value is not None and crystal.mosaic_spread_deg is not None:
+        raise ValueError("mosaic_spread_per_axis_deg: give it or mosaic_spread_deg, not both")
+    return value
+
+
+def _check_mosaicity(crystal):
+    """Refuse words that would be without effect."""
+    if crystal.mosaic_rotations is not None:
+        words = ("mosaicity", "mosaic_spread_deg", "mosaic_spread_per_axis_deg", "mosaic_domains", "mosaic_seed",
+                 "mosaic_low_discrepancy")
+        for name in words:
+            if getattr(crystal, name) != Crystal.__dataclass_fields__[name].default:
+                raise ValueError(f"mosaic_rotations: they are all that is simulated; leave out {name}")
+        return
+    own, even = crystal.mosaicity != "cap", crystal.mosaic_low_discrepancy
+    if even and not own:
+        raise ValueError('mosaic_low_discrepancy: the domains of mosaicity "cap" are nanoBragg\'s random ones')
+    if own and not 0 <= crystal.mosaic_seed <= LARGEST_SEED:
+        raise ValueError(f"mosaic_seed: {crystal.mosaic_seed!r} must not be negative with mosaicity "
+                         f"{crystal.mosaicity!r}")
+    if crystal.mosaicity == "anisotropic" and not even:
+        if (crystal.mosaic_domains or 0) % 2:
+            raise ValueError(f"mosaic_domains: {crystal.mosaic_domains} must be even with mosaicity \"anisotropic\", "
+                             "for every axis turns both ways")
+        if crystal.mosaic_seed != Crystal.__dataclass_fields__["mosaic_seed"].default:
+            raise ValueError('mosaic_seed: mosaicity "anisotropic" has none, unless it is of low discrepancy')
+
+
+def _mosaic_settings(crystal):
+    """What a request says of mosaicity."""
+    if crystal.mosaic_rotations is not None:
+        import numpy as np
+
+        return {"mosaic_rotations": np.array(crystal.mosaic_rotations, dtype=np.float64)}
+    spread, spreads = crystal.mosaic_spread_deg, None
+    if crystal.mosaicity == "anisotropic":
+        spreads = tuple(map(from_degrees, spread))
+        spread = max(spread)
+    elif crystal.mosaic_spread_per_axis_deg is not None:
+        spread = math.sqrt(3.0) * crystal.mosaic_spread_per_axis_deg
+    return {"mosaicity": crystal.mosaicity, "mosaic_spread": _radians(spread), "mosaic_spreads": spreads,
+            "mosaic_domains": count(crystal.mosaic_domains), "mosaic_seed": crystal.mosaic_seed,
+            "mosaic_low_discrepancy": crystal.mosaic_low_discrepancy}
 
 
 def _by_rows(matrix):

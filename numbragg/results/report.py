@@ -69,6 +69,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
             "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
             "sources": prepared.sources, "source_list": source_truth(prepared),
             "wavelengths": len(set(prepared.scene.beam.wavelengths.tolist())), "listed": beam.sources is not None,
+            "spectrum": None if beam.spectrum is None else len(beam.spectrum),
             "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
             "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),
             "divergence_v_rad": list(counts.divergence_v), "d_min_angstrom": to_angstrom(beam.d_min),
@@ -77,7 +78,9 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
             **crystal_truth(prepared), "volume_angstrom3": prepared.orientation.volume,
             "misset_deg": [to_degrees(v) for v in prepared.orientation.misset],
             "n_cells": [int(n) for n in prepared.n_cells], "size_um": [to_um(s) for s in prepared.crystal_size],
-            "shape": crystal.shape, "mosaic_domains": counts.mosaic_domains,
+            "shape": crystal.shape, "spot_metric": crystal.spot_metric,
+            "mosaicity": "rotations" if crystal.mosaic_rotations is not None else crystal.mosaicity,
+            "mosaic_domains": counts.mosaic_domains,
             "mosaic_spread_deg": to_degrees(counts.mosaic_spread),
             "phi_start_deg": to_degrees(crystal.phi_start), "phi_steps": counts.phi_steps,
             "phi_step_deg": to_degrees(counts.phi_step),
@@ -149,9 +152,11 @@ def report_lines(facts, notices=()):
         _line("cell", _floats(c["cell_angstrom_deg"]) + "   Angstrom, deg"),
         _line("volume", f"{c['volume_angstrom3']:.6g} Angstrom^3"),
         _line("cells along a, b, c", f"{c['n_cells'][0]} x {c['n_cells'][1]} x {c['n_cells'][2]} "
-                                     f"({_floats(c['size_um'], '{:.4g}')} um), {c['shape']}"),
+                                     f"({_floats(c['size_um'], '{:.4g}')} um), {c['shape']}"
+                                     f"{'' if c['spot_metric'] == 'nanobragg' else ', measured in indices'}"),
         _line("misset", _floats(c["misset_deg"]) + "   deg about x, y, z"),
-        _line("mosaic domains", f"{c['mosaic_domains']}, spread {c['mosaic_spread_deg']:g} deg"),
+        _line("mosaic domains", f"{c['mosaic_domains']}, spread {c['mosaic_spread_deg']:g} deg"
+                                f"{'' if c['mosaicity'] == 'cap' else ', ' + c['mosaicity']}"),
         _line("phi", f"{c['phi_start_deg']:g} deg, {c['phi_steps']} step(s) of {c['phi_step_deg']:g} deg"),
     ]
     if f["minimum_hkl"] is None:
@@ -200,6 +205,9 @@ def report_lines(facts, notices=()):
 def _origin_of_sources(beam):
     if beam["listed"]:
         return f"a list, {beam['wavelengths']} wavelength(s)"
+    if beam["spectrum"] is not None:
+        return (f"a spectrum of {beam['spectrum']} wavelength(s), {beam['divergence_h_rad'][0]} x"
+                f" {beam['divergence_v_rad'][0]} directions asked for")
     return (f"{beam['dispersion'][0]} wavelength(s), {beam['divergence_h_rad'][0]} x {beam['divergence_v_rad'][0]}"
             " directions asked for")
 

@@ -108,10 +108,13 @@ def spindle_axis(prepared):
 def sources(prepared):
     """The sources, a `SourceList`."""
     beam = prepared.scene.beam
-    count = len(beam.wavelengths)
+    count, wavelengths = prepared.sources, np.array([to_angstrom(v) for v in beam.wavelengths.tolist()])
     # intensities of a list are never used: the C program divides by the number of sources
-    return SourceList(beam.directions.copy(), np.array([to_angstrom(v) for v in beam.wavelengths.tolist()]),
-                      np.full(count, 1.0 / count))
+    weights = beam.weights / count if len(beam.weights) else np.full(len(wavelengths), 1.0 / count)
+    if beam.per_direction > 1:
+        # every direction has the whole spectrum
+        wavelengths, weights = (np.tile(column, len(beam.directions)) for column in (wavelengths, weights))
+    return SourceList(np.repeat(beam.directions, beam.per_direction, axis=0), wavelengths, weights)
 
 
 # -- for the account of a run

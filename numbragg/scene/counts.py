@@ -103,6 +103,12 @@ def _mosaic(domains, spread):
     return (1, spread) if spread == 0.0 else (domains, spread)
 
 
+def _largest_angle(rotations):
+    """Largest angle [rad] among rotation matrices of nine numbers."""
+    smallest = min(rows[0] + rows[4] + rows[8] for rows in rotations.tolist())
+    return math.acos(max(-1.0, min(1.0, 0.5 * (smallest - 1.0))))
+
+
 def step_counts(request):
     """Fill in the numbers of steps.
 
@@ -123,6 +129,8 @@ def step_counts(request):
     if thickness <= 0.0 or layer_step <= 0.0 or layers <= 0:
         layers, thickness, layer_step = 1, 0.0, 0.0
     domains, spread = _mosaic(crystal.mosaic_domains, crystal.mosaic_spread)
+    if crystal.mosaic_rotations is not None:
+        domains, spread = len(crystal.mosaic_rotations), _largest_angle(crystal.mosaic_rotations)
     return StepCounts(
         phi_steps=phi_steps, oscillation=oscillation, phi_step=phi_step,
         divergence_h=_grid(beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step),

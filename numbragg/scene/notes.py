@@ -123,7 +123,7 @@ def _size(prepared):
     if few:
         text = f"number of cells: {', '.join(few)}: one cell is simulated"
         yield text if all(n >= 0.0 for n in crystal.n_cells) else Loud(text)
-    if crystal.shape in ("gauss", "tophat") and len(set(prepared.n_cells)) > 1:
+    if crystal.shape in ("gauss", "tophat") and crystal.spot_metric != "hkl" and len(set(prepared.n_cells)) > 1:
         numbers = " x ".join(f"{n:g}" for n in prepared.n_cells)
         yield Loud(f"shape of spots: {numbers} cells make round ones, of a width that depends on the product of the"
                    " numbers only, as in nanoBragg")
@@ -132,6 +132,7 @@ def _size(prepared):
 
 
 def _sources(prepared):
+    yield from prepared.request.beam.spectrum_notes
     sources = prepared.request.beam.sources
     if sources is None:
         return

@@ -55,9 +55,15 @@ def _zero_angle(prepared):
 
 
 def _mosaic(crystal):
+    if crystal.mosaic_rotations is not None:
+        return
     domains, spread = crystal.mosaic_domains, crystal.mosaic_spread
+    if crystal.mosaicity != "cap" and not spread > 0.0:
+        yield Loud(f"mosaicity: {crystal.mosaicity} has no effect without a mosaic spread")
     if domains > 1 and not spread > 0.0:
         yield Loud(f"mosaic domains: {domains} asked for, 1 simulated: there is no mosaic spread")
+    elif domains == 1 and spread > 0.0 and crystal.mosaicity != "cap":
+        yield Loud(f"mosaic domains: 1, which is rotated: a spread of {to_degrees(spread):g} degrees needs many")
     elif domains == 1 and spread > 0.0:
         yield Loud(f"mosaic spread: {to_degrees(spread):g} degrees have no effect: the only domain is not rotated")
     elif domains < 0 and spread > 0.0:

@@ -105,10 +105,31 @@ def _phi_cells(direct, spindle, angles):
     return np.array([*cells, list(direct)], dtype=np.float64)
 
 
-def _mosaic(matrices, counts):
+def _mosaic(asked, counts, generator):
+    """Rotation matrices of the mosaic domains, (domains, 9); no rows where there is no spread."""
+    from .rotations import mosaic_domains
+
+    matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
     if not counts.mosaic_spread > 0.0:
         return np.empty((0, 9))
     return np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9)
+
+
+def _other_mosaic(asked, counts, direct, spindle):
+    from .mosaicity import domain_rotations, middle_axes
+
+    # as the crystal stands in the middle of its rotation
+    return domain_rotations(asked, counts, middle_axes(direct, spindle, asked.phi_start + 0.5 * counts.oscillation))
+
+
+def _is_of_c(asked):
+    """Whether mosaic domains are the C program's: only these draw from its random numbers."""
+    return asked.mosaicity == "cap" and asked.mosaic_rotations is None
+
+
+def _shape_number(asked):
+    number = records.SHAPES[asked.shape]
+    return records.IN_CELLS.get(number, number) if asked.spot_metric == "hkl" else number
 
 
 def _with_rotated_cells(crystal):
@@ -154,12 +175,17 @@ def _check_memory(listed, window, counts, placement):
     memory.require(DOMAIN_BYTES * counts.mosaic_domains, f"mosaic domains: {counts.mosaic_domains} of them")
     memory.require(STEP_BYTES * counts.phi_steps, f"phi: {counts.phi_steps} steps")
     if not listed:
-        asked = _asked_sources(counts)
+        asked = _asked_directions(counts)
         memory.require(SOURCE_BYTES * asked, f"divergence and dispersion: {asked} sources")
 
 
-def _asked_sources(counts):
+def _asked_directions(counts):
+    """Directions of the grid, with every wavelength of a dispersion."""
     return counts.divergence_h[0] * counts.divergence_v[0] * counts.dispersion[0]
+
+
+def _asked_sources(beam, counts):
+    return _asked_directions(counts) * (1 if beam.spectrum is None else len(beam.spectrum))
 
 
 def _check_mask(mask, placement):
@@ -217,7 +243,7 @@ def prepare(request, structure_factors):
         If something cannot be simulated: no crystal, a detector without pixels, no steps or too
         many, a mask of another size.
     """
-    from .rotations import Generator, mosaic_domains
+    from .rotations import Generator
 
     _check_request(request)
     rules = revision_rules(request.revision)
@@ -233,17 +259,19 @@ def prepare(request, structure_factors):
     oversample, recommended = oversampling(request, n_cells, orientation.lengths, placement.distance)
     listed = request.beam.sources is not None
     _check_memory(listed, window, counts, placement)
-    matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
+    mosaic = (_mosaic(asked, counts, generator) if _is_of_c(asked)
+              else _other_mosaic(asked, counts, orientation.direct, placement.spindle))
     if not listed:
         # before a list of them is made; an elliptic clip leaves at least half of them
-        _check_steps(-(-_asked_sources(counts) // 2), counts.mosaic_domains, counts.phi_steps, oversample)
-    directions, wavelengths = source_list(request.beam, counts, placement)
-    divisor = _check_steps(len(wavelengths), counts.mosaic_domains, counts.phi_steps, oversample)
+        _check_steps(-(-_asked_sources(request.beam, counts) // 2), counts.mosaic_domains, counts.phi_steps, oversample)
+    sources = source_list(request.beam, counts, placement)
+    divisor = _check_steps(sources.count, counts.mosaic_domains, counts.phi_steps, oversample)
     photons_per_area = fluence(request.beam)
     axes, next_axis = polarisation_axes(placement.polarisation)
     geometry = _geometry(request.detector, placement, counts, oversample)
     beam = records.Sources(
-        directions=directions, wavelengths=wavelengths, d_min=float(request.beam.d_min),
+        directions=sources.directions, wavelengths=sources.wavelengths, per_direction=sources.per_direction,
+        weights=sources.weights, d_min=float(request.beam.d_min),
         polarisation_fraction=float(request.beam.polarisation_fraction),
         unpolarised_factor=bool(request.beam.unpolarised_factor), polarisation_axes=axes, next_axis=next_axis)
     sums = records.Summation(
@@ -254,15 +282,15 @@ def prepare(request, structure_factors):
     angles = phi_angles(asked.phi_start, counts)
     rows, first_rows = phi_rows(angles, rules.zero_angle_keeps_rotation)
     crystal = _with_rotated_cells(records.Lattice(
-        n_cells=n_cells, shape=records.SHAPES[asked.shape], fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
+        n_cells=n_cells, shape=_shape_number(asked), fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
         phi_cells=_phi_cells(orientation.direct, placement.spindle, angles), phi_rows=rows, first_phi_rows=first_rows,
-        mosaic=_mosaic(matrices, counts), domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))
+        mosaic=mosaic, domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))
     if interpolating:
-        _check_finite(geometry, wavelengths, crystal)
+        _check_finite(geometry, sources.wavelengths, crystal)
     return Prepared(
         scene=records.Scene(geometry, beam, crystal, _lookup(structure_factors), sums), request=request,
         placement=placement, orientation=orientation, counts=counts, n_cells=n_cells,
         crystal_size=tuple(n * length for n, length in zip(n_cells, orientation.lengths)), oversample=oversample,
         recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,
-        sources=len(wavelengths), structure_factors=structure_factors, random=generator,
+        sources=sources.count, structure_factors=structure_factors, random=generator,
         mask=_check_mask(request.detector.mask, placement), window=window)

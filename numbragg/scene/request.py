@@ -50,6 +50,11 @@ class CrystalRequest(Frozen):
     phi_steps: int = -1
     spindle_axis: tuple = (0.0, 0.0, 1.0)  # of the custom convention
     water_size: float = 0.0  # [m]
+    spot_metric: str = "nanobragg"  # "nanobragg" or "hkl": how distances from a lattice point are measured
+    mosaicity: str = "cap"  # "cap" (the C program's), "gaussian" or "anisotropic"
+    mosaic_spreads: tuple | None = None  # about the three axes of the cell [rad]; anisotropic
+    mosaic_low_discrepancy: bool = False  # domains that fill space evenly, however many there are
+    mosaic_rotations: Any = None  # (n, 9) float64: a rotation matrix of each domain, instead of all else
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
@@ -76,6 +81,8 @@ class BeamRequest(Frozen):
     d_min: float = 0.0  # [m]; 0: no limit
     beam_vector: tuple = (1.0, 0.0, 0.0)  # of the custom convention, as are the next ones
     polarisation_axis: tuple = (0.0, 0.0, 1.0)
+    spectrum: Any = None  # (n, 2) float64: wavelength [m], weight with a mean of 1; for every direction
+    spectrum_notes: tuple = ()  # of str: what in it was taken for what
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)

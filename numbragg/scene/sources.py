@@ -1,14 +1,34 @@
 """Where photons come from: lists of directions and wavelengths, and the polarisation axis."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..kernels.arithmetic.vectors import rotate_axis, unit
 from .size import divided
 
-__all__ = ["polarisation_axes", "source_list"]
+__all__ = ["SourceTable", "polarisation_axes", "source_list"]
 
 #: From the sample to a source [m], before directions are normalised.
 SOURCE_DISTANCE = 10.0
+
+
+class SourceTable(NamedTuple):
+    """Directions and wavelengths: pairs, or a spectrum that every direction has."""
+
+    directions: np.ndarray  # (directions, 3) unit vectors to the sources
+    wavelengths: np.ndarray  # (wavelengths,) [m]
+    per_direction: int  # 1: pairs; else the number of wavelengths of each direction
+    weights: np.ndarray  # (wavelengths,); no rows: all alike
+
+    @property
+    def count(self):
+        """Number of sources."""
+        return len(self.directions) * self.per_direction
+
+
+#: Weights where every source counts the same.
+_ALIKE = np.empty(0)
 
 
 def _grid_sources(beam, counts, placement):
@@ -45,7 +65,9 @@ def _listed_sources(beam, placement):
 
 
 def source_list(beam, counts, placement):
-    """Directions to the sources (unit vectors) and wavelengths [m].
+    """Directions to the sources, wavelengths and weights.
+
+    A spectrum is listed once, however many directions there are: nothing holds their product.
 
     Parameters
     ----------
@@ -55,13 +77,16 @@ def source_list(beam, counts, placement):
 
     Returns
     -------
-    directions : (sources, 3) float64
-    wavelengths : (sources,) float64
+    SourceTable
     """
     directions, wavelengths = (_grid_sources(beam, counts, placement) if beam.sources is None
                                else _listed_sources(beam, placement))
-    units = [unit(d)[0] for d in directions]
-    return np.array(units, dtype=np.float64).reshape(-1, 3), np.array(wavelengths, dtype=np.float64)
+    units = np.array([unit(d)[0] for d in directions], dtype=np.float64).reshape(-1, 3)
+    if beam.spectrum is None:
+        return SourceTable(units, np.array(wavelengths, dtype=np.float64), 1, _ALIKE)
+    # the grid's wavelengths are one for each direction, for a dispersion beside a spectrum is refused
+    wavelengths, weights = (np.ascontiguousarray(column, dtype=np.float64) for column in beam.spectrum.T)
+    return SourceTable(units, wavelengths, len(wavelengths), _ALIKE if (weights == 1.0).all() else weights)
 
 
 def polarisation_axes(axis):

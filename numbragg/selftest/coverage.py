@@ -43,7 +43,12 @@ def _crystal(prepared):
     yield "unequal numbers of cells", min(n) * 10 < max(n)
     yield "sample size", max(p.sample_size) > 0.0
     yield "fudge", p.fudge != 1.0
+    yield "spots in indices", p.spot_metric == "hkl"
     yield "mosaic domains", crystal.domains > 1
+    yield "Gaussian mosaicity", p.mosaicity == "gaussian"
+    yield "anisotropic mosaicity", p.mosaicity == "anisotropic"
+    yield "mosaicity of low discrepancy", p.mosaic_low_discrepancy
+    yield "given mosaic rotations", p.mosaic_rotations is not None
     yield "phi steps", len(angles) > 1
     yield "phi of exactly 0 among others", len(angles) > 1 and bool((angles == 0.0).any())
     yield "water", p.water_size > 0.0
@@ -67,6 +72,8 @@ def _beam(prepared):
     counts = prepared.counts
     yield "divergence", not listed and max(counts.divergence_h[0], counts.divergence_v[0]) > 1
     yield "dispersion", not listed and counts.dispersion[0] > 1
+    yield "spectrum", p.spectrum is not None
+    yield "weights of wavelengths", len(prepared.scene.beam.weights) > 0
     yield "resolution limit", p.d_min > 0.0
 
 

@@ -12,6 +12,7 @@ import random
 
 import numpy as np
 
+from ..configs.orientations import random_rotations
 from ..configs.structure_factors import StructureFactors
 from ..scene.placement import CONVENTIONS
 from ..scene.prepare import prepare
@@ -280,16 +281,52 @@ def _place_exactly(p, r):
         p.sources = np.full((len(p.sources), 5), math.nan)
 
 
+# -- what the C program does not have
+
+
+def _draw_spectrum(p, r):
+    n = r.randint(2, 5)
+    # a wide range of weights, or equal ones, which are exactly 1
+    weights = [math.exp(r.uniform(-8.0, 2.0)) for _ in range(n)] if r.random() < 0.8 else [1.0] * n
+    mean = sum(weights) / n
+    p.spectrum = np.array([(p.wavelength * r.uniform(0.95, 1.05), w / mean) for w in weights])
+
+
+def _draw_mosaicity(p, r):
+    kind = r.choice(("gaussian", "anisotropic", "given"))
+    if kind == "given":
+        p.mosaic_rotations = random_rotations(p.mosaic_domains, r.getrandbits(32)).reshape(-1, 9)
+        return
+    p.mosaicity, p.mosaic_low_discrepancy = kind, r.random() < 0.5
+    if kind == "anisotropic":
+        p.mosaic_spreads = tuple(p.mosaic_spread * r.uniform(0.1, 1.0) for _ in range(3))
+        p.mosaic_domains += p.mosaic_domains % 2
+
+
+def _draw_own(p, r):
+    if p.sources is None and p.dispersion == 0.0 and r.random() < 0.2:
+        _draw_spectrum(p, r)
+    if p.shape in ("gauss", "tophat") and r.random() < 0.4:
+        p.spot_metric, p.fudge = "hkl", _spread(r, 1e-3, 3.0)
+    if r.random() < 0.3:
+        if p.mosaic_domains < 2:
+            p.mosaic_spread, p.mosaic_domains = _spread(r, 1e-5, 0.1), 2
+        _draw_mosaicity(p, r)
+
+
 # -- all of it
 
 
-def _draw(r):
+def _draw(r, own):
+    """A draft; what the C program does not have is drawn from numbers of its own (`own`), after all else."""
     p = Draft()
     for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector,
                  _draw_steps):
         draw(p, r)
     if r.random() < 0.23:
         _place_exactly(p, r)
+    else:
+        _draw_own(p, own)
     return p
 
 
@@ -299,6 +336,11 @@ def _few_steps(p, factors):
     if prepared.steps > MOST_STEPS:
         p.oversample = 1
         prepared = prepare(p.freeze(), factors)
+    if prepared.steps > MOST_STEPS:
+        p.spectrum = None
+        prepared = prepare(p.freeze(), factors)
+    if prepared.steps > MOST_STEPS:
+        raise ValueError("domains, spindle steps, layers and sources are too many together")
     return prepared
 
 
@@ -314,9 +356,9 @@ def random_scene(name):
     -------
     RandomScene
     """
-    r = random.Random(f"numbragg {name}")
+    r, own = random.Random(f"numbragg {name}"), random.Random(f"numbragg's own {name}")
     while True:
-        p = _draw(r)
+        p = _draw(r, own)
         try:
             prepared = _few_steps(p, StructureFactors.constant(1.0))
             p.d_min = draw_limit(prepared, r)

@@ -24,7 +24,9 @@ def _scattering_vectors(prepared, stride):
              + geometry.origin[i] for i in range(3)]
     length = np.sqrt(place[0] * place[0] + place[1] * place[1] + place[2] * place[2])
     s1 = np.stack([x / length for x in place], axis=-1)
-    return (s1[:, np.newaxis] + beam.directions) / beam.wavelengths[:, np.newaxis]
+    directions = np.repeat(beam.directions, beam.per_direction, axis=0)
+    wavelengths = np.resize(beam.wavelengths, len(directions))
+    return (s1[:, np.newaxis] + directions) / wavelengths[:, np.newaxis]
 
 
 def _times(cells, q):

@@ -256,8 +256,9 @@ def _before(prepared, fast, slow, state):
 def _table(scene, record):
     columns = dict(zip(RECORD_FIELDS, record.T))
     source = columns["source"].astype(np.int64)
-    columns["wavelength"] = scene.beam.wavelengths[source]
-    for axis, values in zip("xyz", scene.beam.directions[source].T):
+    each = scene.beam.per_direction
+    columns["wavelength"] = scene.beam.wavelengths[source % each if each > 1 else source]
+    for axis, values in zip("xyz", scene.beam.directions[source // each].T):
         columns[f"s0_{axis}"] = -values
     columns["skipped"] = (columns["f_latt"] == 0.0) & scene.sampling.skip_zero
     table = np.empty((len(record), len(STEP_FIELDS)))

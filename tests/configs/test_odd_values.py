@@ -27,7 +27,7 @@ NONSENSE = {"huge": HUGE, "minus huge": -HUGE, "too long to print": 10 ** 5000, 
 NUMBERS = {
     nb.Crystal: {"random_misset_seed": 3, "n_cells": 3, "size_mm": 3, "fudge": 3, "mosaic_spread_deg": 3,
                  "mosaic_domains": 3, "mosaic_seed": 3, "phi_start_deg": 3, "oscillation_deg": 3, "phi_step_deg": 3,
-                 "phi_steps": 3, "water_size_um": 3, "scale": 3},
+                 "phi_steps": 3, "water_size_um": 3, "scale": 3, "mosaic_spread_per_axis_deg": 3},
     nb.Beam: {"wavelength_angstrom": 3, "fluence_photons_per_m2": 3, "flux_photons_per_s": 3, "exposure_s": 3,
               "size_mm": 3, "polarisation_fraction": 1, "divergence_h_mrad": 3, "divergence_v_mrad": 3,
               "divergence_h_step_mrad": 3, "divergence_v_step_mrad": 3, "divergence_h_steps": 3,
@@ -47,10 +47,14 @@ SEVERAL = {
                   "slow_axis": (1, 2, 3), "normal": (1, 2, 3), "twotheta_axis": (1, 2, 3)},
     nb.Panel: {"origin_mm": (100, 5, -5), "fast_mm": (0, 0, 1), "slow_mm": (0, 1, 0), "pixels": (5, 6)},
 }
+#: What a field needs beside itself.
+BESIDE = {"mosaic_spread_per_axis_deg": dict(mosaicity="gaussian")}
 MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32)),
         Evaluation: dict(backend="cuda")}
 #: Fields that are neither: words, truths, arrays, parts.
-OTHERS = {nb.Crystal: {"shape", "structure_factors"}, nb.Beam: {"round_divergence", "sources"},
+OTHERS = {nb.Crystal: {"shape", "structure_factors", "spot_metric", "mosaicity", "mosaic_low_discrepancy",
+                       "mosaic_rotations"},
+          nb.Beam: {"round_divergence", "sources", "spectrum"},
           nb.Detector: {"convention", "pivot", "curved", "point_pixel", "mask", "panels", "windows"},
           nb.Panel: {"mask", "name", "sensor_material"}, nb.Sampling: {"per_step", "interpolation"},
           Evaluation: {"precision", "summation", "backend"}}
@@ -58,7 +62,7 @@ OTHERS = {nb.Crystal: {"shape", "structure_factors"}, nb.Beam: {"round_divergenc
 
 def made(config, **arguments):
     field, = arguments
-    together = TOGETHER.get(field, {}) if config is nb.Detector else {}
+    together = TOGETHER.get(field, {}) if config is nb.Detector else BESIDE.get(field, {})
     return config(**((NEEDED | MORE)[config] | together | arguments))
 
 

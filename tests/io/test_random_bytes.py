@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import structure_tools
 
-from numbragg.io import any_image, dump, hkl, matrix, pgm, raw, smv, tables, tiff
+from numbragg.io import any_image, dump, hkl, matrix, pgm, raw, smv, spectra, tables, tiff
 from numbragg.io.errors import FileFormatError, format_error, shown
 from numbragg.structures import model, mtz, refln_cif, text_columns
 
@@ -46,6 +46,7 @@ READERS = {
     "dump": (dump.read_dump, b"0 0 0 0 0 0\n\f" + np.full(8, 32.0).tobytes()),
     "matrix": (matrix.read_matrix, b"0.1 0 0\n0 0.1 0\n0 0 0.1\n"),
     "sources": (tables.read_sources, b"-10 0.1 0.2 1 1e-10\n-10, 0; 0\n"),
+    "spectrum": (spectra.read_spectrum, b"# measured\nenergy (keV); counts\n9.5; 0\n9.6; 2.5e1\n9.7; 3\n"),
     "stol": (tables.read_stol, b"0 2.57\n0.1 2.6\n"),
     "header": (smv.read_header, smv_bytes()),
     "mask": (smv.read_mask, smv_bytes()),

@@ -145,7 +145,9 @@ def assert_same_sources(p):
     expected = naive.sources(p.wavelength, naive.detector(p), counts["hdiv"], counts["vdiv"],
                              counts["dispersion"], p.round_divergence, p.sources)
     asked = p.freeze()
-    directions, wavelengths = sources.source_list(asked.beam, rules.step_counts(asked), place_detector(asked))
+    found = sources.source_list(asked.beam, rules.step_counts(asked), place_detector(asked))
+    directions, wavelengths = found.directions, found.wavelengths
+    assert (found.per_direction, len(found.weights), found.count) == (1, 0, len(expected))
     assert directions.shape == (len(expected), 3) and wavelengths.shape == (len(expected),)
     assert directions.flags.c_contiguous and directions.dtype == wavelengths.dtype == np.float64
     assert bits(directions) == bits([direction for direction, _ in expected])
@@ -206,6 +208,19 @@ def test_list_of_sources_at_its_limits():
     rows = np.array([[0.0, 0.0, 1e200, 1.0, 1e-10], [-0.0, 1.0, math.nan, math.nan, 0.0],
                      [math.inf, 0.0, 0.0, 0.0, -1e-10], [1e-300, 0.0, 0.0, 0.0, math.inf]])
     assert assert_same_sources(Draft(sources=rows)) == 4
+
+
+def test_spectrum_is_listed_once():
+    """Directions of the grid, and the wavelengths that each of them has; no weights where all are 1."""
+    for weights in ((0.5, 1.5), (1.0, 1.0)):
+        p = Draft(divergence_h=0.01, divergence_h_steps=5, spectrum=np.array(list(zip((1e-10, 1.1e-10), weights))))
+        asked = p.freeze()
+        found = sources.source_list(asked.beam, rules.step_counts(asked), place_detector(asked))
+        expected = naive.sources(p.wavelength, naive.detector(p), (5, 0.01, 0.0025), (1, 0.0, 0.0), (1, 0.0, 0.0), True)
+        assert bits(found.directions) == bits([direction for direction, _ in expected])
+        assert found.wavelengths.tolist() == [1e-10, 1.1e-10]
+        assert found.weights.tolist() == ([] if weights == (1.0, 1.0) else list(weights))
+        assert (found.per_direction, found.count) == (2, 10)
 
 
 def test_refuses_a_source_without_direction():

@@ -24,6 +24,9 @@ TABLE = nb.StructureFactors.from_reflections(INDICES, np.random.default_rng(1).u
 ONCE = nb.Sampling(oversample=1)
 SMALL = nb.Detector(pixels=(7, 5), pixel_mm=0.9, distance_mm=60.0)
 
+#: Weights that differ by much.
+PINK = nb.Spectrum([1.27, 1.3, 1.32], [1.0, 0.03, 6.0])
+
 
 @pytest.fixture(scope="module")
 def session():
@@ -82,10 +85,21 @@ SCENES = {
     "round": lambda: prepared(nb.Crystal(cell=CELL, n_cells=6, shape="round", misset_deg=(1, 2, 3))),
     "gauss": lambda: prepared(nb.Crystal(cell=CELL, n_cells=2, shape="gauss", misset_deg=(1, 2, 3))),
     "tophat": lambda: prepared(nb.Crystal(cell=CELL, n_cells=2, shape="tophat", misset_deg=(1, 2, 3))),
+    "gauss in indices": lambda: prepared(nb.Crystal(cell=CELL, n_cells=2, shape="gauss", spot_metric="hkl",
+                                                    misset_deg=(1, 2, 3))),
+    "tophat in indices": lambda: prepared(nb.Crystal(cell=CELL, n_cells=2, shape="tophat", spot_metric="hkl", fudge=0.3,
+                                                     misset_deg=(1, 2, 3))),
+    "Gaussian mosaicity": lambda: prepared(nb.Crystal(cell=CELL, n_cells=3, mosaicity="gaussian", mosaic_spread_deg=1.0,
+                                                      mosaic_domains=4, mosaic_low_discrepancy=True)),
     "mosaic": lambda: prepared(nb.Crystal(cell=CELL, n_cells=3, mosaic_spread_deg=1.0, mosaic_domains=5)),
     "constant F": lambda: prepared(factors=17.0),
     "region": lambda: prepared(roi=(2, 5, 1, 3)),
     "sub-pixels": lambda: prepared(roi=(2, 4, 1, 3), sampling=nb.Sampling(oversample=2)),
+    "spectrum": lambda: prepared(beam=nb.Beam(spectrum=PINK)),
+    "spectrum, divergence, every factor": lambda: prepared(
+        beam=nb.Beam(spectrum=PINK, divergence_h_mrad=4.0, divergence_h_steps=2, polarisation_fraction=0.9,
+                     d_min_angstrom=2.2), roi=(2, 5, 1, 3),
+        sampling=nb.Sampling(oversample=1, per_step=("polarisation", "solid_angle"))),
     "sources": lambda: prepared(beam=nb.Beam(wavelength_angstrom=1.3, dispersion_percent=3.0, dispersion_steps=3)),
 }
 
@@ -114,7 +128,7 @@ def test_random_scene_has_the_bits_of_the_strict_evaluator(session, number):
 
 @pytest.mark.parametrize("precision, summation", [("compensated", "kahan"), ("single", "sequential"),
                                                   ("single", "kahan")])
-@pytest.mark.parametrize("name", ["square", "mosaic", "round"])
+@pytest.mark.parametrize("name", ["square", "mosaic", "round", "spectrum", "gauss in indices"])
 def test_other_precisions_have_the_bits_of_the_lanes(session, name, precision, summation):
     mode = records.PRECISIONS[precision], records.SUMMATIONS[summation]
     scene = trimmed(SCENES[name](), 4)

@@ -4,18 +4,18 @@ import numpy as np
 
 from ...compile.compilation import inlined, variants
 from ..lattice import fractions, single_crystal
-from ..records import COMPENSATED, EXACT, GAUSS, ONE_CELL, ROUND, SINGLE, SQUARE, TOPHAT
-from .gauss import GAUSS_SHAPE
+from ..records import COMPENSATED, EXACT, GAUSS, GAUSS_HKL, ONE_CELL, ROUND, SINGLE, SQUARE, TOPHAT, TOPHAT_HKL
+from .gauss import GAUSS_HKL_SHAPE, GAUSS_SHAPE
 from .one_cell import ONE_CELL_SHAPE
 from .round import ROUND_SHAPE
 from .square import SQUARE_SHAPE
-from .tophat import TOPHAT_SHAPE
+from .tophat import TOPHAT_HKL_SHAPE, TOPHAT_SHAPE
 
 __all__ = ["SHAPE_OF", "kind_of", "lane_factor", "lattice_factor"]
 
 #: By the number that `Lattice.shape` holds, and ONE_CELL.
 SHAPE_OF = {SQUARE: SQUARE_SHAPE, ROUND: ROUND_SHAPE, GAUSS: GAUSS_SHAPE, TOPHAT: TOPHAT_SHAPE,
-            ONE_CELL: ONE_CELL_SHAPE}
+            GAUSS_HKL: GAUSS_HKL_SHAPE, TOPHAT_HKL: TOPHAT_HKL_SHAPE, ONE_CELL: ONE_CELL_SHAPE}
 
 
 def kind_of(crystal):
@@ -72,7 +72,7 @@ def lane_factor(shape, precision, about):
     Parameters
     ----------
     shape : int
-        records.SQUARE, ROUND, GAUSS, TOPHAT or ONE_CELL.
+        records.SQUARE, ROUND, GAUSS, TOPHAT, GAUSS_HKL, TOPHAT_HKL or ONE_CELL.
     precision : int
         records.EXACT, COMPENSATED or SINGLE.
     about : bool

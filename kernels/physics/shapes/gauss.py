@@ -1,4 +1,9 @@
-"""Gaussian spots: no fringes, an exponential of the squared distance from the lattice point."""
+"""Gaussian spots: no fringes, an exponential of the squared distance from the lattice point.
+
+The C program measures the distance in reciprocal space, times the product of the numbers of cells: round spots,
+whatever the shape of the crystal.  Measured in units of cells a spot has the crystal's own proportions, as simtbx
+has it.
+"""
 
 import numpy as np
 
@@ -8,30 +13,23 @@ from ...arithmetic.elementary_single import exp_negative_single
 from ...arithmetic.fused import divided
 from ...compile.compilation import inlined
 from ..error import C_LIBRARY_BOUND
-from ..lattice import fractions, squared_distance
+from ..lattice import fractions, squared_distance, squared_radius
 from .shape import Shape, no_multiple
 
-__all__ = ["GAUSS_SHAPE", "GAUSS_WIDTH", "gauss_exponent", "gauss_factor", "gauss_lane"]
+__all__ = ["GAUSS_HKL_SHAPE", "GAUSS_SHAPE", "GAUSS_WIDTH", "gauss_exponent", "gauss_factor", "gauss_lane"]
 
 #: The exponent's divisor.
 GAUSS_WIDTH = 0.63
 
 
 @inlined
-def gauss_factor(crystal, hkl, nearest):
-    """Lattice factor as the C program has it."""
-    na, nb, nc = crystal.n_cells
-    dh, dk, dl = fractions(hkl, nearest)
-    r = squared_distance(crystal.reciprocal, crystal.n_cells, dh, dk, dl)
-    return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
+def _measured(numbers, dh, dk, dl):
+    return squared_distance(numbers[1], numbers[0], dh, dk, dl)
 
 
 @inlined
-def gauss_exponent(crystal, hkl, nearest):
-    """Exponent of the Gaussian, with the strict form's bits."""
-    dh, dk, dl = fractions(hkl, nearest)
-    r = squared_distance(crystal.reciprocal, crystal.n_cells, dh, dk, dl)
-    return -(divided(r, GAUSS_WIDTH, 1.0 / GAUSS_WIDTH) * crystal.fudge)
+def _in_cells(numbers, dh, dk, dl):
+    return squared_radius(numbers[0], dh, dk, dl)
 
 
 @inlined
@@ -42,33 +40,51 @@ def gauss_lane(crystal, exponent):
     return many * many * exp_squared_coarse(exponent)
 
 
-@inlined
-def _exact(crystal, hkl, nearest):
-    return gauss_lane(crystal, gauss_exponent(crystal, hkl, nearest)), 0.0
-
-
-@inlined
-def _accurate(crystal, hkl, nearest):
-    na, nb, nc = crystal.n_cells
-    factor = na * nb * nc * exp_negative(gauss_exponent(crystal, hkl, nearest))
-    return factor * factor, 0.0
-
-
-@inlined
-def _single(numbers, dh, dk, dl):
-    r = squared_distance(numbers[1], numbers[0], dh, dk, dl)
-    return numbers[3] * numbers[3] * exp_negative_single(r * np.float32(-2.0 / GAUSS_WIDTH * numbers[4]))
-
-
-@inlined
-def _is_tested(crystal, hkl, nearest, skip_zero):
-    # the C library's underflow decides; above its threshold the factor is surely positive or nearly so
-    return not skip_zero or not gauss_exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
-
-
 def _error(about):
     return (EXP_SQUARED_BOUND + 2.0) + (2.0 * C_LIBRARY_BOUND + 2.0)
 
 
-GAUSS_SHAPE = Shape(strict=gauss_factor, exact=lambda about: _exact, accurate=_accurate, single=_single,
-                    is_tested=_is_tested, error=_error, largest_multiple=no_multiple, budgeted=False, measured=True)
+def _shape(squared, measured):
+    """The Gaussian of a squared distance, a function of (N, a*, b*, c*) and the fractions of the indices."""
+    @inlined
+    def factor(crystal, hkl, nearest):
+        """Lattice factor as the C program has it."""
+        na, nb, nc = crystal.n_cells
+        dh, dk, dl = fractions(hkl, nearest)
+        r = squared((crystal.n_cells, crystal.reciprocal), dh, dk, dl)
+        return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
+
+    @inlined
+    def exponent(crystal, hkl, nearest):
+        """Exponent of the Gaussian, with the strict form's bits."""
+        dh, dk, dl = fractions(hkl, nearest)
+        r = squared((crystal.n_cells, crystal.reciprocal), dh, dk, dl)
+        return -(divided(r, GAUSS_WIDTH, 1.0 / GAUSS_WIDTH) * crystal.fudge)
+
+    @inlined
+    def exact(crystal, hkl, nearest):
+        return gauss_lane(crystal, exponent(crystal, hkl, nearest)), 0.0
+
+    @inlined
+    def accurate(crystal, hkl, nearest):
+        na, nb, nc = crystal.n_cells
+        value = na * nb * nc * exp_negative(exponent(crystal, hkl, nearest))
+        return value * value, 0.0
+
+    @inlined
+    def single(numbers, dh, dk, dl):
+        r = squared(numbers, dh, dk, dl)
+        return numbers[3] * numbers[3] * exp_negative_single(r * np.float32(-2.0 / GAUSS_WIDTH * numbers[4]))
+
+    @inlined
+    def is_tested(crystal, hkl, nearest, skip_zero):
+        # the C library's underflow decides; above its threshold the factor is surely positive or nearly so
+        return not skip_zero or not exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
+
+    return Shape(strict=factor, exact=lambda about: exact, accurate=accurate, single=single, is_tested=is_tested,
+                 error=_error, largest_multiple=no_multiple, budgeted=False, measured=measured), exponent
+
+
+GAUSS_SHAPE, gauss_exponent = _shape(_measured, True)
+GAUSS_HKL_SHAPE, _ = _shape(_in_cells, False)
+gauss_factor = GAUSS_SHAPE.strict

@@ -16,8 +16,8 @@ import pytest
 from numbragg.kernels.arithmetic import elementary, fused
 from numbragg.kernels.evaluate import certificate
 from numbragg.kernels.physics import lattice
-from numbragg.kernels.physics.records import GAUSS, ROUND, SQUARE, TOPHAT
-from numbragg.kernels.physics.shapes import SHAPE_OF, lattice_factor
+from numbragg.kernels.physics.records import EXACT, GAUSS, GAUSS_HKL, ROUND, SQUARE, TOPHAT, TOPHAT_HKL
+from numbragg.kernels.physics.shapes import SHAPE_OF, lane_factor, lattice_factor
 from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH, gauss_exponent, gauss_lane
 from numbragg.kernels.physics.shapes.round import sphere_lane
 from numbragg.kernels.physics.shapes.square import grating_lane
@@ -27,6 +27,8 @@ slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps 
 
 #: The record of a crystal, to be changed.
 RECORD = prepared_example().scene.crystal
+
+gauss_in_cells, tophat_in_cells = (lane_factor(shape, EXACT, False) for shape in (GAUSS_HKL, TOPHAT_HKL))
 
 
 @numba.njit(error_model="numpy")
@@ -41,6 +43,10 @@ def _both_factors(crystal, hkl, about, out):
             out[i, 1] = grating_lane(crystal, index, nearest, about)
         elif crystal.shape == ROUND:
             out[i, 1], out[i, 2] = sphere_lane(crystal, index, nearest)
+        elif crystal.shape == GAUSS_HKL:
+            out[i, 1], out[i, 2] = gauss_in_cells(crystal, index, nearest)
+        elif crystal.shape == TOPHAT_HKL:
+            out[i, 1], out[i, 2] = tophat_in_cells(crystal, index, nearest)
         elif crystal.shape == GAUSS:
             out[i, 1] = gauss_lane(crystal, gauss_exponent(crystal, index, nearest))
         else:
@@ -113,20 +119,22 @@ def test_sphere_where_its_transform_vanishes_or_is_small():
 
 
 @slow_if_interpreted
-def test_gaussian_of_every_size():
+@pytest.mark.parametrize("shape, width", [(GAUSS, 60.0), (GAUSS_HKL, 4.0)])
+def test_gaussian_of_every_size(shape, width):
     hkl = np.stack([hard_indices(1e4, 60_000, seed) for seed in range(3)], axis=1)
     largest = 0.0
     for fudge in np.exp(np.random.default_rng(2).uniform(-3.0, 25.0, 12)).tolist():
-        strict, lane, _ = factors(GAUSS, (3, 4, 5), hkl, fudge=fudge / 60.0 ** 2)
+        strict, lane, _ = factors(shape, (3, 4, 5), hkl, fudge=fudge / width ** 2)
         large = strict > 1e-300
         largest = max(largest, float((np.abs(lane - strict)[large] / strict[large]).max()))
         assert (lane[~large] < 1e-299).all()
-    assert 0.5 < largest / (SHAPE_OF[GAUSS].error(True) * U) <= 1.0
+    assert 0.5 < largest / (SHAPE_OF[shape].error(True) * U) <= 1.0
 
 
-def test_top_hat_is_the_same():
+@pytest.mark.parametrize("shape", [TOPHAT, TOPHAT_HKL])
+def test_top_hat_is_the_same(shape):
     hkl = np.stack([hard_indices(100, 20_000, seed) for seed in range(3)], axis=1)
-    strict, lane, _ = factors(TOPHAT, (7, 5, 3), hkl)
+    strict, lane, _ = factors(shape, (7, 5, 3), hkl)
     assert 0 < np.count_nonzero(strict) < len(strict)
     assert (lane == strict).all()
 

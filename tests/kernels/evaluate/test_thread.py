@@ -150,7 +150,8 @@ def test_spans_cover_every_step_once_and_in_order(pixels, limit):
     layers, over, sources = 2, 3, 4
     scene = scene._replace(
         geometry=scene.geometry._replace(layers=layers, oversample=over),
-        beam=scene.beam._replace(wavelengths=np.ones(sources)),
+        beam=scene.beam._replace(directions=np.ones((2, 3)), wavelengths=np.ones(2), per_direction=2,
+                                 weights=np.array([0.5, 1.5])),
         crystal=scene.crystal._replace(domains=5, phi_rows=np.zeros(2, dtype=np.int64)))
     parts = spans(scene, pixels, limit)
     steps = [(v, o) for p in parts for v in range(p.first_view, p.last_view) for o in range(p.first, p.last)]

@@ -18,7 +18,10 @@ from numbragg.kernels.physics.shapes.round import SPHERE_VOLUME_ROOT, sphere_tra
 from numbragg.kernels.physics.shapes.square import grating
 
 QUIET = settings(derandomize=True, deadline=None, max_examples=300)
-SHAPES = ("square", "round", "gauss", "tophat")
+SHAPES = ("square", "round", "gauss", "tophat", "gauss_hkl", "tophat_hkl")
+
+#: Their numbers in the record.
+NUMBERS = records.SHAPES | {"gauss_hkl": records.GAUSS_HKL, "tophat_hkl": records.TOPHAT_HKL}
 goes_on = pytest.mark.skipif(INTERPRETED, reason="Python raises where the processor goes on")
 
 
@@ -30,7 +33,7 @@ def versions(kernel):
 def crystal(shape, n_cells=(5.0, 4.0, 3.0), fudge=1.0, reciprocal=None):
     """The record of a crystal."""
     record = prepared_example().scene.crystal
-    return record._replace(shape=records.SHAPES[shape], n_cells=tuple(float(n) for n in n_cells),
+    return record._replace(shape=NUMBERS[shape], n_cells=tuple(float(n) for n in n_cells),
                            fudge=float(fudge),
                            reciprocal=record.reciprocal if reciprocal is None else reciprocal)
 
@@ -208,7 +211,7 @@ def test_lattice_factor(shape):
 @given(st.sampled_from(SHAPES), st.tuples(*[st.one_of(st.floats(-1e3, 1e3), st.floats(-1e9, 1e9))] * 3),
        st.tuples(*[st.integers(1, 5000)] * 3), st.floats(0.0, 1e3))
 def test_lattice_factor_of_any_index(shape, hkl, n_cells, fudge):
-    record = RECORD._replace(shape=records.SHAPES[shape], n_cells=tuple(map(float, n_cells)), fudge=fudge)
+    record = RECORD._replace(shape=NUMBERS[shape], n_cells=tuple(map(float, n_cells)), fudge=fudge)
     expected = bits(oracle_factor(shape, record, hkl))
     assert all(bits(f) == expected for f in our_factors(record, hkl))
 
@@ -240,7 +243,7 @@ def test_top_hat_at_its_edge():
 
 def test_peak_of_each_shape_is_the_number_of_cells():
     assert [our_factors(crystal(shape), (0.0, 0.0, 0.0))[0] for shape in SHAPES] == [
-        60.0, 60.0 * SPHERE_VOLUME_ROOT, 60.0, 60.0]
+        60.0, 60.0 * SPHERE_VOLUME_ROOT, 60.0, 60.0, 60.0, 60.0]
     assert our_factors(crystal("square", (1, 1, 1)), (0.3, 0.2, 0.1))[0] == 1.0
 
 
