@@ -464,9 +464,9 @@ def test_demo_options(capfd, folder):
 @pytest.mark.parametrize("words, code, said", [(["--version"], 0, b"numbragg "), (["-nonsense"], 2, b"")])
 def test_a_process_ends_with_the_exit_code_and_all_output(words, code, said):
     """It ends at once, without Python's own end: nothing that was printed may be lost by that."""
-    for command in ([sys.executable, "-m", "numbragg"], [sys.executable, "-c",
+    for program in ([sys.executable, "-m", "numbragg"], [sys.executable, "-c",
                     "import sys; from numbragg.commands.cli import entry; sys.argv[0] = 'numbragg'; entry()"]):
-        done = subprocess.run([*command, *words], capture_output=True, timeout=120)
+        done = subprocess.run([*program, *words], capture_output=True, timeout=120)
         assert done.returncode == code and done.stdout.startswith(said) and bool(done.stderr) == (code == 2)
     # a long text into a pipe
     done = subprocess.run([sys.executable, "-m", "numbragg", "--help"], capture_output=True, timeout=120)
