@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..scene.request import Draft
-from ..scene.units import from_degrees, to_angstrom
+from ..scene.units import from_degrees, to_angstrom, to_per_angstrom
 from ..structures.cells import needs_matrix, reciprocal_columns
 from ..structures.kinds import file_kind
 from .values import CommandLineError, quoted
@@ -119,4 +119,4 @@ def _seen(line, cell):
         or request.sampling.interpolation else 0.5
     columns = zip(*reciprocal_columns(cell))
     edges = sum(sum(x * x for x in column) ** 0.5 for column in columns)
-    return 1.0 / (1e-10 * farthest(prepared) + beyond * edges)
+    return 1.0 / (to_per_angstrom(farthest(prepared)) + beyond * edges)
