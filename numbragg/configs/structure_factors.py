@@ -86,6 +86,16 @@ def _miller_indices(value, what):
     return array.astype(np.int64)
 
 
+class _IndicesOfArray:
+    """h, k, l of the n-th entry of an array, without a list of all."""
+
+    def __init__(self, shape, low):
+        self.shape, self.low = shape, low
+
+    def __getitem__(self, number):
+        return np.array(np.unravel_index(number, self.shape)) + self.low
+
+
 class StructureFactors:
     """Amplitudes on a box of Miller indices of the P1 cell, and a default for everything else.
 
@@ -453,7 +463,11 @@ class StructureFactors:
         padded = np.zeros(tuple(n + 1 for n in amplitudes.shape))
         padded[:-1, :-1, :-1] = amplitudes
         high = tuple(first + n - 1 for first, n in zip(low, amplitudes.shape))
-        return cls.owning(padded, low, high, default, reflections=amplitudes.size)
+        from ..io.hkl import flag_note
+
+        note = flag_note("table", _IndicesOfArray(amplitudes.shape, low), amplitudes.ravel())
+        return cls.owning(padded, low, high, default, reflections=amplitudes.size,
+                          notes=() if note is None else (note,))
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:

@@ -21,8 +21,8 @@ SAME_ANGLE = 1e-4
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
-#: A wavelength above this [m] is one in Angstrom.
-LONGEST_WAVELENGTH = 1e-6
+#: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
+WAVELENGTHS = (1e-12, 1e-8)
 
 #: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
 SAME_DEPTH = 1.0033
@@ -133,18 +133,22 @@ def _size(prepared):
 
 def _sources(prepared):
     yield from prepared.request.beam.spectrum_notes
-    sources = prepared.request.beam.sources
+    sources, wavelengths = prepared.request.beam.sources, prepared.scene.beam.wavelengths.tolist()
+    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
     if sources is None:
+        if odd:
+            yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
+                       " electronvolt")
         return
-    rows = sources.tolist()
+    if odd:
+        yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
     # what is missing (NaN) counts as 1
-    weights = {1.0 if math.isnan(row[3]) else row[3] for row in rows}
+    weights = {1.0 if math.isnan(row[3]) else row[3] for row in sources.tolist()}
     if len(weights) > 1:
         yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
                    " source counts the same, as in nanoBragg")
-    longest = max(prepared.scene.beam.wavelengths.tolist(), default=0.0)
-    if longest > LONGEST_WAVELENGTH:
-        yield Loud(f"sources: a wavelength of {longest:g} m; wavelengths of a list are in metres, not in Angstrom")
+    elif min(weights) <= 0.0:
+        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
 
 
 def _sensor(prepared):

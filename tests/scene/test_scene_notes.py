@@ -181,3 +181,22 @@ def test_what_the_revision_asked_for_does_is_no_warning():
 def test_a_random_orientation_is_not_uniform():
     found, warned = notes(crystal={"random_misset_seed": 3})
     assert found == ("orientation: random as in nanoBragg, which is not uniform over orientations",) and not warned
+
+
+@pytest.mark.parametrize("beam", [{"wavelength_angstrom": 1e-10}, {"wavelength_angstrom": 12398.0}])
+def test_wavelengths_in_another_unit(beam):
+    note, = notes(beam=beam)[1]
+    assert note.startswith(f"wavelength: {beam['wavelength_angstrom']:g} Angstrom; wavelengths are in Angstrom")
+    assert notes(beam={"wavelength_angstrom": 6.2})[1] == []
+
+
+def test_a_weight_that_is_nothing():
+    note, = notes(beam={"sources": [source(0.0)]})[1]
+    assert note.startswith("sources: an intensity of 0 is not used")
+
+
+def test_flags_in_an_array():
+    values = np.ones((9, 9, 9))
+    values[4, 4, 5] = -999.0
+    note, = notes(factors=nb.StructureFactors.from_array(values, (-4, -4, -4)))[1]
+    assert note.startswith("table: 1 amplitude looks like a flag for missing values, the first -999 of 0 0 1")
