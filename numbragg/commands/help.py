@@ -59,5 +59,8 @@ def _near(word):
 
     topics = [*COMMANDS, *GROUPS, "commands", *(spelling for option in TABLE for spelling in option.spellings)]
     # an option may have been written without its dash
-    near = [found for form in (word, f"-{word}") if word for found in difflib.get_close_matches(form, topics, 1)]
+    forms = [form for form in (word, f"-{word}") if word]
+    # the same letters first: options differ in capitals
+    near = [topic for form in forms for topic in topics if topic.lower() == form.lower()]
+    near += [found for form in forms for found in difflib.get_close_matches(form, topics, 1)]
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}, an option, {', '.join(GROUPS)}"

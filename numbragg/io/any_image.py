@@ -30,7 +30,9 @@ _SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b
                (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"),
                (b"%!PS", "PostScript"), (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"),
                (b"FORMAT :", "Bruker"), (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"),
-               (b"MATLAB 5.0", "MATLAB"))
+               (b"MATLAB 5.0", "MATLAB"), (b"SIMPLE  =", "FITS"))
+#: Where a map of CCP4 or MRC has its name.
+_MAP = slice(208, 212)
 #: Ends of names that say nothing about the content: other programs name images so too.
 _LOOSE = ("SMV", "R-AXIS", "CCP4 map", "MATLAB")
 _PGM = re.compile(rb"P[25][ \t\n\v\f\r#]")
@@ -218,9 +220,11 @@ def _size(shape):
 def _kind(path, place, dataset):
     """The format of a file that is read.  Others are refused under the name that the user gave."""
     with open(place, "rb") as file:
-        start = file.read(64)
+        start = file.read(_MAP.stop)
     named = format_of_ending(place)
     found = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
+    if found is None and start[_MAP] == b"MAP ":
+        found = "CCP4 map"
     if _PGM.match(start):
         found = "PGM"
     elif found is None and _PNM.match(start):

@@ -101,6 +101,8 @@ def _whole(value):
     """An int of any library's whole number, floats that are whole included."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, bool):
+        raise TypeError("a truth value")
     return operator.index(value)
 
 

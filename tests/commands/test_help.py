@@ -104,3 +104,11 @@ def test_traps_are_told_where_they_are_met(quirk, name, words):
         rest = lines[start + 1:]
         text = " ".join(rest[:next(number for number, line in enumerate(rest) if not line.startswith(" " * 8))])
     assert words in " ".join(text.split())
+
+
+@pytest.mark.parametrize("word, meant", [("-xbeam", "-Xbeam"), ("-xclose", "-Xclose"), ("-orgX", "-ORGX"),
+                                         ("mosflm", "-mosflm")])
+def test_a_topic_in_other_letters(word, meant, capfd):
+    code = main(["help", word])
+    said = capfd.readouterr()
+    assert code == 0 and meant in said.out or code == 2 and f"did you mean {meant}?" in said.err

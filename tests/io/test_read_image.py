@@ -192,3 +192,11 @@ def test_files_that_are_no_images(folder):
         any_image.read_image(folder)
     with pytest.raises(FileNotFoundError):
         any_image.read_image("missing.npy")
+
+
+@pytest.mark.parametrize("start, kind", [(b"SIMPLE  =                    T", "FITS"),
+                                         (bytes(208) + b"MAP ", "CCP4 map")])
+def test_other_kinds_of_a_square_size_are_no_raw_images(start, kind, tmp_path):
+    (tmp_path / "image").write_bytes(start.ljust(1600, b"\0"))
+    with pytest.raises(ValueError, match=f"is a file of kind {kind}, which is not read here"):
+        any_image.read_image(tmp_path / "image")
