@@ -11,7 +11,7 @@ from typing import Callable
 
 from ..io.literals import INT_MAX, c_number, c_whole
 
-__all__ = ["CommandLineError", "Rule", "file_name", "is_number", "quoted", "real", "whole"]
+__all__ = ["CommandLineError", "Rule", "cut", "file_name", "is_number", "quoted", "real", "whole"]
 
 #: Words longer than this are cut in messages.
 _LONGEST_SHOWN = 60
@@ -42,10 +42,14 @@ class Rule:
             raise CommandLineError(f"{option} {quoted(word)}: must {self.text}")
 
 
+def cut(word):
+    """The word, or as much of it as a message shows."""
+    return word if len(word) <= _LONGEST_SHOWN else word[:_LONGEST_SHOWN] + "..."
+
+
 def quoted(word):
     """The word as it is shown in a message: in quotes where it would be hard to read bare, and not too long."""
-    if len(word) > _LONGEST_SHOWN:
-        word = word[:_LONGEST_SHOWN] + "..."
+    word = cut(word)
     return word if word and word.isprintable() and " " not in word else repr(word)
 
 

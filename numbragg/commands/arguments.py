@@ -5,6 +5,7 @@ import math
 import os
 import re
 
+from ..command_line.values import cut
 from ..io.endings import ending_of, fits_ending
 from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
@@ -13,8 +14,6 @@ __all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_
            "region", "shape", "short", "shown", "whole_number"]
 
 _HELP = ("-h", "-help", "--help")
-#: Words longer than this are cut in messages.
-_LONGEST_SHOWN = 60
 
 
 class _Once(argparse.Action):
@@ -190,7 +189,7 @@ def shown(text):
 
 def short(word):
     """A word of the command line in a message: as `shown`, and not too long."""
-    return shown(word if len(word) <= _LONGEST_SHOWN else word[:_LONGEST_SHOWN] + "...")
+    return shown(cut(word))
 
 
 # -- values: each reader takes words and returns their value, or raises the rule that they break

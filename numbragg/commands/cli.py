@@ -33,10 +33,11 @@ def _command(argv):
         return _fail(f"{name}: not available in this version")
     import difflib
 
+    from ..command_line.values import cut
+
     near = difflib.get_close_matches(name, COMMANDS, 1)
-    name = name if len(name) <= 60 else name[:60] + "..."
     hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(COMMANDS)}; options begin with a dash"
-    return _fail(f"{name}: no such command; {hint}")
+    return _fail(f"{cut(name)}: no such command; {hint}")
 
 
 def _fail(message):

@@ -194,16 +194,16 @@ def _write_as_c(outputs, this, products):
 
     line, names = this.line, this.line.outputs
     values = header_values(this.prepared)
-    header, noise_header = header_text(values), header_text(values, noise=True)
+    headers = [(names.intfile, header_text(values))]
+    if names.calculate_noise:
+        headers.append((names.noisefile, header_text(values, noise=True)))
     remarks = [Misleading(f"{os.fsdecode(name)}: the SMV header takes {len(text)} bytes but says 512, as in nanoBragg:"
                           " readers will find the pixels shifted")
-               for name, text, wanted in ((names.intfile, header, True),
-                                          (names.noisefile, noise_header, names.calculate_noise))
-               if wanted and len(text) > 512]
+               for name, text in headers if len(text) > 512]
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:
-        write_smv(file, header, products.integers)
+        write_smv(file, headers[0][1], products.integers)
     written = [names.floatfile, names.intfile]
     if names.write_pgm:
         with outputs.open(names.pgmfile) as file:
@@ -213,7 +213,7 @@ def _write_as_c(outputs, this, products):
     if this.noise_seed is not None:
         draw_noise(this.image, this.prepared, products, this.noise_seed, line.adc_offset)
         with outputs.open(names.noisefile) as file:
-            write_smv(file, noise_header, products.integers)
+            write_smv(file, headers[1][1], products.integers)
         written.append(names.noisefile)
     if this.dump:
         with outputs.open(line.files.dump) as file:
