@@ -12,14 +12,14 @@ Names are loaded when they are first used, so importing the package costs little
 from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
-           "StructureFactors", "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate",
-           "trace", "__version__"]
+           "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
+           "simulate", "trace", "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
           "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
-          "image_statistics": "results.statistics",
+          "assemble": "results.assembly", "image_statistics": "results.statistics",
           "integer_image": "results.digitise", "random_rotations": "configs.orientations",
           "simulate": "render.simulation", "trace": "tracing.record"}
 

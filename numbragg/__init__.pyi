@@ -11,10 +11,11 @@ from .configs.spectrum import Spectrum
 from .configs.structure_factors import StructureFactors
 from .notes import NumbraggWarning
 from .render.simulation import Simulator, simulate
+from .results.assembly import assemble
 from .results.digitise import add_noise, integer_image
 from .results.statistics import image_statistics
 from .tracing.record import trace
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
-           "StructureFactors", "add_noise", "image_statistics", "integer_image", "random_rotations", "simulate",
-           "trace", "__version__"]
+           "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
+           "simulate", "trace", "__version__"]

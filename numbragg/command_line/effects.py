@@ -147,5 +147,9 @@ def set_printout_pixel(line, use):
     line.printout_pixel = tuple(use.values)
 
 
+def set_beam_centre_pixels(line, use):
+    line.beam_centre_pixels = tuple(use.values)
+
+
 def nothing(line, use):
     pass

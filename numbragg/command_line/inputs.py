@@ -7,7 +7,7 @@ from ..notes import Loud
 from ..scene.units import from_angstrom, to_angstrom
 from .headers import default_notes, enter_header, mask_notes
 from .parse import entered
-from .values import CommandLineError, quoted
+from .values import CommandLineError, quoted, real
 
 # start-up: readers, and NumPy with them, are imported where there is a file to read
 
@@ -67,6 +67,10 @@ def with_headers(line):
 
 # -- other files
 
+_OF_A_SPECTRUM = ("--spectrum-axis", "--spectrum-density", "--spectrum-samples", "--spectrum-seed")
+#: Spectra about the wavelength, by their constructors' names.
+_SPECTRA = ("gaussian", "tophat", "sase")
+
 
 def _check_mosaicity(p):
     if p.mosaic_low_discrepancy and p.mosaicity == "cap":
@@ -79,21 +83,48 @@ def _enter_spectrum(line):
     """Read a spectrum; its mean is the wavelength unless an option or a header gave one."""
     path, p, given = line.files.spectrum, line.draft, {use.option.name: use for use in line.uses}
     if path is None:
-        idle = [name for name in ("--spectrum-axis", "--spectrum-density", "--spectrum-samples") if name in given]
+        idle = [name for name in _OF_A_SPECTRUM if name in given]
         if idle:
-            raise CommandLineError(f"{idle[0]} needs --spectrum FILE")
+            raise CommandLineError(f"{idle[0]} needs --spectrum")
         return
     other = next((name for name in ("-sourcefile", "-dispersion", "-dispsteps") if name in given), None)
     if other is not None:
         raise CommandLineError(f"--spectrum and {other} both give wavelengths; give one of them")
     from ..configs.spectrum import Spectrum
 
+    model, colon, bandwidth = path.partition(":")
+    if colon and model in _SPECTRA:
+        _enter_model(line, given, model, bandwidth)
+        return
+    if line.spectrum_seed is not None:
+        raise CommandLineError(f"{given['--spectrum-seed'].said}: is for --spectrum sase:P, not for a file")
     spectrum = Spectrum.from_file(path, axis=line.spectrum_axis, density=line.spectrum_density)
     if line.spectrum_samples is not None:
         spectrum = spectrum.merged(line.spectrum_samples)
     p.spectrum, p.spectrum_notes = spectrum.pack(), spectrum.notes
     if not {"-lambda", "-energy", "-img", "-mask"} & set(given):
         p.wavelength = from_angstrom(spectrum.mean_wavelength_angstrom)
+
+
+def _enter_model(line, given, model, bandwidth):
+    """A spectrum about the wavelength, such as sase:0.3."""
+    from ..configs.spectrum import Spectrum
+
+    said = given["--spectrum"].said
+    for name in ("--spectrum-axis", "--spectrum-density"):
+        if name in given:
+            raise CommandLineError(f"{name}: is for a file, not for {said}")
+    if line.spectrum_seed is not None and model != "sase":
+        raise CommandLineError(f"{given['--spectrum-seed'].said}: is for --spectrum sase:P, not for {said}")
+    percent = real(f"--spectrum {model}:", bandwidth)
+    more = {} if line.spectrum_samples is None else {"samples": line.spectrum_samples}
+    if model == "sase":
+        more["seed"] = 1 if line.spectrum_seed is None else line.spectrum_seed
+    try:
+        spectrum = getattr(Spectrum, model)(to_angstrom(line.draft.wavelength), percent, **more)
+    except ValueError as error:
+        raise CommandLineError(f"{said}: {error}") from error
+    line.draft.spectrum, line.draft.spectrum_notes = spectrum.pack(), spectrum.notes
 
 
 def read_inputs(line):

@@ -67,6 +67,14 @@ class CommandLine:
         Whether its second column is a density.
     spectrum_samples : int or None
         To how many wavelengths it is merged.
+    spectrum_seed : int or None
+        Seed of a random one.
+    detector : str or None
+        Name or file of a detector of panels, in the place of the one plane.
+    beam_centre_pixels : tuple of float or None
+        Where the beam meets it, if it has a name (fast, slow).
+    panels : numbragg.Detector or None
+        What `numbragg.command_line.panels` made of it.
     printout : bool
         Whether to list the pixels.
     printout_pixel : tuple of int or None
@@ -98,6 +106,10 @@ class CommandLine:
     spectrum_axis: str | None = None
     spectrum_density: bool = False
     spectrum_samples: int | None = None
+    spectrum_seed: int | None = None
+    detector: str | None = None
+    beam_centre_pixels: tuple | None = None
+    panels: object = None
     printout: bool = False
     printout_pixel: tuple | None = None
     quiet: bool = False

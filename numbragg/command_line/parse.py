@@ -17,6 +17,7 @@ from ..scene.revisions import revision_rules
 from ..scene.units import to_angstrom, to_mm, to_percent
 from .line import CommandLine, Files, Outputs, assign
 from .overridden import overridden
+from .panels import check_panels
 from .remarks import remarks
 from .structure_inputs import check_words, crystal_may_be_read
 from .values import CommandLineError, quoted
@@ -155,6 +156,7 @@ def check(line):
 
     if line.printout and line.precision != "exact":
         _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
+    check_panels(line)
     check_words(line)
     if line.files.matrix is None and p.matrix is None and not p.cell_given and not crystal_may_be_read(line.files):
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")

@@ -109,11 +109,12 @@ def _beam(line, given):
 
 
 def _output(line, given):
-    if not line.outputs.calculate_noise and "-seed" in given:
+    noise = line.outputs.calculate_noise and line.detector is None
+    if not noise and "-seed" in given:
         yield f"{given['-seed'].said} has no effect: there is no noise image"
     elif line.seed == 0:
         yield f"{given['-seed'].said} is the same as -seed 1"
     elif line.seed is not None and line.seed < 0:
         yield f"-seed {line.seed}: a negative seed goes on with the numbers that the mosaic domains left"
-    if line.outputs.calculate_noise and line.adc_offset < 0.0:
+    if noise and line.adc_offset < 0.0:
         yield Loud(f"{given['-adc'].said}: the noise image has no lower limit: -1 becomes 65535")

@@ -34,6 +34,8 @@ def detector_remarks(line, uses, given):
     -------
     list of str
     """
+    if line.detector is not None:
+        return []
     return [*_axes(line, uses, given), *_centre(line, given), *_distance(line, given), *_curved(line, uses),
             *_pixels(line, given), *_sensor(line, given)]
 

@@ -110,13 +110,17 @@ def _seen(line, cell):
     from ..configs.structure_factors import StructureFactors
     from ..scene.notes import farthest
     from ..scene.prepare import prepare
-    from ..scene.shot import ANY_CRYSTAL
+    from ..scene.shot import ANY_CRYSTAL, prepare_shot
 
     request = line.draft.freeze()
-    prepared = prepare(replace(request, crystal=ANY_CRYSTAL), StructureFactors.constant(1.0))
+    constant = StructureFactors.constant(1.0)
+    if line.panels is None:
+        panels = [prepare(replace(request, crystal=ANY_CRYSTAL), constant)]
+    else:
+        panels = [panel for panel, in prepare_shot([(ANY_CRYSTAL, constant, 1.0)], line.panels.pieces(), request)]
     # the nearest reflection of a corner may lie beyond it; tricubic look-up takes two more
     beyond = 2.5 if request.sampling.interpolation is not False and min(request.crystal.n_cells) <= 2.0 \
         or request.sampling.interpolation else 0.5
     columns = zip(*reciprocal_columns(cell))
     edges = sum(sum(x * x for x in column) ** 0.5 for column in columns)
-    return 1.0 / (to_per_angstrom(farthest(prepared)) + beyond * edges)
+    return 1.0 / (to_per_angstrom(max(map(farthest, panels))) + beyond * edges)

@@ -2,30 +2,16 @@
 
 from dataclasses import dataclass
 import os
-import sys
-import time
 
 from .. import memory
-from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
+from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
-from ..notes import Loud, Misleading
+from ..notes import Misleading
+from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
 __all__ = ["run"]
-
-
-class _Clock:
-    """Seconds spent, by name."""
-
-    def __init__(self):
-        self.seconds = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name):
-        now = time.perf_counter()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
-        self._last = now
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +21,7 @@ class _Run:
     argv: list
     line: object
     evaluation: object
-    clock: _Clock
+    clock: Clock
     prepared: object
     image: object = None
     outcome: object = None
@@ -64,12 +50,16 @@ def run(argv):
         return 0
     line = with_headers(line)
     check(line)
+    if line.detector is not None:
+        from .panels import run_panels
+
+        return run_panels(argv, line)
     # these load numpy, which help and errors above have no need of
     from ..configs.run_options import Evaluation
 
     evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
-    clock = _Clock()
-    backend = _open(line, evaluation)
+    clock = Clock()
+    backend = opened(line, evaluation)
     clock.lap("backend")
     factors = read_inputs(line)
     clock.lap("read")
@@ -77,12 +67,7 @@ def run(argv):
     from ..io.output import OutputSet
     from ..scene.prepare import image_bytes, prepare
 
-    now = int(time.time())
-    if line.seed is None:
-        line.seed = now
-        if line.outputs.calculate_noise:
-            line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
-    take_misset_seed(line, now)
+    settle_seeds(line)
     prepared = prepare(line.draft.freeze(), factors)
     # float image, integer or noise image, grey image
     slow, fast = prepared.shape
@@ -96,25 +81,7 @@ def run(argv):
         clock.lap("render")
         facts = _write(outputs, this)
         outputs.commit()
-    for note in (*line.notices, *facts["warnings"]):
-        if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
-            print(f"numbragg: warning: {note}", file=sys.stderr)
-    try:
-        if line.printout:
-            _print_pixels(line, prepared)
-        if not line.quiet:
-            from ..results.report import report_lines
-
-            print("\n".join(report_lines(facts, line.notices)))
-            print("  wrote " + ", ".join(facts["files"]))
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # the files are what was asked for
-        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
-              file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    tell(line, facts, (lambda: _print_pixels(line, prepared)) if line.printout else None)
     return 0
 
 
@@ -137,16 +104,6 @@ def _reserve(outputs, line):
         line.notices.append(f"{line.files.dump}: the dump of the structure factors cannot be written")
         return False
     return True
-
-
-def _open(line, evaluation):
-    """What computes the image. What "auto" chose is remarked upon."""
-    from ..render.backends import open_backend
-
-    backend = open_backend(evaluation)
-    if backend.remark is not None:
-        line.notices.append(backend.remark)
-    return backend
 
 
 def _render(this, backend):
@@ -176,12 +133,7 @@ def _write(outputs, this):
     facts["files"] = written
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)
-    if names.stats_json is not None:
-        from ..io.json_text import json_text
-
-        written.append(names.stats_json)
-        with outputs.open(names.stats_json) as file:
-            file.write(json_text(facts).encode())
+    write_statistics(outputs, names, facts)
     return facts
 
 
@@ -224,9 +176,9 @@ def _write_as_c(outputs, this, products):
 
 def _facts(this, products, remarks):
     """The account of the run, but for its files."""
-    from ..results import report
+    from ..results.account import account
 
-    facts = report.account(this.prepared, this.outcome, products, this.clock.seconds, this.argv, remarks)
+    facts = account(this.prepared, this.outcome, products, this.clock.seconds, this.argv, remarks)
     facts["precision"], facts["summation"] = this.evaluation.precision, this.evaluation.summation
     facts["notices"] = list(this.line.notices)
     facts["image"]["adc_offset"] = this.line.adc_offset

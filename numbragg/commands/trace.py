@@ -77,6 +77,8 @@ def _traced(words, fast, slow, steps):
 
     line = with_headers(parse(words))
     check(line)
+    if line.detector is not None:
+        raise ValueError("--detector: a trace is of nanoBragg's one plane; in Python numbragg.trace takes panel=")
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     if line.backend != "cpu":

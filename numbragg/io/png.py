@@ -1,12 +1,14 @@
 """PNG pictures of an image, for looking at: grey scale, axes and a scale bar.  Written only."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .silence import silenced
 
 # start-up: Matplotlib takes long, and is an extra
 
-__all__ = ["write_png"]
+__all__ = ["write_assembled_png", "write_png"]
 
 _DOTS_PER_INCH = 100
 #: What rounding may not take away, in dots.
@@ -45,12 +47,50 @@ def write_png(file, image, title=None):
     image = np.asarray(image)
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
+    factor = -(-max(image.shape) // _LARGEST_SIDE)
+    reduced = _reduced(image.astype(np.float64), factor)
+    # pixel i spans i to i + 1, row 0 is at the top
+    rows, columns = reduced.shape
+    frame = _Frame("fast axis [pixel]", "slow axis [pixel]", (0, columns * factor, rows * factor, 0))
     # letters that no font has, numbers that overflow: a picture is for looking at
     with silenced():
-        _draw(file, image, title)
+        _draw(file, reduced, _black_level(image), frame, title)
 
 
-def _draw(file, image, title):
+def write_assembled_png(file, assembled, title=None):
+    """Write a picture of the panels of a detector, in the same manner; blue where there is no pixel.
+
+    Parameters
+    ----------
+    file : binary file object
+        Where to write.
+    assembled : results.assembly.Assembled
+    title : str, optional
+        Text above the picture.
+
+    Raises
+    ------
+    ImportError
+        Matplotlib is not installed.
+    """
+    rows, columns = assembled.image.shape
+    frame = _Frame("right of the beam [mm]", "above the beam [mm]", (
+        assembled.left_mm, assembled.left_mm + columns * assembled.pixel_mm,
+        assembled.top_mm - rows * assembled.pixel_mm, assembled.top_mm), "lightsteelblue")
+    with silenced():
+        _draw(file, assembled.image.astype(np.float64), _black_level(assembled.image), frame, title)
+
+
+class _Frame(NamedTuple):
+    """What stands around a picture."""
+
+    across: str
+    along: str
+    extent: tuple  # of its sides: left, right, bottom, top
+    bad: str = "red"  # colour of what is no finite number
+
+
+def _draw(file, reduced, black, frame, title):
     # never pyplot: it would look for a display
     try:
         from matplotlib import colormaps
@@ -60,9 +100,6 @@ def _draw(file, image, title):
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
 
-    slow, fast = image.shape
-    factor = -(-max(slow, fast) // _LARGEST_SIDE)
-    reduced = _reduced(image.astype(np.float64), factor)
     dots = max(1, _SMALLEST_SIDE // max(reduced.shape))
     height, width = (side * dots for side in reduced.shape)
     left, right, bottom, top = _MARGINS
@@ -75,14 +112,12 @@ def _draw(file, image, title):
     FigureCanvasAgg(figure)
     axes = figure.add_axes((left / total_width, bottom / total_height, (width - 2 * _HAIR) / total_width,
                             (height - 2 * _HAIR) / total_height))
-    colours = colormaps["gray_r"].with_extremes(bad="red")
+    colours = colormaps["gray_r"].with_extremes(bad=frame.bad)
     shown = axes.imshow(
-        np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, _black_level(image), clip=True),
-        # pixel i spans i to i + 1, row 0 is at the top
-        extent=(0, reduced.shape[1] * factor, reduced.shape[0] * factor, 0), aspect="auto",
-        interpolation="nearest")
-    axes.set_xlabel("fast axis [pixel]")
-    axes.set_ylabel("slow axis [pixel]")
+        np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, black, clip=True),
+        extent=frame.extent, aspect="auto", interpolation="nearest")
+    axes.set_xlabel(frame.across)
+    axes.set_ylabel(frame.along)
     if title:
         axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     bar = figure.add_axes(((left + width + 20) / total_width, bottom / total_height, 18 / total_width,

@@ -1,0 +1,115 @@
+"""nanoBragg's command line with `--detector`: the image of all panels, in files of ours."""
+
+from ..command_line.inputs import announce, read_inputs
+from ..command_line.panels import read_panels
+from ..command_line.values import CommandLineError, quoted
+from .running import Clock, opened, settle_seeds, tell, write_statistics
+
+# start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
+
+__all__ = ["run_panels"]
+
+
+def run_panels(argv, line):
+    """Simulate the panels that a command line names.
+
+    Parameters
+    ----------
+    argv : list of str
+        Its words.
+    line : numbragg.command_line.line.CommandLine
+        What they say, checked.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from ..configs.run_options import Evaluation
+    from ..io.output import OutputSet
+    from ..results.account import account_of_panels
+    from ..scene.shot import prepare_shot
+
+    line.outputs.calculate_noise = line.outputs.write_pgm = False
+    evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
+    clock = Clock()
+    backend = opened(line, evaluation)
+    clock.lap("backend")
+    line.panels = read_panels(line)
+    _check_names(line)
+    factors = read_inputs(line)
+    clock.lap("read")
+    settle_seeds(line)
+    request = line.draft.freeze()
+    shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
+    with OutputSet() as outputs:
+        for name, kind in _wanted(line.outputs):
+            outputs.reserve(name, kind)
+        announce(line)
+        clock.lap("prepare")
+        images, accounts = _render(line, shot, evaluation, backend, clock)
+        clock.lap("render")
+        written = _write_images(outputs, line, images, " ".join(argv))
+        clock.lap("write")
+        facts = account_of_panels(shot, accounts, images, clock.seconds, argv)
+        facts |= {"precision": evaluation.precision, "summation": evaluation.summation,
+                  "notices": list(line.notices), "files": written}
+        write_statistics(outputs, line.outputs, facts)
+        outputs.commit()
+    tell(line, facts)
+    return 0
+
+
+def _check_names(line):
+    """Refuse what cannot hold panels of several sizes."""
+    sizes = sorted(set(line.panels.shapes))
+    if line.outputs.npy is not None and len(sizes) > 1:
+        listed = ", ".join(f"{fast} x {slow}" for slow, fast in sizes[:3])
+        raise CommandLineError(f"--npy {quoted(line.outputs.npy)}: needs panels of one size, not of {listed} pixels")
+
+
+def _wanted(names):
+    """The files that are written, and what they are."""
+    every = ((names.floatfile, "float image"), (names.npy, "npy image"), (names.png, "picture"),
+             (names.stats_json, "statistics"))
+    return [(name, kind) for name, kind in every if name is not None]
+
+
+def _render(line, shot, evaluation, backend, clock):
+    """Images of all panels and the driver's accounts."""
+    from .progress import Progress, say_compiling
+
+    first = shot[0][0]
+    if not line.quiet and not backend.loaded(first, evaluation):
+        say_compiling("some 10 seconds")
+    backend.load(first, evaluation)
+    clock.lap("load")
+    with Progress(sum(panel[0].window.pixels for panel in shot),
+                  line.progress is not False and not line.quiet) as progress:
+        return backend.render_shot(shot, evaluation, progress)
+
+
+def _write_images(outputs, line, images, title):
+    """Write the images to their temporary places. Returns their names."""
+    from ..io.raw import write_raw
+
+    names = line.outputs
+    with outputs.open(names.floatfile) as file:
+        # one panel after the other
+        for image in images:
+            write_raw(file, image)
+    written = [names.floatfile]
+    if names.npy is not None:
+        import numpy as np
+
+        with outputs.open(names.npy) as file:
+            np.save(file, np.asarray(images))
+        written.append(names.npy)
+    if names.png is not None:
+        from ..io.png import write_assembled_png
+        from ..results.assembly import assemble
+
+        with outputs.open(names.png) as file:
+            write_assembled_png(file, assemble(images, line.panels), title=f"numbragg {title}"[:89])
+        written.append(names.png)
+    return written

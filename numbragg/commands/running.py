@@ -1,0 +1,89 @@
+"""What the runs of nanoBragg's command line have in common, on its one plane or on panels."""
+
+import os
+import sys
+import time
+
+from ..command_line.inputs import take_misset_seed
+from ..notes import Loud, Misleading
+
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
+__all__ = ["Clock", "opened", "settle_seeds", "tell", "write_statistics"]
+
+
+class Clock:
+    """Seconds spent, by name."""
+
+    def __init__(self):
+        self.seconds = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name):
+        """Add the time since the last lap to a name."""
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def opened(line, evaluation):
+    """What computes the image. What "auto" chose is remarked upon."""
+    from ..render.backends import open_backend
+
+    backend = open_backend(evaluation)
+    if backend.remark is not None:
+        line.notices.append(backend.remark)
+    return backend
+
+
+def settle_seeds(line):
+    """Take the seeds that were not given from the clock, and say so in the notices."""
+    now = int(time.time())
+    if line.seed is None:
+        line.seed = now
+        if line.outputs.calculate_noise:
+            line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
+    take_misset_seed(line, now)
+
+
+def write_statistics(outputs, names, facts):
+    """Write the account of a run to its temporary place, and its name into the account, if it is wanted."""
+    if names.stats_json is None:
+        return
+    from ..io.json_text import json_text
+
+    facts["files"].append(names.stats_json)
+    with outputs.open(names.stats_json) as file:
+        file.write(json_text(facts).encode())
+
+
+def tell(line, facts, print_more=None):
+    """Print warnings and, unless `--quiet`, the report; all files are in place.
+
+    Parameters
+    ----------
+    line : numbragg.command_line.line.CommandLine
+    facts : dict
+        The account of the run.
+    print_more : callable, optional
+        Prints what comes before the report.
+    """
+    for note in (*line.notices, *facts["warnings"]):
+        if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
+            print(f"numbragg: warning: {note}", file=sys.stderr)
+    try:
+        if print_more is not None:
+            print_more()
+        if not line.quiet:
+            from ..results.report import report_lines
+
+            print("\n".join(report_lines(facts, line.notices)))
+            print("  wrote " + ", ".join(facts["files"]))
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # the files are what was asked for
+        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
+              file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
