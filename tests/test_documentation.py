@@ -279,3 +279,34 @@ def test_pages_say_nothing_they_must_not(name):
     assert re.findall(r"pypi\.|files\.pythonhosted", text, re.IGNORECASE) == []
     american = r"\b(?:color|polarization|normalized|normalize|center|centered|gray)\b"
     assert re.findall(american, prose(ROOT / name)) == []
+
+
+# -- what takes minutes is tried small
+
+
+def test_gallery_from_a_model(folder, monkeypatch):
+    """One command and five lines of Python make one image, tried with a small model and few pixels."""
+    from structure_tools import model
+
+    import numbragg as nb
+    from numbragg.commands.cli import main
+
+    def coarse(distance_mm, *, beam_centre_pixels=None, sensor_thickness_um=450.0):
+        return nb.Detector(convention="adxv", panels=[
+            nb.Panel(pixels=(12, 6), origin_mm=(x, y, distance_mm), fast_mm=(-6, 0, 0), slow_mm=(0, -6, 0),
+                     sensor_thickness_um=sensor_thickness_um, sensor_material="Si")
+            for y in (80.0, 30.0) for x in (75.0, -5.0)])
+
+    page = ROOT / "docs" / "gallery.md"
+    (words,) = re.findall(r"^numbragg (-hkl .*)\n", "\n".join(text for _, text in blocks(page, "sh")), re.MULTILINE)
+    ((_, code),) = blocks(page, "py")
+    assert len(code.strip().splitlines()) == 5
+    model().write_pdb("1AKI.pdb")
+    monkeypatch.setattr(nb.detectors, "eiger2_16m", coarse)
+    namespace = {"nb": nb}
+    exec(code, namespace)
+    image = namespace["image"]
+    assert image.shape == (4, 6, 12) and image.any()
+    assert main([*words.split(), "--quiet"]) == 0
+    assert (folder / "floatimage.bin").read_bytes() == image.tobytes()
+    assert (folder / "gallery-model.png").stat().st_size > 0
