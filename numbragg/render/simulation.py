@@ -16,7 +16,7 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..notes import warn
-from ..scene.pixels import WHOLE, region
+from ..scene.pixels import WHOLE, region, regions
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .device_image import DeviceImage
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]
+
+#: A region of one panel, or those of several.
+Region = Sequence[int] | Sequence[Sequence[int] | None] | Mapping[int, Sequence[int] | None]
 
 #: Panels that the text of a result describes one by one.
 _PANELS_SHOWN = 4
@@ -268,7 +271,9 @@ class Simulator:
         A number stands for the same amplitude [electrons] everywhere.
     sampling : Sampling, optional
     roi : four int, optional
-        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
+        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.  Of several
+        panels a sequence of them, one for each panel (None: all of it), or a dictionary of panels' numbers and
+        regions; panels that it lacks are not computed.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
     revision : str
@@ -297,16 +302,16 @@ class Simulator:
     """
 
     def __init__(self, detector: Detector, beam: Beam, structure_factors: StructureFactors | float, *,
-                 sampling: Sampling | None = None, roi: Sequence[int] | None = None, threads: int | None = None,
+                 sampling: Sampling | None = None, roi: Region | None = None, threads: int | None = None,
                  revision: str = DEFAULT, precision: str = "exact", summation: str | None = None,
                  backend: str = "cpu", device: int | None = None) -> None:
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = as_structure_factors(structure_factors)
         self.sampling = Sampling() if sampling is None else _kind("sampling", sampling, Sampling)
-        if roi is not None and len(detector.shapes) > 1:
-            raise ValueError(f"roi: {roi!r} goes with a detector of one panel, not of {len(detector.shapes)}")
-        self.roi = WHOLE if roi is None else region(roi, detector.shape)
+        several = roi is not None and len(detector.shapes) > 1
+        self._regions = regions(roi, detector.shapes) if several else None
+        self.roi = WHOLE if roi is None or several else region(roi, detector.shape)
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
         self.revision = choice("revision", revision, revision_names())
         self._backend: CPU | CUDA | None = None
@@ -338,7 +343,7 @@ class Simulator:
             For each panel, in their order, the crystals in theirs.
         """
         from ..scene.notes import warnings_of
-        from ..scene.shot import prepare_shot
+        from ..scene.shot import in_regions, prepare_shot
 
         crystals = _crystals(crystal)
         for each in crystals:
@@ -347,6 +352,8 @@ class Simulator:
                           revision=self.revision)
         shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
                              for each in crystals], self.detector.pieces(), request)
+        if self._regions is not None:
+            shot = in_regions(shot, self._regions)
         warn(warnings_of(shot))
         return shot
 
@@ -453,7 +460,7 @@ class Simulator:
 
 def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detector,
              structure_factors: StructureFactors | float, *, sampling: Sampling | None = None,
-             roi: Sequence[int] | None = None, threads: int | None = None, revision: str = DEFAULT,
+             roi: Region | None = None, threads: int | None = None, revision: str = DEFAULT,
              precision: str = "exact", summation: str | None = None, backend: str = "cpu",
              device: int | None = None, progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
@@ -468,7 +475,9 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
         A number stands for the same amplitude [electrons] everywhere.
     sampling : Sampling, optional
     roi : four int, optional
-        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.
+        Pixels to compute, both ends included: fast min, fast max, slow min, slow max.  Others stay 0.  Of several
+        panels a sequence of them, one for each panel (None: all of it), or a dictionary of panels' numbers and
+        regions; panels that it lacks are not computed.
     threads : int, optional
         By default one per processor.  The image does not depend on it.
     revision : str

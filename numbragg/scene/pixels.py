@@ -4,19 +4,23 @@ A region is four numbers, first and last pixel along the fast axis, first and la
 axis, both ends included.  Nothing here needs NumPy, so that a command line is read without it.
 """
 
+from collections.abc import Mapping, Set
 import math
 import operator
 
 from ..io.literals import INT_MAX
 
-__all__ = ["PIXEL_LIMIT", "WHOLE", "check_image", "check_pixels", "clipped", "cropped", "edge", "pixels_along",
-           "region", "reversed_axes"]
+__all__ = ["NOTHING", "PIXEL_LIMIT", "WHOLE", "check_image", "check_pixels", "clipped", "cropped", "edge",
+           "pixels_along", "region", "regions", "reversed_axes"]
 
 #: Numbers of pixels from here on do not fit the integers of the C program.
 PIXEL_LIMIT = INT_MAX + 1
 
 #: The region that stands for the whole detector, whatever its size: each end is the detector's own.
 WHOLE = (-1, -1, -1, -1)
+
+#: The region without a pixel.
+NOTHING = (0, -1, 0, -1)
 
 _WORDS = "fast from, to, slow from, to"
 
@@ -95,6 +99,49 @@ def region(value, shape, field="roi"):
         raise ValueError(f"{field}: {' '.join(map(str, numbers))} ({_WORDS}, ends included) must lie within "
                          f"0 to {fast - 1} and 0 to {slow - 1}, the smaller number first")
     return numbers
+
+
+def regions(value, shapes, field="roi"):
+    """A region for each of several panels.
+
+    Parameters
+    ----------
+    value : sequence of (four int or None), or mapping of int to (four int or None)
+        For each panel its region, or None: all of it; or those of some panels by their numbers, of the others nothing.
+    shapes : sequence of (slow, fast)
+        Pixels of the panels.
+    field : str
+        What it is called, for the message.
+
+    Returns
+    -------
+    tuple of four int, of each panel
+        `NOTHING` of one that is left out.
+
+    Raises
+    ------
+    ValueError
+        Naming the panel, if a number is no panel's or a region does not lie in it.
+    """
+    rule = (f"{field}: {value!r} must have a region, or None, for each of {len(shapes)} panels; or be a dictionary of "
+            "panels' numbers and regions")
+    if isinstance(value, Mapping):
+        try:
+            numbered = {_whole(number): one for number, one in value.items()}
+        except TypeError:
+            raise ValueError(rule) from None
+        missing = [number for number in numbered if not 0 <= number < len(shapes)]
+        if missing or not numbered:
+            raise ValueError(f"{rule}, which are 0 to {len(shapes) - 1}")
+        return tuple(region(numbered[n], shape, f"{field}[{n}]") if n in numbered else NOTHING
+                     for n, shape in enumerate(shapes))
+    try:
+        each = () if isinstance(value, (str, bytes, Set)) else tuple(value)
+    except TypeError:
+        each = ()
+    if len(each) != len(shapes):
+        raise ValueError(rule)
+    return tuple(region(one, shape, f"{field}[{n}]") for n, (one, shape) in enumerate(zip(each, shapes)))
 
 
 def _whole(value):

@@ -12,7 +12,7 @@ from .prepare import prepare, uint8_mask
 from .request import CrystalRequest, PanelRequest, WindowRequest
 from .units import from_degrees
 
-__all__ = ["ANY_CRYSTAL", "prepare_shot", "scaled"]
+__all__ = ["ANY_CRYSTAL", "in_regions", "prepare_shot", "scaled"]
 
 #: Any crystal: what is prepared with it serves for the panel alone.
 ANY_CRYSTAL = CrystalRequest(cell_given=True, cell_lengths=(50.0, 50.0, 50.0),
@@ -110,6 +110,24 @@ def _finest(panels, beam):
 def _pixels(piece):
     """Number of pixels of a panel or a window."""
     return piece.fast * piece.slow if isinstance(piece, WindowRequest) else piece.plane.pixels_f * piece.plane.pixels_s
+
+
+def in_regions(shot, regions):
+    """A shot of several panels, of which only a region each is computed.
+
+    Parameters
+    ----------
+    shot : sequence of tuple of Prepared
+        For each panel its crystals.
+    regions : sequence of four int
+        As `pixels.regions` makes them.
+
+    Returns
+    -------
+    tuple of tuple of Prepared
+    """
+    return tuple(tuple(replace(prepared, window=Window(*numbers)) for prepared in panel)
+                 for panel, numbers in zip(shot, regions))
 
 
 def prepare_shot(crystals, pieces, request):
