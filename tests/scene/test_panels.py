@@ -259,7 +259,7 @@ def test_what_goes_with_one_plane_only():
     with pytest.raises(ValueError, match="mask: .* does not go with panels"):
         nb.Detector(panels=[panel], mask=np.ones((1024, 1024)))
     two = nb.Detector(panels=[panel, panel])
-    with pytest.raises(ValueError, match="roi: .* goes with a detector of one panel, not of 2"):
+    with pytest.raises(ValueError, match="roi: .* must have a region, or None, for each of 2 panels"):
         simulator(two, roi=(0, 3, 0, 3))
     with pytest.raises(ValueError, match="detector: 2 panels; must be one here"):
         simulator(two).prepare(crystal())
