@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import memory
 from ..io.errors import format_error
-from ..kernels.arithmetic.vectors import cross, dot, unit
+from ..kernels.arithmetic.vectors import unit
 from ..notes import Loud, warn
 from ..scene.units import from_mm, to_degrees, to_mm
 from .checks import entries, finite
@@ -20,7 +20,7 @@ from .panel import Panel
 
 # start-up: each kind of file has its reader, and conventions are loaded where panels are turned
 
-__all__ = ["checked_panel", "dials_to_panels", "in_frame", "least_turn", "masked", "panels_of_expt", "panels_of_geom"]
+__all__ = ["checked_panel", "dials_to_panels", "in_frame", "masked", "panels_of_expt", "panels_of_geom"]
 
 
 def checked_panel(path, line=None, **fields):
@@ -221,29 +221,15 @@ def dials_to_panels(travel):
 
     That is half a turn about y, and then the least turn that brings the beam to z.
     """
+    from ..scene.placement import least_turn
+
     turn = least_turn((-travel[0], travel[1], -travel[2]), (0.0, 0.0, 1.0))
     return lambda vector: turn((-vector[0], vector[1], -vector[2]))
 
 
-def least_turn(start, end):
-    """The least rotation that brings one unit vector to another, as a function; half a turn is one about y."""
-    cosine = sum(a * b for a, b in zip(start, end))
-    if start == end:
-        return tuple
-    if cosine < -1.0 + 1e-12:
-        return lambda vector: (-vector[0], vector[1], -vector[2])
-    axis = cross(start, end)
-
-    def turn(vector):
-        along = dot(axis, vector) / (1.0 + cosine)
-        return tuple(cosine * v + c + along * a for v, c, a in zip(vector, cross(axis, vector), axis))
-
-    return turn
-
-
 def in_frame(panels, start, end, direction):
     """Panels in the frame of another convention, turned with the beam; `direction` is the beam's in "custom"."""
-    from ..scene.placement import CONVENTIONS
+    from ..scene.placement import CONVENTIONS, least_turn
 
     def beam_of(convention):
         return unit(tuple(map(float, CONVENTIONS[convention].beam if convention in CONVENTIONS else direction)))[0]

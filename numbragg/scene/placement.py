@@ -11,7 +11,7 @@ from ..kernels.arithmetic.vectors import cross, dot, rotate_axis, rotate_xyz, un
 from .pixels import edge, pixels_along
 from .units import to_mm
 
-__all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "place_detector"]
+__all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "least_turn", "place_detector"]
 
 TINY = 2.2250738585072014e-308
 
@@ -75,6 +75,22 @@ class Placement:
     origin_y: float
     dials_origin: tuple  # [mm]
     normal_generated: bool  # the normal was replaced by fast x slow
+
+
+def least_turn(start, end):
+    """The least rotation that brings one unit vector to another, as a function; half a turn is one about y."""
+    cosine = sum(a * b for a, b in zip(start, end))
+    if start == end:
+        return tuple
+    if cosine < -1.0 + 1e-12:
+        return lambda vector: (-vector[0], vector[1], -vector[2])
+    axis = cross(start, end)
+
+    def turn(vector):
+        along = dot(axis, vector) / (1.0 + cosine)
+        return tuple(cosine * v + c + along * a for v, c, a in zip(vector, cross(axis, vector), axis))
+
+    return turn
 
 
 def detector_size(detector):

@@ -1,0 +1,251 @@
+"""NXmx files (NeXus, HDF5): images of one or many panels, stills and rotation series, with the truth beside them.
+
+Written to what dxtbx (DIALS), CrystFEL and fabio read; geometry is read by `nxmx_header`.  The frame is McStas's: z
+along the beam, y up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..results.experiment import Experiment, PanelPlace
+
+# start-up: h5py is an extra and imported with the first file
+
+__all__ = ["COMPRESSIONS", "NexusWriter"]
+
+#: Compressions by name; without one pixels lie as they are.
+COMPRESSIONS = ("gzip", "bitshuffle", "zstd", "none")
+
+#: What readers take for a sensor.
+_MATERIALS = ("Si", "CdTe", "GaAs")
+#: Others are written as silicon so thin [um] that no reader moves a pixel for it; dxtbx refuses 0.
+_NO_SENSOR_UM = 1e-3
+
+_TRUTH = "numbragg"
+
+#: The time that stands in files where none is given: the same command gives the same bytes.
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+class NexusWriter:
+    """Writes one NXmx file, a frame at a time.
+
+    Parameters
+    ----------
+    path : str
+        Where; a file that is there is replaced.
+    experiment : results.experiment.Experiment
+        Of the first frame.
+    frames : int
+    dtype : numpy dtype
+        Of the pixels: float32, int32 or uint16.
+    width_deg : float
+        How far the spindle turns from one frame to the next; 0: stills.
+    compression : str
+        One of `COMPRESSIONS`.
+    saturation : float or None
+        The largest value that counts.
+    date : str
+        ISO 8601, UTC.
+
+    Raises
+    ------
+    ImportError
+        h5py or hdf5plugin is not installed.
+    """
+
+    def __init__(self, path: str, experiment: Experiment, frames: int, dtype: Any, *, width_deg: float = 0.0,
+                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH) -> None:
+        try:
+            import h5py
+        except ImportError as error:
+            raise ImportError(f"{path}: writing HDF5 needs h5py: pip install h5py") from error
+        self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
+        self._slabs = _slabs(experiment.panels)
+        filters = _filters(path, compression)
+        self._file = h5py.File(path, "w", libver=("earliest", "v110"))
+        try:
+            self._fill(frames, width_deg, saturation, date)
+            shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in experiment.panels)
+            data = _group(self._file["entry"], "data", "NXdata")
+            data.attrs["signal"] = "data"
+            # a chunk a frame: what readers ask for at once
+            self._data = data.create_dataset("data", (frames, *shape), self._dtype, track_times=False,
+                                             chunks=(1, *shape), **filters)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> NexusWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+
+    def write(self, frame: int, image: Any) -> None:
+        """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several."""
+        panels = [image] if len(self._slabs) == 1 and np.ndim(image) == 2 else image
+        if len({np.shape(panel) for panel in panels}) == 1:
+            # whole chunks are not cut up by the library
+            self._data[frame] = np.concatenate(panels) if len(self._slabs) > 1 else panels[0]
+            return
+        for slab, panel in zip(self._slabs, panels):
+            self._data[frame, slab, :panel.shape[1]] = panel
+
+    # -- all but the pixels
+
+    def _fill(self, frames: int, width_deg: float, saturation: float | None, date: str) -> None:
+        file = self._file
+        file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
+        entry = _group(file, "entry", "NXentry")
+        entry.attrs["default"] = "data"
+        _put(entry, "definition", "NXmx")
+        _put(entry, "start_time", date)
+        _put(entry, "end_time_estimated", date)
+        _put(_group(entry, "source", "NXsource"), "name", "simulated")
+        self._sample(entry, frames, width_deg)
+        instrument = _group(entry, "instrument", "NXinstrument")
+        _put(instrument, "name", "numbragg")
+        self._beam(instrument)
+        self._detector(instrument, saturation)
+        self._truth(entry)
+
+    def _sample(self, entry: Any, frames: int, width_deg: float) -> None:
+        sample = _group(entry, "sample", "NXsample")
+        _put(sample, "name", "simulated crystal")
+        experiment = self._experiment
+        if width_deg == 0.0 and experiment.oscillation_deg == 0.0:
+            _put(sample, "depends_on", ".")
+            return
+        step = width_deg or experiment.oscillation_deg
+        _put(sample, "depends_on", "/entry/sample/transformations/omega")
+        axis = _group(sample, "transformations", "NXtransformations")
+        starts = [experiment.phi_start_deg + n * step for n in range(frames)]
+        omega = _put(axis, "omega", np.array(starts), "deg")
+        omega.attrs["transformation_type"], omega.attrs["depends_on"] = "rotation", "."
+        omega.attrs["vector"] = np.array(experiment.spindle_axis)
+        _put(axis, "omega_end", np.array([start + experiment.oscillation_deg for start in starts]), "deg")
+        _put(axis, "omega_increment_set", np.full(frames, experiment.oscillation_deg), "deg")
+
+    def _beam(self, instrument: Any) -> None:
+        beam = _group(instrument, "beam", "NXbeam")
+        wavelengths, weights = self._experiment.spectrum
+        if len(wavelengths) == 1:
+            _put(beam, "incident_wavelength", float(wavelengths[0]), "angstrom")
+            return
+        nominal = _put(beam, "incident_wavelength", self._experiment.wavelength_angstrom, "angstrom")
+        nominal.attrs["variant"] = "incident_wavelength_1Dspectrum"
+        _put(beam, "incident_wavelength_1Dspectrum", wavelengths, "angstrom")
+        _put(beam, "incident_wavelength_1Dspectrum_weights", weights)
+
+    def _detector(self, instrument: Any, saturation: float | None) -> None:
+        panels = self._experiment.panels
+        detector = _group(instrument, "detector", "NXdetector")
+        known = panels[0].material in _MATERIALS
+        _put(detector, "description", "simulated detector")
+        _put(detector, "sensor_material", panels[0].material if known else "Si")
+        _put(detector, "sensor_thickness", panels[0].thickness_um if known else _NO_SENSOR_UM, "um")
+        _put(detector, "saturation_value", int(min(saturation or 2**31 - 1, 2**31 - 1)))
+        _put(detector, "underload_value", 0)
+        _put(detector, "depends_on", "/entry/instrument/detector/transformations/origin_0")
+        mask = self._mask()
+        if mask is not None:
+            detector.create_dataset("pixel_mask", data=mask, track_times=False, compression="gzip")
+        places = _group(detector, "transformations", "NXtransformations")
+        for number, (panel, slab) in enumerate(zip(panels, self._slabs)):
+            _place(places, detector, number, panel, slab.start)
+
+    def _mask(self) -> Any:
+        """Pixels that were not computed, 1, among all, 0; None where there are none."""
+        panels = self._experiment.panels
+        widest = max(panel.pixels[0] for panel in panels)
+        mask = np.ones((self._slabs[-1].stop, widest), np.int32)
+        for panel, slab in zip(panels, self._slabs):
+            mask[slab, :panel.pixels[0]] = 0 if panel.mask is None else np.asarray(panel.mask) == 0
+        return mask if mask.any() else None
+
+    def _truth(self, entry: Any) -> None:
+        """A group of ours: what was simulated, in the frame of this file."""
+        experiment = self._experiment
+        group = entry.create_group(_TRUTH)
+        group.attrs["NX_class"] = "NXcollection"
+        _put(group, "fluence", experiment.fluence).attrs["units"] = "1/m^2"
+        if experiment.polarisation_fraction is not None:
+            _put(group, "polarisation_fraction", experiment.polarisation_fraction)
+        _put(group, "polarisation_axis", np.array(experiment.polarisation_axis))
+        _put(group, "spectrum_wavelengths", experiment.spectrum[0], "angstrom")
+        _put(group, "spectrum_weights", experiment.spectrum[1])
+        _put(group, "laboratory_to_nexus", experiment.turn)
+        _put(group, "laboratory", experiment.convention)
+        for number, crystal in enumerate(experiment.crystals):
+            own = group.create_group(f"crystal_{number}")
+            _put(own, "unit_cell", np.array(crystal.cell))
+            _put(own, "a_matrix", crystal.a_matrix, "1/angstrom")
+            _put(own, "mosaic_rotations", crystal.mosaic_rotations)
+            _put(own, "mosaic_seed", crystal.mosaic_seed)
+
+
+def _filters(path: str, compression: str) -> dict[str, Any]:
+    if compression == "none":
+        return {}
+    if compression == "gzip":
+        return {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    try:
+        import hdf5plugin
+    except ImportError as error:
+        raise ImportError(f"{path}: {compression} needs hdf5plugin: pip install hdf5plugin") from error
+    return dict(hdf5plugin.Bitshuffle() if compression == "bitshuffle" else hdf5plugin.Zstd())
+
+
+def _group(parent: Any, name: str, kind: str) -> Any:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = kind
+    return group
+
+
+def _put(group: Any, name: str, value: Any, units: str | None = None) -> Any:
+    made = group.create_dataset(name, data=value, track_times=False)
+    if units is not None:
+        made.attrs["units"] = units
+    return made
+
+
+def _unit(vector: Sequence[float]) -> tuple[np.ndarray, float]:
+    length = math.sqrt(sum(v * v for v in vector))
+    return np.array([v / length for v in vector]), length
+
+
+def _translation(dataset: Any, direction: Any, depends_on: str) -> None:
+    dataset.attrs["transformation_type"], dataset.attrs["depends_on"] = "translation", depends_on
+    dataset.attrs["vector"], dataset.attrs["offset"] = direction, np.zeros(3)
+    dataset.attrs["offset_units"] = "mm"
+
+
+def _slabs(panels: Sequence[PanelPlace]) -> list[slice]:
+    """Rows of each panel: they lie one below the other, which every reader of several modules knows."""
+    ends = list(accumulate(panel.pixels[1] for panel in panels))
+    return [slice(end - panel.pixels[1], end) for panel, end in zip(panels, ends)]
+
+
+def _place(places: Any, detector: Any, number: int, panel: PanelPlace, row: int) -> None:
+    """A module and the corner that it starts from."""
+    direction, length = _unit(panel.origin_mm)
+    _translation(_put(places, f"origin_{number}", np.array([length]), "mm"), direction, ".")
+    module = _group(detector, f"module_{number}", "NXdetector_module")
+    _put(module, "data_origin", np.array([row, 0], np.int32))
+    _put(module, "data_size", np.array(panel.pixels[::-1], np.int32))
+    for name, vector in (("fast", panel.fast_mm), ("slow", panel.slow_mm)):
+        direction, length = _unit(vector)
+        _translation(_put(module, f"{name}_pixel_direction", np.array([length]), "mm"), direction,
+                     f"/entry/instrument/detector/transformations/origin_{number}")

@@ -1,0 +1,129 @@
+"""What files say of an image beside its pixels: detector, beam, spindle and crystals, in the frame of NeXus.
+
+That is McStas's, and CrystFEL's: z along the beam, y up where the convention's y is up, x completes a right-handed
+system.  The laboratory of the simulation is turned there by the least rotation, as `Detector.in_convention` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..kernels.arithmetic.vectors import unit
+from ..scene.placement import least_turn
+from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
+from . import truth
+
+__all__ = ["CrystalTruth", "Experiment", "PanelPlace", "describe"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelPlace:
+    """A panel: pixel (f, s) has its corner at origin + f fast + s slow."""
+
+    pixels: tuple[int, int]  # fast, slow
+    origin_mm: tuple[float, ...]
+    fast_mm: tuple[float, ...]  # from a pixel to the next
+    slow_mm: tuple[float, ...]
+    thickness_um: float
+    material: str  # "": not known
+    mask: Any  # (slow, fast) array, zero: left out; or None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrystalTruth:
+    """A crystal as it was simulated."""
+
+    cell: tuple[float, ...]  # [Angstrom, deg]
+    a_matrix: Any  # columns a*, b*, c* [1/Angstrom] at phi = 0
+    mosaic_rotations: Any  # (domains, 3, 3)
+    mosaic_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiment:
+    """The surroundings of an image, or of the first of a series."""
+
+    panels: tuple[PanelPlace, ...]
+    wavelength_angstrom: float
+    spectrum: tuple[Any, Any]  # wavelengths [Angstrom] and weights, which sum up to 1
+    fluence: float  # [photons/m^2]
+    polarisation_fraction: float | None
+    polarisation_axis: tuple[float, ...]
+    spindle_axis: tuple[float, ...]  # right-handed
+    phi_start_deg: float
+    oscillation_deg: float
+    phi_deg: Any  # of each step
+    crystals: tuple[CrystalTruth, ...]
+    turn: Any  # (3, 3): from the laboratory's frame to this one
+    convention: str  # of the laboratory
+
+
+def describe(shot: Sequence[Sequence[Any]]) -> Experiment:
+    """The surroundings of a prepared shot.
+
+    Parameters
+    ----------
+    shot : sequence of tuple of scene.Prepared
+        For each panel its crystals.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    ValueError
+        If the detector is curved, which no file can say.
+    """
+    first = shot[0][0]
+    if first.request.detector.curved:
+        raise ValueError("detector: is curved, and files know flat panels only")
+    turn = least_turn(unit(first.placement.beam)[0], (0.0, 0.0, 1.0))
+    matrix = np.array([turn(axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]).T
+    crystal, counts, beam = first.request.crystal, first.counts, first.request.beam
+    return Experiment(
+        panels=tuple(_panel(panel[0], turn) for panel in shot), wavelength_angstrom=to_angstrom(beam.wavelength),
+        spectrum=_spectrum(first), fluence=first.fluence,
+        polarisation_fraction=None if beam.unpolarised_factor else beam.polarisation_fraction,
+        polarisation_axis=turn(first.placement.polarisation), spindle_axis=turn(first.placement.spindle),
+        phi_start_deg=to_degrees(crystal.phi_start), oscillation_deg=to_degrees(max(counts.oscillation, 0.0)),
+        phi_deg=truth.phi_deg(first), crystals=tuple(_crystal(prepared, matrix) for prepared in shot[0]), turn=matrix,
+        convention=first.placement.convention)
+
+
+def _panel(prepared: Any, turn: Any) -> PanelPlace:
+    place, geometry = prepared.placement, prepared.scene.geometry
+    size = to_mm(place.pixel_size)
+    fast, slow = (tuple(size * v for v in turn(axis)) for axis in (place.fast, place.slow))
+    origin = tuple(to_mm(o) + geometry.first_fast * f + geometry.first_slow * s
+                   for o, f, s in zip(turn(place.origin), fast, slow))
+    return PanelPlace(pixels=(prepared.shape[1], prepared.shape[0]), origin_mm=origin, fast_mm=fast, slow_mm=slow,
+                      thickness_um=to_um(prepared.counts.thickness), material=prepared.request.detector.sensor_material,
+                      mask=prepared.mask)
+
+
+def _spectrum(prepared: Any) -> tuple[Any, Any]:
+    """Wavelengths, ascending, and their shares; those of all directions together."""
+    found = truth.sources(prepared)
+    wavelengths, places = np.unique(found.wavelengths_angstrom, return_inverse=True)
+    weights = np.zeros(len(wavelengths))
+    np.add.at(weights, places, found.weights)
+    return wavelengths, weights
+
+
+def _product(first: Any, second: Any) -> Any:
+    """Of two (3, 3) matrices, by basic operations: the same bits everywhere."""
+    return np.array([[sum(a * b for a, b in zip(row, column)) for column in second.T.tolist()]
+                     for row in first.tolist()])
+
+
+def _crystal(prepared: Any, matrix: Any) -> CrystalTruth:
+    return CrystalTruth(
+        cell=truth.cell(prepared), a_matrix=_product(matrix, truth.a_matrix(prepared)),
+        mosaic_rotations=np.array([_product(_product(matrix, rotation), matrix.T)
+                                   for rotation in truth.mosaic_rotations(prepared)]),
+        mosaic_seed=prepared.request.crystal.mosaic_seed)
