@@ -1,0 +1,201 @@
+"""The geometry of an image for other programs: CrystFEL's .geom, DIALS's .expt, XDS.INP; text, written only."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from .._version import __version__
+from ..kernels.arithmetic.vectors import cross, dot
+
+if TYPE_CHECKING:
+    from ..results.experiment import Experiment
+
+__all__ = ["expt_text", "geom_text", "xds_text"]
+
+
+def _numbers(values: Any) -> list[float]:
+    # no negative zeros
+    return [float(value) + 0.0 for value in values]
+
+
+# -- CrystFEL
+
+
+def geom_text(experiment: Experiment, data: str = "/entry/data/data",
+              mask: str | None = "/entry/instrument/detector/pixel_mask") -> str:
+    """A CrystFEL geometry that opens the NXmx file of the same experiment.
+
+    Parameters
+    ----------
+    experiment : results.experiment.Experiment
+    data : str
+        Where the images lie: (frame, rows, columns), one panel below the other.
+    mask : str or None
+        Where the mask lies, if there is one.
+
+    Returns
+    -------
+    str
+    """
+    nearest = min(panel.origin_mm[2] for panel in experiment.panels)
+    lines = [f"; written by numbragg {__version__}; x and y of the first panel's corner, z and fs, ss as simulated",
+             f"wavelength = {experiment.wavelength_angstrom!r} A", f"clen = {nearest / 1000.0!r} m",
+             "adu_per_photon = 1", f"data = {data}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
+    if mask is not None and any(panel.mask is not None for panel in experiment.panels):
+        lines += [f"mask = {mask}", "mask_good = 0x0", "mask_bad = 0xffffffff"]
+    row = 0
+    for number, panel in enumerate(experiment.panels):
+        pitch = math.hypot(*panel.fast_mm)
+        fast, slow = panel.pixels
+        lines += ["", f"p{number}/res = {1000.0 / pitch!r}",
+                  f"p{number}/min_fs = 0", f"p{number}/max_fs = {fast - 1}",
+                  f"p{number}/min_ss = {row}", f"p{number}/max_ss = {row + slow - 1}",
+                  f"p{number}/corner_x = {panel.origin_mm[0] / pitch!r}",
+                  f"p{number}/corner_y = {panel.origin_mm[1] / pitch!r}",
+                  f"p{number}/coffset = {(panel.origin_mm[2] - nearest) / 1000.0!r}",
+                  f"p{number}/fs = {_direction(panel.fast_mm, pitch)}",
+                  f"p{number}/ss = {_direction(panel.slow_mm, pitch)}"]
+        row += slow
+    return "\n".join(lines) + "\n"
+
+
+def _direction(vector: Any, pitch: float) -> str:
+    """A sum of x, y and z in pixels."""
+    return " ".join(f"{value / pitch:+.17g}{axis}" for value, axis in zip(_numbers(vector), "xyz"))
+
+
+# -- DIALS
+
+
+def _dials(vector: Any) -> list[float]:
+    """In DIALS's frame: half a turn about y."""
+    x, y, z = _numbers(vector)
+    return _numbers((-x, y, -z))
+
+
+def expt_text(experiment: Experiment) -> str:
+    """DIALS models of beam, detector, spindle and the first crystal, without images.
+
+    Parameters
+    ----------
+    experiment : results.experiment.Experiment
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    turning = experiment.oscillation_deg != 0.0
+    made: dict[str, Any] = {
+        "__id__": "ExperimentList",
+        "experiment": [{"__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "crystal": 0}
+                       | ({"goniometer": 0, "scan": 0} if turning else {})],
+        "imageset": [], "profile": [], "scaling_model": [],
+        "beam": [{"__id__": "monochromatic", "direction": [0.0, 0.0, 1.0], "divergence": 0.0, "sigma_divergence": 0.0,
+                  "wavelength": experiment.wavelength_angstrom, "flux": 0.0, "transmission": 1.0,
+                  "polarization_normal": _dials(_normal(experiment)),
+                  "polarization_fraction": _dials_fraction(experiment.polarisation_fraction)}],
+        "detector": [{"panels": [_dials_panel(number, panel) for number, panel in enumerate(experiment.panels)],
+                      "hierarchy": {"name": "", "type": "", "fast_axis": [1.0, 0.0, 0.0], "slow_axis": [0.0, 1.0, 0.0],
+                                    "origin": [0.0, 0.0, 0.0], "raw_image_offset": [0, 0], "image_size": [0, 0],
+                                    "pixel_size": [0.0, 0.0], "trusted_range": [0.0, 0.0], "thickness": 0.0,
+                                    "material": "", "mu": 0.0, "identifier": "", "mask": [], "gain": 1.0,
+                                    "pedestal": 0.0, "px_mm_strategy": {"type": "SimplePxMmStrategy"},
+                                    "children": [{"panel": n} for n in range(len(experiment.panels))]}}],
+        "goniometer": [], "scan": [],
+        "crystal": [_dials_crystal(experiment.crystals[0])],
+    }
+    if turning:
+        made["goniometer"] = [{"rotation_axis": _dials(experiment.spindle_axis),
+                               "fixed_rotation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+                               "setting_rotation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}]
+        made["scan"] = [{"image_range": [1, 1], "batch_offset": 0, "valid_image_ranges": {},
+                         "oscillation": [experiment.phi_start_deg, experiment.oscillation_deg],
+                         "exposure_time": [1.0], "epochs": [0.0]}]
+    return json.dumps(made, indent=1) + "\n"
+
+
+def _normal(experiment: Experiment) -> Any:
+    """Normal of the plane of polarisation: at right angles to the beam and the electric field."""
+    x, y, _ = experiment.polarisation_axis
+    return (y, -x, 0.0)
+
+
+def _dials_fraction(kahn: float | None) -> float:
+    """DIALS's fraction of photons, from the degree of polarisation."""
+    return 0.5 if kahn is None else 0.5 * (1.0 + kahn)
+
+
+def _dials_panel(number: int, panel: Any) -> dict[str, Any]:
+    fast, slow = (math.hypot(*vector) for vector in (panel.fast_mm, panel.slow_mm))
+    return {"name": f"p{number}", "type": "SENSOR_PAD", "identifier": "",
+            "fast_axis": _dials(v / fast for v in panel.fast_mm), "slow_axis": _dials(v / slow for v in panel.slow_mm),
+            "origin": _dials(panel.origin_mm), "raw_image_offset": [0, 0], "image_size": list(panel.pixels),
+            "pixel_size": [fast, slow], "trusted_range": [0.0, float(2**31 - 1)], "thickness": 0.0, "material": "",
+            "mu": 0.0, "mask": [], "gain": 1.0, "pedestal": 0.0, "px_mm_strategy": {"type": "SimplePxMmStrategy"}}
+
+
+def _dials_crystal(crystal: Any) -> dict[str, Any]:
+    a, b, c = (tuple(column) for column in crystal.a_matrix.T.tolist())
+    volume = dot(a, cross(b, c))
+    real = [[v / volume for v in cross(*pair)] for pair in ((b, c), (c, a), (a, b))]
+    return {"__id__": "crystal", **{f"real_space_{name}": _dials(row) for name, row in zip("abc", real)},
+            "space_group_hall_symbol": " P 1"}
+
+
+# -- XDS
+
+
+def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
+    """An XDS.INP for a rotation series of one panel; the frame is that of NXmx.
+
+    Parameters
+    ----------
+    experiment : results.experiment.Experiment
+    template : str
+        Names of the images, with question marks for the number.
+    frames : int
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there are several panels, or the axes are not at right angles.
+    """
+    if len(experiment.panels) != 1:
+        raise ValueError(f"XDS.INP: the detector has {len(experiment.panels)} panels; one is written")
+    panel = experiment.panels[0]
+    fast, slow = (math.hypot(*vector) for vector in (panel.fast_mm, panel.slow_mm))
+    x, y = ([v / length for v in vector] for vector, length in ((panel.fast_mm, fast), (panel.slow_mm, slow)))
+    if abs(sum(a * b for a, b in zip(x, y))) > 1e-6:
+        raise ValueError("XDS.INP: fast and slow are not at right angles")
+    normal = (x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0])
+    origin = panel.origin_mm
+    # XDS's pixels have their centres at whole numbers from 1
+    centre = [0.5 - sum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
+    overload = 2**31 - 1
+
+    def vector(values: Any) -> str:
+        return " ".join(f"{value:.9f}" for value in _numbers(values))
+
+    fraction = 0.5 if experiment.polarisation_fraction is None else 0.5 * (1.0 + experiment.polarisation_fraction)
+    return "\n".join((
+        f"! written by numbragg {__version__}",
+        "JOB= XYCORR INIT COLSPOT IDXREF DEFPIX INTEGRATE CORRECT",
+        f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", f"DATA_RANGE= 1 {frames}", f"SPOT_RANGE= 1 {frames}",
+        f"DETECTOR= PILATUS MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {overload}",
+        f"NX= {panel.pixels[0]} NY= {panel.pixels[1]} QX= {fast:.9g} QY= {slow:.9g}",
+        f"ORGX= {centre[0]:.6f} ORGY= {centre[1]:.6f}",
+        f"DETECTOR_DISTANCE= {sum(o * n for o, n in zip(origin, normal)):.6f}",
+        f"DIRECTION_OF_DETECTOR_X-AXIS= {vector(x)}", f"DIRECTION_OF_DETECTOR_Y-AXIS= {vector(y)}",
+        f"ROTATION_AXIS= {vector(experiment.spindle_axis)}", "INCIDENT_BEAM_DIRECTION= 0 0 1",
+        f"X-RAY_WAVELENGTH= {experiment.wavelength_angstrom:.9g}",
+        f"STARTING_ANGLE= {experiment.phi_start_deg:.9g} OSCILLATION_RANGE= {experiment.oscillation_deg:.9g}",
+        f"FRACTION_OF_POLARIZATION= {fraction:.6g}",
+        f"POLARIZATION_PLANE_NORMAL= {vector(_normal(experiment))}",
+        "SPACE_GROUP_NUMBER= 0", "TRUSTED_REGION= 0.0 1.5", "")) + "\n"
