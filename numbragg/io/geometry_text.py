@@ -6,11 +6,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._version import __version__
 from ..kernels.arithmetic.vectors import cross, dot
+from .literals import INT_MAX
 
 if TYPE_CHECKING:
-    from ..results.experiment import Experiment
+    from .experiment import Experiment
 
 __all__ = ["expt_text", "geom_text", "xds_text"]
 
@@ -29,7 +29,7 @@ def geom_text(experiment: Experiment, data: str = "/entry/data/data",
 
     Parameters
     ----------
-    experiment : results.experiment.Experiment
+    experiment : io.experiment.Experiment
     data : str
         Where the images lie: (frame, rows, columns), one panel below the other.
     mask : str or None
@@ -40,7 +40,7 @@ def geom_text(experiment: Experiment, data: str = "/entry/data/data",
     str
     """
     nearest = min(panel.origin_mm[2] for panel in experiment.panels)
-    lines = [f"; written by numbragg {__version__}; x and y of the first panel's corner, z and fs, ss as simulated",
+    lines = ["; written by numbragg; x and y of the first panel's corner, z and fs, ss as simulated",
              f"wavelength = {experiment.wavelength_angstrom!r} A", f"clen = {nearest / 1000.0!r} m",
              "adu_per_photon = 1", f"data = {data}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
     if mask is not None and any(panel.mask is not None for panel in experiment.panels):
@@ -80,7 +80,7 @@ def expt_text(experiment: Experiment) -> str:
 
     Parameters
     ----------
-    experiment : results.experiment.Experiment
+    experiment : io.experiment.Experiment
 
     Returns
     -------
@@ -133,7 +133,7 @@ def _dials_panel(number: int, panel: Any) -> dict[str, Any]:
     return {"name": f"p{number}", "type": "SENSOR_PAD", "identifier": "",
             "fast_axis": _dials(v / fast for v in panel.fast_mm), "slow_axis": _dials(v / slow for v in panel.slow_mm),
             "origin": _dials(panel.origin_mm), "raw_image_offset": [0, 0], "image_size": list(panel.pixels),
-            "pixel_size": [fast, slow], "trusted_range": [0.0, float(2**31 - 1)], "thickness": 0.0, "material": "",
+            "pixel_size": [fast, slow], "trusted_range": [0.0, float(INT_MAX)], "thickness": 0.0, "material": "",
             "mu": 0.0, "mask": [], "gain": 1.0, "pedestal": 0.0, "px_mm_strategy": {"type": "SimplePxMmStrategy"}}
 
 
@@ -153,7 +153,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
 
     Parameters
     ----------
-    experiment : results.experiment.Experiment
+    experiment : io.experiment.Experiment
     template : str
         Names of the images, with question marks for the number.
     frames : int
@@ -178,17 +178,16 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
     origin = panel.origin_mm
     # XDS's pixels have their centres at whole numbers from 1
     centre = [0.5 - sum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
-    overload = 2**31 - 1
 
     def vector(values: Any) -> str:
         return " ".join(f"{value:.9f}" for value in _numbers(values))
 
     fraction = 0.5 if experiment.polarisation_fraction is None else 0.5 * (1.0 + experiment.polarisation_fraction)
     return "\n".join((
-        f"! written by numbragg {__version__}",
+        "! written by numbragg",
         "JOB= XYCORR INIT COLSPOT IDXREF DEFPIX INTEGRATE CORRECT",
         f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", f"DATA_RANGE= 1 {frames}", f"SPOT_RANGE= 1 {frames}",
-        f"DETECTOR= PILATUS MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {overload}",
+        f"DETECTOR= PILATUS MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {INT_MAX}",
         f"NX= {panel.pixels[0]} NY= {panel.pixels[1]} QX= {fast:.9g} QY= {slow:.9g}",
         f"ORGX= {centre[0]:.6f} ORGY= {centre[1]:.6f}",
         f"DETECTOR_DISTANCE= {sum(o * n for o, n in zip(origin, normal)):.6f}",

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from .experiment import EPOCH
+from .flat import flat
+from .literals import INT_MAX
+
 if TYPE_CHECKING:
-    from ..results.flat import FlatDetector
+    from .experiment import Experiment
 
 # start-up: fabio is an extra and imported with the first file
 
@@ -20,34 +24,33 @@ _START = b"\x0c\x1a\x04\xd5"
 _SENSORS = {"Si": "Silicon", "CdTe": "CdTe", "GaAs": "GaAs"}
 
 
-def write_minicbf(file: BinaryIO, image: Any, detector: FlatDetector, *, wavelength_angstrom: float,
-                  start_deg: float = 0.0, width_deg: float = 0.0, sensor: tuple[str, float] = ("", 0.0),
-                  count_cutoff: int = 2**31 - 1, date: str = "1970-01-01T00:00:00.000") -> None:
+def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_deg: float | None = None,
+                  count_cutoff: int = INT_MAX, date: str = EPOCH) -> None:
     """Write an image as miniCBF.
 
     Parameters
     ----------
     file : binary file object
     image : (slow, fast) array of integers
-        Of at most 32 bits; -1 where there is no pixel.
-    detector : results.flat.FlatDetector
-    wavelength_angstrom : float
-    start_deg, width_deg : float
-        Spindle at the start of the frame, and how far it turns.
-    sensor : (str, float)
-        Material ("Si", "CdTe", "GaAs", or "" where it is not known) and thickness [um].
+        Of at most 32 bits; masked pixels are written as -1.
+    experiment : io.experiment.Experiment
+        One flat panel normal to the beam.
+    start_deg : float or None
+        Spindle at the start of the frame; None: as in the experiment.
     count_cutoff : int
         The largest value that counts.
     date : str
-        ISO 8601, without a zone.
+        ISO 8601.
 
     Raises
     ------
     ImportError
         fabio is not installed.
     ValueError
-        If the image is not of such integers, or of another size than the detector.
+        If the image is not of such integers, or of another size than the detector; or if a header cannot say what
+        the detector is.
     """
+    detector = flat(experiment, "miniCBF", turning=experiment.oscillation_deg != 0.0)
     try:
         from fabio.compression import compByteOffset
     except ImportError as error:
@@ -57,9 +60,12 @@ def write_minicbf(file: BinaryIO, image: Any, detector: FlatDetector, *, wavelen
         raise ValueError(f"image: {pixels.dtype} of shape {pixels.shape} must be whole numbers of shape "
                          f"{detector.pixels[::-1]}")
     if pixels.dtype != np.int32:
-        if pixels.size and int(pixels.max()) > 2**31 - 1:
+        if pixels.size and int(pixels.max()) > INT_MAX:
             raise ValueError("image: a pixel is above 2^31 - 1, the largest of a CBF image")
         pixels = pixels.astype(np.int32)
+    mask, panel = experiment.panels[0].mask, experiment.panels[0]
+    if mask is not None:
+        pixels = np.where(np.asarray(mask) == 0, np.int32(-1), pixels)
     blob = compByteOffset(np.ascontiguousarray(pixels))
     fast, slow = detector.pixels
     binary = "\r\n".join((
@@ -70,15 +76,16 @@ def write_minicbf(file: BinaryIO, image: Any, detector: FlatDetector, *, wavelen
         "Content-MD5: " + base64.b64encode(hashlib.md5(blob, usedforsecurity=False).digest()).decode(),
         f"X-Binary-Number-of-Elements: {fast * slow}", f"X-Binary-Size-Fastest-Dimension: {fast}",
         f"X-Binary-Size-Second-Dimension: {slow}", "X-Binary-Size-Padding: 0", "", ""))
-    material, thickness = sensor
+    material, thickness = panel.material, panel.thickness_um
+    start = experiment.phi_start_deg if start_deg is None else start_deg
     header = "\r\n".join(f"# {line}" for line in (
-        "Detector: numbragg simulated, S/N 00-0000", date,
+        "Detector: numbragg simulated, S/N 00-0000", date.rstrip("Z") + ".000",
         f"Pixel_size {detector.pixel_mm[0] * 1e-3:.10g} m x {detector.pixel_mm[1] * 1e-3:.10g} m",
         *([f"{_SENSORS[material]} sensor, thickness {thickness * 1e-6:.6f} m"] if material in _SENSORS else []),
-        "Exposure_time 1.0000000 s", "Exposure_period 1.0000000 s", f"Count_cutoff {count_cutoff} counts",
-        f"Wavelength {wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",
+        f"Exposure_time {experiment.exposure_s:.7f} s", f"Exposure_period {experiment.exposure_s:.7f} s", f"Count_cutoff {count_cutoff} counts",
+        f"Wavelength {experiment.wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",
         f"Beam_xy ({detector.beam_centre_pixels[0]:.6f}, {detector.beam_centre_pixels[1]:.6f}) pixels",
-        f"Start_angle {start_deg:.10g} deg.", f"Angle_increment {width_deg:.10g} deg."))
+        f"Start_angle {start:.10g} deg.", f"Angle_increment {experiment.oscillation_deg:.10g} deg."))
     text = "\r\n".join((
         "###CBF: VERSION 1.5, numbragg", "", "data_image", "", '_array_data.header_convention "GENERIC_MINI"',
         "_array_data.header_contents", ";", header, ";", "", "_array_data.data", ";", ""))

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .experiment import EPOCH, Series
+from .literals import INT_MAX
+
 if TYPE_CHECKING:
-    from ..results.experiment import Experiment, PanelPlace
+    from .experiment import Experiment, PanelPlace
 
 # start-up: h5py is an extra and imported with the first file
 
@@ -29,9 +32,8 @@ _MATERIALS = ("Si", "CdTe", "GaAs")
 _NO_SENSOR_UM = 1e-3
 
 _TRUTH = "numbragg"
-
-#: The time that stands in files where none is given: the same command gives the same bytes.
-EPOCH = "1970-01-01T00:00:00Z"
+#: Attributes of a file that is not finished: whose it is, and how many frames it has.
+_KEY, _DONE = "numbragg_unfinished", "numbragg_frames_written"
 
 
 class NexusWriter:
@@ -41,19 +43,24 @@ class NexusWriter:
     ----------
     path : str
         Where; a file that is there is replaced.
-    experiment : results.experiment.Experiment
+    experiment : io.experiment.Experiment
         Of the first frame.
-    frames : int
+    series : io.experiment.Series
     dtype : numpy dtype
         Of the pixels: float32, int32 or uint16.
-    width_deg : float
-        How far the spindle turns from one frame to the next; 0: stills.
     compression : str
         One of `COMPRESSIONS`.
     saturation : float or None
-        The largest value that counts.
+        The largest value that counts; None: all that the type has, but for its largest, which marks masked pixels.
     date : str
         ISO 8601, UTC.
+    key : str
+        What the pixels are of: an unfinished file of the same key is gone on with.  Empty: never.
+
+    Attributes
+    ----------
+    done : int
+        Frames that the file has already.
 
     Raises
     ------
@@ -61,27 +68,54 @@ class NexusWriter:
         h5py or hdf5plugin is not installed.
     """
 
-    def __init__(self, path: str, experiment: Experiment, frames: int, dtype: Any, *, width_deg: float = 0.0,
-                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH) -> None:
+    def __init__(self, path: str, experiment: Experiment, series: Series, dtype: Any, *, compression: str = "gzip",
+                 saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
         try:
             import h5py
         except ImportError as error:
             raise ImportError(f"{path}: writing HDF5 needs h5py: pip install h5py") from error
         self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
         self._slabs = _slabs(experiment.panels)
+        self._largest = None if self._dtype.kind == "f" else np.iinfo(self._dtype).max
+        self.done = 0
         filters = _filters(path, compression)
+        if key and self._goes_on(path, key):
+            return
         self._file = h5py.File(path, "w", libver=("earliest", "v110"))
         try:
-            self._fill(frames, width_deg, saturation, date)
+            self._file.attrs[_KEY], self._file.attrs[_DONE] = np.bytes_(key), 0
+            self._fill(series, saturation, date)
             shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in experiment.panels)
             data = _group(self._file["entry"], "data", "NXdata")
             data.attrs["signal"] = "data"
             # a chunk a frame: what readers ask for at once
-            self._data = data.create_dataset("data", (frames, *shape), self._dtype, track_times=False,
+            self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
                                              chunks=(1, *shape), **filters)
+            self._file.flush()
         except BaseException:
             self._file.close()
             raise
+
+    def _goes_on(self, path: str, key: str) -> bool:
+        """Open an unfinished file of the same key, if there is one whose frames can be read."""
+        try:
+            self._file = self._h5py.File(path, "r+")
+        except OSError:
+            return False
+        try:
+            if bytes(self._file.attrs[_KEY]) == key.encode():
+                self._data, done = self._file["entry/data/data"], int(self._file.attrs[_DONE])
+                for frame in range(done):
+                    # what a killed process left may be damaged
+                    if not self._data.id.get_chunk_info_by_coord((frame, 0, 0)).size:
+                        raise KeyError(frame)
+                    self._data[frame]
+                self.done = done
+                return True
+        except (KeyError, OSError, RuntimeError, ValueError):
+            pass
+        self._file.close()
+        return False
 
     def __enter__(self) -> NexusWriter:
         return self
@@ -90,22 +124,43 @@ class NexusWriter:
         self.close()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left; the file stays unfinished unless `finish` was called."""
         self._file.close()
 
+    def finish(self) -> None:
+        """Say that all frames are there."""
+        for name in (_KEY, _DONE):
+            del self._file.attrs[name]
+
     def write(self, frame: int, image: Any) -> None:
-        """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several."""
-        panels = [image] if len(self._slabs) == 1 and np.ndim(image) == 2 else image
+        """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several.
+
+        Masked pixels of whole numbers are marked by the largest of their type.
+        """
+        images = [image] if len(self._slabs) == 1 and np.ndim(image) == 2 else image
+        panels = [self._marked(panel, place.mask) for panel, place in zip(images, self._experiment.panels)]
         if len({np.shape(panel) for panel in panels}) == 1:
             # whole chunks are not cut up by the library
             self._data[frame] = np.concatenate(panels) if len(self._slabs) > 1 else panels[0]
-            return
-        for slab, panel in zip(self._slabs, panels):
-            self._data[frame, slab, :panel.shape[1]] = panel
+        else:
+            whole = np.full(self._data.shape[1:], self._largest or 0, self._dtype)
+            for slab, panel in zip(self._slabs, panels):
+                whole[slab, :panel.shape[1]] = panel
+            self._data[frame] = whole
+        # first the frame, then that it is there
+        self._file.flush()
+        self.done = frame + 1
+        self._file.attrs[_DONE] = self.done
+        self._file.flush()
+
+    def _marked(self, panel: Any, mask: Any) -> Any:
+        if mask is None or self._largest is None:
+            return panel
+        return np.where(np.asarray(mask) == 0, self._dtype.type(self._largest), panel)
 
     # -- all but the pixels
 
-    def _fill(self, frames: int, width_deg: float, saturation: float | None, date: str) -> None:
+    def _fill(self, series: Series, saturation: float | None, date: str) -> None:
         file = self._file
         file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
         entry = _group(file, "entry", "NXentry")
@@ -114,12 +169,12 @@ class NexusWriter:
         _put(entry, "start_time", date)
         _put(entry, "end_time_estimated", date)
         _put(_group(entry, "source", "NXsource"), "name", "simulated")
-        self._sample(entry, frames, width_deg)
+        self._sample(entry, series.frames, series.width_deg)
         instrument = _group(entry, "instrument", "NXinstrument")
         _put(instrument, "name", "numbragg")
         self._beam(instrument)
         self._detector(instrument, saturation)
-        self._truth(entry)
+        self._truth(entry, series)
 
     def _sample(self, entry: Any, frames: int, width_deg: float) -> None:
         sample = _group(entry, "sample", "NXsample")
@@ -156,7 +211,9 @@ class NexusWriter:
         _put(detector, "description", "simulated detector")
         _put(detector, "sensor_material", panels[0].material if known else "Si")
         _put(detector, "sensor_thickness", panels[0].thickness_um if known else _NO_SENSOR_UM, "um")
-        _put(detector, "saturation_value", int(min(saturation or 2**31 - 1, 2**31 - 1)))
+        # readers take whole numbers of 32 bits
+        largest = INT_MAX if self._largest is None else self._largest - 1
+        _put(detector, "saturation_value", int(largest if saturation is None else min(saturation, largest)))
         _put(detector, "underload_value", 0)
         _put(detector, "depends_on", "/entry/instrument/detector/transformations/origin_0")
         mask = self._mask()
@@ -175,7 +232,7 @@ class NexusWriter:
             mask[slab, :panel.pixels[0]] = 0 if panel.mask is None else np.asarray(panel.mask) == 0
         return mask if mask.any() else None
 
-    def _truth(self, entry: Any) -> None:
+    def _truth(self, entry: Any, series: Series) -> None:
         """A group of ours: what was simulated, in the frame of this file."""
         experiment = self._experiment
         group = entry.create_group(_TRUTH)
@@ -188,6 +245,10 @@ class NexusWriter:
         _put(group, "spectrum_weights", experiment.spectrum[1])
         _put(group, "laboratory_to_nexus", experiment.turn)
         _put(group, "laboratory", experiment.convention)
+        # the C program's steps begin at the edge of a frame, so their mean is not its middle
+        _put(group, "phi_mean", np.array(series.mean_phi_deg or [np.mean(experiment.phi_deg)]), "deg")
+        if series.noise_seed is not None:
+            _put(group, "noise_seed", series.noise_seed)
         for number, crystal in enumerate(experiment.crystals):
             own = group.create_group(f"crystal_{number}")
             _put(own, "unit_cell", np.array(crystal.cell))

@@ -8,7 +8,7 @@ import stat
 
 # start-up: few outputs need another temporary name
 
-__all__ = ["OutputSet"]
+__all__ = ["OutputSet", "put_in_place"]
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +243,27 @@ class OutputSet:
     def _check_open(self):
         if self._closed:
             raise RuntimeError("outputs: already committed or discarded")
+
+
+def put_in_place(temporary, path):
+    """Put a finished file in the place of another, as `OutputSet.commit` does with all of its own.
+
+    Parameters
+    ----------
+    temporary : str
+        The file, in the folder of its destination.
+    path : str
+        The destination, as the user named it.
+
+    Raises
+    ------
+    OSError
+        The file cannot be renamed; `filename` is `path`.
+    """
+    try:
+        _put_in_place(_Output(path, "", os.path.realpath(path), temporary))
+    except OSError as error:
+        raise _about(error, path) from error
 
 
 def _about(error, path, note=""):

@@ -24,7 +24,7 @@ from .smv_pixels import DATA_TYPES, pixel_type
 # start-up: output files are only made where something is written
 
 __all__ = ["Entry", "SmvHeader", "HeaderValues", "general", "read_header", "read_mask", "read_image", "header_text",
-           "write_image", "write_smv"]
+           "made_header", "write_image", "write_smv"]
 
 _SIGNATURE = b"{\nHEADER_BYT"
 _SMALLEST_HEADER = 512
@@ -461,7 +461,7 @@ def write_image(path: str | os.PathLike[str], header: SmvHeader | Mapping[str, A
         raise ValueError(f"pixels: shape {pixels.shape}, {pixels.dtype}; an SMV image has two dimensions, neither of "
                          "them empty, and integers of 8, 16 or 32 bits or 32-bit floats")
     content = (header.content if isinstance(header, SmvHeader)
-               else header if isinstance(header, bytes) else _made_header(header, pixels, kind))
+               else header if isinstance(header, bytes) else made_header(header, pixels, kind))
     order = _agreed_order(content, pixels)
     with OutputSet() as outputs:
         outputs.reserve(path, "SMV image")
@@ -490,8 +490,8 @@ def _agreed_order(content, pixels):
     return "<" if header.byte_order == "little_endian" else ">"
 
 
-def _made_header(values, pixels, kind):
-    """Header with the keywords of a mapping."""
+def made_header(values, pixels, kind):
+    """Header with the keywords of a mapping; `kind` is the type of the pixels, such as "u2"."""
     if not isinstance(values, Mapping):
         raise ValueError(f"header: {type(values).__name__}; must be the header of an image that was read, a mapping of "
                          "keywords to values, or bytes")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 
-__all__ = ["Result", "Simulator", "render_prepared", "simulate"]
+__all__ = ["Result", "Simulator", "crystals_of", "render_prepared", "simulate"]
 
 #: A region of one panel, or those of several.
 Region = Sequence[int] | Sequence[Sequence[int] | None] | Mapping[int, Sequence[int] | None]
@@ -226,7 +226,7 @@ def _kind(name, value, kind):
     return value
 
 
-def _crystals(value):
+def crystals_of(value):
     """The crystals of a shot, as a tuple: from one, or from a sequence of them."""
     if isinstance(value, Crystal):
         return (value,)
@@ -345,7 +345,7 @@ class Simulator:
         from ..scene.notes import warnings_of
         from ..scene.shot import in_regions, prepare_shot
 
-        crystals = _crystals(crystal)
+        crystals = crystals_of(crystal)
         for each in crystals:
             self._check_frame(each)
         request = Request(beam=self.beam.pack(), sampling=replace(self.sampling.pack(), roi=self.roi),

@@ -1,65 +1,22 @@
-"""What files say of an image beside its pixels: detector, beam, spindle and crystals, in the frame of NeXus.
+"""From a prepared shot to what files say of it, in the frame of NeXus.
 
-That is McStas's, and CrystFEL's: z along the beam, y up where the convention's y is up, x completes a right-handed
-system.  The laboratory of the simulation is turned there by the least rotation, as `Detector.in_convention` does.
+The laboratory of the simulation is turned there by the least rotation, as `Detector.in_convention` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..io.experiment import CrystalTruth, Experiment, PanelPlace
 from ..kernels.arithmetic.vectors import unit
 from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
 
-__all__ = ["CrystalTruth", "Experiment", "PanelPlace", "describe"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PanelPlace:
-    """A panel: pixel (f, s) has its corner at origin + f fast + s slow."""
-
-    pixels: tuple[int, int]  # fast, slow
-    origin_mm: tuple[float, ...]
-    fast_mm: tuple[float, ...]  # from a pixel to the next
-    slow_mm: tuple[float, ...]
-    thickness_um: float
-    material: str  # "": not known
-    mask: Any  # (slow, fast) array, zero: left out; or None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CrystalTruth:
-    """A crystal as it was simulated."""
-
-    cell: tuple[float, ...]  # [Angstrom, deg]
-    a_matrix: Any  # columns a*, b*, c* [1/Angstrom] at phi = 0
-    mosaic_rotations: Any  # (domains, 3, 3)
-    mosaic_seed: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Experiment:
-    """The surroundings of an image, or of the first of a series."""
-
-    panels: tuple[PanelPlace, ...]
-    wavelength_angstrom: float
-    spectrum: tuple[Any, Any]  # wavelengths [Angstrom] and weights, which sum up to 1
-    fluence: float  # [photons/m^2]
-    polarisation_fraction: float | None
-    polarisation_axis: tuple[float, ...]
-    spindle_axis: tuple[float, ...]  # right-handed
-    phi_start_deg: float
-    oscillation_deg: float
-    phi_deg: Any  # of each step
-    crystals: tuple[CrystalTruth, ...]
-    turn: Any  # (3, 3): from the laboratory's frame to this one
-    convention: str  # of the laboratory
+__all__ = ["describe"]
 
 
 def describe(shot: Sequence[Sequence[Any]]) -> Experiment:
@@ -87,7 +44,7 @@ def describe(shot: Sequence[Sequence[Any]]) -> Experiment:
     crystal, counts, beam = first.request.crystal, first.counts, first.request.beam
     return Experiment(
         panels=tuple(_panel(panel[0], turn) for panel in shot), wavelength_angstrom=to_angstrom(beam.wavelength),
-        spectrum=_spectrum(first), fluence=first.fluence,
+        spectrum=_spectrum(first), fluence=first.fluence, exposure_s=beam.exposure if beam.exposure > 0.0 else 1.0,
         polarisation_fraction=None if beam.unpolarised_factor else beam.polarisation_fraction,
         polarisation_axis=turn(first.placement.polarisation), spindle_axis=turn(first.placement.spindle),
         phi_start_deg=to_degrees(crystal.phi_start), oscillation_deg=to_degrees(max(counts.oscillation, 0.0)),
@@ -103,7 +60,19 @@ def _panel(prepared: Any, turn: Any) -> PanelPlace:
                    for o, f, s in zip(turn(place.origin), fast, slow))
     return PanelPlace(pixels=(prepared.shape[1], prepared.shape[0]), origin_mm=origin, fast_mm=fast, slow_mm=slow,
                       thickness_um=to_um(prepared.counts.thickness), material=prepared.request.detector.sensor_material,
-                      mask=prepared.mask)
+                      mask=_mask(prepared))
+
+
+def _mask(prepared: Any) -> Any:
+    """Pixels that were computed, not zero; None where all were."""
+    slow, fast = prepared.shape
+    window = prepared.window
+    if window.pixels == slow * fast:
+        return prepared.mask
+    mask = np.zeros((slow, fast), np.uint8)
+
+    window.of(mask)[...] = 1 if prepared.mask is None else window.of(prepared.mask)
+    return mask
 
 
 def _spectrum(prepared: Any) -> tuple[Any, Any]:

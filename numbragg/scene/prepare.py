@@ -4,7 +4,7 @@
 facts that headers and reports show.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 import numpy as np
@@ -26,7 +26,7 @@ from .units import to_angstrom, to_mm
 
 # start-up: kernels, and Numba with them, are imported with the first image
 
-__all__ = ["Prepared", "image_bytes", "prepare", "uint8_mask"]
+__all__ = ["Prepared", "image_bytes", "prepare", "turned", "uint8_mask"]
 
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).
 MAX_CELLS = 1 << 19
@@ -139,6 +139,17 @@ def _with_rotated_cells(crystal):
     from ..kernels.drive.cpu import rotated_cells
 
     return crystal._replace(cells=rotated_cells(crystal))
+
+
+def _lattice(request, orientation, counts, spindle, n_cells, mosaic):
+    """The crystal at each spindle angle, as kernels read it."""
+    asked = request.crystal
+    angles = phi_angles(asked.phi_start, counts)
+    rows, first_rows = phi_rows(angles, revision_rules(request.revision).zero_angle_keeps_rotation)
+    return _with_rotated_cells(records.Lattice(
+        n_cells=n_cells, shape=_shape_number(asked), fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
+        phi_cells=_phi_cells(orientation.direct, spindle, angles), phi_rows=rows, first_phi_rows=first_rows,
+        mosaic=mosaic, domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))
 
 
 def _check_steps(sources, domains, phi_steps, oversample):
@@ -279,12 +290,7 @@ def prepare(request, structure_factors):
         steps=divisor, oversample_thick=bool(sampling.oversample_thick),
         oversample_polar=bool(sampling.oversample_polar), oversample_omega=bool(sampling.oversample_omega),
         running_product=rules.flags_multiply_running_sum, skip_zero=asked.water_size == 0.0)
-    angles = phi_angles(asked.phi_start, counts)
-    rows, first_rows = phi_rows(angles, rules.zero_angle_keeps_rotation)
-    crystal = _with_rotated_cells(records.Lattice(
-        n_cells=n_cells, shape=_shape_number(asked), fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
-        phi_cells=_phi_cells(orientation.direct, placement.spindle, angles), phi_rows=rows, first_phi_rows=first_rows,
-        mosaic=mosaic, domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))
+    crystal = _lattice(request, orientation, counts, placement.spindle, n_cells, mosaic)
     if interpolating:
         _check_finite(geometry, sources.wavelengths, crystal)
     return Prepared(
@@ -294,3 +300,34 @@ def prepare(request, structure_factors):
         recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,
         sources=sources.count, structure_factors=structure_factors, random=generator,
         mask=_check_mask(request.detector.mask, placement), window=window)
+
+
+def turned(prepared, phi_start):
+    """A prepared scene whose spindle starts elsewhere: what `prepare` makes of it, but only what changes is made anew.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    phi_start : float
+        Spindle angle at the start [rad].
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ValueError
+        As `prepare`.
+    """
+    asked = replace(prepared.request.crystal, phi_start=phi_start)
+    request, spindle = replace(prepared.request, crystal=asked), prepared.placement.spindle
+    mosaic = prepared.scene.crystal.mosaic
+    if not _is_of_c(asked):
+        # their widths may be along axes of the crystal as it stands in the middle of its rotation
+        mosaic = _other_mosaic(asked, prepared.counts, prepared.orientation.direct, spindle)
+    crystal = _lattice(request, prepared.orientation, prepared.counts, spindle, prepared.n_cells, mosaic)
+    scene = prepared.scene._replace(crystal=crystal)
+    if prepared.interpolating:
+        _check_finite(scene.geometry, scene.beam.wavelengths, crystal)
+    return replace(prepared, scene=scene, request=request)

@@ -1,0 +1,68 @@
+"""What files say of an image beside its pixels: detector, beam, spindle and crystals, in the frame of NeXus.
+
+That is McStas's, and CrystFEL's: z along the beam, y up where the convention's y is up, x completes a right-handed
+system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["CrystalTruth", "EPOCH", "Experiment", "PanelPlace", "Series"]
+
+#: The time that stands in files where none is given: the same command gives the same bytes.
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelPlace:
+    """A panel: pixel (f, s) has its corner at origin + f fast + s slow."""
+
+    pixels: tuple[int, int]  # fast, slow
+    origin_mm: tuple[float, ...]
+    fast_mm: tuple[float, ...]  # from a pixel to the next
+    slow_mm: tuple[float, ...]
+    thickness_um: float
+    material: str  # "": not known
+    mask: Any  # (slow, fast) array, zero: left out; or None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrystalTruth:
+    """A crystal as it was simulated."""
+
+    cell: tuple[float, ...]  # [Angstrom, deg]
+    a_matrix: Any  # columns a*, b*, c* [1/Angstrom] at phi = 0
+    mosaic_rotations: Any  # (domains, 3, 3)
+    mosaic_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiment:
+    """The surroundings of an image, or of the first of a series."""
+
+    panels: tuple[PanelPlace, ...]
+    wavelength_angstrom: float
+    spectrum: tuple[Any, Any]  # wavelengths [Angstrom] and weights, which sum up to 1
+    fluence: float  # [photons/m^2]
+    exposure_s: float
+    polarisation_fraction: float | None
+    polarisation_axis: tuple[float, ...]
+    spindle_axis: tuple[float, ...]  # right-handed
+    phi_start_deg: float
+    oscillation_deg: float
+    phi_deg: Any  # of each step
+    crystals: tuple[CrystalTruth, ...]
+    turn: Any  # (3, 3): from the laboratory's frame to this one
+    convention: str  # of the laboratory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """The frames of a file: how many, how far apart, and what was drawn for them."""
+
+    frames: int = 1
+    width_deg: float = 0.0  # from a frame to the next; 0: stills
+    mean_phi_deg: tuple[float, ...] = ()  # of the steps of each frame
+    noise_seed: int | None = None  # of counts

@@ -1,0 +1,292 @@
+"""A series of frames, each a nanoBragg image at the next spindle angle, and the files that they are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..configs.checks import choice, flag, shown, whole
+from ..io.experiment import EPOCH, Series
+from ..io.image_series import ImageSeries, name_of
+from ..io.nxmx import COMPRESSIONS, NexusWriter
+from ..io.output import OutputSet, put_in_place
+from ..results.counts import photons
+from ..results.experiment import describe
+from ..results.fingerprint import fingerprint
+from ..scene.draws import LARGEST_SEED
+from ..scene.prepare import turned
+from ..scene.units import from_degrees, to_degrees
+from .simulation import Simulator, crystals_of
+
+# start-up: kernels, and Numba with them, are imported with the first image
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..configs.crystal import Crystal
+
+__all__ = ["Scan", "scan"]
+
+
+class Scan:
+    """Frames of a rotation series; each is made when it is asked for.
+
+    Frame i is nanoBragg's image with ``-phi`` phi + i oscillation, the angle computed and not added up, and has its
+    float32 bits.  `scan` makes one.
+
+    Attributes
+    ----------
+    phi_deg : tuple of float
+        Spindle angle at which each frame begins [deg].
+    mean_phi_deg : tuple of float
+        Mean of the angles that a frame is simulated at [deg].  nanoBragg's steps begin at the frame's edge, so that
+        it lies half a step before the middle, unless steps were centred.
+    noise_seed : int or None
+        Of the counts; None: means are rounded.
+    experiment : io.experiment.Experiment
+        Detector, beam, spindle and crystals of the first frame, in the frame of NeXus.
+
+    Examples
+    --------
+    >>> import numbragg as nb
+    >>> crystal = nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5, oscillation_deg=0.5, phi_steps=5)
+    >>> frames = nb.scan(nb.Simulator(nb.Detector(pixels=(32, 24)), nb.Beam(), 100.0), crystal, 3)
+    >>> len(frames), frames.phi_deg, [image.shape for image in frames]
+    (3, (0.0, 0.5, 1.0), [(24, 32), (24, 32), (24, 32)])
+    >>> frames.counts(2).dtype
+    dtype('int32')
+    """
+
+    def __init__(self, shot: Sequence[Sequence[Any]], starts_deg: Sequence[float], oscillation_deg: float,
+                 frames: int, *, render: Callable[[Any], Any], noise_seed: int | None = None,
+                 midpoints: bool = False) -> None:
+        self._shot, self._render = shot, render
+        self.noise_seed = noise_seed
+        counts = shot[0][0].counts
+        step = to_degrees(counts.phi_step)
+        # from where steps begin to where they begin if their mean is the middle of the frame
+        self._shift = 0.5 * (oscillation_deg - step * (counts.phi_steps - 1)) if midpoints else 0.0
+        self._starts = [[start + n * oscillation_deg for start in starts_deg] for n in range(frames)]
+        self.phi_deg = tuple(starts[0] for starts in self._starts)
+        mean = self._shift + step * (0.5 * (counts.phi_steps - 1))
+        self.mean_phi_deg = tuple(phi + mean for phi in self.phi_deg)
+        self._width = oscillation_deg
+        self.experiment = replace(describe(shot), phi_start_deg=self.phi_deg[0], oscillation_deg=oscillation_deg)
+
+    def __len__(self) -> int:
+        return len(self.phi_deg)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32] | Any]:
+        for frame in range(len(self)):
+            yield self.image(frame)
+
+    def _prepared(self, frame: int) -> Any:
+        angles = [from_degrees(start + self._shift if self._shift else start) for start in self._starts[frame]]
+        return tuple(tuple(turned(prepared, angle) for prepared, angle in zip(panel, angles)) for panel in self._shot)
+
+    def _images(self, frame: int) -> Any:
+        """The images of all panels."""
+        if not 0 <= frame < len(self):
+            raise IndexError(f"frame: {frame} of {len(self)}; must be from 0 to {len(self) - 1}")
+        return self._render(self._prepared(frame))
+
+    def _counted(self, frame: int, dtype: Any) -> list[Any]:
+        return [photons(image, dtype, seed=self.noise_seed, frame=frame, panel=number)
+                for number, image in enumerate(self._images(frame))]
+
+    def image(self, frame: int) -> NDArray[np.float32] | Any:
+        """Mean photons per pixel of a frame.
+
+        Parameters
+        ----------
+        frame : int
+            From 0.
+
+        Returns
+        -------
+        (slow, fast) float32 array
+            Of several panels (panel, slow, fast), or a list of arrays where they differ in size.
+        """
+        images = self._images(frame)
+        return images[0] if len(images) == 1 else images
+
+    def counts(self, frame: int) -> NDArray[np.int32] | Any:
+        """Photons counted in each pixel of a frame: Poisson deviates of its image, the same alone and in a series.
+
+        Parameters
+        ----------
+        frame : int
+            From 0.
+
+        Returns
+        -------
+        (slow, fast) int32 array
+            Of several panels a list.
+        """
+        counted = self._counted(frame, np.int32)
+        return counted[0] if len(counted) == 1 else counted
+
+    # -- files
+
+    @property
+    def series(self) -> Series:
+        """What files say of the frames."""
+        return Series(len(self), self._width, self.mean_phi_deg, self.noise_seed)
+
+    def _key(self, *more: Any) -> str:
+        """What the pixels depend on, as one word."""
+        scenes = [prepared.scene for panel in self._shot for prepared in panel]
+        masks = [panel[0].mask for panel in self._shot]
+        return fingerprint(scenes, masks, [panel[0].window for panel in self._shot], self.phi_deg, self._width,
+                           self._shift, self.noise_seed, *more)
+
+    def write_nexus(self, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
+                    date: str = EPOCH, progress: Callable[[int], object] | None = None) -> None:
+        """Write all frames to one NXmx file.
+
+        The file appears when it is whole.  Until then ``path + ".partial"`` has what is done; if the same series is
+        written again after an interrupt, it goes on from there.
+
+        Parameters
+        ----------
+        path : str or path-like
+        floats : bool
+            Write mean photons (float32), not counts (int32).
+        compression : {"gzip", "bitshuffle", "zstd", "none"}
+            The second and third need hdf5plugin, also to be read.
+        date : str
+            Time that the file states, ISO 8601, UTC.
+        progress : callable, optional
+            Called with the number of frames that are done.
+
+        Raises
+        ------
+        ValueError
+            Naming the field, the value and the rule.
+        ImportError
+            h5py or hdf5plugin is not installed.
+        OSError
+            The file cannot be written.
+        """
+        choice("compression", compression, COMPRESSIONS)
+        path = os.fsdecode(path)
+        partial = _partial(path)
+        dtype = np.float32 if floats else np.int32
+        with NexusWriter(partial, self.experiment, self.series, dtype, compression=compression, date=date,
+                         key=self._key(floats, compression, date)) as file:
+            if progress is not None:
+                progress(file.done)
+            for frame in range(file.done, len(self)):
+                file.write(frame, self._images(frame) if floats else self._counted(frame, dtype))
+                if progress is not None:
+                    progress(frame + 1)
+            file.finish()
+        put_in_place(partial, path)
+
+    def write_images(self, template: str | os.PathLike[str], *, date: str = EPOCH,
+                     progress: Callable[[int], object] | None = None) -> list[str]:
+        """Write a file of counts for each frame.
+
+        After an interrupt a second call of the same series goes on behind the last file that was written; until all
+        are there, a file of the template's name and ".partial" holds what series it is.
+
+        Parameters
+        ----------
+        template : str or path-like
+            Name of the files, with one # for each digit of the frame's number, which is counted from 1.  Ending in
+            .cbf (miniCBF) or .img (SMV that other programs read).
+        date : str
+            Time that the files state, ISO 8601, UTC.
+        progress : callable, optional
+            Called with the number of frames that are done.
+
+        Returns
+        -------
+        list of str
+            Names of all files.
+
+        Raises
+        ------
+        ValueError
+            If the name is none of these, or a header of that kind cannot say what the detector is.
+        ImportError
+            fabio, which writes .cbf, is not installed.
+        OSError
+            A file cannot be written.
+        """
+        template = os.fsdecode(template)
+        dtype = np.uint16 if template.endswith(".img") else np.int32
+        with ImageSeries(template, self.experiment, len(self), date=date, key=self._key(date)) as files:
+            if progress is not None:
+                progress(files.done)
+            for frame in range(files.done, len(self)):
+                files.write(frame, self._counted(frame, dtype)[0], self.phi_deg[frame])
+                if progress is not None:
+                    progress(frame + 1)
+            files.finish()
+        return [name_of(template, frame) for frame in range(len(self))]
+
+
+def _partial(path: str) -> str:
+    """Where a file is written until it is whole, if it can be written at all."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"{path}: must be a file, for it is written in pieces")
+    with OutputSet() as outputs:
+        outputs.reserve(path, "NXmx file")
+    return f"{os.path.realpath(path)}.partial"
+
+
+def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int, *, phi_midpoints: bool = True,
+         noise_seed: int | None = 1) -> Scan:
+    """A rotation series: frame i begins at the crystal's phi + i oscillation.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    crystal : Crystal or sequence of Crystal
+        With ``oscillation_deg`` above 0, the same for all, and ``phi_steps``.
+    frames : int
+        How many; 1 or more.
+    phi_midpoints : bool
+        Centre the steps of each frame, so that their mean is its middle.  False: as in nanoBragg, whose steps begin
+        at the frame's edge; frames then have the bits of its images.
+    noise_seed : int or None
+        Seed of the counts, 0 or more; None: none are drawn, means are rounded.
+
+    Returns
+    -------
+    Scan
+        Its frames are made when they are asked for; `Scan.write_nexus` and `Scan.write_images` write files.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and the rule.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numbragg as nb
+    >>> crystal = nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=5, oscillation_deg=0.5, phi_steps=5)
+    >>> frames = nb.scan(nb.Simulator(nb.Detector(pixels=(32, 24)), nb.Beam(), 100.0), crystal, 3)
+    >>> names = frames.write_images(os.path.join(tempfile.mkdtemp(), "frame_####.img"))
+    >>> [os.path.basename(name) for name in names]
+    ['frame_0001.img', 'frame_0002.img', 'frame_0003.img']
+    """
+    if not isinstance(simulator, Simulator):
+        raise ValueError(f"simulator: {type(simulator).__name__} must be a Simulator object")
+    crystals = crystals_of(crystal)
+    count = whole("frames", frames)
+    seed = None if noise_seed is None else whole("noise_seed", noise_seed, 0, LARGEST_SEED)
+    widths = {each.oscillation_deg for each in crystals}
+    width = crystals[0].oscillation_deg
+    if len(widths) > 1 or width is None or not width > 0.0:
+        raise ValueError(f"oscillation_deg: {shown(width)} must be above 0, and the same for all crystals, "
+                         "in a scan")
+    shot = simulator.prepare_shot(crystals)
+    return Scan(shot, [each.phi_start_deg for each in crystals], width, count, noise_seed=seed,
+                midpoints=flag("phi_midpoints", phi_midpoints),
+                render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])
