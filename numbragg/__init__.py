@@ -13,14 +13,14 @@ from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "simulate", "trace", "__version__"]
+           "scan", "simulate", "trace", "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
           "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
           "assemble": "results.assembly", "image_statistics": "results.statistics",
-          "integer_image": "results.digitise", "random_rotations": "configs.orientations",
+          "integer_image": "results.digitise", "random_rotations": "configs.orientations", "scan": "render.scan",
           "simulate": "render.simulation", "trace": "tracing.record"}
 
 

@@ -10,6 +10,7 @@ from .configs.sampling import Sampling
 from .configs.spectrum import Spectrum
 from .configs.structure_factors import StructureFactors
 from .notes import NumbraggWarning
+from .render.scan import scan
 from .render.simulation import Simulator, simulate
 from .results.assembly import assemble
 from .results.digitise import add_noise, integer_image
@@ -18,4 +19,4 @@ from .tracing.record import trace
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "simulate", "trace", "__version__"]
+           "scan", "simulate", "trace", "__version__"]

@@ -110,11 +110,12 @@ def _run(argv):
         code = _command(argv)
         sys.stdout.flush()
         return code
-    except _Terminated:
-        print("numbragg: terminated; no file was written", file=sys.stderr)
+    except _Terminated as stop:
+        print(f"numbragg: terminated; {str(stop) or 'no file was written'}", file=sys.stderr)
         return 128 + signal.SIGTERM
-    except KeyboardInterrupt:
-        print("numbragg: interrupted; no file was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        # a series says how far it came
+        print(f"numbragg: interrupted; {str(stop) or 'no file was written'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # whoever read our output has gone; the files are in place

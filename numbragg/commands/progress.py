@@ -1,10 +1,11 @@
 """A progress bar on a terminal, nothing elsewhere; and a word where kernels are compiled."""
 
 import sys
+import time
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Progress", "say_compiling"]
+__all__ = ["FrameProgress", "Progress", "say_compiling"]
 
 
 def say_compiling(how_long):
@@ -42,3 +43,48 @@ class Progress:
     def __exit__(self, *exception):
         if self._bar is not None:
             self._bar.close()
+
+
+class FrameProgress:
+    """Says how many frames of a series are done, how many a second, and how long the rest will take.
+
+    One line that is written over on a terminal; elsewhere, if it is wanted all the same, a line every ten seconds.
+
+    Parameters
+    ----------
+    total : int
+        Frames in all.
+    wanted : bool or None
+        None: on a terminal only.
+    """
+
+    def __init__(self, total, wanted=None):
+        self.total, self.done = total, 0
+        self._terminal = sys.stderr.isatty()
+        self._wanted = self._terminal if wanted is None else wanted
+        self._first = self._said = None
+
+    def __call__(self, done):
+        now, self.done = time.monotonic(), done
+        if self._first is None:
+            # frames of an interrupted run are there already
+            self._first, self._said = (done, now), now
+            return
+        if not self._wanted or done < self.total and now - self._said < (0.2 if self._terminal else 10.0):
+            return
+        self._said = now
+        print("\r" if self._terminal else "", self.text(now), sep="", end="" if self._terminal else "\n",
+              file=sys.stderr, flush=True)
+
+    def text(self, now):
+        """How far the series is at a time [s]."""
+        frames, start = self._first
+        rate = (self.done - frames) / max(now - start, 1e-9)
+        left = (self.total - self.done) / rate if rate else 0.0
+        return (f"numbragg: frame {self.done} of {self.total}, {rate:.3g} frames/s, "
+                f"{left // 60:.0f} min {left % 60:.0f} s left  ")
+
+    def close(self):
+        """End the line."""
+        if self._terminal and self._wanted and self.done:
+            print(file=sys.stderr)

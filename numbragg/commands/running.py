@@ -4,12 +4,12 @@ import os
 import sys
 import time
 
-from ..command_line.inputs import take_misset_seed
+from ..command_line.inputs import announce, take_misset_seed
 from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "opened", "settle_seeds", "tell", "write_statistics"]
+__all__ = ["Clock", "opened", "settle_seeds", "tell", "tell_notes", "write_statistics"]
 
 
 class Clock:
@@ -87,3 +87,11 @@ def tell(line, facts, print_more=None):
         print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
               file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell_notes(line, notes):
+    """Say notes on stderr, where standard output has something else to say; of `--quiet` only warnings are left."""
+    for note in notes:
+        if not line.quiet or isinstance(note, Loud):
+            print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
+    announce(line)

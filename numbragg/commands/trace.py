@@ -3,11 +3,11 @@
 import sys
 import time
 
-from ..command_line.inputs import announce, read_inputs, take_misset_seed, with_headers
+from ..command_line.inputs import read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..io.literals import whole
-from ..notes import Loud
 from .arguments import Parser, check_outputs, file_name, short
+from .running import tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -99,13 +99,6 @@ def _traced(words, fast, slow, steps):
     return trace_prepared(prepared, fast, slow, steps=steps, threads=line.threads), line, notes
 
 
-def _tell_notes(line, notes):
-    for note in notes:
-        if not line.quiet or isinstance(note, Loud):
-            print(f"numbragg: {'warning' if line.quiet else 'note'}: {note}", file=sys.stderr)
-    announce(line)
-
-
 def run(arguments):
     """Trace a pixel.
 
@@ -142,7 +135,7 @@ def run(arguments):
                 for text in trace.lines(form):
                     file.write(text.encode())
             outputs.commit()
-    _tell_notes(line, notes)
+    tell_notes(line, notes)
     if comparison is not None:
         _tell(comparison, form)
         return 0 if comparison.same else 1

@@ -6,7 +6,6 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from .errors import shown
 from .experiment import EPOCH
 from .flat import flat
 from .minicbf import write_minicbf
@@ -38,12 +37,12 @@ def check_template(template: str, frames: int) -> None:
     name = os.path.basename(template)
     digits = name.count("#")
     if not digits or "#" * digits not in name or "#" in os.path.dirname(template):
-        raise ValueError(f"images: {shown(template)} must have one # in a row for each digit of the frame's number, "
+        raise ValueError(f"images: {template} must have one # in a row for each digit of the frame's number, "
                          "such as name_####.img")
     if os.path.splitext(name)[1] not in ENDINGS:
-        raise ValueError(f"images: {shown(template)} must end in {' or '.join(ENDINGS)}")
+        raise ValueError(f"images: {template} must end in {' or '.join(ENDINGS)}")
     if len(str(frames)) > digits:
-        raise ValueError(f"images: {shown(template)} has {digits} # for {frames} frames; must have "
+        raise ValueError(f"images: {template} has {digits} # for {frames} frames; must have "
                          f"{len(str(frames))}, one for each digit")
 
 

@@ -1,0 +1,184 @@
+"""`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files that are read."""
+
+import math
+
+from ..command_line.inputs import read_inputs, with_headers
+from ..command_line.panels import read_panels
+from ..command_line.parse import check, parse
+from ..command_line.values import CommandLineError
+from ..io.literals import whole
+from .arguments import Parser, file_name
+from .dates import date_of, date_word
+from .running import Clock, opened, settle_seeds, tell_notes
+
+# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+
+__all__ = ["run"]
+
+#: Options of output that a series has, too.
+_OF_OUTPUT = frozenset(("-seed", "-nonoise", "-progress", "-noprogress"))
+#: Options of ours that name files.
+_FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable", "--cbf"))
+
+
+def _parser():
+    parser = Parser(
+        "scan", "--frames N (--nexus FILE | --images name_####.img|.cbf) [options] nanoBragg's arguments",
+        "Simulate a rotation series.  Frame i, from 0, is nanoBragg's image of the same arguments with -phi phi + i osc."
+        "\nFiles hold counts, Poisson deviates of seed -seed (default 1; -nonoise: rounded means).  After an interrupt the same\n"
+        "command goes on where it was.")
+    parser.option("--frames", "N", "how many frames", _frames)
+    parser.option("--nexus", "FILE", "write all frames to one NXmx file (needs h5py)", file_name)
+    parser.option("--images", "NAME", "write a file for each frame: NAME has one # for each digit of its number, "
+                  "counted from 1, and ends in .img (SMV that other programs read) or .cbf (miniCBF; needs fabio)",
+                  file_name)
+    parser.option("--float", "", "write mean photons as float32, not counts; with --nexus")
+    parser.option("--phi-midpoints", "", "centre the steps of each frame: nanoBragg's begin at its edge, so that their "
+                  "mean lies half a step before its middle")
+    parser.option("--compression", "WORD", "of --nexus: gzip (default), bitshuffle, zstd or none", _compression)
+    parser.option("--date", "TIME", "time that files state, ISO 8601, UTC (default: SOURCE_DATE_EPOCH, or "
+                  "1970-01-01T00:00:00Z)", date_word)
+    return parser
+
+
+def _frames(word):
+    number = whole(word)
+    if number is None or not 1 <= number < 10 ** 7:
+        raise ValueError("must be a whole number from 1 to 9999999")
+    return number
+
+
+def _compression(word):
+    allowed = ("gzip", "bitshuffle", "zstd", "none")
+    if word not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
+    return word
+
+
+def _check_words(values):
+    """Refuse options that do not go together."""
+    if "--frames" not in values:
+        raise ValueError("scan: give --frames N")
+    if ("--nexus" in values) == ("--images" in values):
+        raise ValueError("scan: give --nexus FILE or --images NAME, one of them")
+    for name in ("--float", "--compression"):
+        if name in values and "--nexus" not in values:
+            raise ValueError(f"scan: {name} is for --nexus; images of --images hold counts")
+
+
+def _check_line(line, floats):
+    for use in line.uses:
+        option = use.option
+        if option.group == "output" and option.name not in _OF_OUTPUT or option.name in _FILES:
+            raise CommandLineError(f"{use.said}: is for a single image; a scan writes what --nexus or --images names")
+    if line.seed is not None and line.seed < 0:
+        raise CommandLineError(f"-seed {line.seed}: must not be negative in a scan, whose frames have streams of "
+                               "their own")
+    if line.draft.misset == "random" and line.draft.misset_seed is None:
+        raise CommandLineError("-misset random: needs -misset_seed in a scan, so that the same command makes the same "
+                               "frames")
+    # not from the clock, for the same reason
+    line.seed = 1 if line.seed is None else line.seed
+    if line.printout:
+        raise CommandLineError("-printout: is for a single image")
+    if floats:
+        line.outputs.calculate_noise = False
+
+
+def _degrees(line, name, angle):
+    """An angle [deg]: the word of an option, or of a header what gives the same radians."""
+    from ..scene.units import from_degrees, to_degrees
+
+    for use in reversed(line.uses):
+        if use.option.name == name:
+            return use.values[0]
+    found = to_degrees(angle)
+    near = (found, math.nextafter(found, math.inf), math.nextafter(found, -math.inf))
+    return next((number for number in near if from_degrees(number) == angle), found)
+
+
+def _shot(line):
+    """The first frame, prepared; phi and oscillation [deg]."""
+    from ..scene.shot import prepare_shot
+
+    if line.detector is not None:
+        line.panels = read_panels(line)
+    factors = read_inputs(line)
+    oscillation = _degrees(line, "-osc", line.draft.oscillation)
+    if not oscillation > 0.0:
+        raise CommandLineError("scan: give -osc, the width of a frame; it must be greater than zero")
+    settle_seeds(line)
+    request = line.draft.freeze()
+    pieces = [request.detector] if line.panels is None else line.panels.pieces()
+    shot = prepare_shot([(request.crystal, factors, 1.0)], pieces, request)
+    return shot, _degrees(line, "-phi", line.draft.phi_start), oscillation
+
+
+def run(arguments):
+    """Simulate a series.
+
+    Returns the exit code.
+    """
+    values, words = _parser().read(arguments)
+    if values is None:
+        return 0
+    _check_words(values)
+    date = date_of(values.get("--date"))
+    line = with_headers(parse(words))
+    if line.help or line.version:
+        raise ValueError("scan: --version is no option of it")
+    check(line)
+    floats = "--float" in values
+    _check_line(line, floats)
+    if "--images" in values:
+        from ..io.image_series import check_template
+
+        check_template(values["--images"], values["--frames"])
+    from ..configs.run_options import Evaluation
+    from .progress import FrameProgress, say_compiling
+
+    evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
+    clock = Clock()
+    backend = opened(line, evaluation)
+    shot, phi, oscillation = _shot(line)
+    from ..render.scan import Scan
+
+    frames = Scan(shot, [phi] * len(shot[0]), oscillation, values["--frames"],
+                  render=lambda turned: backend.render_shot(turned, evaluation)[0],
+                  noise_seed=line.seed if line.outputs.calculate_noise else None,
+                  midpoints="--phi-midpoints" in values)
+    if not line.quiet and not backend.loaded(shot[0][0], evaluation):
+        say_compiling("some 10 seconds")
+    backend.load(shot[0][0], evaluation)
+    progress = FrameProgress(len(frames), False if line.quiet else line.progress)
+    try:
+        written = _write(frames, values, date, floats, progress)
+    except KeyboardInterrupt as stop:
+        stop.args = (f"{progress.done} of {len(frames)} frames are written; the same command goes on from there",)
+        raise
+    finally:
+        progress.close()
+    clock.lap("frames")
+    _tell(line, shot, frames, written, clock)
+    return 0
+
+
+def _write(frames, values, date, floats, progress):
+    """Write all frames. Returns what was written, in words."""
+    if "--nexus" in values:
+        frames.write_nexus(values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
+                           date=date, progress=progress)
+        return values["--nexus"]
+    names = frames.write_images(values["--images"], date=date, progress=progress)
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _tell(line, shot, frames, written, clock):
+    from ..scene.notes import scene_notes
+
+    tell_notes(line, (*line.notices, *scene_notes(shot)))
+    if not line.quiet:
+        seconds = clock.seconds["frames"]
+        print(f"  {len(frames)} frames from {frames.phi_deg[0]:g} deg, {frames.experiment.oscillation_deg:g} deg each, "
+              f"in {seconds:.1f} s")
+        print(f"  wrote {written}")
