@@ -25,6 +25,7 @@ from .backends import CPU, CUDA, open_backend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..results.spots import Spots
     from ..results.truth import SourceList
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
@@ -181,6 +182,38 @@ class Result:
     def spindle_axis(self) -> NDArray[np.float64] | Any:
         """Unit vector in the laboratory frame about which the spindle turns the crystal, right-handed: (3,)."""
         return self._each("spindle_axis")
+
+    def spots(self) -> Spots:
+        """Predicted spots: which reflections meet the detector, where, at which spindle angle, how many photons.
+
+        In a rotation all that pass through Ewald's sphere from ``phi_start_deg`` to the end of the oscillation, of
+        the nominal wavelength and direction; a full spot's photons, without background, and without what a sensor
+        does not stop.  In a still those within two widths of the sphere, with the photons that a Gaussian rocking
+        curve of that width gives them: of size, mosaicity and spectrum.
+
+        Returns
+        -------
+        results.spots.Spots
+            A named tuple of arrays, one row each spot, ordered by crystal, h, k, l and angle: ``crystal``, ``hkl``
+            (n, 3), ``panel``, ``fast``, ``slow`` [pixels, from the corner of the panel], ``phi_deg``, ``intensity``
+            [photons] and ``d_angstrom``; `Spots.write_csv` writes them.
+
+        Raises
+        ------
+        MemoryError
+            If there are too many reflections.
+
+        Examples
+        --------
+        >>> import numbragg as nb
+        >>> crystal = nb.Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells=5, oscillation_deg=1)
+        >>> spots = nb.Simulator(nb.Detector(pixels=(64, 48)), nb.Beam(), 100.0).run(crystal).spots()
+        >>> spots.hkl.shape[0] == len(spots.fast) > 0
+        True
+        """
+        from ..results.spots import spots
+
+        return spots(self._panels)
 
     @property
     def sources(self) -> SourceList | Any:

@@ -1,0 +1,283 @@
+"""Predictions of spots: where reflections meet the detector, at which spindle angle, and how many photons they have.
+
+By the geometry of Ewald's sphere and the kinematic intensity of a small crystal, without the steps of an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import memory
+from ..io.output import OutputSet
+from ..kernels.arithmetic.vectors import rotate_axis
+from ..kernels.physics.shapes.gauss import GAUSS_WIDTH
+from ..kernels.physics.shapes.tophat import TOPHAT_LIMIT
+from ..scene.units import to_angstrom, to_degrees, to_mm
+from . import truth
+
+__all__ = ["Spots", "spots"]
+
+#: A still has the reflections whose distance from Ewald's sphere is at most so many widths of theirs.
+_WIDTHS = 2.0
+#: Widths are those at half of the height; a Gaussian's standard deviation is so much less.
+_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
+#: Width at half of the height of an interference function, times the size of the crystal.
+_SCHERRER = 0.886
+#: Bytes of a reflection while predictions are made.
+_BYTES = 400
+
+
+class Spots(NamedTuple):
+    """Predicted spots, one row each, in the order of crystals, h, k, l and angles."""
+
+    crystal: NDArray[np.int64]  # (n,) number of the crystal, from 0
+    hkl: NDArray[np.int64]  # (n, 3)
+    panel: NDArray[np.int64]  # (n,) number of the panel, from 0
+    fast: NDArray[np.float64]  # (n,) [pixels] from the corner of the panel; a pixel's centre is at a half
+    slow: NDArray[np.float64]
+    phi_deg: NDArray[np.float64]  # (n,) spindle angle at which the reflection is on Ewald's sphere; a still's own
+    intensity: NDArray[np.float64]  # (n,) photons in the spot
+    d_angstrom: NDArray[np.float64]  # (n,) resolution
+
+    def write_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the spots as a table of text, one row each; the file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; one that is there is replaced.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
+        with OutputSet() as outputs:
+            outputs.reserve(path, "spots")
+            with outputs.open(path) as file:
+                file.write(b"crystal,h,k,l,panel,fast,slow,phi_deg,intensity,d_angstrom\n")
+                for row in zip(self.crystal.tolist(), *self.hkl.T.tolist(), *(part.tolist() for part in self[2:])):
+                    file.write((",".join(map(repr, row)) + "\n").encode())
+            outputs.commit()
+
+
+def spots(shot: Sequence[Sequence[Any]]) -> Spots:
+    """Spots of a prepared shot.
+
+    Parameters
+    ----------
+    shot : sequence of tuple of scene.Prepared
+        For each panel its crystals.
+
+    Returns
+    -------
+    Spots
+
+    Raises
+    ------
+    MemoryError
+        If there are too many reflections.
+    """
+    found = [_of_crystal([panel[number] for panel in shot], number) for number in range(len(shot[0]))]
+    return Spots(*(np.concatenate(parts) for parts in zip(*found)))
+
+
+def _of_crystal(panels: Sequence[Any], number: int) -> Spots:
+    first = panels[0]
+    wavelength = to_angstrom(first.request.beam.wavelength)
+    s0 = np.array(first.placement.beam) / wavelength
+    hkl = _indices(first, _finest(panels, wavelength), wavelength)
+    q = hkl @ truth.a_matrix(first).T
+    turning = first.counts.oscillation > 0.0
+    rows, angles, scattered, geometric = (_rotation if turning else _still)(first, q, s0, wavelength)
+    hkl, q = hkl[rows], q[rows]
+    panel, fast, slow = _on_detector(panels, scattered)
+    hit = panel >= 0
+    lengths = np.sqrt((q * q).sum(axis=1))
+    photons = geometric * _scattering(first, hkl, wavelength) * _polarisation(first, scattered)
+    return Spots(np.full(int(hit.sum()), number), hkl[hit], panel[hit], fast[hit], slow[hit],
+                 np.array([to_degrees(angle) for angle in angles[hit].tolist()]), photons[hit], 1.0 / lengths[hit])
+
+
+# -- which reflections
+
+
+def _finest(panels: Sequence[Any], wavelength: float) -> float:
+    """The finest resolution [Angstrom] that the detector or the beam lets through."""
+    sharpest = 1.0
+    for prepared in panels:
+        corners = _corners(prepared)
+        directions = corners / np.sqrt((corners * corners).sum(axis=1))[:, None]
+        sharpest = min(sharpest, float((directions @ np.array(prepared.placement.beam)).min()))
+    d = wavelength / math.sqrt(2.0 * (1.0 - sharpest)) if sharpest < 1.0 else math.inf
+    return max(d, wavelength / 2.0, to_angstrom(panels[0].request.beam.d_min))
+
+
+def _corners(prepared: Any) -> Any:
+    origin, fast, slow = _axes(prepared)
+    height, width = prepared.shape
+    return np.array([origin + f * fast + s * slow for f in (0, width) for s in (0, height)])
+
+
+def _axes(prepared: Any) -> Any:
+    """Corner of the first pixel, and fast and slow by a pixel [mm]."""
+    geometry, place = prepared.scene.geometry, prepared.placement
+    size = to_mm(place.pixel_size)
+    fast, slow = size * np.array(geometry.fast_axis), size * np.array(geometry.slow_axis)
+    origin = np.array([to_mm(v) for v in geometry.origin])
+    return origin + geometry.first_fast * fast + geometry.first_slow * slow, fast, slow
+
+
+def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
+    """All h, k, l with an amplitude, out to a resolution; never 0 0 0."""
+    factors = prepared.structure_factors
+    # a reciprocal vector's index along a is its product with a
+    reach = [math.floor(to_angstrom(length) / d_min) for length in prepared.orientation.lengths]
+    low, high = [-n for n in reach], reach
+    if factors.filled and factors.default == 0.0:
+        low = [max(n, edge) for n, edge in zip(low, factors.minimum)]
+        high = [min(n, edge) for n, edge in zip(high, factors.maximum)]
+    counts = [max(last - start + 1, 0) for start, last in zip(low, high)]
+    memory.require(_BYTES * math.prod(counts), f"spots: {' x '.join(map(str, counts))} reflections")
+    hkl = np.stack(np.meshgrid(*(np.arange(start, last + 1) for start, last in zip(low, high)), indexing="ij"),
+                   axis=-1).reshape(-1, 3)
+    q = hkl @ truth.a_matrix(prepared).T
+    squared = (q * q).sum(axis=1)
+    hkl = hkl[(squared > 0.0) & (squared <= 1.0 / (d_min * d_min))]
+    return hkl[factors.at(hkl) != 0.0]
+
+
+# -- where they meet Ewald's sphere; each returns rows, spindle angles [rad], scattered vectors, and a factor of photons
+
+
+def _rotation(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
+    """Reflections that pass through the sphere during the rotation: cos and sin of the angle obey one equation."""
+    axis = np.array(prepared.placement.spindle)
+    along = (q @ axis)[:, None] * axis
+    across = q - along
+    side = np.cross(axis, across)
+    a, b = across @ s0, side @ s0
+    c = -0.5 * (q * q).sum(axis=1) - along @ s0
+    size = np.hypot(a, b)
+    meets = np.flatnonzero(np.abs(c) < size)
+    middle, half = np.arctan2(b[meets], a[meets]), np.arccos(c[meets] / size[meets])
+    start, width = prepared.request.crystal.phi_start, prepared.counts.oscillation
+    rows, angles = [], []
+    for sign in (-1.0, 1.0):
+        turn = np.mod(middle + sign * half - start, 2.0 * math.pi)
+        # a rotation by more than a turn meets it again
+        for more in range(math.ceil(width / (2.0 * math.pi))):
+            inside = turn + 2.0 * math.pi * more < width
+            rows.append(meets[inside])
+            angles.append(start + turn[inside] + 2.0 * math.pi * more)
+    row, angle = np.concatenate(rows), np.concatenate(angles)
+    order = np.lexsort((angle, row))
+    row, angle = row[order], angle[order]
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    scattered = s0 + along[row] + cosine * across[row] + sine * side[row]
+    speed = np.abs(np.cross(s0, scattered) @ axis) * wavelength * wavelength
+    # Lorentz's factor, for the share of the exposure that a radian takes
+    with np.errstate(divide="ignore"):
+        return row, angle, scattered, 1.0 / (speed * width)
+
+
+def _still(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
+    """Reflections near the sphere, as the crystal stands; their share is a Gaussian's of the distance from it."""
+    phi = prepared.request.crystal.phi_start
+    turn = np.array([rotate_axis(axis, prepared.placement.spindle, phi) for axis in np.eye(3).tolist()])
+    q = q @ turn
+    to_pixel = q + s0
+    length = np.sqrt((to_pixel * to_pixel).sum(axis=1))
+    excess = length - 1.0 / wavelength
+    width = _width(prepared, q, to_pixel, wavelength)
+    rows = np.flatnonzero(np.abs(excess) < _WIDTHS * width)
+    sigma = width[rows] / _SIGMA
+    share = np.exp(-0.5 * (excess[rows] / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
+    scattered = to_pixel[rows] / (length[rows, None] * wavelength)
+    return rows, np.full(len(rows), phi), scattered, share / wavelength
+
+
+def _width(prepared: Any, q: Any, to_pixel: Any, wavelength: float) -> Any:
+    """Width across the sphere at half of the height [1/Angstrom], of size, mosaicity and spectrum."""
+    found = truth.sources(prepared)
+    outward = to_pixel / np.sqrt((to_pixel * to_pixel).sum(axis=1))[:, None]
+    sizes = np.array([to_angstrom(length) for length in prepared.crystal_size])
+    cells = truth.real_space_vectors(prepared)
+    unit_cells = cells / np.sqrt((cells * cells).sum(axis=1))[:, None]
+    extent = np.sqrt((((outward @ unit_cells.T) * sizes) ** 2).sum(axis=1))
+    squared = (q * q).sum(axis=1)
+    mosaic = 2.0 * prepared.counts.mosaic_spread * np.sqrt(squared)
+    spread = _SIGMA * math.sqrt(max(float(np.average(found.wavelengths_angstrom ** 2, weights=found.weights))
+                                    - float(np.average(found.wavelengths_angstrom, weights=found.weights)) ** 2, 0.0))
+    return np.sqrt((_SCHERRER / extent) ** 2 + mosaic ** 2 + (0.5 * squared * spread) ** 2)
+
+
+# -- where they meet the detector
+
+
+def _on_detector(panels: Sequence[Any], scattered: Any) -> Any:
+    """Panel (-1: none), fast and slow of each ray; of panels behind one another the nearest."""
+    count = len(scattered)
+    panel, fast, slow = np.full(count, -1), np.zeros(count), np.zeros(count)
+    nearest = np.full(count, np.inf)
+    for number, prepared in enumerate(panels):
+        origin, f_axis, s_axis = _axes(prepared)
+        height, width = prepared.shape
+        normal = np.cross(f_axis, s_axis)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = (origin @ normal) / (scattered @ normal)
+            place = far[:, None] * scattered - origin
+            # places in the plane, by the axes that are at right angles to the other one
+            f = place @ np.cross(s_axis, normal) / (normal @ normal)
+            s = place @ np.cross(normal, f_axis) / (normal @ normal)
+        hit = (far > 0.0) & (far < nearest) & (f >= 0.0) & (f < width) & (s >= 0.0) & (s < height)
+        panel[hit], fast[hit], slow[hit], nearest[hit] = number, f[hit], s[hit], far[hit]
+    return panel, fast, slow
+
+
+# -- how many photons
+
+
+def _scattering(prepared: Any, hkl: Any, wavelength: float) -> Any:
+    """Photons of a spot but for what depends on its direction: fluence, amplitudes, size of the crystal."""
+    amplitudes = prepared.structure_factors.at(hkl)
+    a, b, c = truth.real_space_vectors(prepared)
+    volume = abs(float(np.cross(a, b) @ c))
+    scale = prepared.scene.sampling.scale * wavelength ** 3 / volume
+    return scale * _peak(prepared, volume) * amplitudes * amplitudes
+
+
+def _peak(prepared: Any, volume: float) -> float:
+    """Integral of the squared lattice factor over a reciprocal cell; that of a parallelepiped is its number of cells."""
+    asked, cells = prepared.request.crystal, math.prod(prepared.n_cells)
+    if asked.shape == "square":
+        return cells
+    narrower = asked.fudge ** -1.5 if asked.fudge > 0.0 else math.inf
+    if asked.shape == "round":
+        return cells * narrower
+    integral = ((0.5 * math.pi * GAUSS_WIDTH) ** 1.5 if asked.shape == "gauss"
+                else 4.0 / 3.0 * math.pi * TOPHAT_LIMIT ** 1.5) * narrower
+    # as nanoBragg measures them, these are narrower by the number of cells, whatever the cell
+    return integral * (cells if asked.spot_metric == "hkl" else volume / cells)
+
+
+def _polarisation(prepared: Any, scattered: Any) -> Any:
+    """Kahn's factor of the nominal beam."""
+    beam = prepared.request.beam
+    if beam.unpolarised_factor:
+        return np.ones(len(scattered))
+    directions = scattered / np.sqrt((scattered * scattered).sum(axis=1))[:, None]
+    s0, electric = np.array(prepared.placement.beam), np.array(prepared.placement.polarisation)
+    cosine = directions @ s0
+    other = np.cross(s0, electric)
+    x, y = directions @ electric, directions @ other
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # of the angle about the beam; along the beam it is of no consequence
+        double = np.where(x * x + y * y > 0.0, (x * x - y * y) / (x * x + y * y), 1.0)
+    return 0.5 * (1.0 + cosine * cosine - beam.polarisation_fraction * double * (1.0 - cosine * cosine))
