@@ -35,6 +35,12 @@ class Outputs:
     npy: str | None = None
     png: str | None = None
     stats_json: str | None = None
+    nexus: str | None = None
+    cbf: str | None = None
+    smv_readable: str | None = None
+    geom: str | None = None
+    expt: str | None = None
+    xds_inp: str | None = None
 
 
 @dataclass(slots=True, kw_only=True, repr=False, eq=False)
@@ -79,6 +85,8 @@ class CommandLine:
         Whether to list the pixels.
     printout_pixel : tuple of int or None
         The one pixel to list (fast, slow).
+    date : str or None
+        Time that files state.
     quiet, help, version : bool
         The options of that name.
     precision, summation, threads, backend, device
@@ -112,6 +120,7 @@ class CommandLine:
     panels: object = None
     printout: bool = False
     printout_pixel: tuple | None = None
+    date: str | None = None
     quiet: bool = False
     precision: str = "exact"
     summation: str | None = None

@@ -22,6 +22,7 @@ from ..scene.units import (
     sensor_from_um,
     water_from_um,
 )
+from .dates import date_word, is_date
 from .effects import (
     convention,
     elements,
@@ -426,6 +427,21 @@ _OWN = (
          rule=_named("npy")),
     _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file",
          rule=_named("PNG")),
+    _row("--nexus", "FILE", "also write the float image as NXmx (HDF5), with its geometry and its truth (needs h5py)",
+         store(Outputs.nexus), kind="file", rule=_named("HDF5")),
+    _row("--cbf", "FILE", "also write photon counts as miniCBF: Poisson deviates of seed -seed, with -nonoise rounded "
+         "means; of one panel normal to the beam (needs fabio)", store(Outputs.cbf), kind="file", rule=_named("CBF")),
+    _row("--smv-readable", "FILE", "also write such counts as SMV, with a header by which other programs place the "
+         "image as it was simulated", store(Outputs.smv_readable), kind="file", rule=_named("SMV")),
+    _row("--geom", "FILE", "also write a CrystFEL geometry, which opens the file of --nexus", store(Outputs.geom),
+         kind="file"),
+    _row("--expt", "FILE", "also write DIALS models of beam, detector, spindle and crystal", store(Outputs.expt),
+         kind="file"),
+    _row("--xds-inp", "FILE", "also write an XDS.INP for the image of --cbf or --smv-readable", store(Outputs.xds_inp),
+         kind="file"),
+    _row("--date", "TIME", "time that these files state, ISO 8601, UTC", store(CommandLine.date, convert=date_word),
+         default="that of SOURCE_DATE_EPOCH, else 1970-01-01T00:00:00Z", kind="text",
+         rule=Rule("be a time such as 2026-11-26T22:00:00Z", is_date)),
     _row("--stats-json", "FILE", "also write counts and timings of the run", store(Outputs.stats_json),
          kind="file", rule=_named("JSON")),
     _row("--quiet", "", "print nothing but errors and warnings", put(CommandLine.quiet, True)),

@@ -7,6 +7,7 @@ from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
 from ..notes import Misleading
+from .readable import described, readable_files, write_readable
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -26,6 +27,7 @@ class _Run:
     image: object = None
     outcome: object = None
     dump: bool = False  # whether the structure factors are to be written
+    experiment: object = None  # what files for other programs say
 
     @property
     def noise_seed(self):
@@ -74,6 +76,7 @@ def run(argv):
     memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
+        this.experiment = described(line, ((prepared,),))
         this.dump = _reserve(outputs, line)
         announce(line)
         clock.lap("prepare")
@@ -95,7 +98,7 @@ def _reserve(outputs, line):
     if names.calculate_noise:
         outputs.reserve(names.noisefile, "noise image")
     for name, kind in ((names.npy, "npy image"), (names.tiff, "TIFF image"), (names.png, "picture"),
-                       (names.stats_json, "statistics")):
+                       (names.stats_json, "statistics"), *readable_files(names)):
         if name is not None:
             outputs.reserve(name, kind)
     if line.files.hkl is None:
@@ -130,6 +133,7 @@ def _write(outputs, this):
     written, remarks = _write_as_c(outputs, this, products)
     facts = _facts(this, products, remarks)
     written += _write_ours(outputs, names, this.image, facts)
+    written += write_readable(outputs, line, this.experiment, [this.image], this.noise_seed)
     facts["files"] = written
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)

@@ -3,6 +3,7 @@
 from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
+from .readable import described, of_counts, readable_files, write_readable
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
@@ -30,7 +31,9 @@ def run_panels(argv, line):
     from ..results.account import account_of_panels
     from ..scene.shot import prepare_shot
 
-    line.outputs.calculate_noise = line.outputs.write_pgm = False
+    names = line.outputs
+    # the C program's noise image is none of ours, but the seed of counts is the same
+    names.calculate_noise, names.write_pgm = names.calculate_noise and of_counts(names), False
     evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     clock = Clock()
     backend = opened(line, evaluation)
@@ -42,6 +45,7 @@ def run_panels(argv, line):
     settle_seeds(line)
     request = line.draft.freeze()
     shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
+    experiment = described(line, shot)
     with OutputSet() as outputs:
         for name, kind in _wanted(line.outputs):
             outputs.reserve(name, kind)
@@ -50,6 +54,7 @@ def run_panels(argv, line):
         images, accounts = _render(line, shot, evaluation, backend, clock)
         clock.lap("render")
         written = _write_images(outputs, line, images, " ".join(argv))
+        written += write_readable(outputs, line, experiment, images, line.seed if names.calculate_noise else None)
         clock.lap("write")
         facts = account_of_panels(shot, accounts, images, clock.seconds, argv)
         facts |= {"precision": evaluation.precision, "summation": evaluation.summation,
@@ -72,7 +77,7 @@ def _wanted(names):
     """The files that are written, and what they are."""
     every = ((names.floatfile, "float image"), (names.npy, "npy image"), (names.png, "picture"),
              (names.stats_json, "statistics"))
-    return [(name, kind) for name, kind in every if name is not None]
+    return [(name, kind) for name, kind in every if name is not None] + readable_files(names)
 
 
 def _render(line, shot, evaluation, backend, clock):

@@ -2,13 +2,14 @@
 
 import math
 
+from ..command_line.dates import date_of
 from ..command_line.inputs import read_inputs, with_headers
 from ..command_line.panels import read_panels
 from ..command_line.parse import check, parse
 from ..command_line.values import CommandLineError
 from ..io.literals import whole
 from .arguments import Parser, file_name
-from .dates import date_of, date_word
+from .readable import write_geometries
 from .running import Clock, opened, settle_seeds, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -36,8 +37,6 @@ def _parser():
     parser.option("--phi-midpoints", "", "centre the steps of each frame: nanoBragg's begin at its edge, so that their "
                   "mean lies half a step before its middle")
     parser.option("--compression", "WORD", "of --nexus: gzip (default), bitshuffle, zstd or none", _compression)
-    parser.option("--date", "TIME", "time that files state, ISO 8601, UTC (default: SOURCE_DATE_EPOCH, or "
-                  "1970-01-01T00:00:00Z)", date_word)
     return parser
 
 
@@ -66,7 +65,7 @@ def _check_words(values):
             raise ValueError(f"scan: {name} is for --nexus; images of --images hold counts")
 
 
-def _check_line(line, floats):
+def _check_line(line, floats, images):
     for use in line.uses:
         option = use.option
         if option.group == "output" and option.name not in _OF_OUTPUT or option.name in _FILES:
@@ -79,6 +78,8 @@ def _check_line(line, floats):
                                "frames")
     # not from the clock, for the same reason
     line.seed = 1 if line.seed is None else line.seed
+    if line.outputs.xds_inp is not None and not images:
+        raise CommandLineError("--xds-inp: names the images, so it needs --images")
     if line.printout:
         raise CommandLineError("-printout: is for a single image")
     if floats:
@@ -123,13 +124,13 @@ def run(arguments):
     if values is None:
         return 0
     _check_words(values)
-    date = date_of(values.get("--date"))
     line = with_headers(parse(words))
     if line.help or line.version:
         raise ValueError("scan: --version is no option of it")
     check(line)
+    date = date_of(line.date)
     floats = "--float" in values
-    _check_line(line, floats)
+    _check_line(line, floats, "--images" in values)
     if "--images" in values:
         from ..io.image_series import check_template
 
@@ -159,6 +160,7 @@ def run(arguments):
     finally:
         progress.close()
     clock.lap("frames")
+    written += _geometries(line, frames, values.get("--images"))
     _tell(line, shot, frames, written, clock)
     return 0
 
@@ -171,6 +173,20 @@ def _write(frames, values, date, floats, progress):
         return values["--nexus"]
     names = frames.write_images(values["--images"], date=date, progress=progress)
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _geometries(line, frames, template):
+    """Write .geom, .expt and XDS.INP. Returns what was written, in words."""
+    from ..io.output import OutputSet
+
+    names = line.outputs
+    wanted = [name for name in (names.geom, names.expt, names.xds_inp) if name is not None]
+    with OutputSet() as outputs:
+        for name in wanted:
+            outputs.reserve(name, "geometry")
+        write_geometries(outputs, names, frames.experiment, template, len(frames))
+        outputs.commit()
+    return "".join(f", {name}" for name in wanted)
 
 
 def _tell(line, shot, frames, written, clock):

@@ -75,12 +75,14 @@ def _dials(vector: Any) -> list[float]:
     return _numbers((-x, y, -z))
 
 
-def expt_text(experiment: Experiment) -> str:
+def expt_text(experiment: Experiment, frames: int = 1) -> str:
     """DIALS models of beam, detector, spindle and the first crystal, without images.
 
     Parameters
     ----------
     experiment : io.experiment.Experiment
+    frames : int
+        Of a rotation.
 
     Returns
     -------
@@ -111,9 +113,9 @@ def expt_text(experiment: Experiment) -> str:
         made["goniometer"] = [{"rotation_axis": _dials(experiment.spindle_axis),
                                "fixed_rotation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
                                "setting_rotation": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}]
-        made["scan"] = [{"image_range": [1, 1], "batch_offset": 0, "valid_image_ranges": {},
+        made["scan"] = [{"image_range": [1, frames], "batch_offset": 0, "valid_image_ranges": {},
                          "oscillation": [experiment.phi_start_deg, experiment.oscillation_deg],
-                         "exposure_time": [1.0], "epochs": [0.0]}]
+                         "exposure_time": [experiment.exposure_s] * frames, "epochs": [0.0] * frames}]
     return json.dumps(made, indent=1) + "\n"
 
 
@@ -179,6 +181,8 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
     # XDS's pixels have their centres at whole numbers from 1
     centre = [0.5 - sum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
 
+    smv = template.endswith(".img")
+
     def vector(values: Any) -> str:
         return " ".join(f"{value:.9f}" for value in _numbers(values))
 
@@ -187,7 +191,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
         "! written by numbragg",
         "JOB= XYCORR INIT COLSPOT IDXREF DEFPIX INTEGRATE CORRECT",
         f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", f"DATA_RANGE= 1 {frames}", f"SPOT_RANGE= 1 {frames}",
-        f"DETECTOR= PILATUS MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {INT_MAX}",
+        f"DETECTOR= {'ADSC' if smv else 'PILATUS'} MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {65535 if smv else INT_MAX}",
         f"NX= {panel.pixels[0]} NY= {panel.pixels[1]} QX= {fast:.9g} QY= {slow:.9g}",
         f"ORGX= {centre[0]:.6f} ORGY= {centre[1]:.6f}",
         f"DETECTOR_DISTANCE= {sum(o * n for o, n in zip(origin, normal)):.6f}",

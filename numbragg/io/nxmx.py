@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # start-up: h5py is an extra and imported with the first file
 
-__all__ = ["COMPRESSIONS", "NexusWriter"]
+__all__ = ["COMPRESSIONS", "NexusWriter", "nexus_bytes"]
 
 #: Compressions by name; without one pixels lie as they are.
 COMPRESSIONS = ("gzip", "bitshuffle", "zstd", "none")
@@ -41,8 +41,8 @@ class NexusWriter:
 
     Parameters
     ----------
-    path : str
-        Where; a file that is there is replaced.
+    path : str or None
+        Where; a file that is there is replaced.  None: in memory, for `content`.
     experiment : io.experiment.Experiment
         Of the first frame.
     series : io.experiment.Series
@@ -68,20 +68,21 @@ class NexusWriter:
         h5py or hdf5plugin is not installed.
     """
 
-    def __init__(self, path: str, experiment: Experiment, series: Series, dtype: Any, *, compression: str = "gzip",
+    def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *, compression: str = "gzip",
                  saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
         try:
             import h5py
         except ImportError as error:
-            raise ImportError(f"{path}: writing HDF5 needs h5py: pip install h5py") from error
+            raise ImportError("writing HDF5 needs h5py: pip install h5py") from error
         self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
         self._slabs = _slabs(experiment.panels)
         self._largest = None if self._dtype.kind == "f" else np.iinfo(self._dtype).max
         self.done = 0
-        filters = _filters(path, compression)
-        if key and self._goes_on(path, key):
+        filters = _filters(compression)
+        if key and path is not None and self._goes_on(path, key):
             return
-        self._file = h5py.File(path, "w", libver=("earliest", "v110"))
+        kept = {"driver": "core", "backing_store": False} if path is None else {}
+        self._file = h5py.File(path or "numbragg", "w", libver=("earliest", "v110"), **kept)
         try:
             self._file.attrs[_KEY], self._file.attrs[_DONE] = np.bytes_(key), 0
             self._fill(series, saturation, date)
@@ -131,6 +132,11 @@ class NexusWriter:
         """Say that all frames are there."""
         for name in (_KEY, _DONE):
             del self._file.attrs[name]
+
+    def content(self) -> bytes:
+        """The file's bytes, where it is in memory."""
+        self._file.flush()
+        return self._file.id.get_file_image()
 
     def write(self, frame: int, image: Any) -> None:
         """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several.
@@ -257,7 +263,30 @@ class NexusWriter:
             _put(own, "mosaic_seed", crystal.mosaic_seed)
 
 
-def _filters(path: str, compression: str) -> dict[str, Any]:
+def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip", saturation: float | None = None,
+                date: str = EPOCH) -> bytes:
+    """The NXmx file of one shot.
+
+    Parameters
+    ----------
+    experiment : io.experiment.Experiment
+    images : sequence of (slow, fast) array
+        Of all panels, of one type.
+    compression, saturation, date
+        As of `NexusWriter`.
+
+    Returns
+    -------
+    bytes
+    """
+    with NexusWriter(None, experiment, Series(), np.asarray(images[0]).dtype, compression=compression,
+                     saturation=saturation, date=date) as file:
+        file.write(0, images)
+        file.finish()
+        return file.content()
+
+
+def _filters(compression: str) -> dict[str, Any]:
     if compression == "none":
         return {}
     if compression == "gzip":
@@ -265,7 +294,7 @@ def _filters(path: str, compression: str) -> dict[str, Any]:
     try:
         import hdf5plugin
     except ImportError as error:
-        raise ImportError(f"{path}: {compression} needs hdf5plugin: pip install hdf5plugin") from error
+        raise ImportError(f"{compression} needs hdf5plugin: pip install hdf5plugin") from error
     return dict(hdf5plugin.Bitshuffle() if compression == "bitshuffle" else hdf5plugin.Zstd())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numbragg.commands.cli import main
-from numbragg.commands.dates import date_of, date_word
+from numbragg.command_line.dates import date_of, date_word
 from numbragg.commands.progress import FrameProgress
 from numbragg.io.smv import read_header, read_image
 

@@ -5,7 +5,7 @@ import os
 
 from ..io.experiment import EPOCH
 
-__all__ = ["date_of", "date_word"]
+__all__ = ["date_of", "date_word", "is_date"]
 
 
 def date_word(word):
@@ -20,6 +20,15 @@ def date_word(word):
     if when.tzinfo is not None:
         when = when.astimezone(timezone.utc)
     return f"{when:%Y-%m-%dT%H:%M:%S}Z" if when.year >= 1000 else f"{when.year:04}{when:-%m-%dT%H:%M:%S}Z"
+
+
+def is_date(word):
+    """Whether `date_word` reads it."""
+    try:
+        date_word(word)
+    except ValueError:
+        return False
+    return True
 
 
 def date_of(given):
