@@ -13,7 +13,8 @@ from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "trace", "__version__"]
+           "scan", "simulate", "trace", "write_geometry", "write_minicbf", "write_nexus", "write_smv",
+           "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
@@ -21,7 +22,9 @@ _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "con
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
           "assemble": "results.assembly", "image_statistics": "results.statistics",
           "integer_image": "results.digitise", "random_rotations": "configs.orientations", "scan": "render.scan",
-          "simulate": "render.simulation", "trace": "tracing.record"}
+          "simulate": "render.simulation", "trace": "tracing.record",
+          "write_geometry": "results.files", "write_minicbf": "results.files", "write_nexus": "results.files",
+          "write_smv": "results.files"}
 
 
 def __getattr__(name):

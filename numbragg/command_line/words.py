@@ -140,6 +140,8 @@ def _read(option, word, words):
     if kind == "text":
         if not words[0]:
             raise CommandLineError(f"{word} '': must be {' '.join(option.values)}")
+        if option.rule is not None:
+            option.rule.check(word, words[0], words[0])
         return [words[0]]
     if kind == "choice":
         allowed = option.choices()

@@ -70,6 +70,8 @@ def _check_line(line, floats, images):
         option = use.option
         if option.group == "output" and option.name not in _OF_OUTPUT or option.name in _FILES:
             raise CommandLineError(f"{use.said}: is for a single image; a scan writes what --nexus or --images names")
+        if option.name == "-dump" and line.files.hkl is not None:
+            raise CommandLineError(f"{use.said}: with -hkl it is written with a single image; a scan writes none")
     if line.seed is not None and line.seed < 0:
         raise CommandLineError(f"-seed {line.seed}: must not be negative in a scan, whose frames have streams of "
                                "their own")

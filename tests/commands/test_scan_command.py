@@ -1,5 +1,6 @@
 """`numbragg scan`: frames against the command line itself, refusals, dates, interrupts."""
 
+import json
 import signal
 import subprocess
 import time
@@ -9,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from numbragg.commands.cli import main
 from numbragg.command_line.dates import date_of, date_word
+from numbragg.commands.cli import main
 from numbragg.commands.progress import FrameProgress
 from numbragg.io.smv import read_header, read_image
 
@@ -56,6 +57,14 @@ def test_images_hold_the_counts_of_nexus(folder):
         assert read_header(f"x_0{n + 1}.img").value("OSC_START") == 3.1 + n * 0.7
 
 
+def test_geometries(folder):
+    words = ["--images", "x_##.cbf", "--xds-inp", "XDS.INP", "--expt", "a.expt", "--geom", "a.geom"]
+    assert main(["scan", "--frames", "3", *words, "--quiet", *LINE, *TURN]) == 0
+    text = (folder / "XDS.INP").read_text()
+    assert "x_??.cbf" in text and "DATA_RANGE= 1 3" in text
+    assert json.loads((folder / "a.expt").read_text())["scan"][0]["image_range"] == [1, 3]
+
+
 def test_means_without_noise(folder):
     words = ["--frames", "1", "--quiet", *LINE, *TURN]
     assert main(["scan", "--nexus", "n.nxs", *words, "-nonoise"]) == 0
@@ -91,6 +100,8 @@ def test_panels(folder):
     (["--frames", "2", "--nexus", "a.nxs", "-seed", "-3"], "-seed -3: must not be negative in a scan"),
     (["--frames", "2", "--nexus", "a.nxs", "-noisefile", "b.img"], "-noisefile b.img: is for a single image"),
     (["--frames", "2", "--nexus", "a.nxs", "--npy", "b.npy"], "--npy b.npy: is for a single image"),
+    (["--frames", "2", "--nexus", "a.nxs", "-hkl", "a.hkl", "-dump", "a.bin"], "-dump a.bin: with -hkl it is written"),
+    (["--frames", "2", "--nexus", "a.nxs", "--xds-inp", "X"], "--xds-inp: names the images, so it needs --images"),
     (["--frames", "2", "--nexus", "a.nxs", "-misset", "random"], "needs -misset_seed in a scan"),
     (["--frames", "2", "--nexus", "none/a.nxs"], "none/a.nxs: No such file"),
     (["--frames", "2", "--images", "none/a_#.img"], "No such file"),
