@@ -27,8 +27,8 @@ END = "<!-- end of generated text -->"
 FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"))
 
 #: Names documented besides those of `numbragg.__all__`: imported from where, living in which module, names.
-FURTHER = (("simulation", "render.simulation", ("Result",)),
-           ("render.scan", "render.scan", ("Scan",)), ("results.spots", "results.spots", ("Spots",)), ("device_image", "render.device_image", ("DeviceImage",)),
+FURTHER = (("simulation", "render.simulation", ("Result",)), ("render.scan", "render.scan", ("Scan",)),
+           ("results.spots", "results.spots", ("Spots",)), ("device_image", "render.device_image", ("DeviceImage",)),
            ("tracing", "tracing.record", ("Trace",)),
            ("detectors", "detectors", ("eiger2_16m", "eiger2_4m", "pilatus3_6m", "jungfrau_4m", "rayonix_mx340hs")),
            ("noise", "results.digitise", ("photon_counts", "grey_image")),

@@ -1,4 +1,4 @@
-"""`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files that are read."""
+"""`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files."""
 
 import math
 
@@ -25,9 +25,9 @@ _FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable"
 def _parser():
     parser = Parser(
         "scan", "--frames N (--nexus FILE | --images name_####.img|.cbf) [options] nanoBragg's arguments",
-        "Simulate a rotation series.  Frame i, from 0, is nanoBragg's image of the same arguments with -phi phi + i osc."
-        "\nFiles hold counts, Poisson deviates of seed -seed (default 1; -nonoise: rounded means).  After an interrupt the same\n"
-        "command goes on where it was.")
+        "Simulate a rotation series.  Frame i, from 0, is nanoBragg's image of the same arguments with -phi phi + i\n"
+        "osc.  Files hold counts, Poisson deviates of seed -seed (default 1; -nonoise: rounded means).  After an\n"
+        "interrupt the same command goes on where it was.")
     parser.option("--frames", "N", "how many frames", _frames)
     parser.option("--nexus", "FILE", "write all frames to one NXmx file (needs h5py)", file_name)
     parser.option("--images", "NAME", "write a file for each frame: NAME has one # for each digit of its number, "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "ImageSeries", "check_template", "name_of"]
 
 #: What a series of images can be, by the ending of its names.
-ENDINGS = {".img": write_readable_smv, ".cbf": write_minicbf}
+ENDINGS: dict[str, Any] = {".img": write_readable_smv, ".cbf": write_minicbf}
 
 
 def check_template(template: str, frames: int) -> None:
@@ -89,7 +89,7 @@ class ImageSeries:
         ending = os.path.splitext(template)[1]
         flat(experiment, {".img": "SMV", ".cbf": "miniCBF"}[ending], turning=True)
         self._template, self._experiment, self._date, self._key = template, experiment, date, key
-        self._write: Any = ENDINGS[ending]
+        self._write = ENDINGS[ending]
         self._state = f"{template}.partial"
         self.done = self._found(frames)
         self._remember()

@@ -82,7 +82,8 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         "Detector: numbragg simulated, S/N 00-0000", date.rstrip("Z") + ".000",
         f"Pixel_size {detector.pixel_mm[0] * 1e-3:.10g} m x {detector.pixel_mm[1] * 1e-3:.10g} m",
         *([f"{_SENSORS[material]} sensor, thickness {thickness * 1e-6:.6f} m"] if material in _SENSORS else []),
-        f"Exposure_time {experiment.exposure_s:.7f} s", f"Exposure_period {experiment.exposure_s:.7f} s", f"Count_cutoff {count_cutoff} counts",
+        f"Exposure_time {experiment.exposure_s:.7f} s", f"Exposure_period {experiment.exposure_s:.7f} s",
+        f"Count_cutoff {count_cutoff} counts",
         f"Wavelength {experiment.wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",
         f"Beam_xy ({detector.beam_centre_pixels[0]:.6f}, {detector.beam_centre_pixels[1]:.6f}) pixels",
         f"Start_angle {start:.10g} deg.", f"Angle_increment {experiment.oscillation_deg:.10g} deg."))

@@ -68,8 +68,8 @@ class NexusWriter:
         h5py or hdf5plugin is not installed.
     """
 
-    def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *, compression: str = "gzip",
-                 saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
+    def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
+                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
         try:
             import h5py
         except ImportError as error:

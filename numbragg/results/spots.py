@@ -254,7 +254,7 @@ def _scattering(prepared: Any, hkl: Any, wavelength: float) -> Any:
 
 
 def _peak(prepared: Any, volume: float) -> float:
-    """Integral of the squared lattice factor over a reciprocal cell; that of a parallelepiped is its number of cells."""
+    """Integral of the squared lattice factor over a reciprocal cell; of a parallelepiped the number of cells."""
     asked, cells = prepared.request.crystal, math.prod(prepared.n_cells)
     if asked.shape == "square":
         return cells

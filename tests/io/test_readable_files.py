@@ -88,7 +88,7 @@ def test_masked_pixels(folder):
         nb.write_nexus("a.nxs", result, whole.astype(dtype))
         with h5py.File("a.nxs") as file:
             largest = np.iinfo(dtype).max
-            assert np.array_equal(file["entry/data/data"][0], np.where(mask, whole, largest))
+            assert np.array_equal(file["entry/data/data"][0], np.where(mask, whole.astype(int), largest))
             detector = file["entry/instrument/detector"]
             assert np.array_equal(detector["pixel_mask"][:], ~mask) and detector["saturation_value"][()] < largest
 
@@ -258,7 +258,8 @@ def test_command_line_of_panels(folder, capfd):
             ("corner_y", 30 * number), ("fs", "+1.0x"), ("ss", "+1.0y"))]
     (folder / "two.geom").write_text("\n".join(lines))
     (folder / "one.geom").write_text("\n".join(line for line in lines if not line.startswith("p1")))
-    words = "-cell 50 60 70 90 90 90 -default_F 100 -N 5 -oversample 1 -seed 2 --quiet --nexus a.nxs --geom b.geom".split()
+    words = ("-cell 50 60 70 90 90 90 -default_F 100 -N 5 -oversample 1 -seed 2 --quiet --nexus a.nxs "
+             "--geom b.geom").split()
     assert main([*words, "--detector", "two.geom"]) == 0
     assert len(nb.Detector.from_geom("b.geom").panels) == 2
     assert main([*words, "--detector", "one.geom", "--cbf", "a.cbf"]) == 0
