@@ -29,9 +29,12 @@ def factors():
     group, random = gemmi.SpaceGroup("P 21 21 21"), np.random.RandomState(5)
     hkl, amplitudes = [], []
     for h, k, m in itertools.product(range(34), range(39), range(18)):
-        if not 0.0 < (h / CELL[0]) ** 2 + (k / CELL[1]) ** 2 + (m / CELL[2]) ** 2 < 1 / 1.75 ** 2:
+        squared = (h / CELL[0]) ** 2 + (k / CELL[1]) ** 2 + (m / CELL[2]) ** 2
+        if not 0.0 < squared < 1 / 1.75 ** 2:
             continue
-        plus, sign = random.exponential(1e4) ** 0.5, random.uniform(-0.1, 0.1)
+        # four times a thousand atoms, with a B factor of 15
+        mean = 1.8e5 * np.exp(-0.5 * 15.0 * squared)
+        plus, sign = random.exponential(mean) ** 0.5, random.uniform(-0.1, 0.1)
         if group.operations().is_systematically_absent([h, k, m]):
             continue
         hkl.append((h, k, m))
