@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 
-from places import ROOT
 import numpy as np
+from places import ROOT
 import pytest
 
 import numbragg as nb

@@ -143,6 +143,12 @@ def image_outputs(words, prepared):
     wanted.append((names.tiff, lambda data: _whole_tiff(data, (slow, fast))))
     wanted.append((names.png, lambda data: data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")))
     wanted.append((names.stats_json, _whole_json))
+    wanted.append((names.nexus, lambda data: data.startswith(b"\x89HDF") and len(data) > 1000))
+    wanted.append((names.cbf, lambda data: data.startswith(b"###CBF") and data.endswith(b";\r\n")))
+    wanted.append((names.smv_readable, lambda data: data.startswith(b"{\nHEADER_BYTES=")
+                   and (len(data) - 2 * pixels) % 512 == 0))
+    wanted.append((names.expt, _whole_json))
+    wanted += [(name, lambda data: data.endswith(b"\n")) for name in (names.geom, names.xds_inp)]
     optional = []
     if line.files.hkl is not None:
         optional = [(line.files.dump, lambda data: data.count(b"\n\x0c") > 0)]

@@ -29,6 +29,7 @@ OWN_POOL = {name: COUNTS for name in ("-mosaic_dom -phisteps -hdivsteps -vdivste
     "-pixel": "0.1 0.05 1 5".split(), "-lambda": "0.5 1 6.2".split(), "-energy": "100 12398.42 1e5".split(),
     "-detsize": "0.1 0.5 1".split(), "-detsize_f": "0.1 0.5 1".split(), "-detsize_s": "0.1 0.5 1".split(),
     "-distance": "100 -50 3 1e6".split(), "-hdiv": ["0"], "-vdiv": ["0"], "-mosaic_seed": "1 -1 0 2147483647".split(),
+    "--date": "2026-11-26T22:00:00Z 2026-11-26 1970-01-01T00:00:00+02:00 0001-01-01".split(),
     "-cell": "50 60 70 80 90 100 120".split(), "-seed": "1 -1 0 2147483647 -2147483648".split(),
 }
 #: Options whose edges would be a matter of hours or of gigabytes.
@@ -38,7 +39,8 @@ WHOLE_WRONG = ("2147483648", "-2147483649", "99999999999999999999", "1e3", "2.5"
 INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mask": "smv", "-sourcefile": "sources",
           "-stol": "stol", "-4stol": "stol", "-Q": "stol"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
-           "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
+           "--nexus": ".nxs", "--cbf": ".cbf", "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
+           "--xds-inp": ".INP", "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
 ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",
              "/dev/null", "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.",
              "~", "*.img",
@@ -74,7 +76,7 @@ class _Line:
             return r.choice(EDGE)
         if self.mood == "wrong" and r.random() < 0.12:
             return r.choice(WHOLE_WRONG if option.kind == "whole" and r.random() < 0.4 else WRONG)
-        if self.mood == "sane" and option.rule is not None:
+        if self.mood == "sane" and option.rule is not None and option.kind != "text":
             pool = [word for word in pool if option.rule.holds(float(word))]
         return r.choice(pool)
 
