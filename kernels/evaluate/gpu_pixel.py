@@ -30,6 +30,7 @@ from ..physics.view import (
     first_capture,
     first_polar,
     held,
+    is_captured_by_source,
     is_polarised,
     is_seen,
     is_weighted,
@@ -55,7 +56,7 @@ class Inputs(NamedTuple):
     """What the host contributes to n pixels; where there are no rows, nothing is needed."""
 
     directions: np.ndarray  # (4 x sub-pixels of all layers, n): unit vector and distance, for a curved detector
-    captures: np.ndarray  # (1, or sub-pixels of all layers, n): captured fraction
+    captures: np.ndarray  # (1, or sub-pixels of all layers, or those x sources, n): captured fraction
     polars: np.ndarray  # (1, or sub-pixels of all layers x sources, n): polarisation factor
     evaluations: np.ndarray  # (1, n) int32: how often a direction is normalised once more
 
@@ -174,7 +175,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 outputs.flags[number] = 0
             return
         weighed, polarised = per_step(sampling), is_polarised(beam, sampling)
-        weighted = weighed or is_weighted(beam)
+        weighted, by_source = weighed or is_weighted(beam), is_captured_by_source(beam)
         sources, over = number_of_sources(beam), geometry.oversample
         all_orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
@@ -210,8 +211,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 if seen and weighted:
                     weight = weight_of_source(beam, source)
                 if seen and weighed:
-                    capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number,
-                                      first_capture(geometry))
+                    row = view if by_source else sub_pixel_number(geometry, layer, sub_slow, sub_fast)
+                    capture = _row_of(inputs.captures, row, number, first_capture(geometry))
                     polar = _row_of(inputs.polars, view, number, first_polar(beam))
                     weight = weigh_step(sampling, weight, capture, polar, omega)
                     if not usable_at_every_step(sampling, capture, polar, omega):

@@ -12,11 +12,13 @@ from ..compile.compilation import inlined
 from ..physics.geometry import capture_fraction, curved_position, flat_sub_pixel, pixel_solid_angle, point_solid_angle
 from ..physics.polarisation import cosine_of_two_psi, kahn_factor
 from ..physics.view import (
+    attenuation_of_source,
     direction_to_source,
     first_capture,
     first_polar,
     held,
     is_captured,
+    is_captured_by_source,
     is_polarised,
     is_renewed,
     is_seen,
@@ -109,10 +111,10 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
     else:
         for i in range(n):
             _enter_solid_angle(sampling, pixel_solid_angle(geometry, scratch[PATH + i]), i, scratch)
-    if is_captured(geometry, sampling):
+    if is_captured(geometry, sampling) and not is_captured_by_source(scene.beam):
         for i in range(n):
             if is_renewed(scratch[CAPTURE + i], sampling.oversample_thick):
-                scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i))
+                scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i), geometry.attenuation)
 
 
 @inlined
@@ -121,8 +123,8 @@ def _enter_solid_angle(sampling, now, i, scratch):
 
 
 @inlined
-def enter_source(scene, source, axis, n, scratch):
-    """Scattering vectors and polarisation factors of one source.
+def enter_source(scene, layer, source, axis, n, scratch):
+    """Scattering vectors of one source, its captured fractions where these differ, and polarisation factors.
 
     Returns the number of lanes that see it.
     """
@@ -143,6 +145,11 @@ def enter_source(scene, source, axis, n, scratch):
             if not is_seen(beam, vector(scratch, QX, i)):
                 scratch[WEIGHT + i] = 0.0
                 seen -= 1
+    if is_captured_by_source(beam):
+        # of the direction as it is before this source's polarisation factor normalises it
+        attenuation = attenuation_of_source(beam, source)
+        for i in range(n):
+            scratch[CAPTURE + i] = capture_fraction(scene.geometry, layer, vector(scratch, S1X, i), attenuation)
     s0, _ = unit(s0)
     if is_polarised(beam, sampling):
         _enter_polarisation(beam.polarisation_fraction, sampling.oversample_polar, s0, axis, n, scratch)

@@ -17,10 +17,12 @@ from ..physics.records import AXIS, FRESH, INTERPOLATING
 from ..physics.shapes import lattice_factor
 from ..physics.structure_factor import interpolated_f, nearest_f, within_margin
 from ..physics.view import (
+    attenuation_of_source,
     beyond_limit,
     direction_to_source,
     first_capture,
     first_polar,
+    is_captured_by_source,
     is_renewed,
     number_of_sources,
     photons,
@@ -180,14 +182,16 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                 s1, airpath = unit(place)
                 if is_renewed(omega, sampling.oversample_omega):
                     omega = solid_angle(geometry, airpath)
-                if is_renewed(capture, sampling.oversample_thick):
-                    capture = capture_fraction(geometry, layer, s1)
+                if not is_captured_by_source(beam) and is_renewed(capture, sampling.oversample_thick):
+                    capture = capture_fraction(geometry, layer, s1, geometry.attenuation)
                 for source in range(number_of_sources(beam)):
                     s0 = direction_to_source(beam, source)
                     q = scattering_vector(s1, s0, wavelength_of_source(beam, source))
                     stol = 0.5 * magnitude(q)
                     if beyond_limit(beam.d_min, stol):
                         continue
+                    if is_captured_by_source(beam):
+                        capture = capture_fraction(geometry, layer, s1, attenuation_of_source(beam, source))
                     if is_renewed(polar, sampling.oversample_polar):
                         # normalised once more, and so used for the sources that follow
                         s1, _ = unit(s1)

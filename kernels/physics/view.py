@@ -8,10 +8,11 @@ the order of their loops and in what they keep where; the rules are here, once.
 from ..arithmetic.vectors import magnitude, rotate_matrix
 from ..compile.compilation import inlined, rule
 
-__all__ = ["beyond_limit", "direction_to_source", "first_capture", "first_polar", "held", "is_captured", "is_polarised",
-           "is_renewed", "is_seen", "is_weighted", "number_of_sources", "orientations", "per_step", "photons",
-           "polarisation_axis", "rotated_cell", "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number",
-           "tabulated_cell", "views_per_pixel", "wavelength_of_source", "weigh_once", "weigh_step", "weight_of_source"]
+__all__ = ["attenuation_of_source", "beyond_limit", "direction_to_source", "first_capture", "first_polar", "held",
+           "is_captured", "is_captured_by_source", "is_polarised", "is_renewed", "is_seen", "is_weighted",
+           "number_of_sources", "orientations", "per_step", "photons", "polarisation_axis", "rotated_cell",
+           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell", "views_per_pixel",
+           "wavelength_of_source", "weigh_once", "weigh_step", "weight_of_source"]
 
 
 # -- how many
@@ -132,6 +133,18 @@ def is_polarised(beam, sampling):
 def is_captured(geometry, sampling):
     """Return whether captured fractions are computed at all."""
     return geometry.thickness != 0.0 or sampling.oversample_thick
+
+
+@rule
+def is_captured_by_source(beam):
+    """Return whether the sensor absorbs the wavelengths differently: captured fractions are then a source's own."""
+    return beam.attenuations.shape[0] > 0
+
+
+@inlined
+def attenuation_of_source(beam, source):
+    """Return the attenuation of the sensor at the wavelength of a source [1/m], where it has one for each."""
+    return beam.attenuations[_wavelength_number(beam, source)]
 
 
 # -- what a step weighs
