@@ -26,22 +26,21 @@ from ..physics.structure_factor import (
     within_margin,
 )
 from ..physics.view import (
-    direction_to_source,
     first_capture,
     first_polar,
     held,
+    incident_direction,
     is_captured_by_source,
     is_polarised,
     is_seen,
     is_weighted,
     number_of_sources,
     per_step,
+    place_of_source,
     scattering_vector,
     sub_pixel_number,
     tabulated_cell,
-    wavelength_of_source,
     weigh_step,
-    weight_of_source,
 )
 from .certificate import FACTOR, OUT_OF_MARGIN, SMALLEST_PATH, usable_at_every_step
 from .step import cubic_place, nearest_place, start_of, summing, total_of, verdict_of
@@ -201,7 +200,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
-                q = scattering_vector(s1, direction_to_source(beam, source), wavelength_of_source(beam, source))
+                direction, wave = place_of_source(beam.per_direction, source)
+                q = scattering_vector(s1, incident_direction(beam, direction), beam.wavelengths[wave])
                 seen = is_seen(beam, q)
                 # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
@@ -209,7 +209,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     s1, _ = unit(s1)
                     evaluated += 1
                 if seen and weighted:
-                    weight = weight_of_source(beam, source)
+                    weight = beam.weights[wave] if is_weighted(beam) else 1.0
                 if seen and weighed:
                     row = view if by_source else sub_pixel_number(geometry, layer, sub_slow, sub_fast)
                     capture = _row_of(inputs.captures, row, number, first_capture(geometry))
