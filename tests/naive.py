@@ -215,8 +215,8 @@ def scene(p, table=None, hkl_min=None, hkl_max=None, default_f=0.0, umats=None, 
     roi = [edge if edge >= 0 else default for edge, default in zip(p.roi, (0, pixels_f, 0, pixels_s))]
     return SimpleNamespace(
         p=p, counts=counts, d=d, crystal=crystal, n_cells=n_cells, oversample=oversample,
-        subpixel=p.pixel_size / oversample, sources=beams, weights=weights, attenuations=attenuations or [None] * len(beams),
-        shape=shape, fluence=beam_fluence,
+        subpixel=p.pixel_size / oversample, sources=beams, weights=weights,
+        attenuations=attenuations or [None] * len(beams), shape=shape, fluence=beam_fluence,
         background=background(p.water_size, beam_fluence), pixels_f=pixels_f, pixels_s=pixels_s, roi=roi,
         spread=spread, umats=[[float(x) for x in np.ravel(u)] for u in umats][:domains],
         steps=wrapped(len(beams) * domains * counts["phi"][0] * oversample * oversample),
