@@ -59,8 +59,8 @@ class Panel:
         Layers of equal thickness that the sensor is divided into; by default 2.  A layer's photons are those at its
         middle, and each captures its own share of them.
     sensor_material : str, optional
-        In the place of `attenuation_depth_um`: "Si", "CdTe", "GaAs", "Ge", "Gd2O2S" or "CsI", whose depth at the
-        beam's wavelength is looked up in the tables of xraydb.
+        In the place of `attenuation_depth_um`: "Si", "CdTe", "GaAs", "Ge", "Gd2O2S" or "CsI", whose depth at
+        each wavelength of the beam is looked up in the tables of xraydb.
     mask : (slow, fast) array, optional
         Zero or False: the pixel is skipped and stays 0.
     name : str

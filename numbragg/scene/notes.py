@@ -24,9 +24,6 @@ SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 #: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
 WAVELENGTHS = (1e-12, 1e-8)
 
-#: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
-SAME_DEPTH = 1.0033
-
 #: Structure factors may end so much before the corners of a detector do, as a fraction of the resolution.
 REACH = 0.02
 
@@ -162,11 +159,6 @@ def _sensor(prepared):
         return
     if counts.attenuation == 0.0:
         yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
-    wavelengths = prepared.scene.beam.wavelengths
-    if detector.sensor_material and max(wavelengths.max(), prepared.request.beam.wavelength) > SAME_DEPTH * min(
-            wavelengths.min(), prepared.request.beam.wavelength):
-        yield Loud(f"sensor: its attenuation is that of {to_angstrom(prepared.request.beam.wavelength):g} Angstrom for"
-                   f" all wavelengths, {to_angstrom(wavelengths.min()):g} to {to_angstrom(wavelengths.max()):g}")
     whole = counts.layers * counts.layer_step
     if detector.sensor_layers > 0 and abs(whole - counts.thickness) > 1e-9 * whole:
         yield Loud(f"sensor layers: {counts.layers}, {to_um(counts.layer_step):g} micrometres each: together they are"
