@@ -151,6 +151,10 @@ def _content(path):
         return json.loads(content)
     except RecursionError:
         raise format_error(path, "is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        found = shown(content[error.start:error.start + 1])
+        raise format_error(path, f"is not JSON (found {found} at byte {error.start}, which is no {error.encoding})"
+                           ) from None
     except ValueError as error:
         raise format_error(path, f"is not JSON ({' '.join(str(error).split())[:100]})".encode(
             "ascii", "backslashreplace").decode("ascii")) from None
