@@ -56,8 +56,12 @@ def masked(shape, rectangles):
 
 
 def _all_good(shape):
-    memory.require(shape[0] * shape[1], f"detector: the mask of a panel of {shape[1]} x {shape[0]} pixels")
-    return np.ones(shape, dtype=bool)
+    what = f"detector: the mask of a panel of {shape[1]} x {shape[0]} pixels"
+    memory.require(shape[0] * shape[1], f"{what} would")
+    try:
+        return np.ones(shape, dtype=bool)
+    except MemoryError:
+        raise ValueError(f"{what} needs {shape[0] * shape[1] / 1e9:.4g} GB, which are not available") from None
 
 
 # -- CrystFEL

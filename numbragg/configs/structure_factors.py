@@ -234,8 +234,10 @@ class StructureFactors:
         squared = _squared(intensities)
         if columns is None and not squared:
             from ..io.hkl import flag_note, read_hkl
+            from ..io.kinds import naming_the_kind
 
-            indices, f = read_hkl(path)
+            with naming_the_kind(path, "a list of h, k, l and F"):
+                indices, f = read_hkl(path)
             said = []
         else:
             from ..io.hkl import flag_note

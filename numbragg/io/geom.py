@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..notes import Loud
 from .errors import format_error, shown
+from .kinds import naming_the_kind
 from .literals import INT_MAX, decimal
 
 __all__ = ["BadRegion", "Geometry", "GeometryPanel", "Length", "read_geom"]
@@ -113,9 +114,14 @@ def read_geom(path):
         content = file.read(LONGEST + 1)
     if len(content) > LONGEST:
         raise format_error(path, f"is longer than {LONGEST} bytes; no geometry file is")
+    with naming_the_kind(path, "a CrystFEL geometry", ("CrystFEL geometry",)):
+        return _read(path, content)
+
+
+def _read(path, content):
     reading = _Reading(path)
     # as CrystFEL has it, a carriage return ends a line; pairs would shift the numbers of lines
-    text = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8", "replace")
+    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         _read_line(reading, number, line.partition(";")[0].strip(" \t"))
     return _settled(reading)

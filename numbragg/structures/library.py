@@ -8,11 +8,12 @@ import stat
 import zlib
 
 from .. import memory
-from ..io.errors import FileFormatError, format_error
+from ..io.errors import FileFormatError, format_error, shown
+from ..io.kinds import COMPRESSED
 
 # start-up: gemmi is imported where there is a file for it
 
-__all__ = ["content", "gemmi_module", "one_line", "reading"]
+__all__ = ["content", "gemmi_module", "one_line", "reading", "text_content"]
 
 #: What a compressed file may grow to, times its size: text compresses some five to twenty times.
 GROWTH = 100
@@ -56,9 +57,12 @@ def reading(path, what, ours=False):
         yield
     except (FileFormatError, OSError, MemoryError):
         raise
+    except UnicodeDecodeError as error:
+        found = shown(error.object[error.start:error.start + 1])
+        raise format_error(path, f"is no {what} that can be read: the byte {found} in a name or a title of it is no"
+                                 f" {error.encoding}") from None
     except ValueError as error:
-        unread = not ours or isinstance(error, UnicodeError)
-        problem = f"is no {what} that can be read: {one_line(error)}" if unread else str(error)
+        problem = str(error) if ours else f"is no {what} that can be read: {one_line(error)}"
         raise format_error(path, problem) from None
     except (RuntimeError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
         reason = one_line(error).replace(os.fsdecode(path), "it")
@@ -66,7 +70,7 @@ def reading(path, what, ours=False):
 
 
 def content(path):
-    """The bytes of a file, decompressed where its name ends in .gz.
+    """The bytes of a file, decompressed where it is compressed by gzip, whatever its name.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def content(path):
             raise format_error(path, "is no regular file; such a file has no end that could be known beforehand")
         memory.require(4 * state.st_size, f"{os.fsdecode(path)}: reading it would")
         data = file.read(state.st_size + 1)
-    if not os.fsdecode(path).lower().endswith(".gz"):
+    if not data.startswith(COMPRESSED["gzip"]):
         return data
     limit = max(GROWTH * len(data), _SMALL)
     try:
@@ -100,3 +104,10 @@ def content(path):
     if len(found) > limit:
         raise format_error(path, f"grows to more than {GROWTH} times its size when it is decompressed")
     return found
+
+
+def text_content(path):
+    """The bytes of a file of text, as `content`, without a byte order mark and with line feeds alone at ends of lines.
+    """
+    data = content(path).removeprefix(b"\xef\xbb\xbf")
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data

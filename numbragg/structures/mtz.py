@@ -4,7 +4,10 @@ import os
 import struct
 import tempfile
 
+import numpy as np
+
 from ..io.errors import format_error
+from ..io.kinds import kind_of
 from .columns import Column, choose, is_map_coefficient
 from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
@@ -84,10 +87,13 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
         raise ValueError("has no reflections")
     if [column.type for column in mtz.columns][:3] != ["H"] * 3:
         raise ValueError("does not begin with three columns of indices")
-    indices = array[:, :3]
-    if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
-        raise ValueError("has indices that are no whole numbers, or far too large")
-    plus, minus = (None if one is None else _with_flags(mtz, array, one.number) for one in (taken.plus, taken.minus))
+    # numbers that are none may be of any kind
+    with np.errstate(invalid="ignore"):
+        indices = array[:, :3]
+        if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
+            raise ValueError("has indices that are no whole numbers, or far too large")
+        plus, minus = (None if one is None else _with_flags(mtz, array, one.number)
+                       for one in (taken.plus, taken.minus))
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
     return found._replace(remarks=replaced + found.remarks)
 
@@ -103,7 +109,9 @@ def _with_flags(mtz, array, number):
 def _check_size(path, data):
     """Refuse a file that is none, or whose header announces more than there is: nothing is allocated for it."""
     if data[:4] != b"MTZ " or len(data) < _HEADER:
-        raise format_error(path, "is no MTZ file: it does not begin with MTZ")
+        kind = kind_of(data)
+        raise format_error(path, "is no MTZ file: it does not begin with MTZ"
+                                 + (f" and is of kind {kind}" if kind not in (None, "MTZ") else ""))
     order = "<" if data[8:10] in (b"DA", b"\x44\x41") else ">"
     place = struct.unpack(order + "i", data[4:8])[0]
     if place == -1:
@@ -120,6 +128,11 @@ def _check_size(path, data):
                                          f" {(start - _HEADER) // 4} numbers")
             return
     raise format_error(path, "its header has no number of columns")
+
+
+def _start(path):
+    with open(path, "rb") as file:
+        return file.read(64)
 
 
 def read_mtz(path, column=None, **options):
@@ -143,8 +156,8 @@ def read_mtz(path, column=None, **options):
     data = content(path)
     with reading(path, "MTZ file"):
         _check_size(path, data)
-        if os.fsdecode(path).lower().endswith(".gz"):
-            # gemmi reads such files by name only
+        if kind_of(_start(path)) == "gzip-compressed":
+            # gemmi reads files by name only
             with tempfile.TemporaryDirectory() as folder:
                 name = os.path.join(folder, "it.mtz")
                 with open(name, "wb") as file:

@@ -1,5 +1,4 @@
-"""Damaged files of crystallography and of detectors, each for the reader that takes it: reflections, models,
-geometries, spectra."""
+"""Damaged files of reflections, models, detectors and spectra, each for the reader that takes it."""
 
 from dataclasses import replace
 from functools import cache
@@ -8,7 +7,7 @@ import random
 import re
 import tempfile
 
-from .cases import Case, Content
+from .cases import Case
 from .files import damaged
 
 __all__ = ["KINDS", "random_crystal", "seed_bytes"]
@@ -175,8 +174,8 @@ _LIST = b"# measured\nh k l sigF F\n0 0 1 0.1 10\n1 0 2 0.2 20\n-1 2 2 0.2 20\n"
 
 #: Kinds, the ends of their names, and real files of that kind.
 KINDS = {"geom": (".geom", r".*\.geom"), "expt": (".expt", r".*\.expt"), "mtz": (".mtz", r".*\.mtz"),
-         "refln": (".cif", r".*-sf\.cif"), "model": (".cif", None), "small": (".cif", None), "pdb": (".pdb", r".*\.pdb"),
-         "spectrum": (".txt", r".*(\.lam|spectrum\.txt)"), "list": (".hkl", None)}
+         "refln": (".cif", r".*-sf\.cif"), "model": (".cif", None), "small": (".cif", None),
+         "pdb": (".pdb", r".*\.pdb"), "spectrum": (".txt", r".*(\.lam|spectrum\.txt)"), "list": (".hkl", None)}
 
 
 @cache
