@@ -121,7 +121,8 @@ def read_geom(path):
 def _read(path, content):
     reading = _Reading(path)
     # as CrystFEL has it, a carriage return ends a line; pairs would shift the numbers of lines
-    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8", "replace")
+    lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = lines.decode("utf-8", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         _read_line(reading, number, line.partition(";")[0].strip(" \t"))
     return _settled(reading)

@@ -23,8 +23,8 @@ SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"
               (b"MATLAB 5.0", "MATLAB"), (b"SIMPLE  =", "FITS"))
 
 #: Texts by a line near their start.
-_TEXTS = ((rb"\A(?:\s|#[^\n\r]*[\n\r])*data_\S", "CIF"), (rb"\A(?:HEADER|OBSLTE|TITLE |SEQRES|REMARK|CRYST1|ATOM  |HETATM)"
-                                                        rb"[ 0-9]", "PDB"),
+_TEXTS = ((rb"\A(?:\s|#[^\n\r]*[\n\r])*data_\S", "CIF"),
+          (rb"\A(?:HEADER|OBSLTE|TITLE |SEQRES|REMARK|CRYST1|ATOM  |HETATM)[ 0-9]", "PDB"),
           (rb"\A!FORMAT=XDS_ASCII", "XDS_ASCII"), (rb"\A\s*\{\s*\"", "JSON"),
           (rb"^[^\s;/=]+/(?:min|max)_[fs]s\s*=", "CrystFEL geometry"))
 

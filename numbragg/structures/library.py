@@ -48,10 +48,11 @@ def one_line(error):
 
 
 @contextmanager
-def reading(path, what, ours=False):
+def reading(path, what, ours=False, name=None):
     """Whatever gemmi raises on the content of a file becomes one line that names the file.
 
-    With `ours`, a `ValueError` is one of our own and only gets the name of the file.
+    With `ours`, a `ValueError` is one of our own and only gets the name of the file.  `name` is that of a copy, which
+    gemmi may mention.
     """
     try:
         yield
@@ -65,7 +66,9 @@ def reading(path, what, ours=False):
         problem = str(error) if ours else f"is no {what} that can be read: {one_line(error)}"
         raise format_error(path, problem) from None
     except (RuntimeError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
-        reason = one_line(error).replace(os.fsdecode(path), "it")
+        reason = one_line(error)
+        for known in filter(None, (os.fsdecode(path), name)):
+            reason = reason.replace(f": {known}", "").replace(known, "it")
         raise format_error(path, f"is no {what} that can be read: {reason}") from None
 
 

@@ -6,8 +6,9 @@ import tempfile
 
 import numpy as np
 
-from ..io.errors import format_error
+from ..io.errors import format_error, shown
 from ..io.kinds import kind_of
+from ..io.literals import whole
 from .columns import Column, choose, is_map_coefficient
 from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
@@ -119,10 +120,16 @@ def _check_size(path, data):
     start = 4 * (place - 1)
     if not _HEADER <= start < len(data):
         raise format_error(path, f"its header should begin at byte {start} of {len(data)}; the file is cut off")
+    if data[start:start + 4] != b"VERS":
+        raise format_error(path, f"its header is not at byte {start}, where it should begin: bytes were lost or added"
+                                 " on the way, as by a transfer in text mode")
     for at in range(start, len(data), _HEADER):
         words = data[at:at + _HEADER].split()
         if words[:1] == [b"NCOL"]:
-            columns, rows = (int(word) for word in words[1:3])
+            columns, rows = (whole(word) for word in (*words[1:3], b"", b"")[:2])
+            if columns is None or rows is None:
+                raise format_error(path, f"its header has {shown(b' '.join(words[:3]))} where the numbers of columns"
+                                         " and reflections should be")
             if columns < 4 or rows < 0 or 4 * columns * rows > start - _HEADER:
                 raise format_error(path, f"its header announces {rows} reflections of {columns} columns, but it has"
                                          f" {(start - _HEADER) // 4} numbers")
@@ -162,7 +169,8 @@ def read_mtz(path, column=None, **options):
                 name = os.path.join(folder, "it.mtz")
                 with open(name, "wb") as file:
                     file.write(data)
-                mtz = gemmi.read_mtz_file(name)
+                with reading(path, "MTZ file", name=name):
+                    mtz = gemmi.read_mtz_file(name)
         else:
             mtz = gemmi.read_mtz_file(os.fsdecode(path))
     with reading(path, "MTZ file", ours=True):
