@@ -98,7 +98,13 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
         notes.append("geometry: coffset is added to distance_mm, as CrystFEL adds it to clen")
     if any(region.in_data and region.panel is None for region in geometry.regions) and len(geometry.panels) > 1:
         notes.append("geometry: bad regions of no panel count for the pixels of all panels that lie there in the data")
-    panels = tuple(_geom_panel(path, geometry, panel, distance, shift, sensor) for panel in geometry.panels)
+    masks = {}
+    if any(panel.masks for panel in geometry.panels):
+        from ..io.geom_masks import read_geom_masks
+
+        masks, more = read_geom_masks(path, geometry.panels)
+        notes += more
+    panels = tuple(_geom_panel(path, geometry, panel, (distance, shift, sensor), masks) for panel in geometry.panels)
     if all(panel.mask is not None and not panel.mask.any() for panel in panels):
         notes.append(Loud("geometry: no pixel of any panel is good"))
     warn(notes)
@@ -128,7 +134,8 @@ def _camera_length(path, geometry, panel, distance):
     return length.metres
 
 
-def _geom_panel(path, geometry, panel, distance, shift, sensor):
+def _geom_panel(path, geometry, panel, given, masks):
+    distance, shift, sensor = given
     pitch = 1.0 / panel.res
     z = _camera_length(path, geometry, panel, distance) + panel.coffset
     corner = [c + s / pitch for c, s in zip(panel.corner, shift)]
@@ -140,6 +147,8 @@ def _geom_panel(path, geometry, panel, distance, shift, sensor):
         origin_mm=(corner[0] * pitch_mm, corner[1] * pitch_mm, to_mm(z)),
         fast_mm=[v * pitch_mm for v in panel.fast], slow_mm=[v * pitch_mm for v in panel.slow], **sensor)
     mask = _geom_mask(geometry, panel, corner, made.shape)
+    if panel.name in masks:
+        mask = masks[panel.name] if mask is None else mask & masks[panel.name]
     return made if mask is None else replace(made, mask=mask)
 
 

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 import gzip
 import io
 import os
+import re
 import stat
 import zlib
 
@@ -20,6 +21,9 @@ GROWTH = 100
 
 #: Characters of what an exception says.
 _LONGEST = 240
+
+#: How gemmi names a place of a text: line, column, byte.
+_PLACE = re.compile(r"\bstring:([0-9]+)(?::[0-9]+\([0-9]+\))?")
 
 #: What a small compressed file may grow to in any case [bytes].
 _SMALL = 1 << 20
@@ -44,7 +48,7 @@ def gemmi_module():
 def one_line(error):
     """What an exception says, as ASCII on one line and not too long."""
     text = " ".join(str(error).encode("ascii", "backslashreplace").decode().split())
-    return (text or type(error).__name__)[:_LONGEST]
+    return _PLACE.sub(r"line \1", text or type(error).__name__)[:_LONGEST]
 
 
 @contextmanager

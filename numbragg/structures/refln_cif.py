@@ -3,7 +3,7 @@
 from ..io.errors import format_error
 from ..io.kinds import naming_the_kind
 from .columns import Column, choose, is_map_coefficient
-from .library import gemmi_module, reading, text_content
+from .library import gemmi_module, one_line, reading, text_content
 from .reflections import listed
 from .symmetry import checked_cell, settled
 
@@ -55,7 +55,10 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     group, replaced = settled(space_group, block.spacegroup, cell)
     taken = choose(_columns(block), column, squared)
     plus, minus = (None if one is None else block.make_float_array(one.label) for one in (taken.plus, taken.minus))
-    indices = block.make_miller_array()
+    try:
+        indices = block.make_miller_array()
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"index_h, index_k, index_l: {one_line(error)}") from None
     if len(indices) == 0:
         raise ValueError("has no reflections")
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
