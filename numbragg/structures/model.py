@@ -262,8 +262,23 @@ def _whole(structure):
         _check_frame(structure.cell)
         structure.standardize_crystal_frame()
     if not all(operation.given for operation in structure.ncs):
+        for site in structure[0].all():
+            if not all(abs(x) <= _LARGEST_NUMBER for x in site.atom.pos.tolist()):
+                raise ValueError(f"atom {site}: its place, occupancy or B factor is no sensible number")
+        for operation in structure.ncs:
+            _check_copy(operation)
         structure.expand_ncs(gemmi_module().HowToNameCopiedChain.Dup)
     return structure
+
+
+def _check_copy(operation):
+    """Refuse what is no rotation and shift: gemmi would search in all the space that copies spread over."""
+    rows = operation.tr.mat.tolist()
+    products = [sum(a * b for a, b in zip(one, other)) - (one is other) for one in rows for other in rows]
+    shift = max(map(abs, operation.tr.vec.tolist()))
+    # not a number is never within
+    if not (all(abs(product) <= _FRAME for product in products) and shift <= _LARGEST_NUMBER):
+        raise ValueError(f"its operation {operation.id!a} between copies (MTRIXn) is no rotation with a shift")
 
 
 def _check_frame(cell):
