@@ -8,6 +8,8 @@ import numpy as np
 from .. import memory
 from ..notes import Loud
 from .errors import FileFormatError, format_error
+from .geom import read_geom
+from .trial import try_reading
 
 # start-up: h5py is an extra and imported with the first mask
 
@@ -45,15 +47,26 @@ def read_geom_masks(path, panels):
     As CrystFEL has it, a pixel is bad unless its value has all bits of `good` and none of those of `bad`; names of
     files are absolute or relative to the current folder.
     """
-    masks, notes = {}, {}
-    files = {}
+    if any(_why_not(mask) is None for panel in panels for mask in panel.masks):
+        try_reading(path, __name__, "_trial", "HDF5, which its masks are in,")
+    return _read(path, panels)
+
+
+def _trial(path):
+    _read(path, read_geom(path).panels)
+
+
+def _read(path, panels):
+    masks, notes, files = {}, {}, {}
     try:
         for panel in panels:
             for mask in panel.masks:
-                problem = _why_not(mask, files)
+                problem = _why_not(mask)
                 if problem is not None:
                     notes[problem] = None
                     continue
+                if mask.file not in files:
+                    files[mask.file] = _opened(mask.file)
                 good = _good(path, panel, mask, files[mask.file])
                 masks[panel.name] = masks[panel.name] & good if panel.name in masks else good
     finally:
@@ -62,41 +75,43 @@ def read_geom_masks(path, panels):
     return masks, tuple(notes)
 
 
-def _why_not(mask, files):
-    """A note on a mask that is not read; or None, and its file is open."""
+def _why_not(mask):
+    """A note on a mask that is not read, or None."""
     said = f"mask{mask.number}_data"
     if mask.file is None:
         return f"geometry: {said} of no {said[:5]}_file lies in the images and is not read; bad regions are"
     if "%" in mask.place:
         return Loud(f"geometry: {said} has placeholders of events; it is not read, and its bad pixels count")
-    if mask.file in files:
-        return None
     try:
-        import h5py
+        import h5py  # noqa: F401
     except ImportError:
         return Loud(f"geometry: mask file {mask.file!a} is not read and its bad pixels count: pip install h5py "
                     "hdf5plugin")
+    try:
+        state = os.stat(mask.file)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        # a name with a zero byte is none
+        return Loud(f"geometry: mask file {mask.file!a} is not there: the pixels that it leaves out count")
+    if not stat.S_ISREG(state.st_mode):
+        raise format_error(mask.file, "is no regular file; a mask lies in an HDF5 file")
+    return None
+
+
+def _opened(name):
+    import h5py
+
     try:
         # its import registers what masks are packed with
         import hdf5plugin  # noqa: F401
     except ImportError:
         pass
-    try:
-        if not stat.S_ISREG(os.stat(mask.file).st_mode):
-            raise format_error(mask.file, "is no regular file; a mask lies in an HDF5 file")
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        # a name with a zero byte is none
-        return Loud(f"geometry: mask file {mask.file!a} is not there: the pixels that it leaves out count")
     # errors of the system are told from those of the content
-    with open(mask.file, "rb"):
+    with open(name, "rb"):
         pass
     try:
-        files[mask.file] = h5py.File(mask.file, "r")
+        return h5py.File(name, "r")
     except Exception as error:
-        raise format_error(mask.file, f"is not a readable HDF5 file ({_reason(error)})") from error
-    return None
+        raise format_error(name, f"is not a readable HDF5 file ({_reason(error)})") from error
 
 
 def _place(mask):

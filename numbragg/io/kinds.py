@@ -28,6 +28,9 @@ _TEXTS = ((rb"\A(?:\s|#[^\n\r]*[\n\r])*data_\S", "CIF"),
           (rb"\A!FORMAT=XDS_ASCII", "XDS_ASCII"), (rb"\A\s*\{\s*\"", "JSON"),
           (rb"^[^\s;/=]+/(?:min|max)_[fs]s\s*=", "CrystFEL geometry"))
 
+#: How names of some end, without which they are taken for something else.
+_ENDINGS = {"MTZ": ".mtz", "CIF": ".cif", "PDB": ".pdb"}
+
 _START = 4096
 
 
@@ -67,7 +70,9 @@ def naming_the_kind(path, wanted, own=()):
         if kind is None or kind in own:
             raise
         told = kind if kind.endswith(("text", "compressed")) else f"of kind {kind}"
-        raise format_error(path, f"is {told} by its first bytes, not {wanted}") from None
+        ending = _ENDINGS.get(kind, "")
+        named = "" if ending in os.fsdecode(path).lower() else f"; names of such files end in {ending}"
+        raise format_error(path, f"is {told} by its first bytes, not {wanted}{named}") from None
 
 
 def _kind_of_file(path):

@@ -13,7 +13,7 @@ from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
 from .expansion import LARGEST_INDEX
-from .library import gemmi_module, reading, text_content
+from .library import gemmi_module, one_line, reading, text_content
 from .reflections import Listed
 from .small import is_small, structure_of_small
 from .symmetry import checked_cell, symmetry_of
@@ -230,7 +230,12 @@ def _solvent(structure, space_group, d_min, indices, s2):
     memory.require(int(24 * points), "bulk solvent: its mask")
     grid.set_size_from_spacing(min(d_min / 3.0, 1.0), gemmi.GridSizeRounding.Up)
     masker = gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx)
-    masker.put_mask_on_float_grid(grid, structure[0])
+    try:
+        masker.put_mask_on_float_grid(grid, structure[0])
+    except RuntimeError as error:
+        numbers = " ".join(f"{value:g}" for value in structure.cell.parameters)
+        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); solvent=False"
+                         " leaves it out") from None
     waves = gemmi.transform_map_to_f_phi(grid, half_l=True)
     found = waves.get_value_by_hkl(np.ascontiguousarray(indices, np.int32)).astype(np.complex128)
     damping = np.array([K_SOLVENT * math.exp(-B_SOLVENT * value) for value in s2.tolist()])

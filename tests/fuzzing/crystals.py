@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from functools import cache
+import io
 import os
 import random
 import re
 import tempfile
 
-from .cases import Case
+from .cases import Case, Content
 from .files import damaged
+from .seeds import smv
 
 __all__ = ["KINDS", "random_crystal", "seed_bytes"]
 
@@ -143,6 +145,69 @@ C1 0.02 0.03 0.025 0.001 0.002 0.003
 """
 
 
+_MASK_WORDS = b"mask0_data = /m\nmask0_file = mask.h5\nmask0_badbits = 0x3\n"
+
+_CBF = b"""###CBF: VERSION 1.5\r
+data_x\r
+_array_data.header_convention "SLS_1.0"\r
+_array_data.header_contents\r
+;\r
+# Detector: PILATUS 6M, S/N 60-0000\r
+# Pixel_size 172e-6 m x 172e-6 m\r
+# Silicon sensor, thickness 0.000320 m\r
+# Wavelength 0.9763 A\r
+# Detector_distance 0.21500 m\r
+# Beam_xy (4.5, 3.25) pixels\r
+;\r
+_array_data.data\r
+--CIF-BINARY-FORMAT-SECTION--\r
+X-Binary-Size-Fastest-Dimension: 9\r
+X-Binary-Size-Second-Dimension: 7\r
+\r
+\x0c\x1a\x04\xd5"""
+
+
+def _nxmx():
+    """Two modules, a chain of transformations, a packed mask."""
+    import h5py
+    import numpy as np
+
+    def put(group, name, value, **attributes):
+        group.create_dataset(name, data=value).attrs.update(attributes)
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        detector = file.create_group("entry/instrument/detector")
+        detector.attrs["NX_class"] = "NXdetector"
+        put(detector, "sensor_thickness", 0.45, units="mm")
+        put(detector, "sensor_material", b"Si")
+        detector.create_dataset("pixel_mask", data=np.eye(8, 6, dtype=np.uint32).reshape(2, 4, 6), compression="gzip")
+        steps = detector.create_group("transformations")
+        put(steps, "swing", 30.0, units="deg", transformation_type="rotation", vector=(0, 1, 0), depends_on=".")
+        put(steps, "arm", [0.2], units="m", transformation_type="translation", vector=(0, 0, 1),
+            depends_on=f"{steps.name}/swing")
+        for number in range(2):
+            module = detector.create_group(f"module{number}")
+            module.attrs["NX_class"] = "NXdetector_module"
+            put(module, "data_origin", (number, 0, 0))
+            put(module, "data_size", (1, 4, 6))
+            for axis, vector in (("fast", (-1, 0, 0)), ("slow", (0, -1, 0))):
+                put(module, f"{axis}_pixel_direction", 75.0, units="um", transformation_type="translation",
+                    vector=vector, offset=(1.0 * number, 0, 0), offset_units="mm", depends_on=f"{steps.name}/arm")
+    return buffer.getvalue()
+
+
+def _mask_file():
+    import h5py
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_dataset("m", data=np.arange(14 * 9, dtype=np.uint16).reshape(14, 9), chunks=(4, 4), shuffle=True,
+                            compression="gzip")
+    return buffer.getvalue()
+
+
 def _mtz():
     import gemmi
     import numpy as np
@@ -175,15 +240,21 @@ _LIST = b"# measured\nh k l sigF F\n0 0 1 0.1 10\n1 0 2 0.2 20\n-1 2 2 0.2 20\n"
 #: Kinds, the ends of their names, and real files of that kind.
 KINDS = {"geom": (".geom", r".*\.geom"), "expt": (".expt", r".*\.expt"), "mtz": (".mtz", r".*\.mtz"),
          "refln": (".cif", r".*-sf\.cif"), "model": (".cif", None), "small": (".cif", None),
-         "pdb": (".pdb", r".*\.pdb"), "spectrum": (".txt", r".*(\.lam|spectrum\.txt)"), "list": (".hkl", None)}
+         "pdb": (".pdb", r".*\.pdb"), "spectrum": (".txt", r".*(\.lam|spectrum\.txt)"), "list": (".hkl", None),
+         "nxmx": (".nxs", None), "cbf": (".cbf", None), "smv": (".img", None), "mask": (".h5", None)}
+
+#: Those that Python's readers take, and no command.
+_OF_DETECTORS = {"geom": "from_geom", "expt": "from_expt", "nxmx": "from_header", "cbf": "from_header",
+                 "smv": "from_header", "mask": "from_geom"}
 
 
 @cache
 def seed_bytes(kind):
     """A small valid file of a kind."""
     fixed = {"geom": _GEOM, "expt": _EXPT, "refln": _REFLN, "small": _SMALL, "pdb": _PDB, "spectrum": _SPECTRUM,
-             "list": _LIST}
-    return fixed[kind] if kind in fixed else {"mtz": _mtz, "model": _model_cif}[kind]()
+             "list": _LIST, "cbf": _CBF, "smv": smv("BEAM_CENTER_X=0.2;\nBEAM_CENTER_Y=0.3;\n")}
+    made = {"mtz": _mtz, "model": _model_cif, "nxmx": _nxmx, "mask": _mask_file}
+    return fixed[kind] if kind in fixed else made[kind]()
 
 
 @cache
@@ -204,8 +275,8 @@ _SCENE = (("-N", "5"), ("-detpixels", "5"), ("-pixel", "1"), ("-distance", "20")
 
 
 def _words(r, kind, name):
-    if kind in ("geom", "expt"):
-        return [(f"from_{kind}", name)]
+    if kind in _OF_DETECTORS:
+        return [(_OF_DETECTORS[kind], "file.geom" if kind == "mask" else name)]
     groups = [*_SCENE, ("--quiet",)] if r.random() < 0.5 else [*_SCENE]
     if kind == "spectrum":
         groups += [("--spectrum", name), ("-cell", "20"), ("-default_F", "10")]
@@ -243,11 +314,13 @@ def random_crystal(seed, number, kinds=tuple(KINDS), real=None):
     kind = r.choice(kinds)
     others = _real(real, kind)
     base = r.choice(others) if others and r.random() < 0.5 else seed_bytes(kind)
-    packed = "gzip" if kind not in ("geom", "expt", "spectrum") and r.random() < 0.1 else ""
+    packed = "gzip" if kind not in (*_OF_DETECTORS, "spectrum") and r.random() < 0.1 else ""
     content = damaged(r, base, packed)
     if not packed and r.random() < 0.3:
         for _ in range(r.choice((1, 1, 2, 4))):
             content = replace(content, changes=(*content.changes, _moved_lines(r, content.damage(base))))
+    if kind == "mask":
+        return Case(label, tuple(_words(r, kind, "")), {"mask.h5": content, "file.geom": Content(_MASK_WORDS + _GEOM)})
     ending = KINDS[kind][0] if r.random() > 0.03 else r.choice(list(KINDS.values()))[0]
     name = "file" + ending + (".gz" if packed else "")
     return Case(label, tuple(_words(r, kind, name)), {name: content})

@@ -29,7 +29,8 @@ def _read(words):
     """A detector's file, read as Python's users do: exit status and words as those of a command."""
     import numbragg as nb
 
-    make = {"from_geom": lambda name: nb.Detector.from_geom(name, 100.0), "from_expt": nb.Detector.from_expt}[words[0]]
+    make = {"from_geom": lambda name: nb.Detector.from_geom(name, 100.0), "from_expt": nb.Detector.from_expt,
+            "from_header": nb.Detector.from_header}[words[0]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", nb.NumbraggWarning)
@@ -44,7 +45,7 @@ def _read(words):
 
 
 #: What stands in the place of a command where there is none.
-_READERS = {"from_geom": _read, "from_expt": _read}
+_READERS = dict.fromkeys(("from_geom", "from_expt", "from_header"), _read)
 
 
 class _Hook:
