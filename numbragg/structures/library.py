@@ -114,7 +114,6 @@ def content(path):
 
 
 def text_content(path):
-    """The bytes of a file of text, as `content`, without a byte order mark and with line feeds alone at ends of lines.
-    """
+    """The bytes of a text, as `content`: no byte order mark, and nothing but line feeds at the ends of lines."""
     data = content(path).removeprefix(b"\xef\xbb\xbf")
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
