@@ -186,7 +186,8 @@ class Detector(_Noted):
 
         Panels are in CrystFEL's frame, z along the beam and y up, which is that of the convention "adxv"; in that of
         another one `in_convention` puts them.  Vectors are taken as they are: neither normalised nor put at right
-        angles, nor is their hand changed.
+        angles, nor is their hand changed.  Bad regions become masks, and masks that have an HDF5 file of their own,
+        named from the current folder, are read (needs h5py).
 
         Parameters
         ----------

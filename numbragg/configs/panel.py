@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..scene.materials import MATERIALS
+from ..scene.pixels import check_pixels
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
 from .checks import entries, finite, not_negative, optional, positive, shown, vector, whole
@@ -21,6 +22,9 @@ LAYERS = 2
 
 #: Least sine of the angle between the two pitch vectors.
 LEAST_SINE = 1e-6
+
+#: Between these is the length of a pitch vector [mm]: beyond, squares of lengths are 0 or infinite.
+SHORTEST_PITCH, LONGEST_PITCH = 1e-12, 1e12
 
 
 def checked_mask(mask, shape):
@@ -106,7 +110,11 @@ class Panel:
                                                                             "three coordinates in mm")))
         put("fast_mm", vector("fast_mm", self.fast_mm))
         put("slow_mm", vector("slow_mm", self.slow_mm))
+        for name, pitch in (("fast_mm", self.fast_mm), ("slow_mm", self.slow_mm)):
+            if not SHORTEST_PITCH <= math.hypot(*pitch) <= LONGEST_PITCH:
+                raise ValueError(f"{name}: {pitch!r} must be {SHORTEST_PITCH:g} to {LONGEST_PITCH:g} mm long")
         put("pixels", tuple(whole("pixels", v) for v in entries("pixels", self.pixels, 2, "two numbers")))
+        check_pixels(*self.pixels)
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))

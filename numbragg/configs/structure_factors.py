@@ -234,8 +234,10 @@ class StructureFactors:
         squared = _squared(intensities)
         if columns is None and not squared:
             from ..io.hkl import flag_note, read_hkl
+            from ..io.kinds import naming_the_kind
 
-            indices, f = read_hkl(path)
+            with naming_the_kind(path, "a list of h, k, l and F"):
+                indices, f = read_hkl(path)
             said = []
         else:
             from ..io.hkl import flag_note
@@ -386,7 +388,7 @@ class StructureFactors:
         Parameters
         ----------
         model : str, path-like or gemmi.Structure
-            A PDB or mmCIF file (.gz is decompressed), by its ending, or what gemmi read.
+            A PDB or CIF file (mmCIF or that of a small molecule; .gz is decompressed), or what gemmi read.
         d_min_angstrom : float
             Resolution to which reflections are computed [Angstrom].
         wavelength_angstrom : float, optional
@@ -424,7 +426,7 @@ class StructureFactors:
         if isinstance(model, (str, bytes, os.PathLike)):
             source, kind = os.fsdecode(model), file_kind(model)
             if kind not in ("pdb", "cif"):
-                raise ValueError(f"model: {shown(model)} must be a PDB or mmCIF file (.pdb, .ent, .cif, .mmcif; .gz)")
+                raise ValueError(f"model: {shown(model)} must be a PDB or CIF file (.pdb, .ent, .cif, .mmcif; .gz)")
             model = read_model(model, kind)
         elif type(model).__name__ != "Structure":
             raise ValueError(f"model: {shown(model)} must be a file or a gemmi.Structure")

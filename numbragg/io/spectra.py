@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from .errors import format_error, shown
+from .kinds import naming_the_kind
 from .literals import decimal
 
 __all__ = ["AXES", "SpectrumTable", "read_spectrum"]
@@ -69,6 +70,11 @@ def read_spectrum(path, axis=None):
     OSError
         The file cannot be read.
     """
+    with naming_the_kind(path, "a spectrum"):
+        return _read(path, axis)
+
+
+def _read(path, axis):
     values, weights, header, more, first = [], [], b"", 0, 0
     for line, content in _lines(path):
         words = [word for word in _SPLIT.split(content.strip(b" \t,;")) if word]

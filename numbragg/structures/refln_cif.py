@@ -1,8 +1,9 @@
 """Merged reflections of an mmCIF file, as the Protein Data Bank keeps structure factors."""
 
 from ..io.errors import format_error
+from ..io.kinds import naming_the_kind
 from .columns import Column, choose, is_map_coefficient
-from .library import content, gemmi_module, reading
+from .library import gemmi_module, one_line, reading, text_content
 from .reflections import listed
 from .symmetry import checked_cell, settled
 
@@ -54,7 +55,10 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     group, replaced = settled(space_group, block.spacegroup, cell)
     taken = choose(_columns(block), column, squared)
     plus, minus = (None if one is None else block.make_float_array(one.label) for one in (taken.plus, taken.minus))
-    indices = block.make_miller_array()
+    try:
+        indices = block.make_miller_array()
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"index_h, index_k, index_l: {one_line(error)}") from None
     if len(indices) == 0:
         raise ValueError("has no reflections")
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
@@ -106,8 +110,8 @@ def read_refln_cif(path, column=None, *, block=None, **options):
         If it cannot be read.
     """
     gemmi = gemmi_module()
-    data = content(path)
-    with reading(path, "CIF file"):
+    data = text_content(path)
+    with naming_the_kind(path, "a CIF file", ("CIF", "gzip-compressed")), reading(path, "CIF file"):
         document = gemmi.cif.read_string(data.decode("latin-1"))
         names = [each.name for each in document]
         with_loops = [each for each in document if each.find_loop("_refln.index_h")]
@@ -119,7 +123,8 @@ def read_refln_cif(path, column=None, *, block=None, **options):
     if block is not None:
         blocks = [each for each in blocks if each.block.name == block]
         if not blocks:
-            raise format_error(path, f"has no block {block!r} with reflections; its blocks are {', '.join(names)}")
+            raise format_error(path, f"has no block {block!r} with reflections; its blocks are {', '.join(names[:20])}"
+                                     + (f" and {len(names) - 20} more" if len(names) > 20 else ""))
     failure = None
     for each in blocks:
         try:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..io.errors import format_error, shown
+from ..io.kinds import naming_the_kind
 from ..io.literals import INT_MAX, decimal, whole
 from .columns import ROOTS
-from .library import content
+from .library import text_content
 
 __all__ = ["TextList", "column_names", "read_text_columns"]
 
@@ -71,7 +72,7 @@ def column_names(text):
 
 def _rows(path, data):
     """Number and words of each line that is no comment."""
-    for number, line in enumerate(data.replace(b"\r\n", b"\n").split(b"\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         words = line.strip(b" \t,;\r")
         if words and not words.startswith(_COMMENTS):
             yield number, _SPLIT.split(words)
@@ -161,8 +162,13 @@ def read_text_columns(path, columns="auto", *, squared=False):
     """
     if columns != "auto":
         column_names(columns)
-    data = content(path)
+    data = text_content(path)
     _refuse_unmerged(path, data)
+    with naming_the_kind(path, "a list of h, k, l and F", ("gzip-compressed",)):
+        return _read(path, data, columns, squared)
+
+
+def _read(path, data, columns, squared):
     rows = list(_rows(path, data))
     names, rows = _layout(path, rows, columns)
     kind = "F" if "F" in names else "I"

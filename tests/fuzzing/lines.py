@@ -36,7 +36,7 @@ NO_EDGE = {name for name, pool in OWN_POOL.items() if pool is COUNTS} | {"-detpi
 WHOLE_WRONG = ("2147483648", "-2147483649", "99999999999999999999", "1e3", "2.5", "0x2", "1e1")
 
 INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mask": "smv", "-sourcefile": "sources",
-          "-stol": "stol", "-4stol": "stol", "-Q": "stol"}
+          "-stol": "stol", "-4stol": "stol", "-Q": "stol", "--spectrum": "spectrum"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
            "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
 ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",

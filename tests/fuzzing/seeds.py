@@ -40,6 +40,7 @@ VALID = {
     "stol": b"0 2.57\n0.1 2.6\n0.2 2.4\n0.5 1.1\n",
     "dump": _dump(),
     "smv": smv(),
+    "spectrum": b"wavelength,intensity\n1.00,0.5\n1.01,1\n1.02,0.25\n",
 }
 
 #: Contents that people have, by kind: some are read, some refused.
@@ -58,6 +59,9 @@ ODD = {
                 b"nan nan nan nan nan\n", b"-10 0 0", b"# x\n-10 0 0 1 1e-10\n", b"-10 0 0 1 1e-10\r\n",
                 b"-1e308 1e308 0 1 1e-10\n", b"-10 0 0 1 1e-320\n", b"-10 0 0 inf 1e-10\n", b"-1 0.02 0",
                 b"-10:0:0!1;1e-10\n", b"-10 0 0 5 1e-10\n-10 0 0 1 1e-10\n"),
+    "spectrum": (b"", b"1.0 1\n", b"12398 0\n12400 5\n", b"# energy (keV)\n12.4 1\n12.5 2\n", b"a b\n", b"1 nan\n",
+                 b"nan 1\n", b"1 -1\n", b"0 1\n", b"1;1\n1,1;2\n", b"1.0 1 3\n1.0 2 3\n", b"1e400 1\n",
+                 b"5 1\n500 1\n"),
     "stol": (b"", b"# ice\n0 1 2\n", b"0\n", b"x y\n", b"nan nan\n", b"1 1\n0 0\n", b"0 1\r\n1 2\r\n", b"0 1e400\n"),
     "dump": (b"", b"0 0 0 0 0 0\n\f", b"0 0 0 0 0 0\n\f" + bytes(64), b"1 0 0 0 0 0\n\f" + bytes(64),
              b"-1 1 -1 1 -1 1 \r\n\f" + _dump()[18:], b"0 99999 0 99999 0 99999\n\f" + bytes(64), b"0 0 0\n\f",

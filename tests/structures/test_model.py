@@ -139,6 +139,20 @@ def test_strict_symmetry_between_copies_counts():
     assert "6 atoms" in one.said and "6 atoms" in other.said
 
 
+@pytest.mark.parametrize("matrix, vector", [
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 1e9]], [0, 0, 0]), ([[1, 0, 0], [0, 1, 0], [0, 1, 0]], [1, 0, 0]),
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 2e9, 0]), ([[1, 0, 0], [0, float("nan"), 0], [0, 0, 1]], [0, 0, 0])])
+def test_copies_by_no_rotation_are_refused(matrix, vector):
+    """Before gemmi looks for neighbours in all the space that such copies spread over."""
+    structure = model("P 1", elements="C N O")
+    transform = gemmi.Transform()
+    transform.mat.fromlist(matrix)
+    transform.vec.fromlist(vector)
+    structure.ncs.append(gemmi.NcsOp(transform, "7", False))
+    with pytest.raises(ValueError, match=r"operation '7' between copies \(MTRIXn\) is no rotation with a shift"):
+        model_reflections(structure, 3.0)
+
+
 def broken(change):
     structure = model()
     change(structure)

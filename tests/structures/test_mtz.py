@@ -128,10 +128,16 @@ def test_files_that_are_none(folder):
     # a header that announces a thousand million reflections
     (folder / "large.mtz").write_bytes(data.replace(b"NCOL        4            4", b"NCOL        4   1000000000", 1))
     assert (folder / "large.mtz").read_bytes() != data
+    (folder / "words.mtz").write_bytes(data.replace(b"NCOL        4            4", b"NCOL  four            4", 1))
+    (folder / "label.mtz").write_bytes(data.replace(b"COLUMN FP", b"COLUMN \xc4P", 1))
+    (folder / "moved.mtz").write_bytes(data[:90] + b"\r\r\r\r" + data[90:])
     (folder / "bad.mtz.gz").write_bytes(gzip.compress(data)[:-9])
     (folder / "bomb.mtz.gz").write_bytes(gzip.compress(bytes(50_000_000)))
     for name, words in (("text.mtz", "does not begin with MTZ"), ("cut.mtz", "the file is cut off"),
                         ("large.mtz", "its header announces 1000000000 reflections"),
+                        ("words.mtz", "its header has 'NCOL four 4' where the numbers of columns"),
+                        ("label.mtz", r"the byte '\\xc4' in a name or a title of it is no utf-8"),
+                        ("moved.mtz", "its header is not at byte [0-9]+, where it should begin: bytes were lost"),
                         ("bad.mtz.gz", "cannot be decompressed"),
                         ("bomb.mtz.gz", "grows to more than 100 times its size")):
         with pytest.raises(FileFormatError, match=words) as caught:
@@ -146,7 +152,11 @@ def test_files_that_are_none(folder):
 def test_compressed_and_as_an_object(folder):
     path = written(folder, "FP=F", [(5,), (6,), (7,), (8,)])
     (folder / "b.mtz.gz").write_bytes(gzip.compress(path.read_bytes()))
-    hashes = {nb.StructureFactors.from_mtz(path).sha256, nb.StructureFactors.from_mtz("b.mtz.gz").sha256,
+    # by their first bytes, whatever the name
+    (folder / "c.mtz").write_bytes((folder / "b.mtz.gz").read_bytes())
+    (folder / "d.mtz.gz").write_bytes(path.read_bytes())
+    hashes = {nb.StructureFactors.from_mtz("c.mtz").sha256, nb.StructureFactors.from_mtz("d.mtz.gz").sha256,
+              nb.StructureFactors.from_mtz(path).sha256, nb.StructureFactors.from_mtz("b.mtz.gz").sha256,
               nb.StructureFactors.from_gemmi(gemmi.read_mtz_file(str(path))).sha256}
     assert len(hashes) == 1
 
