@@ -10,7 +10,16 @@ import numpy as np
 from ..io.literals import INT_MAX
 
 __all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional", "positive",
-           "real_array", "shown", "triple", "vector", "whole"]
+           "real_array", "shown", "triple", "Unset", "vector", "whole"]
+
+
+class Unset(float):
+    """A number that nobody gave: told from the same one that somebody did by what it is.
+
+    Checks leave it what it is, so that a copy with another field replaced still knows.
+    """
+
+    __slots__ = ()
 
 
 #: Characters of a value that a message shows.
@@ -33,6 +42,8 @@ def _plain(value):
 
 
 def _number(field, value, unit):
+    if type(value) is Unset:
+        return value
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, numbers.Real):
         raise ValueError(f"{field}: {shown(value)} is not a number{_in(unit)}")

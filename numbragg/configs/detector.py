@@ -15,6 +15,7 @@ from ..scene.pixels import pixels_along
 from ..scene.request import BeamRequest, DetectorRequest, PanelRequest, WindowRequest
 from ..scene.units import attenuation_from_um, from_angstrom, from_degrees, from_mm, sensor_from_um
 from .checks import (
+    Unset,
     angles,
     choice,
     count,
@@ -30,6 +31,7 @@ from .checks import (
     whole,
 )
 from .panel import Panel, checked_mask
+from .without_effect import detector_notes
 
 # start-up: kernels, and Numba with them, are imported with the first array of positions
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ class Detector(_Noted):
     pixels: Sequence[int] | None = None
     size_mm: Sequence[float] | None = None
     pixel_mm: float = 0.1
-    distance_mm: float = 100.0
+    distance_mm: float = Unset(100.0)
     close_distance_mm: float | None = None
     convention: str = "mosflm"
     beam_centre_mm: Sequence[float] | None = None
@@ -567,7 +569,8 @@ class Detector(_Noted):
             rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
             twotheta=from_degrees(self.twotheta_deg), **given(axes),
             sensor_thickness=sensor_from_um(self.sensor_thickness_um), sensor_layers=count(self.sensor_layers),
-            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask)
+            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask,
+            detector_notes=tuple(detector_notes(self)))
 
 
 def _metres(pair_mm):

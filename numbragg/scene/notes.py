@@ -7,7 +7,8 @@ costs or lacks that is as it was asked for.
 import math
 
 from ..kernels.arithmetic.vectors import cross, dot, magnitude
-from ..notes import Loud
+from ..notes import Loud, Reported
+from .notes_sources import source_notes
 from .notes_steps import step_notes
 from .orientation import cell_of
 from .size import clipped_sample
@@ -20,9 +21,6 @@ SAME_ANGLE = 1e-4
 
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
-
-#: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
-WAVELENGTHS = (1e-12, 1e-8)
 
 #: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
 SAME_DEPTH = 1.0033
@@ -44,10 +42,7 @@ def scene_notes(shot):
     tuple of str
         In a fixed order, each once, empty where there is nothing to say.
     """
-    found = list(_of_rules(shot))
-    for crystal in zip(*shot):
-        found += [*_sampling(crystal[0]), *_reach(crystal)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_of_rules(shot)))
 
 
 def rendering_notes(outcome):
@@ -60,8 +55,8 @@ def rendering_notes(outcome):
 
 
 def warnings_of(shot):
-    """Those among the notes that are `notes.Loud`, as a tuple; quickly, for this is asked for every image."""
-    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Loud))
+    """Those among the notes that are `notes.Reported`, as a tuple; quickly, for this is asked for every image."""
+    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Reported))
 
 
 def _of_rules(shot):
@@ -69,6 +64,16 @@ def _of_rules(shot):
         for prepared in panel:
             for rule in _RULES:
                 yield from rule(prepared)
+    for crystal in zip(*shot):
+        yield from _sampling(crystal[0])
+        yield from _reach(crystal)
+
+
+def _asked(prepared):
+    """What a front end has to say of its own words."""
+    request = prepared.request
+    yield from request.beam.beam_notes
+    yield from request.detector.detector_notes
 
 
 def _factors(prepared):
@@ -117,7 +122,7 @@ def _size(prepared):
     replaced = [f"{n:g} along {axis} by {made:g}" for axis, n, made, size
                 in zip("abc", crystal.n_cells, prepared.n_cells, crystal.sample_size) if size > 0.0 and n > 1.0]
     if replaced:
-        yield f"number of cells: the size of the crystal replaces {', '.join(replaced)}"
+        yield Reported(f"number of cells: the size of the crystal replaces {', '.join(replaced)}")
     few = [f"{n:g} along {axis}" for axis, n, size in zip("abc", crystal.n_cells, crystal.sample_size)
            if n < 1.0 and not size > 0.0]
     if few:
@@ -129,26 +134,6 @@ def _size(prepared):
                    " numbers only, as in nanoBragg")
     if crystal.shape == "square" and crystal.fudge != 1.0:
         yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
-
-
-def _sources(prepared):
-    yield from prepared.request.beam.spectrum_notes
-    sources, wavelengths = prepared.request.beam.sources, prepared.scene.beam.wavelengths.tolist()
-    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
-    if sources is None:
-        if odd:
-            yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
-                       " electronvolt")
-        return
-    if odd:
-        yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
-    # what is missing (NaN) counts as 1
-    weights = {1.0 if math.isnan(row[3]) else row[3] for row in sources.tolist()}
-    if len(weights) > 1:
-        yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
-                   " source counts the same, as in nanoBragg")
-    elif min(weights) <= 0.0:
-        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
 
 
 def _sensor(prepared):
@@ -203,8 +188,8 @@ def _beam(prepared):
 def _sampling(prepared):
     used, recommended = prepared.oversample, prepared.recommended_oversample
     if used < recommended:
-        yield (f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend on where"
-               " a spot lies on its pixels, and follow F^2 poorly")
+        yield Reported(f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend"
+                       " on where a spot lies on its pixels, and follow F^2 poorly")
 
 
 def _corners(geometry, shape):
@@ -244,8 +229,8 @@ def _reach(panels):
         if min(-low, high) < math.floor((1.0 - REACH) * last):
             lacking.append(f"{name} {low}..{high} of {-math.floor(last)}..{math.floor(last)}")
     if lacking:
-        yield (f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
-               f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
+        yield Reported(f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
+                       f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_RULES = (_factors, _cell, step_notes, _size, _sources, _beam, _sensor, _pixels)
+_RULES = (_asked, _factors, _cell, step_notes, _size, source_notes, _beam, _sensor, _pixels)
