@@ -151,9 +151,5 @@ def _beyond(p, given, shape):
 
 
 def _sensor(line, given):
-    p = line.draft
     if "-oversample_thick" in given and given["-oversample_thick"].words == ["0"]:
         yield Loud(f"{given['-oversample_thick'].said} turns it on: nanoBragg takes no notice of the 0")
-    # an infinite depth means no sensor
-    if not p.sensor_thickness > 0.0 and "-detector_abs" in given and p.attenuation != 0.0:
-        yield Loud(f"{given['-detector_abs'].said} has no effect without a thickness of the sensor (-detector_thick)")

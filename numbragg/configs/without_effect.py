@@ -1,13 +1,20 @@
 """Fields of configurations that another field, or the convention, leaves without effect: notes for a request."""
 
+import math
+
+import numpy as np
+
 from ..notes import Loud
 from ..scene.centres import CENTRES
 from ..scene.notes_sources import other_wavelengths
+from ..scene.request import DetectorRequest
 from ..scene.units import from_angstrom
 from .checks import Unset
 
 __all__ = ["beam_notes", "detector_notes"]
 
+#: An axis is of unit length if it differs by less: it was written with a few digits.
+_UNIT = 1e-9
 #: Fields of `Beam` that a list of sources replaces.
 _SPREADS = ("divergence_h_mrad", "divergence_v_mrad", "divergence_h_step_mrad", "divergence_v_step_mrad",
             "divergence_h_steps", "divergence_v_steps", "dispersion_steps")
@@ -48,16 +55,33 @@ def detector_notes(detector):
     if d.pivot == "sample" and d.convention in ("mosflm", "denzo", "adxv") and (any(d.rotation_deg) or d.twotheta_deg):
         yield Loud(f"pivot: {d.pivot!r} has no effect in the {d.convention} convention, whose detectors turn about the"
                    " beam spot")
+    yield from _axes(d)
     used = CENTRES[d.convention]
     for kind, name in _CENTRES.items():
         value = getattr(d, name)
         if value is None or value == (None, None):
             continue
-        shown = " ".join("None" if v is None else f"{v:g}" for v in value)
         better = [_CENTRES[other] for other in used[:used.index(kind)] if getattr(d, _CENTRES[other]) is not None
                   ] if kind in used else []
         if kind not in used:
-            yield Loud(f"{name}: {shown} does not move the detector: the {d.convention} convention takes its centre from"
+            yield Loud(f"{name}: {_listed(value)} does not move the detector: the {d.convention} convention takes its centre from"
                        f" {_CENTRES[used[0]]}")
         elif better and all(v is None or b is not None for v, b in zip(value, getattr(d, better[0]))):
-            yield Loud(f"{name}: {shown} has no effect: {better[0]} is given")
+            yield Loud(f"{name}: {_listed(value)} has no effect: {better[0]} is given")
+
+
+def _axes(d):
+    """On axes of which not only the direction counts: the C program takes them as they are."""
+    if d.twotheta_axis is not None and d.twotheta_deg and abs(math.hypot(*d.twotheta_axis) - 1.0) > _UNIT:
+        yield Loud(f"twotheta_axis: {_listed(d.twotheta_axis)} is not of unit length, which distorts the detector")
+    if d.normal is None or abs(math.hypot(*d.normal) - 1.0) <= _UNIT:
+        return
+    plain = DetectorRequest()
+    product = np.cross(d.fast_axis or plain.fast_axis, d.slow_axis or plain.slow_axis)
+    if math.hypot(*product) > 0.0 and math.dist(product / math.hypot(*product),
+                                                np.divide(d.normal, math.hypot(*d.normal))) > _UNIT:
+        yield Loud(f"normal: {_listed(d.normal)} is not of unit length, so fast x slow is the normal")
+
+
+def _listed(values):
+    return " ".join("None" if v is None else f"{v:g}" for v in values)

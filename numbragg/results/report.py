@@ -1,9 +1,6 @@
 """What a run says: the decisions taken, the numbers found, as text and as a dictionary."""
 
-import math
-
 from .._version import __version__
-from ..notes import Loud
 from ..scene.notes import rendering_notes, scene_notes
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from .truth import crystal_truth, source_truth
@@ -122,15 +119,8 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "seconds": dict(timings),
         "steps": steps,
         "steps_per_second": steps / timings["render"] if timings.get("render") else None,
-        "warnings": [*scene_notes(((prepared,),)), *_image_notes(summary), *rendering_notes(outcome), *remarks],
+        "warnings": [*scene_notes(((prepared,),)), *rendering_notes(outcome), *remarks],
     }
-
-
-def _image_notes(summary):
-    """Notes on an image that is of no use: nothing else shows it under `--quiet`."""
-    if not math.isfinite(summary.total):
-        yield Loud(f"image: the sum of its pixels is {summary.total:g}: not all of them are finite numbers, as with"
-                   " nanoBragg")
 
 
 def _line(name, text):

@@ -11,6 +11,7 @@ from ..notes import Loud, Reported
 from .notes_sources import source_notes
 from .notes_steps import step_notes
 from .orientation import cell_of
+from .request import DEFAULTS
 from .size import clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
@@ -91,14 +92,17 @@ def _factors(prepared):
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
-    if crystal.cell_given and crystal.matrix is None:
+    if crystal.cell_given:
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
-        if any(abs(one - other) > SAME_ANGLE for one, other in zip(asked, simulated[3:])):
-            angles = " ".join(f"{angle:g}" for angle in asked)
-            yield Loud(f"cell: angles of {angles} degrees were given; simulated is {_numbers(simulated)} (Angstrom,"
-                       " degrees), as in nanoBragg, which is exact only where at most one angle is not 90; an"
+        apart = max(abs(one - other) for one, other in zip(asked, simulated[3:]))
+        said = (f"cell: angles of {' '.join(f'{angle:g}' for angle in asked)} degrees were given; simulated is"
+                f" {_numbers(simulated)} (Angstrom, degrees)")
+        if crystal.matrix is None and apart > SAME_ANGLE:
+            yield Loud(f"{said}, as in nanoBragg, which is exact only where at most one angle is not 90; an"
                        " orientation matrix is taken as it is")
+        elif crystal.matrix is not None and apart > SAME_CELL_ANGLE:
+            yield Loud(f"{said}: the matrix gives the directions of a, b and c, and with them the angles")
     if crystal.misset == "random":
         yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:
@@ -116,6 +120,10 @@ def _size(prepared):
     for axis, size, made in zip("abc", crystal.sample_size, clipped):
         if made != size:
             yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
+    if beam.beam_size > 0.0 and beam.beam_size != DEFAULTS["beam_size"] and not (
+            beam.flux > 0.0 or max(crystal.sample_size) > 0.0):
+        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect without a flux, and without a size of"
+                   " the crystal to be cut")
     if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
         yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
                    " not the size of the crystal, as in nanoBragg")
@@ -144,6 +152,9 @@ def _sensor(prepared):
                        " is zero (but for background), as in nanoBragg")
         if detector.sensor_layers > 1:
             yield Loud(f"sensor layers: {detector.sensor_layers} have no effect without a thickness of the sensor")
+        if detector.attenuation > 0.0:
+            yield Loud(f"sensor: an attenuation depth of {to_um(1.0 / detector.attenuation):g} micrometres has no effect"
+                       " without a thickness of the sensor")
         return
     if counts.attenuation == 0.0:
         yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
@@ -163,6 +174,9 @@ def _sensor(prepared):
 
 def _pixels(prepared):
     detector = prepared.request.detector
+    if prepared.placement.close_distance < 0.0:
+        yield Loud("detector: turned so far that it is hit from behind: solid angles, and with them intensities, are"
+                   " negative, as in nanoBragg")
     if detector.point_pixel:
         yield Loud("point pixels leave out the area of a pixel: intensities are larger by 1 / pixel^2 (in metres)")
     if detector.curved and prepared.placement.convention not in ("mosflm", "denzo"):
@@ -177,6 +191,9 @@ def _beam(prepared):
         # a plain note: whoever names that revision asks for it
         yield (f"factors at every step multiply the sum so far, as in nanoBragg {prepared.request.revision}: the first"
                f" of {prepared.steps} steps is multiplied {prepared.steps} times")
+    if abs(beam.polarisation_fraction) > 1.0 and not beam.unpolarised_factor:
+        yield Loud(f"polarisation: a Kahn factor of {beam.polarisation_fraction:g}, which is used as it is; there is none"
+                   " beyond -1 to 1")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
     water = prepared.request.crystal.water_size

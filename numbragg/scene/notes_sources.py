@@ -16,9 +16,15 @@ SAME_WAVELENGTH = 1e-4
 
 def source_notes(prepared):
     """Notes on the sources of a prepared scene, as an iterator; see `numbragg.scene.notes.scene_notes`."""
-    yield from prepared.request.beam.spectrum_notes
-    sources, wavelengths = prepared.request.beam.sources, prepared.scene.beam.wavelengths.tolist()
+    beam = prepared.request.beam
+    yield from beam.spectrum_notes
+    sources, wavelengths = beam.sources, prepared.scene.beam.wavelengths.tolist()
     odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
+    if beam.spectrum is not None and not (
+            min(wavelengths) * (1.0 - SAME_WAVELENGTH) <= beam.wavelength <= max(wavelengths) * (1.0 + SAME_WAVELENGTH)):
+        yield Loud(f"wavelength: {to_angstrom(beam.wavelength):g} Angstrom is not simulated: the spectrum has"
+                   f" {to_angstrom(min(wavelengths)):g} to {to_angstrom(max(wavelengths)):g} (an orientation matrix is"
+                   " scaled by the one given)")
     if sources is None:
         if odd:
             yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
