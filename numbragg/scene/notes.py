@@ -23,6 +23,9 @@ SAME_ANGLE = 1e-4
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
+#: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
+PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
+
 #: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
 SAME_DEPTH = 1.0033
 
@@ -174,6 +177,10 @@ def _sensor(prepared):
 
 def _pixels(prepared):
     detector = prepared.request.detector
+    distance = detector.distance if math.isnan(detector.close_distance) else detector.close_distance
+    for name, length, (least, most) in (("pixel", detector.pixel_size, PIXELS), ("distance", abs(distance), DISTANCES)):
+        if not least <= length <= most:
+            yield Loud(f"{name}: {to_mm(length):g} mm; lengths of a detector are in millimetres, in headers too")
     if prepared.placement.close_distance < 0.0:
         yield Loud("detector: turned so far that it is hit from behind: solid angles, and with them intensities, are"
                    " negative, as in nanoBragg")
