@@ -54,7 +54,7 @@ def test_commands_are_listed(capfd):
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["trace", "--help"]])
 def test_help_of_help(words, capfd):
-    assert said(capfd, *words).startswith("usage: numbragg help [TOPIC]\n")
+    assert said(capfd, *words).startswith("usage: numbragg help [TOPIC...]\n")
 
 
 @pytest.mark.parametrize("word, hint", [("trac", "did you mean trace?"), ("mosiac", "-mosaic"),
