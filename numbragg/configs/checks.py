@@ -9,8 +9,8 @@ import numpy as np
 
 from ..io.literals import INT_MAX
 
-__all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional", "positive",
-           "real_array", "shown", "triple", "Unset", "vector", "whole"]
+__all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional",
+           "panel_number", "positive", "real_array", "shown", "triple", "Unset", "vector", "whole"]
 
 
 class Unset(float):
@@ -92,6 +92,15 @@ def whole(field, value, minimum=1, maximum=INT_MAX):
     if number < minimum or number > maximum:
         raise ValueError(f"{field}: {shown(value)} must be a whole number from {minimum} to {maximum}")
     return number
+
+
+def panel_number(panel, panels):
+    """Number of one of so many panels; a beam stands first in some methods and is given by name in others."""
+    number = _plain(panel)
+    if hasattr(panel, "pack") or isinstance(number, numbers.Real) and not isinstance(number, numbers.Integral):
+        what = type(panel).__name__ if hasattr(panel, "pack") else shown(panel)
+        raise ValueError(f"panel: {what} is not the number of a panel; a beam is given by name, as beam=")
+    return whole("panel", panel, 0, panels - 1)
 
 
 def real_array(field, value, what, copy=True):

@@ -25,6 +25,7 @@ from .checks import (
     given,
     not_negative,
     optional,
+    panel_number,
     positive,
     shown,
     vector,
@@ -406,7 +407,7 @@ class Detector(_Noted):
 
         pieces = self.pieces()
         if panel is not None:
-            pieces = (pieces[whole("panel", panel, 0, len(pieces) - 1)],)
+            pieces = (pieces[panel_number(panel, len(pieces))],)
         found = [getattr(pixel_maps, name)(plane) for plane in pixel_maps.planes(pieces, _beam_request(beam))]
         if len(found) == 1:
             return found[0]
