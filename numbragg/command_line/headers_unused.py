@@ -55,8 +55,8 @@ def unused_notes(line, name, header):
     notes = [*_angles(line.draft, name, words, given), *_centres(line.draft, name, words)]
     binning = words.get("BIN", "")
     if binning.upper() not in _NOT_BINNED and "-pixel" not in given:
-        notes.append(f"{quoted(name)}: BIN of the header, {_said(binning)}, is not used: PIXEL_SIZE is taken for that of"
-                     " the binned pixels")
+        notes.append(f"{quoted(name)}: BIN of the header, {_said(binning)}, is not used: PIXEL_SIZE is taken for that"
+                     " of the binned pixels")
     return notes
 
 
@@ -71,7 +71,7 @@ def _angles(draft, name, words, given):
         for pattern, options in _ANGLES:
             if not pattern.fullmatch(word) or not given.isdisjoint(options):
                 continue
-            # the spindle angle under another name, or the other way round
+            # the spindle angle under another name
             same = "-phi" in options and all(math.isclose(number, phi, abs_tol=1e-6) for number in numbers)
             if any(numbers) and not same:
                 unused.append(f"{word}={_said(value)}")

@@ -201,8 +201,8 @@ def _write_as_c(outputs, this, products):
                           " readers will find the pixels shifted")
                for name, text in headers if len(text) > 512]
     if products.scale == 0.0:
-        remarks.append(Loud(f"{os.fsdecode(names.intfile)}: its automatic scale is 0, for the largest pixel is infinite:"
-                            " pixels that are finite hold nothing but the offset"))
+        remarks.append(Loud(f"{os.fsdecode(names.intfile)}: its automatic scale is 0, for the largest pixel is"
+                            " infinite: pixels that are finite hold nothing but the offset"))
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:

@@ -50,8 +50,8 @@ def detector_notes(detector):
     """Notes on the fields of a `Detector` of one plane, as an iterator of `notes.Loud`."""
     d = detector
     if d.close_distance_mm is not None and _was_given(d.distance_mm) and d.distance_mm != d.close_distance_mm:
-        yield Loud(f"distance_mm: {d.distance_mm:g} has no effect: close_distance_mm, {d.close_distance_mm:g}, wins over"
-                   " it")
+        yield Loud(f"distance_mm: {d.distance_mm:g} has no effect: close_distance_mm, {d.close_distance_mm:g}, wins"
+                   " over it")
     if d.pivot == "sample" and d.convention in ("mosflm", "denzo", "adxv") and (any(d.rotation_deg) or d.twotheta_deg):
         yield Loud(f"pivot: {d.pivot!r} has no effect in the {d.convention} convention, whose detectors turn about the"
                    " beam spot")
@@ -64,8 +64,8 @@ def detector_notes(detector):
         better = [_CENTRES[other] for other in used[:used.index(kind)] if getattr(d, _CENTRES[other]) is not None
                   ] if kind in used else []
         if kind not in used:
-            yield Loud(f"{name}: {_listed(value)} does not move the detector: the {d.convention} convention takes its centre from"
-                       f" {_CENTRES[used[0]]}")
+            yield Loud(f"{name}: {_listed(value)} does not move the detector: the {d.convention} convention takes its"
+                       f" centre from {_CENTRES[used[0]]}")
         elif better and all(v is None or b is not None for v, b in zip(value, getattr(d, better[0]))):
             yield Loud(f"{name}: {_listed(value)} has no effect: {better[0]} is given")
 

@@ -28,7 +28,8 @@ _SMALLEST_FLAG = 999.0
 #: the list: a single 999 among many whole numbers is an amplitude like others.
 _FLAG_COUNT, _FLAG_SHARE = 3, 1e-3
 #: Limits of the types of integers: what programs write for no value.
-_LIMITS = frozenset(float(sign * (2 ** bits - below)) for bits in (15, 16, 31, 32) for below in (0, 1) for sign in (1, -1))
+_LIMITS = frozenset(float(sign * (2 ** bits - below)) for sign in (1, -1) for bits in (15, 16, 31, 32)
+                    for below in (0, 1))
 #: Powers of ten from this one on may be flags: 1e10, 1e36.
 _SMALLEST_POWER = 6
 #: A power of ten, or a limit, is a flag if all other amplitudes are so much smaller.

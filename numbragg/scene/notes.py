@@ -156,8 +156,8 @@ def _sensor(prepared):
         if detector.sensor_layers > 1:
             yield Loud(f"sensor layers: {detector.sensor_layers} have no effect without a thickness of the sensor")
         if detector.attenuation > 0.0:
-            yield Loud(f"sensor: an attenuation depth of {to_um(1.0 / detector.attenuation):g} micrometres has no effect"
-                       " without a thickness of the sensor")
+            yield Loud(f"sensor: an attenuation depth of {to_um(1.0 / detector.attenuation):g} micrometres has no"
+                       " effect without a thickness of the sensor")
         return
     if counts.attenuation == 0.0:
         yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
@@ -199,8 +199,8 @@ def _beam(prepared):
         yield (f"factors at every step multiply the sum so far, as in nanoBragg {prepared.request.revision}: the first"
                f" of {prepared.steps} steps is multiplied {prepared.steps} times")
     if abs(beam.polarisation_fraction) > 1.0 and not beam.unpolarised_factor:
-        yield Loud(f"polarisation: a Kahn factor of {beam.polarisation_fraction:g}, which is used as it is; there is none"
-                   " beyond -1 to 1")
+        yield Loud(f"polarisation: a Kahn factor of {beam.polarisation_fraction:g}, which is used as it is; there is"
+                   " none beyond -1 to 1")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
     water = prepared.request.crystal.water_size

@@ -20,10 +20,11 @@ def source_notes(prepared):
     yield from beam.spectrum_notes
     sources, wavelengths = beam.sources, prepared.scene.beam.wavelengths.tolist()
     odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
-    if beam.spectrum is not None and not (
-            min(wavelengths) * (1.0 - SAME_WAVELENGTH) <= beam.wavelength <= max(wavelengths) * (1.0 + SAME_WAVELENGTH)):
+    shortest, longest = min(wavelengths), max(wavelengths)
+    slack = SAME_WAVELENGTH * shortest
+    if beam.spectrum is not None and not shortest - slack <= beam.wavelength <= longest + slack:
         yield Loud(f"wavelength: {to_angstrom(beam.wavelength):g} Angstrom is not simulated: the spectrum has"
-                   f" {to_angstrom(min(wavelengths)):g} to {to_angstrom(max(wavelengths)):g} (an orientation matrix is"
+                   f" {to_angstrom(shortest):g} to {to_angstrom(longest):g} (an orientation matrix is"
                    " scaled by the one given)")
     if sources is None:
         if odd:

@@ -17,12 +17,12 @@ def step_notes(prepared):
     yield from _zero_angle(prepared)
     yield from _mosaic(crystal)
     if beam.sources is None:
-        counts = prepared.counts
-        for axis, asked, made in (
-                ("horizontal", (beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step), counts.divergence_h),
-                ("vertical", (beam.divergence_v_steps, beam.divergence_v, beam.divergence_v_step), counts.divergence_v)):
-            yield from _divergence(f"{axis} divergence", *asked)
-            yield from _directions(f"{axis} divergence", asked, made)
+        horizontal = beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step
+        vertical = beam.divergence_v_steps, beam.divergence_v, beam.divergence_v_step
+        for name, asked, made in (("horizontal divergence", horizontal, prepared.counts.divergence_h),
+                                  ("vertical divergence", vertical, prepared.counts.divergence_v)):
+            yield from _divergence(name, *asked)
+            yield from _directions(name, asked, made)
         yield from _dispersion(beam)
 
 

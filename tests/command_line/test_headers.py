@@ -186,7 +186,8 @@ def test_a_spindle_angle_under_two_names_is_one(folder):
 
 
 @pytest.mark.parametrize("entries, convention, said", [
-    (CENTRE, "", None), (CENTRE, "-xds", "the xds convention takes its centre from ORGX ORGY, and without it the middle"),
+    (CENTRE, "", None),
+    (CENTRE, "-xds", "the xds convention takes its centre from ORGX ORGY, and without it the middle"),
     (["XDS_ORGX=4;", "XDS_ORGY=3;"], "-xds", None), (["XDS_ORGX=4;", "XDS_ORGY=3;"], "", "the mosflm convention takes"),
     (["DENZO_X_BEAM=0.5;", "DENZO_Y_BEAM=0.6;"], "", "DENZO_X_BEAM, DENZO_Y_BEAM of the header does not place"),
     (["MOSFLM_CENTER_X=0.5;"], "-Xbeam 0.5", None), (["DENZO_X_BEAM=0.5;"], "-xds -ORGX 4", None),

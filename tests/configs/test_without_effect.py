@@ -73,7 +73,8 @@ SAYS_NOTHING_ELSE = {
     ("beam", "size_mm", None), ("beam", "divergence_h_mrad", 0.0), ("beam", "divergence_v_step_mrad", 0.0),
     ("beam", "dispersion_steps", 1), ("beam", "round_divergence", False), ("crystal", "size_mm", 0.0),
     ("crystal", "mosaic_spread_deg", 0.0), ("crystal", "mosaic_domains", 1), ("crystal", "mosaic_seed", 5),
-    ("crystal", "phi_step_deg", 0.0), ("crystal", "phi_steps", 1), ("detector", "beam_centre_mm", (None, None)), ("detector", "pivot", "sample"),
+    ("crystal", "phi_step_deg", 0.0), ("crystal", "phi_steps", 1),
+    ("detector", "beam_centre_mm", (None, None)), ("detector", "pivot", "sample"),
     ("detector", "sensor_layers", 1), ("sampling", "interpolation", False),
     # these two spots are measured in indices anyway, as its docstring says
     ("crystal", "spot_metric", "hkl"),
@@ -97,7 +98,8 @@ def test_all_fields_are_tried():
     left_out = {"beam": {"polarisation_axis", "direction"},
                 "crystal": {"cell", "spindle_axis", "structure_factors", "mosaic_spread_per_axis_deg",
                             "mosaic_low_discrepancy", "mosaic_rotations"},
-                "detector": {"pixels", "size_mm", "fast_axis", "slow_axis", "normal", "twotheta_axis", "mask", "panels"},
+                "detector": {"pixels", "size_mm", "fast_axis", "slow_axis", "normal", "twotheta_axis", "mask",
+                             "panels"},
                 "sampling": set()}
     for part, kind in CLASSES.items():
         assert {item.name for item in dataclasses.fields(kind)} == {*TRIED[part], *left_out[part]}
@@ -128,7 +130,7 @@ def source(wavelength=1e-10, weight=1.0):
     ("detector", {"close_point_mm": (0.1, 0.2)},
      "close_point_mm: 0.1 0.2 does not move the detector: the mosflm convention takes its centre from beam_centre_mm"),
     ("detector", {"convention": "xds", "beam_centre_mm": (0.1, None)},
-     "beam_centre_mm: 0.1 None does not move the detector: the xds convention takes its centre from close_point_pixels"),
+     "beam_centre_mm: 0.1 None does not move the detector: the xds convention takes its centre from close_po"),
     ("detector", {"convention": "custom", "beam_centre_mm": (0.1, 0.2), "close_point_mm": (0.1, 0.3)},
      "close_point_mm: 0.1 0.3 has no effect: beam_centre_mm is given"),
     ("detector", {"convention": "custom", "beam_centre_mm": (0.1, None), "close_point_mm": (0.1, 0.3)}, None),

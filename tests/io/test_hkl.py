@@ -273,7 +273,8 @@ def test_a_reflection_with_two_amplitudes(folder, capfd):
     (folder / "a.hkl").write_text("0 0 1 5\n0 0 2 7\n0 0 1 6\n1 0 0 2\n0 0 2 7\n0 0 1 8\n")
     with pytest.warns(nb.NumbraggWarning) as caught:
         factors = nb.StructureFactors.from_file("a.hkl")
-        nb.simulate(nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=3), nb.Beam(), nb.Detector(pixels=(4, 4)), factors)
+        nb.simulate(nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=3), nb.Beam(), nb.Detector(pixels=(4, 4)),
+                    factors)
     said = "a.hkl: 1 reflection is listed more than once with different amplitudes, the first 0 0 1 (5 and 8); as in"
     assert str(caught[0].message).startswith(said) and factors.amplitude(0, 0, 1) == 8.0
     assert main([*"-cell 50 -hkl a.hkl -N 3 -detpixels 4 -seed 1 --quiet".split()]) == 0

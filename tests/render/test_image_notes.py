@@ -16,7 +16,8 @@ SCENE = "-cell 50 60 70 90 90 90 -N 3 -detpixels 8 -seed 1 --quiet".split()
 
 @pytest.mark.parametrize("value, said", [
     (np.inf, "image: 1 of 6 pixels infinite or NaN, the first at 2 1 (fast slow): not all of them are finite"),
-    (np.nan, "image: 1 of 6 pixels infinite or NaN, the first at 2 1"), (-np.inf, "image: 1 of 6 pixels infinite or NaN"),
+    (np.nan, "image: 1 of 6 pixels infinite or NaN, the first at 2 1"),
+    (-np.inf, "image: 1 of 6 pixels infinite or NaN"),
     (-2.5, "image: 1 of 6 pixels negative, down to -2.5"), (-0.0, None), (3.4e38, None), (0.0, None)])
 def test_odd_pixels(value, said):
     image = np.ones((4, 5), np.float32)

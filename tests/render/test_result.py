@@ -154,7 +154,8 @@ def test_a_function_that_takes_no_number(function, name):
             run(CRYSTAL, progress=function)
 
 
-@pytest.mark.parametrize("function", [[].append, lambda pixels, unit="px": None, lambda *numbers: None, print, max.__call__])
+@pytest.mark.parametrize("function", [[].append, lambda pixels, unit="px": None, lambda *numbers: None, print,
+                                      max.__call__])
 def test_functions_that_take_a_number(function):
     from numbragg.render.simulation import _progress
 
