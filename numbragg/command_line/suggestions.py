@@ -1,5 +1,7 @@
 """What may have been meant by a word that is none: other letters, an abbreviation, a longer form, a misprint."""
 
+# start-up: what compares words is imported with the first unknown one
+
 __all__ = ["meant"]
 
 #: How alike two words must be at least for one to be a misprint of the other.
