@@ -11,7 +11,7 @@ from ..scene.request import DetectorRequest
 from ..scene.units import from_angstrom
 from .checks import Unset
 
-__all__ = ["beam_notes", "detector_notes"]
+__all__ = ["beam_notes", "detector_notes", "missets_note"]
 
 #: An axis is of unit length if it differs by less: it was written with a few digits.
 _UNIT = 1e-9
@@ -44,6 +44,13 @@ def beam_notes(beam):
         other = other_wavelengths(from_angstrom(beam.wavelength_angstrom), beam.sources)
         if other:
             yield Loud(f"wavelength_angstrom: {beam.wavelength_angstrom:g} is not simulated: {other}")
+
+
+def missets_note(path, missets):
+    """A note on missetting angles [deg] that the file of a matrix names, as an iterator; none where all are 0."""
+    if any(missets):
+        yield Loud(f"{path}: the missetting angles of the file, {_listed(missets)} degrees, are not used, as in"
+                   " nanoBragg")
 
 
 def detector_notes(detector):

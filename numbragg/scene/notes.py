@@ -6,6 +6,7 @@ costs or lacks that is as it was asked for.
 
 import math
 
+from ..io.matrix import other_cell
 from ..kernels.arithmetic.vectors import cross, dot, magnitude
 from ..notes import Loud, Reported
 from .notes_sources import source_notes
@@ -64,8 +65,14 @@ def warnings_of(shot):
 
 
 def _of_rules(shot):
+    heard = set()
     for panel in shot:
         for prepared in panel:
+            # panels of one kind share their requests, and all that rules look at but which side is hit
+            kind = id(prepared.request), id(prepared.counts), prepared.placement.close_distance < 0.0
+            if kind in heard:
+                continue
+            heard.add(kind)
             for rule in _RULES:
                 yield from rule(prepared)
     for crystal in zip(*shot):
@@ -76,6 +83,7 @@ def _of_rules(shot):
 def _asked(prepared):
     """What a front end has to say of its own words."""
     request = prepared.request
+    yield from request.crystal.crystal_notes
     yield from request.beam.beam_notes
     yield from request.detector.detector_notes
 
@@ -106,6 +114,9 @@ def _cell(prepared):
                        " orientation matrix is taken as it is")
         elif crystal.matrix is not None and apart > SAME_CELL_ANGLE:
             yield Loud(f"{said}: the matrix gives the directions of a, b and c, and with them the angles")
+    elif crystal.matrix_cell is not None and other_cell(crystal.matrix_cell, cell_of(orientation)):
+        yield Loud(f"orientation matrix: its file has the cell {_numbers(crystal.matrix_cell)}, but simulated is"
+                   f" {_numbers(cell_of(orientation))} (Angstrom, degrees): was it made for another wavelength?")
     if crystal.misset == "random":
         yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:
@@ -226,16 +237,16 @@ def _corners(geometry, shape):
                         in zip(geometry.origin, geometry.fast_axis, geometry.slow_axis))
 
 
-def farthest(prepared):
-    """Largest 1/d that a corner of the detector of a `prepare.Prepared` sees at the shortest wavelength [1/m]."""
-    beam, seen = prepared.placement.beam, 0.0
-    shortest = min(prepared.scene.beam.wavelengths.tolist())
-    for corner in _corners(prepared.scene.geometry, prepared.shape):
-        distance = magnitude(corner)
-        if distance > 0.0 and shortest > 0.0:
-            cosine = max(-1.0, min(1.0, dot(corner, beam) / distance))
-            seen = max(seen, math.sqrt(2.0 * (1.0 - cosine)) / shortest)
-    return seen
+def farthest(*panels):
+    """Largest 1/d that a corner of the panels, each a `prepare.Prepared`, sees at the shortest wavelength [1/m]."""
+    shortest, cosine = float(panels[0].scene.beam.wavelengths.min()), 1.0
+    for prepared in panels:
+        beam = prepared.placement.beam
+        for corner in _corners(prepared.scene.geometry, prepared.shape):
+            distance = magnitude(corner)
+            if distance > 0.0:
+                cosine = min(cosine, dot(corner, beam) / distance)
+    return math.sqrt(2.0 * (1.0 - max(-1.0, cosine))) / shortest if shortest > 0.0 else 0.0
 
 
 def _reach(panels):
@@ -244,7 +255,7 @@ def _reach(panels):
     factors = prepared.structure_factors
     if not factors.filled or prepared.request.beam.d_min > 0.0:
         return
-    seen = max(map(farthest, panels))
+    seen = farthest(*panels)
     if not 0.0 < seen < math.inf:
         return
     lacking = []

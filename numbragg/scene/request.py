@@ -55,6 +55,8 @@ class CrystalRequest(Frozen):
     mosaic_spreads: tuple | None = None  # about the three axes of the cell [rad]; anisotropic
     mosaic_low_discrepancy: bool = False  # domains that fill space evenly, however many there are
     mosaic_rotations: Any = None  # (n, 9) float64: a rotation matrix of each domain, instead of all else
+    matrix_cell: tuple | None = None  # what the file of the matrix says of the cell [Angstrom, deg], to compare
+    crystal_notes: tuple = ()  # of str: on the words of a front end
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)

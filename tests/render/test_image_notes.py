@@ -51,6 +51,16 @@ def test_the_integer_image_of_an_infinite_one(folder, capfd):
     assert "automatic scale" not in capfd.readouterr().err
 
 
+def test_the_integer_image_of_an_infinite_one_in_python():
+    image = np.array([[1.0, np.inf], [np.nan, 3.0]], np.float32)
+    with pytest.warns(nb.NumbraggWarning, match="^integer image: its automatic scale is 0") as record:
+        integers = nb.integer_image(image)
+    assert integers.tolist() == [[40, 0], [0, 40]] and record[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nb.integer_image(image, scale=1.0)
+
+
 def test_a_detector_from_behind(folder, capfd):
     assert main([*SCENE, "-default_F", "10", "-twotheta", "180"]) == 0
     said = capfd.readouterr().err
