@@ -147,8 +147,7 @@ def _all_numbers(path):
     """All numbers of a file that has what MOSFLM writes behind the nine of the matrix; an empty list of any other."""
     with open(path, "rb") as file:
         content = file.read(_LONGEST)
-    numbers: list[float] = []
-    position = 0
+    numbers, position = [], 0
     while len(numbers) < _ALL and (found := next_number(content, position)) is not None:
         numbers.append(found[0])
         position = found[2]
