@@ -79,11 +79,11 @@ class Detector(_Noted):
     convention : {"mosflm", "adxv", "denzo", "xds", "dials", "custom"}
         Laboratory frame, meaning of the beam centre and pivot; docs/conventions has the table.
     beam_centre_mm : (float, float), optional
-        Xbeam, Ybeam in the convention [mm].  In "mosflm" and "denzo" X runs along the slow axis.
+        Xbeam, Ybeam [mm].  In "mosflm" and "denzo" X runs along the slow axis; "xds" and "dials" do not look at it.
     close_point_mm : (float, float), optional
-        Xclose, Yclose: default of the beam centre in "xds", "dials" and "custom" [mm].
+        Xclose, Yclose: stands in for the beam centre in "custom" [mm]; no other convention looks at it.
     close_point_pixels : (float, float), optional
-        ORGX, ORGY: point of closest approach, XDS style [pixels].
+        ORGX, ORGY: point of closest approach, XDS style [pixels]; places the detector in "xds" and "dials".
     rotation_deg : three floats
         Rotations about laboratory x, y, z, in this order [deg].
     twotheta_deg : float
