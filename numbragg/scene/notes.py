@@ -27,6 +27,9 @@ SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 #: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
 PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
 
+#: What edges of a crystal's cell may be [m].
+CELLS = (1e-10, 1e-6)
+
 #: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
 SAME_DEPTH = 1.0033
 
@@ -117,6 +120,10 @@ def _cell(prepared):
     elif crystal.matrix_cell is not None and other_cell(crystal.matrix_cell, cell_of(orientation)):
         yield Loud(f"orientation matrix: its file has the cell {_numbers(crystal.matrix_cell)}, but simulated is"
                    f" {_numbers(cell_of(orientation))} (Angstrom, degrees): was it made for another wavelength?")
+    odd = [length for length in orientation.lengths if not CELLS[0] <= length <= CELLS[1]]
+    if odd:
+        yield Loud(f"cell: a length of {to_angstrom(odd[0]):g} Angstrom; cells are in Angstrom, and matrices in"
+                   " 1/Angstrom times the wavelength")
     if crystal.misset == "random":
         yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:

@@ -217,6 +217,26 @@ def test_wavelengths_in_another_unit(beam):
     assert notes(beam={"wavelength_angstrom": 6.2})[1] == []
 
 
+@pytest.mark.parametrize("crystal, length", [
+    ({"cell": (50e-10, 60e-10, 70e-10, 90, 90, 90)}, "5e-09"),
+    ({"cell": None, "matrix": np.diag([40.0, 50, 60])}, "0.025"),
+    ({"cell": None, "matrix": np.diag([1 / 40, 1e-7, 1 / 60])}, "1e+07")])
+def test_cells_in_another_unit(crystal, length):
+    said = notes(crystal=crystal, sampling=nb.Sampling(oversample=1))[1]
+    assert any(note.startswith(f"cell: a length of {length} Angstrom; cells are in Angstrom, a") for note in said)
+
+
+@pytest.mark.parametrize("detector, said", [
+    ({"pixel_mm": 1e-4}, "pixel: 0.0001 mm; lengths of a detector are in millimetres"),
+    ({"pixel_mm": 172.0}, "pixel: 172 mm;"), ({"distance_mm": 0.2}, "distance: 0.2 mm;"),
+    ({"close_distance_mm": 2e5}, "distance: 200000 mm;")])
+def test_lengths_of_a_detector_in_another_unit(detector, said):
+    assert sum(note.startswith(said) for note in notes(detector=detector)[1]) == 1
+    panel = nb.Panel(origin_mm=(0, 0, 0.1), fast_mm=(1e-4, 0, 0), slow_mm=(0, 1e-4, 0), pixels=(4, 4))
+    with pytest.warns(nb.NumbraggWarning, match="^pixel: 0.0001 mm"):
+        nb.simulate(nb.Crystal(cell=CELL), nb.Beam(), nb.Detector(panels=[panel], convention="adxv"), 1.0)
+
+
 def test_a_weight_that_is_nothing():
     note, = notes(beam={"sources": [source(0.0)]})[1]
     assert note.startswith("sources: an intensity of 0 is not used")
