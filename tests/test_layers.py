@@ -26,7 +26,8 @@ LAZY = ("numbragg", "numbragg.testing")
 CONFIGURATIONS = {"numbragg.configs.beam", "numbragg.configs.crystal", "numbragg.configs.detector",
                   "numbragg.configs.sampling"}
 ALLOWED_IN_CONFIGURATIONS = {"numbragg.scene.request", "numbragg.scene.units", "numbragg.scene.pixels",
-                             "numbragg.configs.checks", "numbragg.io.literals", "numbragg.io.matrix"}
+                             "numbragg.configs.checks", "numbragg.configs.without_effect", "numbragg.io.literals",
+                             "numbragg.io.matrix"}
 
 #: What a user sets as a part of something else.
 PARTS = {"numbragg.configs.crystal": {"numbragg.configs.structure_factors", "numbragg.scene.draws"},

@@ -102,8 +102,6 @@ def _beam(line, given):
         yield f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence"
     if p.flux == 0.0 and "-exposure" in given:
         yield Loud(f"{given['-exposure'].said} has no effect without -flux")
-    if p.flux == 0.0 and "-beamsize" in given and not max(p.sample_size) > 0.0:
-        yield Loud(f"{given['-beamsize'].said} has no effect without -flux")
     if p.d_min < 0.0:
         yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
 

@@ -152,6 +152,9 @@ def _write_as_c(outputs, this, products):
     remarks = [Misleading(f"{os.fsdecode(name)}: the SMV header takes {len(text)} bytes but says 512, as in nanoBragg:"
                           " readers will find the pixels shifted")
                for name, text in headers if len(text) > 512]
+    if products.scale == 0.0:
+        remarks.append(Loud(f"{os.fsdecode(names.intfile)}: its automatic scale is 0, for the largest pixel is"
+                            " infinite: pixels that are finite hold nothing but the offset"))
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:

@@ -448,9 +448,11 @@ class StructureFactors:
 
     @classmethod
     def _from_reflections(cls, indices, f, default, source, notes=()):
-        from ..io.hkl import table_from_reflections
+        from ..io.hkl import repeated_note, table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
+        twice = repeated_note(source if source != "memory" else "amplitudes", indices, f, table, minimum)
+        notes = notes if twice is None else (*notes, twice)
         return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
 
     @classmethod

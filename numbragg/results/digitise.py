@@ -17,6 +17,7 @@ from ..configs.checks import shown
 from ..io.smv import HeaderValues
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
+from ..notes import Loud, warn
 from ..scene.pixels import region
 from ..scene.rotations import Generator, checked_seed
 
@@ -149,6 +150,9 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     adc_offset = _finite("adc_offset", adc_offset)
     if scale <= 0.0:
         scale = integer_scale(kernels.image_summary(image, roi, kernels.NO_MASK))
+    if scale == 0.0:
+        warn([Loud("integer image: its automatic scale is 0, for the largest pixel is infinite: pixels that are finite"
+                   " hold nothing but the offset")])
     out = np.zeros(image.shape, dtype=np.uint16)
     kernels.integer_image(image, roi, scale, adc_offset, out)
     return out

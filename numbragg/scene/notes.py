@@ -6,10 +6,13 @@ costs or lacks that is as it was asked for.
 
 import math
 
+from ..io.matrix import other_cell
 from ..kernels.arithmetic.vectors import cross, dot, magnitude
-from ..notes import Loud
+from ..notes import Loud, Reported
+from .notes_sources import source_notes
 from .notes_steps import step_notes
 from .orientation import cell_of
+from .request import DEFAULTS
 from .size import clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
@@ -21,8 +24,11 @@ SAME_ANGLE = 1e-4
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
-#: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
-WAVELENGTHS = (1e-12, 1e-8)
+#: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
+PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
+
+#: What edges of a crystal's cell may be [m].
+CELLS = (1e-10, 1e-6)
 
 #: Structure factors may end so much before the corners of a detector do, as a fraction of the resolution.
 REACH = 0.02
@@ -41,10 +47,7 @@ def scene_notes(shot):
     tuple of str
         In a fixed order, each once, empty where there is nothing to say.
     """
-    found = list(_of_rules(shot))
-    for crystal in zip(*shot):
-        found += [*_sampling(crystal[0]), *_reach(crystal)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_of_rules(shot)))
 
 
 def rendering_notes(outcome):
@@ -57,15 +60,32 @@ def rendering_notes(outcome):
 
 
 def warnings_of(shot):
-    """Those among the notes that are `notes.Loud`, as a tuple; quickly, for this is asked for every image."""
-    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Loud))
+    """Those among the notes that are `notes.Reported`, as a tuple; quickly, for this is asked for every image."""
+    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Reported))
 
 
 def _of_rules(shot):
+    heard = set()
     for panel in shot:
         for prepared in panel:
+            # panels of one kind share their requests, and all that rules look at but which side is hit
+            kind = id(prepared.request), id(prepared.counts), prepared.placement.close_distance < 0.0
+            if kind in heard:
+                continue
+            heard.add(kind)
             for rule in _RULES:
                 yield from rule(prepared)
+    for crystal in zip(*shot):
+        yield from _sampling(crystal[0])
+        yield from _reach(crystal)
+
+
+def _asked(prepared):
+    """What a front end has to say of its own words."""
+    request = prepared.request
+    yield from request.crystal.crystal_notes
+    yield from request.beam.beam_notes
+    yield from request.detector.detector_notes
 
 
 def _factors(prepared):
@@ -83,14 +103,24 @@ def _factors(prepared):
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
-    if crystal.cell_given and crystal.matrix is None:
+    if crystal.cell_given:
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
-        if any(abs(one - other) > SAME_ANGLE for one, other in zip(asked, simulated[3:])):
-            angles = " ".join(f"{angle:g}" for angle in asked)
-            yield Loud(f"cell: angles of {angles} degrees were given; simulated is {_numbers(simulated)} (Angstrom,"
-                       " degrees), as in nanoBragg, which is exact only where at most one angle is not 90; an"
+        apart = max(abs(one - other) for one, other in zip(asked, simulated[3:]))
+        said = (f"cell: angles of {' '.join(f'{angle:g}' for angle in asked)} degrees were given; simulated is"
+                f" {_numbers(simulated)} (Angstrom, degrees)")
+        if crystal.matrix is None and apart > SAME_ANGLE:
+            yield Loud(f"{said}, as in nanoBragg, which is exact only where at most one angle is not 90; an"
                        " orientation matrix is taken as it is")
+        elif crystal.matrix is not None and apart > SAME_CELL_ANGLE:
+            yield Loud(f"{said}: the matrix gives the directions of a, b and c, and with them the angles")
+    elif crystal.matrix_cell is not None and other_cell(crystal.matrix_cell, cell_of(orientation)):
+        yield Loud(f"orientation matrix: its file has the cell {_numbers(crystal.matrix_cell)}, but simulated is"
+                   f" {_numbers(cell_of(orientation))} (Angstrom, degrees): was it made for another wavelength?")
+    odd = [length for length in orientation.lengths if not CELLS[0] <= length <= CELLS[1]]
+    if odd:
+        yield Loud(f"cell: a length of {to_angstrom(odd[0]):g} Angstrom; cells are in Angstrom, and matrices in"
+                   " 1/Angstrom times the wavelength")
     if crystal.misset == "random":
         yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:
@@ -108,13 +138,17 @@ def _size(prepared):
     for axis, size, made in zip("abc", crystal.sample_size, clipped):
         if made != size:
             yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
+    if beam.beam_size > 0.0 and beam.beam_size != DEFAULTS["beam_size"] and not (
+            beam.flux > 0.0 or max(crystal.sample_size) > 0.0):
+        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect without a flux, and without a size of"
+                   " the crystal to be cut")
     if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
         yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
                    " not the size of the crystal, as in nanoBragg")
     replaced = [f"{n:g} along {axis} by {made:g}" for axis, n, made, size
                 in zip("abc", crystal.n_cells, prepared.n_cells, crystal.sample_size) if size > 0.0 and n > 1.0]
     if replaced:
-        yield f"number of cells: the size of the crystal replaces {', '.join(replaced)}"
+        yield Reported(f"number of cells: the size of the crystal replaces {', '.join(replaced)}")
     few = [f"{n:g} along {axis}" for axis, n, size in zip("abc", crystal.n_cells, crystal.sample_size)
            if n < 1.0 and not size > 0.0]
     if few:
@@ -128,26 +162,6 @@ def _size(prepared):
         yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
 
 
-def _sources(prepared):
-    yield from prepared.request.beam.spectrum_notes
-    sources, wavelengths = prepared.request.beam.sources, prepared.scene.beam.wavelengths.tolist()
-    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
-    if sources is None:
-        if odd:
-            yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
-                       " electronvolt")
-        return
-    if odd:
-        yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
-    # what is missing (NaN) counts as 1
-    weights = {1.0 if math.isnan(row[3]) else row[3] for row in sources.tolist()}
-    if len(weights) > 1:
-        yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
-                   " source counts the same, as in nanoBragg")
-    elif min(weights) <= 0.0:
-        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
-
-
 def _sensor(prepared):
     detector, counts, asked = prepared.request.detector, prepared.counts, prepared.request.sampling
     if counts.thickness == 0.0:
@@ -156,6 +170,9 @@ def _sensor(prepared):
                        " is zero (but for background), as in nanoBragg")
         if detector.sensor_layers > 1:
             yield Loud(f"sensor layers: {detector.sensor_layers} have no effect without a thickness of the sensor")
+        if detector.attenuation > 0.0:
+            yield Loud(f"sensor: an attenuation depth of {to_um(1.0 / detector.attenuation):g} micrometres has no"
+                       " effect without a thickness of the sensor")
         return
     if counts.attenuation == 0.0:
         yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
@@ -170,6 +187,13 @@ def _sensor(prepared):
 
 def _pixels(prepared):
     detector = prepared.request.detector
+    distance = detector.distance if math.isnan(detector.close_distance) else detector.close_distance
+    for name, length, (least, most) in (("pixel", detector.pixel_size, PIXELS), ("distance", abs(distance), DISTANCES)):
+        if not least <= length <= most:
+            yield Loud(f"{name}: {to_mm(length):g} mm; lengths of a detector are in millimetres, in headers too")
+    if prepared.placement.close_distance < 0.0:
+        yield Loud("detector: turned so far that it is hit from behind: solid angles, and with them intensities, are"
+                   " negative, as in nanoBragg")
     if detector.point_pixel:
         yield Loud("point pixels leave out the area of a pixel: intensities are larger by 1 / pixel^2 (in metres)")
     if detector.curved and prepared.placement.convention not in ("mosflm", "denzo"):
@@ -184,6 +208,9 @@ def _beam(prepared):
         # a plain note: whoever names that revision asks for it
         yield (f"factors at every step multiply the sum so far, as in nanoBragg {prepared.request.revision}: the first"
                f" of {prepared.steps} steps is multiplied {prepared.steps} times")
+    if abs(beam.polarisation_fraction) > 1.0 and not beam.unpolarised_factor:
+        yield Loud(f"polarisation: a Kahn factor of {beam.polarisation_fraction:g}, which is used as it is; there is"
+                   " none beyond -1 to 1")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
     water = prepared.request.crystal.water_size
@@ -195,8 +222,8 @@ def _beam(prepared):
 def _sampling(prepared):
     used, recommended = prepared.oversample, prepared.recommended_oversample
     if used < recommended:
-        yield (f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend on where"
-               " a spot lies on its pixels, and follow F^2 poorly")
+        yield Reported(f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend"
+                       " on where a spot lies on its pixels, and follow F^2 poorly")
 
 
 def _corners(geometry, shape):
@@ -209,16 +236,16 @@ def _corners(geometry, shape):
                         in zip(geometry.origin, geometry.fast_axis, geometry.slow_axis))
 
 
-def farthest(prepared):
-    """Largest 1/d that a corner of the detector of a `prepare.Prepared` sees at the shortest wavelength [1/m]."""
-    beam, seen = prepared.placement.beam, 0.0
-    shortest = min(prepared.scene.beam.wavelengths.tolist())
-    for corner in _corners(prepared.scene.geometry, prepared.shape):
-        distance = magnitude(corner)
-        if distance > 0.0 and shortest > 0.0:
-            cosine = max(-1.0, min(1.0, dot(corner, beam) / distance))
-            seen = max(seen, math.sqrt(2.0 * (1.0 - cosine)) / shortest)
-    return seen
+def farthest(*panels):
+    """Largest 1/d that a corner of the panels, each a `prepare.Prepared`, sees at the shortest wavelength [1/m]."""
+    shortest, cosine = float(panels[0].scene.beam.wavelengths.min()), 1.0
+    for prepared in panels:
+        beam = prepared.placement.beam
+        for corner in _corners(prepared.scene.geometry, prepared.shape):
+            distance = magnitude(corner)
+            if distance > 0.0:
+                cosine = min(cosine, dot(corner, beam) / distance)
+    return math.sqrt(2.0 * (1.0 - max(-1.0, cosine))) / shortest if shortest > 0.0 else 0.0
 
 
 def _reach(panels):
@@ -227,7 +254,7 @@ def _reach(panels):
     factors = prepared.structure_factors
     if not factors.filled or prepared.request.beam.d_min > 0.0:
         return
-    seen = max(map(farthest, panels))
+    seen = farthest(*panels)
     if not 0.0 < seen < math.inf:
         return
     lacking = []
@@ -236,8 +263,8 @@ def _reach(panels):
         if min(-low, high) < math.floor((1.0 - REACH) * last):
             lacking.append(f"{name} {low}..{high} of {-math.floor(last)}..{math.floor(last)}")
     if lacking:
-        yield (f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
-               f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
+        yield Reported(f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
+                       f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_RULES = (_factors, _cell, step_notes, _size, _sources, _beam, _sensor, _pixels)
+_RULES = (_asked, _factors, _cell, step_notes, _size, source_notes, _beam, _sensor, _pixels)

@@ -18,10 +18,11 @@ LOUD = {
     "-coherent": "-coherent has no effect", "-stol a": "-stol has no effect", "-4stol a": "-4stol has no effect",
     "-Q a": "-Q has no effect", "-stolout a": "-stolout has no effect", "-density 2": "-density has no effect",
     "-MW 20": "-MW has no effect",
-    "-exposure 2": "-exposure 2 has no effect without -flux", "-beamsize 1": "-beamsize 1 has no effect without -flux",
+    "-exposure 2": "-exposure 2 has no effect without -flux",
+    "-beamsize 1": "size of the beam: 1 mm has no effect without a flux",
     "-flux 1e12 -beamsize -1": "-flux has no effect", "-fudge 2": "fudge: 2 has no effect on a parallelepiped",
     "-nopolar -oversample_polar": "polarisation: to be left out, but computed all the same",
-    "-detector_abs 100": "-detector_abs 100 has no effect without a thickness",
+    "-detector_abs 100": "sensor: an attenuation depth of 100 micrometres has no effect without a thickness",
     "-detector_thicksteps 3": "sensor layers: 3 have no effect without a thickness",
     # two things said
     "-cell 50 -mat a": "-cell together with -mat: the lengths of a, b and c are those of the cell",
