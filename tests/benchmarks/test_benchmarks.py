@@ -35,8 +35,8 @@ def run_script(name, *words, code=0, **environment):
 
 def test_speed(tmp_path):
     output = tmp_path / "lines.jsonl"
-    records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--table",
-                               "--output", str(output))
+    records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--seconds",
+                               "0.01", "--table", "--output", str(output))
     record = records[0]
     assert record["scene"] == "A" and record["pixels"] == 1024 and record["steps_per_pixel"] == 200
     assert record["differ"] == {"strict": 0} and record["lane_fraction"] >= 0.99 and record["c"] is None
@@ -93,13 +93,13 @@ def test_masks_leave_rows_of_unequal_work():
 
 
 def test_startup():
-    (record,), _ = run_script("startup.py", "--runs", "2", "--pixels", "32")
+    (record,), _ = run_script("startup.py", "--runs", "1", "--pixels", "32")
     assert record["seconds"].keys() == {"import numba", "frame", "import numpy", "import numbragg"}
     assert record["ratios"].keys() == {"frame", "import"}
 
 
 def test_read_hkl():
-    (record,), _ = run_script("read_hkl.py", "--lines", "2000", "--pairs", "2")
+    (record,), _ = run_script("read_hkl.py", "--lines", "2000", "--pairs", "1")
     assert record["lines"] == 2000 and record["seconds"].keys() == {"process", "command"}
 
 
