@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+import forks
 from formula_tools import INTERPRETED
 import llvmlite.binding
 import numba
@@ -74,14 +75,12 @@ def image_total(pixels):
     return float(image.sum(dtype=float))
 
 
-def probe(folder, cache, program=CELLS, **environment):
+def probe(folder, cache, program=CELLS):
     """Run a program with the package of a folder.
 
     Returns (sum, cache folder, functions compiled).
     """
-    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBRAGG_CACHE_DIR": str(cache)} | environment
-    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True,
-                          env=environment, cwd=folder, timeout=600)
+    done = forks.run(["-c", program], folder, {"NUMBRAGG_CACHE_DIR": str(cache)}, first=folder, seconds=600)
     assert done.returncode == 0, done.stderr
     assert "arning" not in done.stderr, done.stderr
     total, used, compiled = done.stdout.split()
@@ -232,8 +231,8 @@ def edited_script(tmp_path_factory):
             lines += ["\n\n@jit", f"def value_{n}():", f"    {form.format(number)}\n\n",
                       f"print(value_{n}() - value_{n}.py_func() + {number})"]
         script.write_text("\n".join(lines) + "\n")
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True,
-                              env=os.environ | {"NUMBRAGG_CACHE_DIR": str(folder / "cache")})
+        done = forks.run([script], environment={"NUMBRAGG_CACHE_DIR": str(folder / "cache")})
+        assert done.returncode == 0, done.stderr
         found[number] = done.stdout.split()
     return found
 
@@ -531,8 +530,8 @@ def saved_by(tmp_path_factory):
     @functools.cache
     def names(variant, kind):
         cache = folder / (variant + kind)
-        subprocess.run([sys.executable, str(script), variant, kind], check=True, capture_output=True,
-                       env=os.environ | {"NUMBRAGG_CACHE_DIR": str(cache)})
+        done = forks.run([script, variant, kind], environment={"NUMBRAGG_CACHE_DIR": str(cache)})
+        assert done.returncode == 0, done.stderr
         return frozenset(path.name for path in cache.glob("*/*.nbc"))
 
     return names
