@@ -1,7 +1,7 @@
 """Processes that start quickly: forks of one that has loaded NumPy and Numba, and nothing of ours.
 
 `run` is to a test what `subprocess.run` with this interpreter would be, for a third of a start's time: the package is
-loaded anew in each. What the start of an interpreter itself does (streams that are closed, a terminal) needs a real one.
+loaded anew in each. What the start of an interpreter does (streams that are closed, its encoding) needs a real one.
 """
 
 import atexit

@@ -10,6 +10,8 @@ from cuda_tools import needs_numba_cuda
 from places import ROOT
 import pytest
 
+import numbragg as nb
+
 FOLDER = ROOT / "benchmarks"
 
 pytestmark = pytest.mark.usefixtures("benchmark_scripts")
@@ -30,10 +32,19 @@ def run_script(name, *words, code=0, **environment):
     return records, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def compiled():
+    """Kernels of all precisions, in the cache: compiled here, they share their parts with what is compiled later."""
+    crystal = nb.Crystal(cell=(79.1, 79.1, 37.9, 90, 90, 90), n_cells=10)
+    for precision, summation in (("exact", "sequential"), ("compensated", "kahan"), ("single", "sequential"),
+                                 ("single", "kahan")):
+        nb.simulate(crystal, nb.Beam(), nb.Detector(pixels=(8, 8)), 10.0, precision=precision, summation=summation)
+
+
 # -- each script
 
 
-def test_speed(tmp_path):
+def test_speed(tmp_path, compiled):
     output = tmp_path / "lines.jsonl"
     records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--seconds",
                                "0.01", "--table", "--output", str(output))

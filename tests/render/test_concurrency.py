@@ -1,7 +1,7 @@
 """Forked children, several Python threads, loaders with worker processes: same bits, no crash.
 
-Every scenario runs in a process of its own, forked before anything of ours was loaded, with a time limit, so that a deadlock is a failure and
-a crash shows as an exit code.
+Every scenario runs in a process of its own, forked before anything of ours was loaded, with a time limit, so that a
+deadlock is a failure and a crash shows as an exit code.
 """
 
 import importlib.util

@@ -1,7 +1,8 @@
-"""Strict evaluator, lanes and simulated device on three scenes, of any copy of the package; a process that serves tests.
+"""Strict evaluator, lanes and simulated device on three scenes, of any copy of the package.
 
-Each line of its input is a folder, whose package is rendered with, and a number of cells along an edge; each line of its
-output has the images. NumPy and Numba are loaded once, the package anew in a fork for every line.
+A process that serves tests: each line of its input is a folder, whose package is rendered with, and a number of cells
+along an edge; each line of its output has the images. NumPy and Numba are loaded once, the package anew in a fork for
+every line.
 """
 
 import json
@@ -25,7 +26,7 @@ def prefer(folder):
 
 
 def scenes():
-    """Factors taken once, at every step, and not at all: what is per step, sensor, polarisation, steps of the crystal."""
+    """Factors taken once, at every step, and not at all: what is per step, sensor, polarisation, steps."""
     turning = dict(mosaic_spread_deg=0.5, mosaic_domains=2, phi_start_deg=1.0, oscillation_deg=1.0, phi_steps=2)
     sensor = dict(sensor_thickness_um=300.0, attenuation_depth_um=200.0)
     return (((), sensor, 0.9, turning), (("capture", "polarisation", "solid_angle"), sensor, 0.9, turning),
