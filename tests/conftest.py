@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import functools
+import gc
 import signal
 import sys
 
@@ -26,6 +27,12 @@ def pytest_configure(config):
             sys.settrace(tracer)
 
     compiler.compile_extra = untraced
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what was loaded; while Numba compiles it would go through all of it often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Whole pixels: settings drawn at random over all options, the program against the oracle, bit for bit."""
 
-import os
 from pathlib import Path
 import shutil
-import subprocess
-import sys
 
+import forks
 from formula_tools import (
     INTERPRETED,
     bits,
@@ -296,10 +294,8 @@ def test_record_too_short_keeps_the_first_steps_and_the_last():
 
 def run_interpreted(package_folder, *arguments):
     """pytest in a process of its own, kernels as plain Python, the package taken from a folder."""
-    # the current folder comes first among those of modules, before where the package is installed
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=package_folder, env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
-                          capture_output=True, text=True, timeout=600)
+    words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
+    return forks.run(words, package_folder, {"NUMBA_DISABLE_JIT": "1"}, first=package_folder, seconds=600)
 
 
 @pytest.fixture(scope="module")
