@@ -6,7 +6,7 @@ import os
 from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
-from ..notes import Misleading
+from ..notes import Loud, Misleading
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
