@@ -218,7 +218,7 @@ class Detector(_Noted):
         >>> lines = ["res = 10000", "clen = 0.2", "p/min_fs = 0", "p/max_fs = 9", "p/min_ss = 0", "p/max_ss = 4",
         ...          "p/corner_x = -5", "p/corner_y = 2.5", "p/fs = x", "p/ss = -y"]
         >>> with open("small.geom", "w") as file:
-        ...     print(*lines, sep="\\n", file=file)
+        ...     _ = file.write(chr(10).join(lines))
         >>> nb.Detector.from_geom("small.geom").panels[0].origin_mm
         (-0.5, 0.25, 200.0)
         """
