@@ -1,5 +1,4 @@
-import numbragg.detectors as detectors  # noqa: F401
-
+from . import detectors as detectors
 from ._version import __version__
 from .configs.beam import Beam
 from .configs.crystal import Crystal

@@ -163,8 +163,8 @@ def read_mtz(path, column=None, **options):
     data = content(path)
     with reading(path, "MTZ file"):
         _check_size(path, data)
-        if kind_of(_start(path)) == "gzip-compressed":
-            # gemmi reads files by name only
+        if os.fsdecode(path).lower().endswith(".gz") or kind_of(_start(path)) == "gzip-compressed":
+            # gemmi reads files by name only, and goes by its end
             with tempfile.TemporaryDirectory() as folder:
                 name = os.path.join(folder, "it.mtz")
                 with open(name, "wb") as file:

@@ -38,8 +38,6 @@ def structure_of_small(block):
         named = small.spacegroup_hm or "none"
         raise ValueError(f"its space group ({named}) is not known, or its symmetry operations are not those of one")
     _with_b(small, block)
-    # images are looked for by distance
-    small.setup_cell_images()
     small.change_occupancies_to_crystallographic()
     residue = gemmi.Residue()
     residue.name, residue.seqid = "SML", gemmi.SeqId("1")
