@@ -111,6 +111,8 @@ def _become(request):
     sys.warnoptions[:] = filter(None, os.environ.get("PYTHONWARNINGS", "").split(","))
     warnings._processoptions(sys.warnoptions)
     if request["first"] is not None:
+        # modules there may be edited again within the second that byte code tells apart
+        sys.dont_write_bytecode = True
         sys.path.insert(0, request["first"])
 
 

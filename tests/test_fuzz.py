@@ -122,6 +122,10 @@ def test_a_worker_that_dies_is_replaced(monkeypatch, capsys):
     """And the exit status says that something failed."""
 
     class Dying(Worker):
+        def __init__(self, *settings):
+            # three cases need no kernel
+            super().__init__(*settings, warm=False)
+
         def run(self, case):
             if case.label.endswith(" 1") and self._process is not None:
                 self._process.kill()

@@ -112,7 +112,7 @@ def _forget_highest():
 class _Bench:
     """Where cases run: a folder, the streams, the limits."""
 
-    def __init__(self, root, c_binary, revision):
+    def __init__(self, root, c_binary, revision, warm):
         self.root, self.c_binary, self.revision = root, c_binary, revision
         self.temporary = os.path.join(root, "tmp")
         os.makedirs(self.temporary)
@@ -120,7 +120,7 @@ class _Bench:
         self.streams = _Streams(root)
         self.hook = _Hook()
         warnings.simplefilter("always")
-        for words in _WARM:
+        for words in _WARM if warm else ():
             self._run_words(words, {})
         # room for libraries and threads to come, and for what a case may take
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -235,9 +235,9 @@ class _Bench:
         return "same"
 
 
-def serve(connection, root, c_binary, revision):
-    """Run the cases that come through a connection, until None comes."""
-    bench = _Bench(root, c_binary, revision)
+def serve(connection, root, c_binary, revision, warm):
+    """Run the cases that come through a connection, until None comes; `warm`: compile first what most cases need."""
+    bench = _Bench(root, c_binary, revision, warm)
     connection.send("ready")
     while (case := connection.recv()) is not None:
         connection.send(bench.run(case))
