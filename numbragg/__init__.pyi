@@ -1,4 +1,5 @@
-from . import detectors as detectors
+from numbragg import detectors as detectors
+
 from ._version import __version__
 from .configs.beam import Beam
 from .configs.crystal import Crystal

@@ -34,7 +34,8 @@ def test_a_case_is_its_seed_and_number(make):
     for number in range(30):
         a, b = make(5, number), make(5, number)
         assert a == b and [c and c.bytes() for c in a.files.values()] == [c and c.bytes() for c in b.files.values()]
-    assert len({make(5, number).shown() for number in range(30)}) > 20
+    cases = [make(5, number) for number in range(30)]
+    assert len({(case.shown(), *(c and c.bytes() for c in case.files.values())) for case in cases}) > 20
     assert make(5, 0) != make(6, 0)
 
 

@@ -121,10 +121,7 @@ class Panel:
         if self.sensor_material is not None:
             self._check_material()
         put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
-        with np.errstate(over="ignore", invalid="ignore"):
-            area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
-        if not math.isfinite(area):
-            raise ValueError(f"fast_mm: {self.fast_mm!r} and slow_mm: {self.slow_mm!r} must span a finite area")
+        area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
         if not area > LEAST_SINE * math.hypot(*self.fast_mm) * math.hypot(*self.slow_mm):
             raise ValueError(f"slow_mm: {self.slow_mm!r} must not be parallel to fast_mm, {self.fast_mm!r}")
         distance = abs(np.dot(np.cross(self.fast_mm, self.slow_mm), self.origin_mm)) / area

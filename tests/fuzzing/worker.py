@@ -204,8 +204,9 @@ class _Bench:
 
     def _table(self):
         """Bytes of the table of amplitudes: one reflection far out makes it large, as the C program's."""
-        prepared = self.hook.prepared
-        return 0 if prepared is None else prepared.structure_factors.table.nbytes
+        factors = getattr(self.hook.prepared, "structure_factors", None)
+        # maps of pixels have none
+        return getattr(getattr(factors, "table", None), "nbytes", 0)
 
     def _beside_c(self, case, code, after):
         """What the C program did: "same", "fails", "image", "nothing"; raises `Failure` for other bits."""
