@@ -43,7 +43,7 @@ def _server(owner, environment):
     return _Server(environment)
 
 
-def run(words, folder=None, environment=None, first=None, merged=False, seconds=300):
+def run(words, folder=None, environment=None, first=None, edited=False, merged=False, seconds=300):
     """Run Python in a fork: `words` are those after `python`, of the forms -c CODE, -m MODULE and FILE.
 
     Parameters
@@ -55,6 +55,8 @@ def run(words, folder=None, environment=None, first=None, merged=False, seconds=
         Variables that are set in addition to those that are set here.
     first : path or None
         A folder whose modules are found before all others, as those of PYTHONPATH are.
+    edited : bool
+        Whether modules may be edited again within a second, which byte code would not tell apart: then none is kept.
     merged : bool
         Whether what is written to standard error comes, in its place, with the standard output.
     seconds : int
@@ -68,10 +70,15 @@ def run(words, folder=None, environment=None, first=None, merged=False, seconds=
     environment = dict(environment or {})
     numba = frozenset((name, value) for name, value in environment.items() if name.startswith("NUMBA_"))
     folder = os.getcwd() if folder is None else os.fspath(folder)
+    if not hasattr(os, "fork"):
+        path = {} if first is None else {"PYTHONPATH": os.fspath(first)}
+        return subprocess.run([sys.executable, *words], cwd=folder, env=os.environ | environment | path, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=seconds,
+                              stderr=subprocess.STDOUT if merged else subprocess.PIPE)
     with tempfile.TemporaryDirectory() as place:
         streams = [os.path.join(place, name) for name in ("stdout", "stdout" if merged else "stderr")]
         code = _server(os.getpid(), numba).ask(words=list(map(str, words)), folder=folder, streams=streams,
-                                               environment=os.environ | environment, seconds=seconds,
+                                               environment=os.environ | environment, seconds=seconds, edited=edited,
                                                first=None if first is None else os.fspath(first))
         said = []
         for path in streams[:1] if merged else streams:
@@ -107,12 +114,11 @@ def _become(request):
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+    sys.dont_write_bytecode |= request["edited"]
     sys.path.remove(os.path.dirname(_PROGRAM))
     sys.warnoptions[:] = filter(None, os.environ.get("PYTHONWARNINGS", "").split(","))
     warnings._processoptions(sys.warnoptions)
     if request["first"] is not None:
-        # modules there may be edited again within the second that byte code tells apart
-        sys.dont_write_bytecode = True
         sys.path.insert(0, request["first"])
 
 

@@ -80,7 +80,8 @@ def probe(folder, cache, program=CELLS):
 
     Returns (sum, cache folder, functions compiled).
     """
-    done = forks.run(["-c", program], folder, {"NUMBRAGG_CACHE_DIR": str(cache)}, first=folder, seconds=600)
+    done = forks.run(["-c", program], folder, {"NUMBRAGG_CACHE_DIR": str(cache)}, first=folder, edited=True,
+                     seconds=600)
     assert done.returncode == 0, done.stderr
     assert "arning" not in done.stderr, done.stderr
     total, used, compiled = done.stdout.split()
