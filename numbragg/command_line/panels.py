@@ -1,7 +1,9 @@
 """What `--detector` names: a detector of panels, by its name or from a file, in the place of nanoBragg's one plane."""
 
+import os
+
 from ..io.endings import without_compression
-from .values import CommandLineError
+from .values import CommandLineError, quoted
 
 # start-up: detectors, and NumPy with them, are imported where one is named
 
@@ -31,7 +33,11 @@ def _kind(name):
     plain = without_compression(name).lower()
     if plain.endswith(_GEOMETRY):
         return "geometry"
-    return "experiments" if plain.endswith(_EXPERIMENTS) else "header"
+    if plain.endswith(_EXPERIMENTS):
+        return "experiments"
+    if not os.path.exists(name):
+        raise CommandLineError(f"--detector {quoted(name)}: is neither a file nor one of {', '.join(sorted(names))}")
+    return "header"
 
 
 def check_panels(line):
@@ -121,4 +127,6 @@ def _read(line, kind, values):
         return Detector.from_geom(line.detector, values.get("-distance"), sensor_thickness_um=thickness or 0.0,
                                   attenuation_depth_um=depth, sensor_layers=values.get("-detector_thicksteps"))
     except ValueError as error:
-        raise CommandLineError(str(error).replace("give distance_mm", "give -distance")) from error
+        said = str(error).replace("give distance_mm", "give -distance").replace(
+            "attenuation_depth_um or sensor_material", "-detector_abs")
+        raise CommandLineError(said.replace("sensor_thickness_um:", "-detector_thick:")) from error

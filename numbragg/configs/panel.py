@@ -58,7 +58,8 @@ class Panel:
     pixels : (int, int)
         Fast and slow.
     sensor_thickness_um, attenuation_depth_um : float, optional
-        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
+        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.  With one, the
+        depth or `sensor_material` is needed.
     sensor_layers : int, optional
         Layers of equal thickness that the sensor is divided into; by default 2.  A layer's photons are those at its
         middle, and each captures its own share of them.
@@ -120,6 +121,9 @@ class Panel:
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
         if self.sensor_material is not None:
             self._check_material()
+        elif self.sensor_thickness_um > 0.0 and self.attenuation_depth_um is None:
+            raise ValueError(f"sensor_thickness_um: {self.sensor_thickness_um!r} needs attenuation_depth_um or "
+                             "sensor_material, or nobody knows what the sensor captures")
         put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
         area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
         if not area > LEAST_SINE * math.hypot(*self.fast_mm) * math.hypot(*self.slow_mm):

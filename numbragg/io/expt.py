@@ -200,7 +200,7 @@ def _model(file, content, experiment, kind):
 def _local(file, holder, place):
     """The frame that an object states, in that of what holds it."""
     fast, slow = (file.unit(holder, f"{name}_axis", place) for name in ("fast", "slow"))
-    if not sum(f * s for f, s in zip(fast, slow)) < LARGEST_COSINE:
+    if not abs(sum(f * s for f, s in zip(fast, slow))) < LARGEST_COSINE:
         raise file.error(f"{place}slow_axis", list(slow), f"at right angles to fast_axis, {list(fast)}")
     return _Frame(fast, slow, file.numbers(holder, "origin", place, 3))
 

@@ -360,6 +360,8 @@ def test_no_beam_no_hierarchy_and_an_older_sensor(folder):
     (lambda c: c["detector"][0]["panels"][1].update(fast_axis=[0, 0, 0]), r"panels\[1\].fast_axis: .* a direction"),
     (lambda c: c["detector"][0]["panels"][1].update(slow_axis=c["detector"][0]["panels"][1]["fast_axis"]),
      "at right angles"),
+    (lambda c: c["detector"][0]["panels"][1].update(fast_axis=[1, 0, 0], slow_axis=[-0.5, -0.866, 0]),
+     "at right angles"),
     (lambda c: c["detector"][0]["panels"][0].update(pixel_size=[0, 1]), "pixel_size: .* above 0 mm"),
     (lambda c: c["detector"][0]["panels"][0].update(image_size=[1.5, 1]), "image_size: .* numbers of pixels"),
     (lambda c: c["detector"][0]["panels"][0].update(thickness=-1), "0 or above"),
