@@ -200,8 +200,9 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
-                direction, wave = place_of_source(beam.per_direction, source)
-                q = scattering_vector(s1, incident_direction(beam, direction), beam.wavelengths[wave])
+                # asked for anew where it is needed: a number that is kept may cost a register too many
+                q = scattering_vector(s1, incident_direction(beam, place_of_source(beam.per_direction, source)[0]),
+                                      beam.wavelengths[place_of_source(beam.per_direction, source)[1]])
                 seen = is_seen(beam, q)
                 # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
@@ -209,7 +210,8 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     s1, _ = unit(s1)
                     evaluated += 1
                 if seen and weighted:
-                    weight = beam.weights[wave] if is_weighted(beam) else 1.0
+                    number_of_wave = place_of_source(beam.per_direction, source)[1]
+                    weight = beam.weights[number_of_wave] if is_weighted(beam) else 1.0
                 if seen and weighed:
                     row = view if by_source else sub_pixel_number(geometry, layer, sub_slow, sub_fast)
                     capture = _row_of(inputs.captures, row, number, first_capture(geometry))
