@@ -29,14 +29,17 @@ _OVER = re.compile(rb"[ \t]*/[ \t]*")
 #: 1/A, A^-1, cm-1
 _INVERSE = re.compile(rb"1/|\^[({]?-|[a-z]-1")
 #: Letters beyond ASCII: Angstrom in UTF-8, twice, and Latin-1; lambda.
-_LETTERS = ((b"\xc3\x85", b"A"), (b"\xe2\x84\xab", b"A"), (b"\xc5", b"A"), (b"\xce\xbb", b"lambda"))
+_LETTERS = ((b"\xc3\x85", b"angstrom"), (b"\xe2\x84\xab", b"angstrom"), (b"\xc5", b"angstrom"),
+            (b"\xce\xbb", b"lambda"))
 
 _UNITS = {b"angstrom": "angstrom", b"angstroms": "angstrom", b"ang": "angstrom", b"nm": "nm", b"nanometer": "nm",
           b"nanometers": "nm", b"nanometre": "nm", b"nanometres": "nm", b"m": "m", b"metre": "m", b"meter": "m",
           b"metres": "m", b"meters": "m", b"ev": "ev", b"kev": "kev"}
 _QUANTITIES = {b"wavelength": "wavelength", b"wavelengths": "wavelength", b"lambda": "wavelength",
                b"lambdas": "wavelength", b"lam": "wavelength", b"wl": "wavelength",
-               b"energy": "energy", b"energies": "energy", b"e": "energy", b"en": "energy"}
+               b"energy": "energy", b"energies": "energy", b"e": "energy", b"en": "energy",
+               b"hv": "energy", b"hnu": "energy"}
+_GLUED = re.compile(rb"(?<![a-z])(photon)?(energy|wavelength|lambda)(?=(?:kev|ev|nm|m|a|angstroms?)?(?![a-z]))")
 _WEIGHTS = frozenset(b"weight weights intensity intensities i int flux fluxes photons counts count cts w fluence power"
                      b" signal rate brightness brilliance yield irradiance nphotons".split())
 #: What errors and widths are called: never a weight.
@@ -49,6 +52,9 @@ _FOREIGN = frozenset(b"frequency freq frequencies nu omega wavenumber wavenumber
 #: What may stand beside a quantity.
 _BESIDE = frozenset(b"photon x ray xray beam incident mean central centre center monochromator mono in of the source"
                     .split())
+
+#: What is a sentence and no name.
+_PROSE = frozenset(b"vs versus of at for from and in the to is as with on by = - :".split())
 
 _PLURAL = {"wavelength": "wavelengths", "energy": "energies"}
 _WANTED = "a wavelength or an energy in angstrom, nm, m, eV or keV"
@@ -101,10 +107,12 @@ def read_spectrum(path, axis=None):
 def _read(path, axis):
     rows, lines = [], []
     for line, content in _lines(path):
+        for letters, word in _LETTERS if not rows else ():
+            content = content.replace(letters, word)
         words = [word for word in _SPLIT.split(content.strip(b" \t,;")) if word]
         comment = content.startswith(_COMMENT)
         if not rows and (comment or words and decimal(words[0]) is None
-                         and _WORD.match(words[0].strip(b"\"'([").lower().replace(b"\xce\xbb", b"lambda"))):
+                         and _WORD.match(words[0].strip(b"\"'([").lower())):
             lines.append((content.lstrip(b"#!%/ \t") if comment else content, comment))
         elif words and not comment:
             if decimal_comma(content):
@@ -173,16 +181,17 @@ class _Name(NamedTuple):
 
 
 def _name(text):
-    small = text.lower()
+    small = _GLUED.sub(rb"\2_", text.lower())
     words = _WORD.findall(small)
     known = set(words)
     if known & _DEVIATIONS:
         return _Name(text, "deviation")
     quantity = next((_QUANTITIES[word] for word in words if word in _QUANTITIES), "")
-    if not quantity and known & _WEIGHTS:
+    # I(E), photons/eV, but energy (counts)
+    if next((word in _WEIGHTS for word in words if word in _WEIGHTS or word in _QUANTITIES), False):
         return _Name(text, "weight")
-    # a letter alone is no unit
-    units = {**_UNITS, b"a": "angstrom"} if quantity else _UNITS
+    # an article is no unit
+    units = {**_UNITS, b"a": "angstrom"} if quantity or text == b"A" else _UNITS
     unit = next((units[word] for word in words if word in units), "")
     if _INVERSE.search(small) or known & _FOREIGN:
         return _Name(text, "foreign")
@@ -198,14 +207,12 @@ def _name(text):
 
 def _names(content, n):
     """The names that a line gives to so many columns, or nothing where it is no header."""
-    for letters, word in _LETTERS:
-        content = content.replace(letters, word)
     content = _BRACKETED.sub(lambda found: found[1] + re.sub(rb"[ \t,;]+", b"_", found[2]) + found[3], content)
     content = _OVER.sub(b"/", content).strip(b" \t,;:")
     splits = [content.split(mark) for mark in (b"\t", b";", b",") if mark in content] + [_SPLIT.split(content)]
     for fields in splits:
         fields = [field.strip(b" \t\"'") for field in fields]
-        if len(fields) == n > 1 and not any(decimal(field) is not None for field in fields):
+        if len(fields) == n > 1 and not any(decimal(field) is not None or field.lower() in _PROSE for field in fields):
             names = [_name(field) for field in fields]
             if names[0].role:
                 return names

@@ -78,7 +78,7 @@ def _rows(path, data):
     for number, line in enumerate(data.split(b"\n"), 1):
         words = line.strip(b" \t,;\r")
         if words and not words.startswith(_COMMENTS):
-            if decimal_comma(re.split(b"[#!]", words, maxsplit=1)[0]):
+            if decimal_comma(words):
                 raise format_error(path, f"found {shown(words)}; numbers are written with a decimal point", number)
             yield number, _SPLIT.split(words)
 

@@ -61,6 +61,8 @@ def test_an_axis_that_is_given_wins(folder):
     ("# photon energy spectrum, converted\n1.30,1\n", [1.30]), ("# energy 9480\n1.30 1\n", [1.30]),
     ("# Wavelength / nm\tPhotons / s\n0.1\t1\n", [1.0]), ("wavelength [\u00c5] counts\n0.2 1\n", [0.2]),
     ("Photon energy in keV; flux (ph/s, in 0.1 eV)\n12.39842; 1\n", [1.0]),
+    ("EnergykeV,I(E)\n12.39842,1\n", [1.0]), ("hv/keV I\n12.39842 1\n", [1.0]), ("A,weight\n0.2,1\n", [0.2]),
+    ("\u00c5 I\n0.2 1\n", [0.2]), ("# flux vs energy (eV)\n1.3 1 9480\n", [1.3]), ("1.3 1 # 5,3\n", [1.3]),
     ("a title of mine\n1.30 1\n", [1.30]), ("# \u03bb(nm) I\n0.1 1\n", [1.0])])
 def test_only_a_header_names_the_axis(folder, content, wavelengths):
     assert read(folder, content).wavelengths_angstrom.tolist() == pytest.approx(wavelengths, rel=1e-12)
