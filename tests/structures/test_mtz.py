@@ -108,10 +108,17 @@ def test_another_space_group(folder):
     ("FP=F", [(NAN,)] * 4, "column FP: has no value for any reflection"),
     ("PHI=P FWT=F", [(1, 1)] * 4, "has no column of amplitudes; the columns are H, K, L, PHI, FWT"),
     ("I=J BATCH=B", [(1, 1)] * 4, "holds unmerged data; amplitudes of merged reflections are wanted"),
+    ("FP=F M/ISYM=Y", [(1, 1)] * 4, "holds unmerged data; amplitudes of merged reflections are wanted"),
     ("FA=F FB=F", [(1, 1)] * 4, "several columns may be meant, FA, FB: name one (column)")])
 def test_files_that_are_refused(folder, columns, values, message):
     path = written(folder, columns, values)
     assert refused(lambda: nb.StructureFactors.from_mtz(path)) == f"{path}: {message}"
+
+
+def test_a_merged_file_may_have_symmetry_codes(folder):
+    path = written(folder, "F=F SIGF=Q DANO=D SIGDANO=Q ISYM=Y", [(5, 1, 0, 1, 0), (6, 1, 0, 1, 1), (7, 1, 0, 1, 2),
+                                                                (8, 1, 0, 1, 0)])
+    assert nb.StructureFactors.from_mtz(path).at(HKL).tolist() == [5, 6, 7, 8]
 
 
 def test_a_map_coefficient_is_refused_by_name(folder):
