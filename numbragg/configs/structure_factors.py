@@ -301,7 +301,7 @@ class StructureFactors:
             table, minimum, maximum, about = expanded_table(listed, default)
         except ValueError as error:
             raise ValueError(f"{source}: {error}" if source != "memory" else str(error)) from None
-        about = about._replace(loud=tuple(loud))
+        about = about._replace(loud=(*listed.loud, *about.loud, *loud))
         made = cls.__new__(cls)
         made._take(table, (minimum, maximum), default, True, about.expanded, source, notes(about, source, default),
                    about)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .columns import ROOTS
+
 __all__ = ["Listed", "listed", "moduli"]
 
 #: Numbers that stand for what was not measured in files of old: nines, at least three.
@@ -20,6 +22,7 @@ class Listed(NamedTuple):
     space_group: object  # gemmi.SpaceGroup
     said: str  # which columns these are
     remarks: tuple  # what was dropped, with counts
+    loud: tuple = ()  # what is not as it seems
 
 
 def moduli(values):
@@ -88,4 +91,8 @@ def listed(indices, columns, taken, cell, space_group, *, f000=False):
     if taken.others:
         said += f" (not {', '.join(taken.others)})"
     remarks = tuple(f"{count} {what}" for what, count in counts.items() if count)
-    return Listed(indices[there], plus[there], kept, cell, space_group, said, remarks)
+    loud = ()
+    if taken.passed:
+        loud = (f"column {taken.label}: calculated amplitudes are taken, and measured intensities"
+                f" ({', '.join(taken.passed)}) passed over; {ROOTS}",)
+    return Listed(indices[there], plus[there], kept, cell, space_group, said, remarks, loud)

@@ -7,6 +7,7 @@ from structure_tools import real
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
+from numbragg.notes import Loud
 
 HEAD = """data_{name}
 _cell.length_a 10
@@ -54,6 +55,18 @@ def test_friedel_mates_and_intensities(folder):
     factors = nb.StructureFactors.from_cif(path)
     assert factors.at([[1, 2, 3], [-1, 2, -3], [-1, -2, -3], [1, -2, 3], [-2, -1, 0]]).tolist() == [5, 5, 6, 6, 7]
     assert nb.StructureFactors.from_cif(path, intensities="sqrt").at([[1, 2, 3], [2, 1, 0]]).tolist() == [7, 0]
+
+
+def test_calculated_amplitudes_beside_measured_intensities(folder):
+    """Which is said, in a warning."""
+    path = written(folder, block("F_calc F_squared_meas", ["1 2 3 5 36", "2 1 0 7 64"]))
+    factors = nb.StructureFactors.from_cif(path)
+    assert factors.amplitude(1, 2, 3) == 5.0 and isinstance(factors.notes[1], Loud)
+    assert factors.notes[1:] == (
+        f'{path}: column F_calc: calculated amplitudes are taken, and measured intensities (F_squared_meas) passed'
+        ' over; intensities="sqrt" (--intensities sqrt) takes their roots',)
+    assert factors.notes[1].partition(": ")[2] in factors.summary()
+    assert nb.StructureFactors.from_cif(path, intensities="sqrt").notes[1:] == ()
 
 
 def test_the_first_block_with_amplitudes(folder):
