@@ -32,7 +32,7 @@ def moduli(values):
 
 
 def _amplitudes(values, squared, label, indices, counts):
-    """One column as amplitudes: flags become NaN, intensities roots."""
+    """One column as amplitudes, flags as NaN, intensities as roots; and where there were flags."""
     values = np.array(values, np.float64)
     flagged = np.isin(-values, _FLAGS) | np.isinf(values)
     counts["flagged as missing"] += int(np.count_nonzero(flagged))
@@ -41,12 +41,12 @@ def _amplitudes(values, squared, label, indices, counts):
     if squared:
         counts["negative intensities taken for 0"] += int(np.count_nonzero(negative))
         values[negative] = 0.0
-        return np.sqrt(values)
+        return np.sqrt(values), flagged
     if negative.any():
         first = int(np.flatnonzero(negative)[0])
         raise ValueError(f"column {label}: {values[first]:g} of {' '.join(map(str, indices[first].tolist()))}; "
                          f"amplitudes are not negative ({np.count_nonzero(negative)} are)")
-    return values
+    return values, flagged
 
 
 def listed(indices, columns, taken, cell, space_group, *, f000=False):
@@ -74,12 +74,16 @@ def listed(indices, columns, taken, cell, space_group, *, f000=False):
     """
     indices = np.asarray(indices, np.int64)
     counts = {"flagged as missing": 0, "negative intensities taken for 0": 0}
-    plus = _amplitudes(columns[0], taken.squared, taken.plus.label, indices, counts)
-    minus = None if columns[1] is None else _amplitudes(columns[1], taken.squared, taken.minus.label, indices, counts)
+    plus, flagged = _amplitudes(columns[0], taken.squared, taken.plus.label, indices, counts)
+    minus = None
+    if columns[1] is not None:
+        minus, flagged_minus = _amplitudes(columns[1], taken.squared, taken.minus.label, indices, counts)
+        flagged |= flagged_minus
     if minus is None and taken.plus.role.endswith("-"):
         indices = -indices
     there = ~np.isnan(plus) if minus is None else ~(np.isnan(plus) & np.isnan(minus))
-    counts["without a value"] = int(np.count_nonzero(~there))
+    # what is flagged is counted as such
+    counts["without a value"] = int(np.count_nonzero(~there & ~flagged))
     origin = there & ~indices.any(axis=1)
     if not f000:
         counts["0 0 0 left out"] = int(np.count_nonzero(origin))

@@ -65,12 +65,18 @@ def test_friedel_mates_are_kept_apart(folder):
 
 
 def test_missing_values_of_old_files(folder):
+    path = written(folder, "FP=F", [(-999,), (5,), (NAN,), (6,)])
+    assert "1 flagged as missing; 1 without a value" in nb.StructureFactors.from_mtz(path).notes[0]
     path = written(folder, "FP=F", [(-999,), (2,), (-9999.0,), (float("inf"),)])
     assert "3 flagged as missing" in nb.StructureFactors.from_mtz(path).notes[0]
+    assert "without a value" not in nb.StructureFactors.from_mtz(path).notes[0]
     made = gemmi.read_mtz_file(str(path))
     made.valm = 2.0
     with pytest.raises(ValueError, match="column FP: has no value for any reflection"):
         nb.StructureFactors.from_gemmi(made)
+    mixed = nb.StructureFactors.from_mtz(written(folder, "F(+)=G F(-)=G", [
+        (-999, NAN), (5, -999), (NAN, NAN), (NAN, 7)])).notes[0]
+    assert "2 flagged as missing; 1 without a value; 2 without a Friedel mate of their own" in mixed
 
 
 def refused(call):

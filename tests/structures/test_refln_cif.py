@@ -43,7 +43,7 @@ def test_amplitudes_and_flags(folder):
     assert factors.at([[1, 2, 3], [-1, 2, -3], [-1, -2, -3], [2, 1, 0], [0, 2, 1], [1, 1, 1], [0, 1, 0], [2, 2, 2]]
                       ).tolist() == [5.25, 5.25, 5.25, 6.5, 0.5, 0.5, 0.0, 0.125]
     assert factors.cell == (10, 11, 12, 90, 100.5, 90) and factors.space_group == "P 1 21 1"
-    for words in ("column F_meas_au (not F_calc)", "1 without a value", "2 of a status that says not measured"):
+    for words in ("column F_meas_au (not F_calc)", "; 1 without a value", "2 of a status that says not measured"):
         assert words in factors.notes[0]
     assert nb.StructureFactors.from_cif(path, "F_calc").amplitude(1, 1, 1) == 6.0
     with pytest.raises(ValueError, match="column pdbx_FWT: holds no amplitudes but coefficients of a map"):
@@ -88,6 +88,9 @@ def test_the_first_block_with_amplitudes(folder):
     (block("F_meas_au", ["1 2 3 9"]).replace("_cell.length_a 10\n", ""), "has no unit cell"),
     (block("F_meas_au", ["1 2 3 9", "-1 2 -3 7"]), "reflections 1 2 3 and -1 2 -3 are equivalent, but have amplitudes"),
     (block("F_meas_au", ["1 2 3 9", "1 2 3 7"]), "reflection 1 2 3 is there twice"),
+    (block("F_meas_au", ["1 2 3 9", "1 2 4 abc"]),
+     "column F_meas_au: 'abc' of 1 2 4 is no number; what is missing is ? or ."),
+    (block("F_meas_au", ["1 2 3 9", "1 2 4 nan"]), "column F_meas_au: 'nan' of 1 2 4 is no number"),
     (block("F_meas_au", ["1 2 3 -9"]), "column F_meas_au: -9 of 1 2 3; amplitudes are not negative")])
 def test_files_that_are_refused(folder, text, message):
     path = written(folder, text)
