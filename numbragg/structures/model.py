@@ -12,7 +12,7 @@ from ..kernels.drive.crew import Crew, available_threads
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
-from .expansion import LARGEST_INDEX
+from .expansion import LARGEST_INDEX, centric
 from .library import gemmi_module, one_line, reading, text_content
 from .reflections import Listed
 from .small import is_small, structure_of_small
@@ -365,7 +365,9 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
     # A + iB for h; for -h, whose A and B are the conjugates, the modulus is that of A - iB
     plus, minus = _modulus(re - odd_im, im + odd_re), None
     if wavelength is not None:
-        minus = _modulus(re + odd_im, im - odd_re)
+        # of centric reflections they are the same but for rounding, which is a large part of small ones
+        same = centric(indices, symmetry_of(space_group))
+        minus = np.where(same, plus, _modulus(re + odd_im, im - odd_re))
     said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
     return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
 
