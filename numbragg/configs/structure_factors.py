@@ -301,7 +301,7 @@ class StructureFactors:
             table, minimum, maximum, about = expanded_table(listed, default)
         except ValueError as error:
             raise ValueError(f"{source}: {error}" if source != "memory" else str(error)) from None
-        about = about._replace(loud=(*listed.loud, *about.loud, *loud))
+        about = about._replace(loud=(*about.loud, *loud))
         made = cls.__new__(cls)
         made._take(table, (minimum, maximum), default, True, about.expanded, source, notes(about, source, default),
                    about)
@@ -393,7 +393,7 @@ class StructureFactors:
             Resolution to which reflections are computed [Angstrom].
         wavelength_angstrom : float, optional
             Wavelength of f' and f'' [Angstrom], Cromer and Liberman's; F(h) and F(-h) are then kept apart.  Without
-            it both are 0.
+            it both are 0.  A beam of another one is simulated as asked for, with a warning.
         solvent : bool
             Add flat bulk solvent of 0.35 electrons/Angstrom^3, B 46 Angstrom^2.
         default : float

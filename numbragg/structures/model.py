@@ -42,6 +42,9 @@ _REFLECTION_BYTES = 160
 #: Part of an edge by which the axes of SCALEn may miss the cell.
 _FRAME = 0.01
 
+#: What X-rays that crystals diffract have [Angstrom]: anything else was probably meant in another unit.
+WAVELENGTHS = (0.05, 10.0)
+
 #: The last element with a table of f' and f''.
 _LAST_ANOMALOUS = 92
 
@@ -369,7 +372,8 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
         same = centric(indices, symmetry_of(space_group))
         minus = np.where(same, plus, _modulus(re + odd_im, im - odd_re))
     said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
-    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
+    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)),
+                  tuple(_odd(wavelength)), wavelength)
 
 
 def _modulus(re, im):
@@ -378,6 +382,14 @@ def _modulus(re, im):
     if not np.isfinite(found).all():
         raise ValueError("its amplitudes are too large: a B factor is far below zero")
     return found
+
+
+def _odd(wavelength):
+    """A wavelength that was probably meant in another unit."""
+    low, high = WAVELENGTHS
+    if wavelength is not None and not low <= wavelength <= high:
+        yield (f"f' and f'' at {wavelength:g} Angstrom; wavelengths are in Angstrom, and X-rays that crystals diffract"
+               f" have {low:g} to {high:g}")
 
 
 def _left_out(atoms, wavelength):

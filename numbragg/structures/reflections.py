@@ -23,6 +23,7 @@ class Listed(NamedTuple):
     said: str  # which columns these are
     remarks: tuple  # what was dropped, with counts
     loud: tuple = ()  # what is not as it seems
+    wavelength: float | None = None  # of f' and f'' [Angstrom]
 
 
 def moduli(values):
