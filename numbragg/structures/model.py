@@ -15,11 +15,11 @@ from .density import density_waves
 from .expansion import LARGEST_INDEX, centric
 from .library import gemmi_module, one_line, reading, text_content
 from .reflections import Listed
-from .small import is_small, structure_of_small
+from .small import is_small, other_symmetry, structure_of_small
 from .symmetry import checked_cell, symmetry_of
 
 __all__ = ["B_SOLVENT", "K_SOLVENT", "METHODS", "MOST_TERMS", "Atoms", "atoms_of", "check_structure",
-           "model_reflections", "read_model"]
+           "model_reflections", "read_model", "read_model_with_notes"]
 
 #: How a model is summed up: as its size has it, term by term, or by the density on a grid.
 METHODS = ("auto", "sum", "fft")
@@ -78,6 +78,11 @@ def read_model(path, kind):
     OSError
         If it cannot be read.
     """
+    return read_model_with_notes(path, kind)[0]
+
+
+def read_model_with_notes(path, kind):
+    """As `read_model`, and what is not as it seems in that file, as a tuple of str."""
     gemmi = gemmi_module()
     text = text_content(path).decode("latin-1")
     own = ("PDB" if kind == "pdb" else "CIF", "gzip-compressed")
@@ -86,10 +91,11 @@ def read_model(path, kind):
             document = None if kind == "pdb" else gemmi.cif.read_string(text)
             structure = gemmi.read_pdb_string(text) if document is None else _of_macromolecule(gemmi, document)
         with reading(path, "model", ours=True):
+            notes = ()
             if structure is None:
-                structure = _of_small_molecule(document)
+                structure, notes = _of_small_molecule(document)
             check_structure(structure)
-    return structure
+    return structure, notes
 
 
 def _of_macromolecule(gemmi, document):
@@ -99,13 +105,13 @@ def _of_macromolecule(gemmi, document):
 
 
 def _of_small_molecule(document):
-    """The structure of the first block of a CIF file with atoms in fractional coordinates."""
+    """The structure of the first block of a CIF file with atoms in fractional coordinates, and notes on it."""
     block = next(filter(is_small, document), None)
     if block is None:
         with_reflections = any(each.find_values("_refln.index_h") or each.find_values("_refln_index_h")
                                for each in document)
         raise ValueError("has no atoms" + (", but reflections, which from_cif reads" if with_reflections else ""))
-    return structure_of_small(block)
+    return structure_of_small(block), other_symmetry(block)
 
 
 def check_structure(structure):
