@@ -127,7 +127,7 @@ def check_structure(structure):
     checked_cell(structure.cell)
     space_group = structure.find_spacegroup()
     if space_group is None:
-        raise ValueError(f"has the space group {structure.spacegroup_hm!r}, which is not known")
+        raise ValueError(f"has the space group {structure.spacegroup_hm!a}, which is not known")
     return space_group
 
 

@@ -75,8 +75,8 @@ def _numbers(block, column):
         text = loop[row, column.number]
         if not gemmi.cif.is_null(text):
             hkl = " ".join(loop[row, block.column_labels().index(name)] for name in ("index_h", "index_k", "index_l"))
-            raise ValueError(f"column {column.label}: {one_line(ascii(text))} of {hkl} is no number; what is missing is"
-                             " ? or .")
+            raise ValueError(f"column {column.label}: {one_line(ascii(text))} of {one_line(hkl)} is no number; what is"
+                             " missing is ? or .")
     return found
 
 

@@ -231,3 +231,10 @@ def test_a_beam_of_another_wavelength_than_the_anomalous_scattering(beam, warned
 def test_a_wavelength_in_another_unit(wavelength, loud):
     notes = nb.StructureFactors.from_model(model(elements="C N"), 4.0, wavelength, solvent=False).notes
     assert any(isinstance(note, Loud) and "wavelengths are in Angstrom" in note for note in notes) == loud
+
+
+def test_a_space_group_in_other_letters_is_shown_as_ascii():
+    structure = model()
+    structure.spacegroup_hm = "P 21 \xa121 21"
+    with pytest.raises(ValueError, match=r"has the space group 'P 21 \\xa121 21', which is not known"):
+        nb.StructureFactors.from_model(structure, 4.0)
