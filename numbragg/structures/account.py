@@ -72,8 +72,10 @@ def expanded_table(listed, default):
         if count:
             remarks.append(f"{count} {what}")
     covered = None if listed.cell is None else reach(whole.indices, listed.cell, symmetry)
-    about = About(listed.said, len(listed.indices), len(whole.f), symmetry.name, listed.cell, covered,
-                  listed.minus is not None, tuple(remarks), listed.loud, listed.wavelength)
+    # in order, so that the mate of the first is the last; they may have rows of their own
+    apart = listed.minus is not None or not np.array_equal(whole.f, whole.f[::-1])
+    about = About(listed.said, len(listed.indices), len(whole.f), symmetry.name, listed.cell, covered, apart,
+                  tuple(remarks), listed.loud, listed.wavelength)
     return table, minimum, maximum, about
 
 

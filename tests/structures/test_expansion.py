@@ -101,6 +101,16 @@ def test_what_is_given_wins_over_what_follows():
     assert rows.at([[1, 2, 3], [-1, -2, -3]]).tolist() == [3.0, 4.0]
 
 
+@pytest.mark.parametrize("f, words", [([3.0, 4.0, 5.0], "kept apart"), ([3.0, 3.0, 5.0], "included"),
+                                      ([3.0, 3.001, 5.0], "kept apart")])
+def test_friedel_mates_by_rows_of_their_own(f, words):
+    factors = nb.StructureFactors.from_reflections([[1, 2, 3], [-1, -2, -3], [2, 0, 1]], f, space_group="P 1",
+                                                   cell=(10, 11, 12, 90, 90, 90))
+    assert f"(Friedel mates {words})" in factors.notes[0]
+    assert f"Friedel mates       {words}" in factors.summary()
+    assert factors.at([[1, 2, 3], [-1, -2, -3], [2, 0, 1], [-2, 0, -1]]).tolist() == [f[0], f[1], f[2], f[2]]
+
+
 def test_absences_are_zero_whatever_was_given():
     factors = nb.StructureFactors.from_reflections([[0, 1, 0], [0, 2, 0], [1, 4, 1]], [9.0, 8.0, 7.0], default=2.0,
                                                    space_group="P 1 21 1")
