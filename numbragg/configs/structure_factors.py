@@ -483,8 +483,8 @@ class StructureFactors:
         dump = read_dump(path)
         return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))
 
-    def write_dump(self, file: BinaryIO) -> None:
-        """Write nanoBragg's binary dump to an open binary file."""
+    def write_dump(self, file: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write nanoBragg's binary dump to a file, by its name or open for bytes; `from_dump` reads it."""
         from ..io.dump import write_dump
 
         write_dump(file, self.table, self.minimum, self.maximum)

@@ -35,8 +35,8 @@ def structure_of_small(block):
     gemmi = gemmi_module()
     small = gemmi.make_small_structure_from_block(block)
     if small.spacegroup is None:
-        named = small.spacegroup_hm or "none"
-        raise ValueError(f"its space group ({one_line(named)}) is not known, or its symmetry operations are not those of one")
+        named = one_line(small.spacegroup_hm or "none")
+        raise ValueError(f"its space group ({named}) is not known, or its symmetry operations are not those of one")
     _with_b(small, block)
     small.change_occupancies_to_crystallographic()
     residue = gemmi.Residue()
