@@ -116,6 +116,8 @@ def test_real_files(name, column, count):
     """Every row against the text of the file."""
     factors = nb.StructureFactors.from_cif(real(name))
     assert f"column {column}; {count} reflections" in factors.notes[0]
+    assert any("measured intensities (F_squared_meas) passed over" in note for note in factors.notes) == (
+        column == "F_calc")
     rows = [line.split() for line in real(name).read_text(encoding="ascii").splitlines() if line.startswith("1 1 1 ")]
     values = {tuple(map(int, row[3:6])): float(row[7]) for row in rows if row[6] in "of" and row[7] != "?"}
     assert len(values) == count
