@@ -24,6 +24,9 @@ SAME_ANGLE = 1e-4
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
+#: Wavelengths of f' and f'' and of a beam that differ by a smaller part are the same.
+SAME_ANOMALOUS = 0.01
+
 #: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
 PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
 
@@ -91,6 +94,7 @@ def _asked(prepared):
 def _factors(prepared):
     factors = prepared.structure_factors
     yield from factors.notes
+    yield from _anomalous(prepared)
     if factors.cell is None:
         return
     simulated = cell_of(prepared.orientation)
@@ -98,6 +102,20 @@ def _factors(prepared):
     if lengths or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
         yield Loud(f"structure factors: of the cell {_numbers(factors.cell)}, but simulated is {_numbers(simulated)}"
                    " (Angstrom, degrees)")
+
+
+def _anomalous(prepared):
+    """f' and f'' of a wavelength that is not simulated."""
+    about, beam = prepared.structure_factors.about, prepared.request.beam
+    if about is None or about.wavelength is None:
+        return
+    simulated = [to_angstrom(length) for length in prepared.scene.beam.wavelengths.tolist()]
+    # a dispersion is about the wavelength that was given, whether or not a step of it has that one
+    own = [to_angstrom(beam.wavelength)] if beam.sources is None and beam.spectrum is None else []
+    if all(abs(length - about.wavelength) > SAME_ANOMALOUS * about.wavelength for length in (*simulated, *own)):
+        low, high = min(simulated), max(simulated)
+        yield Loud(f"structure factors: f' and f'' at {about.wavelength:g} Angstrom, but simulated is"
+                   f" {f'{low:g}' if low == high else f'{low:g} to {high:g}'}")
 
 
 def _cell(prepared):

@@ -12,14 +12,14 @@ from ..kernels.drive.crew import Crew, available_threads
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
-from .expansion import LARGEST_INDEX
+from .expansion import LARGEST_INDEX, centric
 from .library import gemmi_module, one_line, reading, text_content
 from .reflections import Listed
-from .small import is_small, structure_of_small
+from .small import is_small, other_symmetry, structure_of_small
 from .symmetry import checked_cell, symmetry_of
 
 __all__ = ["B_SOLVENT", "K_SOLVENT", "METHODS", "MOST_TERMS", "Atoms", "atoms_of", "check_structure",
-           "model_reflections", "read_model"]
+           "model_reflections", "read_model", "read_model_with_notes"]
 
 #: How a model is summed up: as its size has it, term by term, or by the density on a grid.
 METHODS = ("auto", "sum", "fft")
@@ -41,6 +41,9 @@ _REFLECTION_BYTES = 160
 
 #: Part of an edge by which the axes of SCALEn may miss the cell.
 _FRAME = 0.01
+
+#: What X-rays that crystals diffract have [Angstrom]: anything else was probably meant in another unit.
+WAVELENGTHS = (0.05, 10.0)
 
 #: The last element with a table of f' and f''.
 _LAST_ANOMALOUS = 92
@@ -75,6 +78,11 @@ def read_model(path, kind):
     OSError
         If it cannot be read.
     """
+    return read_model_with_notes(path, kind)[0]
+
+
+def read_model_with_notes(path, kind):
+    """As `read_model`, and what is not as it seems in that file, as a tuple of str."""
     gemmi = gemmi_module()
     text = text_content(path).decode("latin-1")
     own = ("PDB" if kind == "pdb" else "CIF", "gzip-compressed")
@@ -83,10 +91,11 @@ def read_model(path, kind):
             document = None if kind == "pdb" else gemmi.cif.read_string(text)
             structure = gemmi.read_pdb_string(text) if document is None else _of_macromolecule(gemmi, document)
         with reading(path, "model", ours=True):
+            notes = ()
             if structure is None:
-                structure = _of_small_molecule(document)
+                structure, notes = _of_small_molecule(document)
             check_structure(structure)
-    return structure
+    return structure, notes
 
 
 def _of_macromolecule(gemmi, document):
@@ -96,13 +105,13 @@ def _of_macromolecule(gemmi, document):
 
 
 def _of_small_molecule(document):
-    """The structure of the first block of a CIF file with atoms in fractional coordinates."""
+    """The structure of the first block of a CIF file with atoms in fractional coordinates, and notes on it."""
     block = next(filter(is_small, document), None)
     if block is None:
         with_reflections = any(each.find_values("_refln.index_h") or each.find_values("_refln_index_h")
                                for each in document)
         raise ValueError("has no atoms" + (", but reflections, which from_cif reads" if with_reflections else ""))
-    return structure_of_small(block)
+    return structure_of_small(block), other_symmetry(block)
 
 
 def check_structure(structure):
@@ -118,7 +127,7 @@ def check_structure(structure):
     checked_cell(structure.cell)
     space_group = structure.find_spacegroup()
     if space_group is None:
-        raise ValueError(f"has the space group {structure.spacegroup_hm!r}, which is not known")
+        raise ValueError(f"has the space group {structure.spacegroup_hm!a}, which is not known")
     return space_group
 
 
@@ -365,9 +374,12 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
     # A + iB for h; for -h, whose A and B are the conjugates, the modulus is that of A - iB
     plus, minus = _modulus(re - odd_im, im + odd_re), None
     if wavelength is not None:
-        minus = _modulus(re + odd_im, im - odd_re)
+        # of centric reflections they are the same but for rounding, which is a large part of small ones
+        same = centric(indices, symmetry_of(space_group))
+        minus = np.where(same, plus, _modulus(re + odd_im, im - odd_re))
     said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
-    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
+    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)),
+                  tuple(_odd(wavelength)), wavelength)
 
 
 def _modulus(re, im):
@@ -376,6 +388,14 @@ def _modulus(re, im):
     if not np.isfinite(found).all():
         raise ValueError("its amplitudes are too large: a B factor is far below zero")
     return found
+
+
+def _odd(wavelength):
+    """A wavelength that was probably meant in another unit."""
+    low, high = WAVELENGTHS
+    if wavelength is not None and not low <= wavelength <= high:
+        yield (f"f' and f'' at {wavelength:g} Angstrom; wavelengths are in Angstrom, and X-rays that crystals diffract"
+               f" have {low:g} to {high:g}")
 
 
 def _left_out(atoms, wavelength):

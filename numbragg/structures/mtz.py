@@ -53,6 +53,12 @@ def _columns(mtz):
     return found
 
 
+def _unmerged(mtz):
+    """By batches, or by the code of the operation that each observation has; a merged file may have codes ISYM too."""
+    return len(mtz.batches) > 0 or any(
+        column.type == "B" or column.label.upper().replace("_", "/") == "M/ISYM" for column in mtz.columns)
+
+
 def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f000=False):
     """The reflections of a gemmi.Mtz.
 
@@ -77,7 +83,7 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
     ValueError
         If the data are unmerged, or there is no cell, space group or column.
     """
-    if len(mtz.batches) or any(column.type in "BY" for column in mtz.columns):
+    if _unmerged(mtz):
         raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
     taken = choose(_columns(mtz), column, squared)
     cell = mtz.get_cell(mtz.columns[taken.plus.number].dataset_id)

@@ -1,5 +1,7 @@
 """Merged reflections of an mmCIF file, as the Protein Data Bank keeps structure factors."""
 
+import numpy as np
+
 from ..io.errors import format_error
 from ..io.kinds import naming_the_kind
 from .columns import Column, choose, is_map_coefficient
@@ -54,7 +56,7 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     cell = checked_cell(block.cell)
     group, replaced = settled(space_group, block.spacegroup, cell)
     taken = choose(_columns(block), column, squared)
-    plus, minus = (None if one is None else block.make_float_array(one.label) for one in (taken.plus, taken.minus))
+    plus, minus = (None if one is None else _numbers(block, one) for one in (taken.plus, taken.minus))
     try:
         indices = block.make_miller_array()
     except (RuntimeError, ValueError) as error:
@@ -63,6 +65,19 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
         raise ValueError("has no reflections")
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
     return found._replace(remarks=replaced + found.remarks)
+
+
+def _numbers(block, column):
+    """A column as numbers, NaN where the file has ? or . for what is not there; other text is refused."""
+    gemmi = gemmi_module()
+    found, loop = block.make_float_array(column.label), block.default_loop
+    for row in np.flatnonzero(np.isnan(found)).tolist():
+        text = loop[row, column.number]
+        if not gemmi.cif.is_null(text):
+            hkl = " ".join(loop[row, block.column_labels().index(name)] for name in ("index_h", "index_k", "index_l"))
+            raise ValueError(f"column {column.label}: {one_line(ascii(text))} of {one_line(hkl)} is no number; what is"
+                             " missing is ? or .")
+    return found
 
 
 def _usable(block, gemmi):

@@ -2,9 +2,9 @@
 
 import math
 
-from .library import gemmi_module
+from .library import gemmi_module, one_line
 
-__all__ = ["is_small", "structure_of_small"]
+__all__ = ["is_small", "other_symmetry", "structure_of_small"]
 
 #: B = 8 pi^2 U.
 _B_OF_U = 8.0 * math.pi ** 2
@@ -35,7 +35,7 @@ def structure_of_small(block):
     gemmi = gemmi_module()
     small = gemmi.make_small_structure_from_block(block)
     if small.spacegroup is None:
-        named = small.spacegroup_hm or "none"
+        named = one_line(small.spacegroup_hm or "none")
         raise ValueError(f"its space group ({named}) is not known, or its symmetry operations are not those of one")
     _with_b(small, block)
     small.change_occupancies_to_crystallographic()
@@ -50,6 +50,46 @@ def structure_of_small(block):
     made.add_model(model)
     made.setup_cell_images()
     return made
+
+
+def other_symmetry(block):
+    """Where what a block says of its space group disagrees with the one that counts.
+
+    Parameters
+    ----------
+    block : gemmi.cif.Block
+
+    Returns
+    -------
+    tuple of str
+        One text for each of name, Hall symbol and number that stands for another one.
+    """
+    gemmi = gemmi_module()
+    small = gemmi.make_small_structure_from_block(block)
+    counted = small.spacegroup
+    if counted is None:
+        return ()
+    by = "its symmetry operations" if small.symops else "the rest of the file"
+    return tuple(f"the space group is {counted.xhm()} by {by}, which counts, but {said} by its {what}"
+                 for what, said in _claims(gemmi, small, counted))
+
+
+def _claims(gemmi, small, counted):
+    """Name, Hall symbol and number, as they are written, where they stand for another space group."""
+    named = gemmi.find_spacegroup_by_name(small.spacegroup_hm) if small.spacegroup_hm else None
+    # a name without a setting may mean any one of it
+    if named is not None and (named.hm != counted.hm or ":" in small.spacegroup_hm and named.xhm() != counted.xhm()):
+        yield "name", named.xhm()
+    if small.spacegroup_hall:
+        try:
+            other = gemmi.symops_from_hall(small.spacegroup_hall) != counted.operations()
+        except (RuntimeError, ValueError):
+            # as unknown as a name may be
+            other = False
+        if other:
+            yield "Hall symbol", one_line(small.spacegroup_hall)
+    if small.spacegroup_number and small.spacegroup_number != counted.number:
+        yield "number", str(small.spacegroup_number)
 
 
 def _with_b(small, block):

@@ -8,6 +8,7 @@ import pytest
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
+from numbragg.notes import Loud
 
 HEAD = """data_{name}
 _cell_length_a {cell[0]}
@@ -105,6 +106,27 @@ def test_b_of_older_files_and_atoms_at_rest(folder):
     expected = naive((5,) * 3 + (90,) * 3, "P 1", sites, [2, 1, 1])
     assert factors.amplitude(2, 1, 1) == pytest.approx(expected, rel=2e-6)
     assert "model of 2 atoms, 1 of them at rest (B 0)" in factors.notes[0]
+
+
+@pytest.mark.parametrize("said, operations, notes", [
+    ("_symmetry_space_group_name_H-M 'P 1 21/c 1'", "P 1 21/n 1", ["P 1 21/c 1 by its name"]),
+    ("_symmetry_space_group_name_H-M 'P 1 21/n 1'", "P 1 21/n 1", []),
+    ("_symmetry_space_group_name_H-M 'P 21/n'\n_symmetry_Int_Tables_number 14", "P 1 21/n 1", []),
+    ("_symmetry_Int_Tables_number 15", "P 1 21/n 1", ["15 by its number"]),
+    ("_symmetry_space_group_name_Hall '-P 2ybc'", "P 1 21/n 1", ["-P 2ybc by its Hall symbol"]),
+    ("_symmetry_space_group_name_Hall '-P 2yn'", "P 1 21/n 1", []),
+    ("_symmetry_space_group_name_H-M 'P n n n'", "P n n n:2", []),
+    ("_symmetry_space_group_name_H-M 'P n n n:1'", "P n n n:2", ["P n n n:1 by its name"])])
+def test_names_and_operations_that_disagree(folder, said, operations, notes):
+    text = HEAD.format(name="x", cell=(6.1, 7.3, 8.9, 90, 90, 90), group="").replace(
+        "_space_group_name_H-M_alt ''\n", said + "\nloop_\n_symmetry_equiv_pos_as_xyz\n" + "".join(
+            f"'{operation.triplet()}'\n" for operation in gemmi.SpaceGroup(operations).operations()))
+    path = written(folder, text + ATOMS + "C1 C 0.1 0.2 0.3 0.02 1\n")
+    factors = nb.StructureFactors.from_model(path, 2.0, solvent=False)
+    assert factors.space_group == operations
+    assert factors.notes[1:] == tuple(f"{path}: the space group is {operations} by its symmetry operations, which"
+                                      f" counts, but {note}" for note in notes)
+    assert all(isinstance(note, Loud) for note in factors.notes[1:])
 
 
 @pytest.mark.parametrize("group, atoms, message", [
