@@ -5,7 +5,8 @@ comes from, is in `numbragg.scene.notes`.  A remark is `numbragg.notes.Loud` whe
 simulated is not what the words say, and a plain line where they say it twice, or what holds anyway.
 """
 
-from ..notes import Loud
+from ..notes import Loud, Misleading
+from ..scene.pixels import LARGEST_PIXEL
 from ..scene.units import to_degrees
 from .effects import sets_misset_angles
 from .remarks_detector import CONVENTIONS, detector_remarks
@@ -116,3 +117,6 @@ def _output(line, given):
         yield f"-seed {line.seed}: a negative seed goes on with the numbers that the mosaic domains left"
     if noise and line.adc_offset < 0.0:
         yield Loud(f"{given['-adc'].said}: the noise image has no lower limit: -1 becomes 65535")
+    elif line.detector is None and line.adc_offset >= LARGEST_PIXEL:
+        images = "the integer image and the noise image" if noise else "the integer image"
+        yield Misleading(f"{given['-adc'].said}: beyond 16 bits: every pixel of {images} becomes 65535")

@@ -77,6 +77,8 @@ LOUD = {
     # intensities
     "-water 5": "water: the background of 5 um counts r_e^2 x fluence twice and is divided by the",
     "-adc -5": "-adc -5: the noise image has no lower limit",
+    "-adc 65535": "-adc 65535: beyond 16 bits: every pixel of the integer image and the noise image becomes 65535",
+    "-adc 7e4 -nonoise": "-adc 7e4: beyond 16 bits: every pixel of the integer image becomes 65535",
     "-hdiv 0 -divergence 5": "-hdiv 0 has no effect: nanoBragg has no such option, and another one sets the divergence",
 }
 PLAIN = {
