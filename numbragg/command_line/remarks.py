@@ -58,7 +58,7 @@ def _inert(line, given):
     if line.files.sources is not None:
         without = [name for name in _SPREADS if name in given]
         if without:
-            yield f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}"
+            yield Loud(f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}")
 
 
 def _overridden(line, lost):
@@ -100,9 +100,13 @@ def _beam(line, given):
     if p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
         yield Loud("-flux has no effect: the exposure is not positive or the beam size negative")
     elif p.flux != 0.0 and "-fluence" in given:
-        yield f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence"
+        yield Loud(f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence")
+    if "-polar" in given and p.unpolarised_factor and not p.oversample_polar:
+        yield f"{given['-polar'].said} has no effect: {given['-nopolar'].word} comes after it"
     if p.flux == 0.0 and "-exposure" in given:
         yield Loud(f"{given['-exposure'].said} has no effect without -flux")
+    if p.flux == 0.0 and p.beam_size < 0.0:
+        yield f"{given['-beamsize'].said}: negative, so no crystal is cut to the beam"
     if p.d_min < 0.0:
         yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
 
