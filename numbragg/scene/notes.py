@@ -11,7 +11,7 @@ from ..kernels.arithmetic.vectors import cross, dot, magnitude
 from ..notes import Loud, Reported
 from .notes_sources import source_notes
 from .notes_steps import step_notes
-from .orientation import cell_of
+from .orientation import cell_of, matrix_edges
 from .request import DEFAULTS
 from .size import R_E_SQR, clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
@@ -106,6 +106,12 @@ def _factors(prepared):
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
+    if crystal.cell_given and crystal.matrix is not None:
+        edges = matrix_edges(crystal.matrix, prepared.request.beam.wavelength)
+        asked = tuple(map(to_angstrom, orientation.lengths))
+        if any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(asked, edges)):
+            yield Loud(f"cell: edges of {_numbers(asked)} Angstrom were given, the matrix has {_numbers(edges)}: the"
+                       " lengths of a, b and c are those of the cell, their directions those of the matrix")
     if crystal.cell_given:
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
