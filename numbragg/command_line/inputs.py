@@ -62,6 +62,8 @@ def with_headers(line):
     line = entered(line.uses, headers)
     if mask_name is not None:
         line.notices += [*mask_notes(line, mask_name, mask_header), *unused_notes(line, mask_name, mask_header)]
+        if image_name is None:
+            line.notices += default_notes(line, mask_name)
     if image_name is not None:
         line.notices += [*default_notes(line, image_name), *unused_notes(line, image_name, image_header)]
     return line

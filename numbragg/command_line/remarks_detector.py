@@ -98,7 +98,7 @@ def _centre(line, given):
             if name in given and better:
                 without.append(given[name].said)
         if without and kind in used:
-            yield f"{' '.join(without)} has no effect: a better centre is given"
+            yield Loud(f"{' '.join(without)} has no effect: a better centre is given")
         elif without:
             yield Loud(f"{' '.join(without)} does not move the detector: the {p.convention} convention takes its centre"
                        f" from {' '.join(_CENTRE_OPTIONS[used[0]])}")
@@ -107,8 +107,9 @@ def _centre(line, given):
 def _distance(line, given):
     p = line.draft
     if not math.isnan(p.close_distance) and "-distance" in given:
-        yield (f"{given['-distance'].word} has no effect: the close distance,"
-               f" {to_mm(p.close_distance):g} mm, wins over it")
+        text = Loud(f"{given['-distance'].word} has no effect: the close distance, {to_mm(p.close_distance):g} mm, wins"
+                    " over it")
+        yield str(text) if p.distance == p.close_distance else text
     elif p.distance < 0.0 and math.isnan(p.close_distance):
         yield Loud(f"distance: {to_mm(p.distance):g} mm loses its sign")
 

@@ -142,7 +142,7 @@ def _write_as_c(outputs, this, products):
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
-    from ..results.digitise import draw_noise, header_values
+    from ..results.digitise import cut_off_note, draw_noise, header_values
 
     line, names = this.line, this.line.outputs
     values = header_values(this.prepared)
@@ -155,6 +155,7 @@ def _write_as_c(outputs, this, products):
     if products.scale == 0.0:
         remarks.append(Loud(f"{os.fsdecode(names.intfile)}: its automatic scale is 0, for the largest pixel is"
                             " infinite: pixels that are finite hold nothing but the offset"))
+    remarks += cut_off_note(os.fsdecode(names.intfile), products.integers, products.scale, line.adc_offset)
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:

@@ -76,11 +76,13 @@ class Beam:
         Full range of directions, horizontal and vertical [mrad].
     divergence_h_step_mrad, divergence_v_step_mrad : float, optional
     divergence_h_steps, divergence_v_steps : int, optional
+        Directions; by default 2, at the ends of the range, where there is a range and no step, else 1.
     round_divergence : bool
         Clip the grid of directions to an ellipse.
     dispersion_percent : float
         Full spread of the wavelength [%].
     dispersion_steps : int, optional
+        Wavelengths; by default 2, at the ends of the spread, where there is one, else 1.
     sources : (n, 5) array, optional
         x, y, z (a direction to the source), intensity (never used, as in nanoBragg: every source counts the
         same) and wavelength **in metres**; NaN stands for the default.  Replaces divergence and dispersion.

@@ -11,9 +11,9 @@ from ..kernels.arithmetic.vectors import cross, dot, magnitude
 from ..notes import Loud, Reported
 from .notes_sources import source_notes
 from .notes_steps import step_notes
-from .orientation import cell_of
+from .orientation import cell_of, matrix_edges
 from .request import DEFAULTS
-from .size import clipped_sample
+from .size import R_E_SQR, clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
 __all__ = ["farthest", "rendering_notes", "scene_notes", "warnings_of"]
@@ -29,6 +29,9 @@ SAME_ANOMALOUS = 0.01
 
 #: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
 PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
+
+#: A product that is 1, for a fluence written with a few digits.
+UNIT = 1e-4
 
 #: What edges of a crystal's cell may be [m].
 CELLS = (1e-10, 1e-6)
@@ -121,6 +124,12 @@ def _anomalous(prepared):
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
+    if crystal.cell_given and crystal.matrix is not None:
+        edges = matrix_edges(crystal.matrix, prepared.request.beam.wavelength)
+        asked = tuple(map(to_angstrom, orientation.lengths))
+        if any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(asked, edges)):
+            yield Loud(f"cell: edges of {_numbers(asked)} Angstrom were given, the matrix has {_numbers(edges)}: the"
+                       " lengths of a, b and c are those of the cell, their directions those of the matrix")
     if crystal.cell_given:
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
@@ -178,6 +187,9 @@ def _size(prepared):
                    " numbers only, as in nanoBragg")
     if crystal.shape == "square" and crystal.fudge != 1.0:
         yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
+    if crystal.shape in ("square", "round") and crystal.spot_metric == "hkl":
+        body = "a parallelepiped" if crystal.shape == "square" else "an ellipsoid"
+        yield Loud(f"spot metric: hkl has no effect on {body}, whose spots are measured in indices in any case")
 
 
 def _sensor(prepared):
@@ -231,10 +243,20 @@ def _beam(prepared):
                    " none beyond -1 to 1")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
-    water = prepared.request.crystal.water_size
-    if water > 0.0:
-        yield Loud(f"water: the background of {to_um(water):g} um counts r_e^2 x fluence twice and is divided by the"
-                   f" {prepared.scene.sampling.steps} steps of a pixel, sub-pixels included, as in nanoBragg")
+    yield from _water(prepared)
+
+
+def _water(prepared):
+    water, steps = prepared.request.crystal.water_size, prepared.scene.sampling.steps
+    if not water > 0.0:
+        return
+    said = f"water: the background of {to_um(water):g} um"
+    twice = abs(R_E_SQR * prepared.fluence - 1.0) > UNIT
+    if twice and steps == 1:
+        yield Loud(f"{said} counts r_e^2 x fluence twice, as in nanoBragg")
+    elif steps > 1:
+        also = " counts r_e^2 x fluence twice and" if twice else ""
+        yield Loud(f"{said}{also} is divided by the {steps} steps of a pixel, sub-pixels included, as in nanoBragg")
 
 
 def _sampling(prepared):

@@ -2,7 +2,7 @@
 
 from ..notes import Loud
 from .revisions import revision_rules
-from .units import to_degrees
+from .units import to_degrees, to_percent
 
 __all__ = ["step_notes"]
 
@@ -89,6 +89,9 @@ def _divergence(name, steps, extent, step):
         yield Loud(f"{name}: the step is larger than the range")
     elif extent > 0.0 and steps == 1 and step <= 0.0:
         yield Loud(f"{name}: 1 direction asked for, 2 simulated, at the ends of the range, as in nanoBragg")
+    elif extent > 0.0 and steps <= 0 and step <= 0.0:
+        yield (f"{name}: a range without a number of directions or a step is 2, at the ends of the range, as in"
+               " nanoBragg")
     elif extent == 0.0 and steps > 1:
         yield Loud(f"{name}: {steps} directions asked for, 1 simulated: the range is 0")
 
@@ -108,5 +111,8 @@ def _dispersion(beam):
     steps, extent = beam.dispersion_steps, beam.dispersion
     if extent > 0.0 and steps == 1:
         yield Loud("dispersion: 1 wavelength asked for, 2 simulated, at the ends of the range, as in nanoBragg")
+    elif extent > 0.0 and steps <= 0:
+        yield (f"dispersion: a range without a number of wavelengths is 2, {to_percent(extent):g} percent apart, at"
+               " the ends of the range, as in nanoBragg")
     elif steps > 1 and extent == 0.0:
         yield Loud(f"dispersion: {steps} wavelengths asked for, 1 simulated: the range is 0")

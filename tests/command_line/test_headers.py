@@ -47,6 +47,10 @@ def test_a_default_that_fills_a_gap_is_named(missing, option, default, folder):
     # the header of a mask gives it too
     stored(folder, "m.img", *FULL, pixels=b"\1\0" * 48)
     assert loud("-cell 50 -img a.img -mask m.img")[1] == []
+    # or lacks it too
+    stored(folder, "l.img", *(line for line in FULL if not line.startswith(missing)), pixels=b"\1\0" * 48)
+    assert [note.replace("l.img", "a.img") for note in loud("-cell 50 -mask l.img")[1]] == notes
+    assert loud("-cell 50 -img a.img -mask l.img")[1] == notes and loud(f"-cell 50 -mask l.img {option}")[1] == []
 
 
 def test_other_options_that_give_a_value(folder):
@@ -143,7 +147,7 @@ def test_a_mask_counts_its_centre_from_the_other_edge(folder):
 
 
 def test_a_mask_of_another_type_is_named(folder):
-    write_image(folder / "m.img", {"PIXEL_SIZE": 0.2, "DISTANCE": 70}, np.ones((6, 8), np.int32))
+    write_image(folder / "m.img", {"PIXEL_SIZE": 0.2, "DISTANCE": 70, "WAVELENGTH": 1}, np.ones((6, 8), np.int32))
     line, notes = loud("-cell 50 -mask m.img")
     assert notes == ["m.img: Data_type is 'long int'; as in nanoBragg the pixels of the mask are taken for numbers"
                      " of 16 bits"]

@@ -76,8 +76,6 @@ SAYS_NOTHING_ELSE = {
     ("crystal", "phi_step_deg", 0.0), ("crystal", "phi_steps", 1),
     ("detector", "beam_centre_mm", (None, None)), ("detector", "pivot", "sample"),
     ("detector", "sensor_layers", 1), ("sampling", "interpolation", False),
-    # these two spots are measured in indices anyway, as its docstring says
-    ("crystal", "spot_metric", "hkl"),
 }
 
 

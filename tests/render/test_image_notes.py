@@ -7,6 +7,7 @@ import pytest
 
 import numbragg as nb
 from numbragg.commands.cli import main
+from numbragg.io.smv import read_image
 from numbragg.kernels.physics.records import Window
 from numbragg.render.image_notes import image_notes
 
@@ -51,14 +52,44 @@ def test_the_integer_image_of_an_infinite_one(folder, capfd):
     assert "automatic scale" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("words, cut", [
+    ("-scale 1e9", True), ("-scale 1e-9", False), ("-adc 30000", True), ("-adc 10000", False), ("", False),
+    ("-adc 70000", False), ("-scale 1e9 -adc 70000", False)])
+def test_an_integer_image_that_is_cut_off(words, cut, folder, capfd):
+    """By the scale or the offset; an offset that leaves nothing is told of without a number."""
+    assert main([*SCENE, "-default_F", "10", *words.split()]) == 0
+    said, full = capfd.readouterr().err, np.count_nonzero(read_image("intimage.img")[1] == 65535)
+    numbers = [line for line in said.splitlines() if "at 65535, the limit of 16 bits: the scale is " in line]
+    assert len(numbers) == cut and (not cut or f"warning: intimage.img: {full} pixel" in numbers[0])
+    assert ("-adc 70000: beyond 16 bits" in said) == (words.endswith("70000")) and (full > 0) == (said != "")
+
+
+def test_an_integer_image_that_is_cut_off_in_python():
+    image = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    for settings, said in (({"scale": 25000.0}, "integer image: 2 pixels at 65535, .* the scale is 25000, the offset"),
+                           ({"adc_offset": 12000.0}, "integer image: 1 pixel at 65535, .* the offset 12000"),
+                           ({"adc_offset": 7e4}, "adc_offset: 70000 is beyond 16 bits: every pixel becomes 65535")):
+        with pytest.warns(nb.NumbraggWarning, match=f"^{said}") as record:
+            nb.integer_image(image, **settings)
+        assert len(record) == 1 and record[0].filename == __file__
+    for offset, said in ((7e4, "adc_offset: 70000 is beyond 16 bits"), (-5.0, "adc_offset: -5: the noise image has")):
+        with pytest.warns(nb.NumbraggWarning, match=f"^{said}") as record:
+            nb.add_noise(image, seed=1, adc_offset=offset)
+        assert len(record) == 1 and record[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nb.integer_image(image, scale=16000.0)
+        nb.add_noise(image, seed=1, adc_offset=1000.0)
+
+
 def test_the_integer_image_of_an_infinite_one_in_python():
     image = np.array([[1.0, np.inf], [np.nan, 3.0]], np.float32)
     with pytest.warns(nb.NumbraggWarning, match="^integer image: its automatic scale is 0") as record:
         integers = nb.integer_image(image)
     assert integers.tolist() == [[40, 0], [0, 40]] and record[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with pytest.warns(nb.NumbraggWarning, match="^integer image: 1 pixel at 65535") as record:
         nb.integer_image(image, scale=1.0)
+    assert len(record) == 1
 
 
 def test_a_detector_from_behind(folder, capfd):

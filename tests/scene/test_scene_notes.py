@@ -73,7 +73,7 @@ def test_a_matrix_is_what_it_is_and_may_be_left_handed():
     ({"shape": "gauss", "n_cells": (5, 6, 5)}, {}, "shape of spots: 5 x 6 x 5 cells make round ones"),
     ({"fudge": 2.0}, {}, "fudge: 2 has no effect on a parallelepiped"),
     ({"mosaic_domains": 1, "mosaic_spread_deg": 1.0}, {}, "mosaic spread: 1 degrees have no effect"),
-    ({"water_size_um": 5.0}, {}, "water: the background of 5 um counts r_e^2 x fluence twice"),
+    ({"shape": "round", "spot_metric": "hkl"}, {}, "spot metric: hkl has no effect on an ellipsoid"),
     ({"oscillation_deg": 1.0, "phi_steps": 5, "phi_step_deg": 0.5}, {}, "the steps are 0.5 degrees apart"),
     ({"phi_steps": 5}, {}, "phi: 5 steps without an oscillation range are a rotation by 1 degree"),
     ({"size_mm": (0.05, 0.3, 0.05)}, {}, "size of the crystal along b: 0.3 mm is cut to the beam, 0.1 mm"),
@@ -91,6 +91,25 @@ def test_numbers_that_are_as_asked_for():
     detector["pixel_mm"] = 0.02
     sampling = nb.Sampling(oversample=1, per_step=["capture"])
     assert notes(crystal=crystal, beam=beam, detector=detector, sampling=sampling)[1] == []
+
+
+@pytest.mark.parametrize("fluence, oversample, said", [
+    (None, 1, None), (1.25932e29, 1, None), (None, 2, "is divided by the 4 steps of a pixel"),
+    (1e28, 1, "counts r_e^2 x fluence twice, as in nanoBragg"),
+    (1e28, 2, "counts r_e^2 x fluence twice and is divided by")])
+def test_water_is_told_of_where_it_is_not_what_it_should_be(fluence, oversample, said):
+    found = notes(crystal={"water_size_um": 5.0}, beam={} if fluence is None else {"fluence_photons_per_m2": fluence},
+                  sampling=nb.Sampling(oversample=oversample))[1]
+    assert [note for note in found if note.startswith("water")] == [
+        note for note in found if said is not None and note.startswith(f"water: the background of 5 um {said}")]
+    assert sum(note.startswith("water") for note in found) == (said is not None)
+
+
+def test_ranges_without_numbers_are_two_lines_at_their_ends():
+    found, warned = notes(beam={"dispersion_percent": 1.0, "divergence_h_mrad": 1.0, "round_divergence": False})
+    assert [note.split(" is 2,")[0] for note in found] == [
+        "horizontal divergence: a range without a number of directions or a step",
+        "dispersion: a range without a number of wavelengths"] and not warned
 
 
 def test_divergence_without_a_range_spreads_over_a_radian():
@@ -196,9 +215,13 @@ def test_a_random_orientation_is_not_uniform():
     ({}, {"divergence_v_mrad": 1.0, "divergence_v_step_mrad": 0.3, "divergence_v_steps": 10},
      "vertical divergence: 10 directions 0.3 mrad apart, from -0.5 to 2.2 mrad"),
     ({}, {"divergence_v_mrad": 1.0, "divergence_v_step_mrad": 0.5, "divergence_v_steps": 3}, None),
-    ({"matrix": ((0.02, 0.002, 0), (0, 0.0166, 0), (0, 0, 0.0142))}, {},
+    ({"matrix": ((0.0201, 0.002, 0), (0, 0.0166, 0), (0, 0, 0.0143))}, {},
      "cell: angles of 90 90 90 degrees were given; simulated is 50 60 70 90 90 "),
-    ({"matrix": np.diag([1.0, 2.0, 3.0])}, {}, None),
+    ({"matrix": np.diag([1 / 50, 1 / 60.2, 1 / 70])}, {}, None),
+    ({"matrix": np.diag([1 / 50, 1 / 60.5, 1 / 70])}, {},
+     "cell: edges of 50 60 70 Angstrom were given, the matrix has 50 60.5 70: the lengths of a, b and c are those"),
+    ({"matrix": np.diag([1 / 50, 1 / 60, 1 / 70])}, {"wavelength_angstrom": 1.3},
+     "cell: edges of 50 60 70 Angstrom were given, the matrix has 65 78 91: the lengths of a, b and c are those"),
     ({}, {"size_mm": 0.02}, "size of the beam: 0.02 mm has no effect without a flux"),
     ({}, {"size_mm": 0.02, "flux_photons_per_s": 1e12}, None),
     ({}, {"wavelength_angstrom": 1.3, "spectrum": nb.Spectrum(wavelengths_angstrom=[1.0, 1.1], weights=[1, 2])},
