@@ -218,7 +218,8 @@ def _mtz():
     for label, kind in (("FP", "F"), ("SIGFP", "Q"), ("F(+)", "G"), ("F(-)", "G"), ("IMEAN", "J"), ("FWT", "F")):
         made.add_column(label, kind)
     # k = 0 is centric
-    rows = [[h, k, l, 10 + h + k, 0.1, 11 + h, 12 + k if k else 11 + h, 100, 5] for h in range(3) for k in range(3) for l in range(3)]
+    rows = [[h, k, l, 10 + h + k, 0.1, 11 + h, 12 + k if k else 11 + h, 100, 5]
+            for h in range(3) for k in range(3) for l in range(3)]
     made.set_data(np.array(rows[1:], np.float32))
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "it.mtz")
