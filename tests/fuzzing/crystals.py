@@ -108,7 +108,7 @@ _refln.status
 _refln.pdbx_F_plus
 _refln.pdbx_F_minus
 _refln.intensity_meas
-1 0 0 10.5 0.1 o 10 11 110
+1 0 0 10.5 0.1 o 10 10 110
 1 1 0 20.5 0.1 f 20 21 420
 0 2 0 ? ? x ? ? ?
 -1 1 2 33.3 0.1 o 33 . 1108
@@ -217,7 +217,9 @@ def _mtz():
     made.add_dataset("set")
     for label, kind in (("FP", "F"), ("SIGFP", "Q"), ("F(+)", "G"), ("F(-)", "G"), ("IMEAN", "J"), ("FWT", "F")):
         made.add_column(label, kind)
-    rows = [[h, k, l, 10 + h + k, 0.1, 11 + h, 12 + k, 100, 5] for h in range(3) for k in range(3) for l in range(3)]
+    # k = 0 is centric
+    rows = [[h, k, l, 10 + h + k, 0.1, 11 + h, 12 + k if k else 11 + h, 100, 5]
+            for h in range(3) for k in range(3) for l in range(3)]
     made.set_data(np.array(rows[1:], np.float32))
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "it.mtz")
