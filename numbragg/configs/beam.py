@@ -40,13 +40,13 @@ def _sources(value):
     table = np.atleast_2d(real_array("sources", value, rule))
     if table.ndim != 2 or table.shape[1] != 5 or len(table) == 0:
         raise ValueError(f"sources: shape {table.shape} must be {rule}")
-    if np.isinf(table).any():
-        raise ValueError("sources: a number is infinite")
-    with np.errstate(invalid="ignore"):
-        if (table[:, 4] <= 0.0).any():
-            raise ValueError("sources: a wavelength [m] is not positive")
-    if (table[:, :3] == 0.0).all(axis=1).any():
-        raise ValueError("sources: a direction is zero")
+    for number, row in enumerate(table.tolist(), 1):
+        if any(map(math.isinf, row)):
+            raise ValueError(f"sources: {row} in row {number} must be finite numbers, or NaN for the default")
+        if row[4] <= 0.0:
+            raise ValueError(f"sources: {row[4]!r} in row {number}, the wavelength, must be a number above 0 m")
+        if row[:3] == [0.0, 0.0, 0.0]:
+            raise ValueError(f"sources: {row[:3]} in row {number} has no direction, must be three numbers not all 0")
     table.setflags(write=False)
     return table
 

@@ -170,7 +170,8 @@ def entries(field, value, count, what):
 
 def triple(field, value, check, *arguments):
     """Three numbers, each passing `check`; one number stands for three equal ones."""
-    if isinstance(_plain(value), numbers.Real):
+    if isinstance(_plain(value), (numbers.Real, str, bytes)):
+        # text fails as a number does that is none
         value = (value,) * 3
     return tuple(check(field, v, *arguments) for v in entries(field, value, 3, "one number or three"))
 

@@ -102,7 +102,7 @@ class Crystal(_Read):
     matrix : three rows of three floats, optional
         MOSFLM's A: columns a*, b*, c* times the wavelength.  Replaces the orientation of `cell`;
         with both, the lengths of the direct axes are those of `cell`, and a warning tells where the matrix has
-        others.  One of the two is needed.
+        others (in 1/Angstrom, without the wavelength, too).  One of the two is needed.
     u_matrix : three rows of three floats, optional
         Rotation applied to a*, b*, c* of the default orientation, or of `matrix` (A = U B).
     misset_deg : three floats, optional

@@ -101,8 +101,8 @@ def _factors(prepared):
     if factors.cell is None:
         return
     simulated = cell_of(prepared.orientation)
-    lengths = any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(factors.cell[:3], simulated[:3]))
-    if lengths or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
+    edges = _other_edges(factors.cell[:3], simulated[:3])
+    if edges or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
         yield Loud(f"structure factors: of the cell {_numbers(factors.cell)}, but simulated is {_numbers(simulated)}"
                    " (Angstrom, degrees)")
 
@@ -125,9 +125,10 @@ def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
     if crystal.cell_given and crystal.matrix is not None:
-        edges = matrix_edges(crystal.matrix, prepared.request.beam.wavelength)
         asked = tuple(map(to_angstrom, orientation.lengths))
-        if any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(asked, edges)):
+        edges = matrix_edges(crystal.matrix, prepared.request.beam.wavelength)
+        # in 1/Angstrom, not times the wavelength, it has the directions all the same
+        if _other_edges(asked, edges) and _other_edges(asked, matrix_edges(crystal.matrix, 1e-10)):
             yield Loud(f"cell: edges of {_numbers(asked)} Angstrom were given, the matrix has {_numbers(edges)}: the"
                        " lengths of a, b and c are those of the cell, their directions those of the matrix")
     if crystal.cell_given:
@@ -153,6 +154,10 @@ def _cell(prepared):
     if dot(a, cross(b, c)) < 0.0:
         yield Loud("orientation matrix: left-handed (its determinant is negative): the crystal's mirror image is"
                    " simulated")
+
+
+def _other_edges(one, other):
+    return any(abs(a - b) > SAME_CELL_EDGE * a for a, b in zip(one, other))
 
 
 def _numbers(values):
