@@ -7,10 +7,10 @@ from .values import CommandLineError, quoted
 
 # start-up: detectors, and NumPy with them, are imported where one is named
 
-__all__ = ["check_panels", "read_panels"]
+__all__ = ["OF_A_PLANE", "check_panels", "read_panels"]
 
 #: What describes nanoBragg's own plane, or is made of it only.
-_OF_A_PLANE = (
+OF_A_PLANE = (
     "-close_distance -pixel -detpixels -detpixels_f -detpixels_s -detsize -detsize_f -detsize_s -img -mask -Xbeam"
     " -Ybeam -Xclose -Yclose -ORGX -ORGY -detector_rotx -detector_roty -detector_rotz -twotheta -curved_det"
     " -point_pixel -beam_vector -fdet_vector -sdet_vector -odet_vector -polar_vector -spindle_axis -twotheta_axis"
@@ -59,7 +59,7 @@ def check_panels(line):
                                    "nanoBragg's plane there are -Xbeam and -Ybeam")
         return
     said = given["--detector"].said
-    for name in _OF_A_PLANE:
+    for name in OF_A_PLANE:
         if name in given:
             raise CommandLineError(f"{given[name].said}: does not go with {said}: it is of nanoBragg's one plane")
 
