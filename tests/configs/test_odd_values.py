@@ -49,7 +49,8 @@ SEVERAL = {
 }
 #: What a field needs beside itself.
 BESIDE = {"mosaic_spread_per_axis_deg": dict(mosaicity="gaussian")}
-MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32)),
+MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32),
+                        attenuation_depth_um=100.0),
         Evaluation: dict(backend="cuda")}
 #: Fields that are neither: words, truths, arrays, parts.
 OTHERS = {nb.Crystal: {"shape", "structure_factors", "spot_metric", "mosaicity", "mosaic_low_discrepancy",

@@ -137,7 +137,7 @@ def test_wavelengths_of_sources_in_angstrom():
 
 def test_layers_of_a_panel_are_those_asked_for():
     panel = nb.Panel(origin_mm=(-1, -1, 100), fast_mm=(0.1, 0, 0), slow_mm=(0, 0.1, 0), pixels=(8, 8),
-                     sensor_layers=1, sensor_thickness_um=100.0)
+                     sensor_layers=1, sensor_thickness_um=100.0, attenuation_depth_um=200.0)
     detector = nb.Detector(panels=[panel], convention="custom")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
