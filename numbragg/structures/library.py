@@ -60,8 +60,11 @@ def reading(path, what, ours=False, name=None):
     """
     try:
         yield
-    except (FileFormatError, OSError, MemoryError):
+    except (FileFormatError, OSError):
         raise
+    except MemoryError:
+        # numbers of a damaged file that gemmi believes
+        raise format_error(path, f"is no {what} that can be read: it asks for more memory than there is") from None
     except UnicodeDecodeError as error:
         found = shown(error.object[error.start:error.start + 1])
         raise format_error(path, f"is no {what} that can be read: the byte {found} in a name or a title of it is no"
