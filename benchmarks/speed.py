@@ -135,7 +135,7 @@ def correlations(ours):
     return found
 
 
-def take_times(ours, c, pairs):
+def take_times(ours, c, pairs, least_seconds=LEAST_SECONDS):
     """Measure all in turn, `pairs` times: lists of `Spent` by name.
 
     `lanes` and `c` are the whole image, `strict` and `c_band` the band of rows, one thread each;
@@ -144,9 +144,9 @@ def take_times(ours, c, pairs):
     The C program's times are less those of a run of the same scene that computes one pixel.
     """
     once = ours.timed().wall
-    repeats = max(1, int(np.ceil(LEAST_SECONDS / max(once, 1e-6))))
+    repeats = max(1, int(np.ceil(least_seconds / max(once, 1e-6))))
     band = {"window": ours.band, "lanes": False}
-    strict_repeats = max(1, int(np.ceil(LEAST_SECONDS / max(ours.timed(**band).wall, 1e-6))))
+    strict_repeats = max(1, int(np.ceil(least_seconds / max(ours.timed(**band).wall, 1e-6))))
     spare = np.zeros_like(ours.image)
     times = {}
 
@@ -213,7 +213,7 @@ def measure_port(name, pixels=None):
     return {**record, "lanes_ns_per_step": statistics.median(t.cpu for t in lanes) / steps * 1e9}
 
 
-def measure(name, pairs, threads, pixels=None):
+def measure(name, pairs, threads, pixels=None, least_seconds=LEAST_SECONDS):
     """Check and time one scene.
 
     Returns its record.
@@ -236,7 +236,7 @@ def measure(name, pairs, threads, pixels=None):
         record["correlation"] = correlations(ours)
         if complaint(record):
             return record
-        times = take_times(ours, c, pairs)
+        times = take_times(ours, c, pairs, least_seconds)
         record["ns_per_step"] = per_step(times, ours)
         record["ratios"] = ratios(times)
     return record
@@ -268,6 +268,8 @@ def main(argv=None):
     parser.add_argument("--pairs", type=int, default=5, help="measurements of each (default 5)")
     parser.add_argument("--threads", type=int, default=available_threads(), help="default: all processors")
     parser.add_argument("--pixels", type=int, help="shrink the detector, to try this script out")
+    parser.add_argument("--seconds", type=float, default=LEAST_SECONDS,
+                        help=f"least time of one measurement, by repetition (default {LEAST_SECONDS:g})")
     parser.add_argument("--output", help="append the JSON lines to this file")
     parser.add_argument("--table", action="store_true", help="end with the tables in Markdown")
     chosen = parser.parse_args(argv)
@@ -276,7 +278,7 @@ def main(argv=None):
     if why_no_port is not None:
         print(f"PyTorch port skipped: {why_no_port}", file=sys.stderr)
     for name in chosen.scene or SCENES:
-        record = emit(measure(name, chosen.pairs, chosen.threads, chosen.pixels), chosen.output)
+        record = emit(measure(name, chosen.pairs, chosen.threads, chosen.pixels, chosen.seconds), chosen.output)
         records.append(record)
         wrong = complaint(record)
         if wrong is not None:

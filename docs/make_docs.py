@@ -236,7 +236,7 @@ def signature(name, node, drop_first=False):
         if init is not None:
             return signature(name, init, drop_first=True)
         fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
-        arguments = [n.target.id + (f"={ast.unparse(n.value)}" if n.value else "") for n in fields]
+        arguments = [n.target.id + (f"={_default(n.value)}" if n.value else "") for n in fields]
         if any("kw_only" in ast.unparse(decorator) for decorator in node.decorator_list):
             arguments.insert(0, "*")
         text = ", ".join(arguments)
@@ -246,6 +246,12 @@ def signature(name, node, drop_first=False):
             text = text.partition(", ")[2]
     return textwrap.wrap(f"{name}({text})", 96, subsequent_indent="    ", break_long_words=False,
                          break_on_hyphens=False)
+
+
+def _default(node):
+    """A default as code; the number where it is marked as one that nobody gave."""
+    text = ast.unparse(node)
+    return text.removeprefix("Unset(").removesuffix(")") if text.startswith("Unset(") else text
 
 
 def _without_types(arguments):

@@ -1,4 +1,4 @@
-import numbragg.detectors as detectors  # noqa: F401
+from numbragg import detectors as detectors
 
 from ._version import __version__
 from .configs.beam import Beam

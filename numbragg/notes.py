@@ -3,14 +3,16 @@
 import sys
 import warnings
 
-__all__ = ["Loud", "Misleading", "NumbraggWarning", "warn"]
+__all__ = ["Loud", "Misleading", "NumbraggWarning", "Reported", "warn"]
 
 
 class NumbraggWarning(UserWarning):
     """What was simulated is not what the words say, or not all of it.
 
     Raised as a warning by the Python interface, once for each call site; the command line says the same in its
-    report, and with `--quiet` on stderr.
+    report, and with `--quiet` on stderr.  Some warnings are of an image that is poorer than it seems (sub-pixels too
+    coarse for its spots, structure factors that end before the detector does): who calls `simulate` has no report to
+    read, while the command line says these there only, and nothing with `--quiet`.
 
     Examples
     --------
@@ -20,7 +22,17 @@ class NumbraggWarning(UserWarning):
     """
 
 
-class Loud(str):
+class Reported(str):
+    """A note for which the report is enough: a line of it on the command line, which `--quiet` hides.
+
+    In Python, where only `Result` has a report and `simulate` returns an array, it is a warning.  An image is as it was
+    asked for, but poorer than whoever asked may know.
+    """
+
+    __slots__ = ()
+
+
+class Loud(Reported):
     """A note that is a warning: a result is not what was asked for, or what was given is not what it seems.
 
     All other notes are plain strings.  On the command line they are lines of the report, which `--quiet` hides;
@@ -37,12 +49,12 @@ class Misleading(Loud):
 
 
 def warn(notes):
-    """Warn of those among some notes that are `Loud`, at the line outside this package that called into it."""
-    loud = [note for note in notes if isinstance(note, Loud)]
-    if not loud:
+    """Warn of those among some notes that are `Reported`, at the line outside this package that called into it."""
+    told = [note for note in notes if isinstance(note, Reported)]
+    if not told:
         return
     level, frame, package = 1, sys._getframe(), __name__.partition(".")[0]
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
-    for note in loud:
+    for note in told:
         warnings.warn(str(note), NumbraggWarning, stacklevel=level)

@@ -1,14 +1,32 @@
 """What all tests share."""
 
 import functools
+import gc
+import os
 import signal
 import sys
+import tempfile
 
 from places import BENCHMARKS
 import pytest
 
 
 def pytest_configure(config):
+    """Set up what takes no part in a test, and would take time in all of them."""
+    byte_code_elsewhere(config)
+    compiler_untraced()
+
+
+def byte_code_elsewhere(config):
+    """Where none is written beside the sources, processes that tests start share theirs in a folder of this run."""
+    if sys.dont_write_bytecode and os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        folder = tempfile.TemporaryDirectory(prefix="numbragg-tests-")
+        config.add_cleanup(folder.cleanup)
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+
+
+def compiler_untraced():
     """Keep coverage out of Numba's compiler, where it would see nothing of ours and take half as long again."""
     if sys.gettrace() is None:
         return
@@ -26,6 +44,12 @@ def pytest_configure(config):
             sys.settrace(tracer)
 
     compiler.compile_extra = untraced
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what was loaded; while Numba compiles it would go through all of it often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

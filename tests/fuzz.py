@@ -2,6 +2,7 @@
 
     python tests/fuzz.py lines --count 20000 --seed 1
     python tests/fuzz.py files --count 10000 --seed 1 --jobs 2
+    python tests/fuzz.py crystals --kind mtz --count 5000 --real ../shared/real
     python tests/fuzz.py lines --c-binary ./nanoBragg
 
 A case is made from the seed and its number alone.  What fails is made smaller and printed with the words that
@@ -24,12 +25,13 @@ import time
 
 from fuzzing.c_program import revision_of
 from fuzzing.crew import Worker, shrunk
+from fuzzing.crystals import KINDS, random_crystal
 from fuzzing.files import random_file
 from fuzzing.lines import random_line
 
 from numbragg.scene.revisions import DEFAULT
 
-CASES = {"lines": random_line, "files": random_file}
+CASES = {"lines": random_line, "files": random_file, "crystals": random_crystal}
 
 
 def _arguments(words):
@@ -43,7 +45,12 @@ def _arguments(words):
     parser.add_argument("--c-binary", default=os.environ.get("NB_C_BIN"), help="a build of the C program (NB_C_BIN)")
     parser.add_argument("--refusals", action="store_true", help="also count the messages of what was refused")
     parser.add_argument("--keep", type=Path, help="folder to keep the files of what failed in")
-    return parser.parse_args(words)
+    parser.add_argument("--kind", choices=sorted(KINDS), action="append", help="only files of this kind (crystals)")
+    parser.add_argument("--real", metavar="FOLDER", help="folder of real files, also to be damaged (crystals)")
+    options = parser.parse_args(words)
+    if options.what != "crystals" and (options.kind or options.real):
+        parser.error("--kind and --real are for crystals")
+    return options
 
 
 class _Run:
@@ -77,7 +84,9 @@ class _Run:
             return revision_of(make)
 
     def _case(self, number):
-        case = CASES[self.options.what](self.options.seed, number)
+        options = self.options
+        more = {"kinds": tuple(options.kind or KINDS), "real": options.real} if options.what == "crystals" else {}
+        case = CASES[options.what](options.seed, number, **more)
         if self.revision not in (None, DEFAULT) and case.groups[0][0].startswith("-"):
             case = replace(case, groups=(*case.groups, ("--revision", self.revision)))
         return case
@@ -124,7 +133,9 @@ class _Run:
             for name, content in small.files.items():
                 print(f"  file {name!a}: {'a folder' if content is None else ascii(content.bytes()[:160])}")
             binary = f" --c-binary {self.options.c_binary}" if self.options.c_binary else ""
-            again = f"{self.options.what} --seed {self.options.seed} --case {number}{binary}"
+            more = "".join(f" --kind {kind}" for kind in self.options.kind or ())
+            more += f" --real {self.options.real}" if self.options.real else ""
+            again = f"{self.options.what} --seed {self.options.seed} --case {number}{binary}{more}"
             print(f"  again: python tests/fuzz.py {again}", flush=True)
             if self.options.keep:
                 self._keep(small)

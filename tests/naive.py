@@ -200,9 +200,12 @@ def scene(p, table=None, hkl_min=None, hkl_max=None, default_f=0.0, umats=None, 
                     p.round_divergence, p.sources)
     spectrum = getattr(p, "spectrum", None)
     weights = [1.0] * len(beams)
+    attenuations = getattr(p, "attenuations", None)
     if spectrum is not None:
         # every direction has all wavelengths, one after the other
         weights = [weight for _ in beams for _, weight in spectrum.tolist()]
+        if attenuations is not None:
+            attenuations = [mu for _ in beams for mu in attenuations]
         beams = [(direction, wavelength) for direction, _ in beams for wavelength, _ in spectrum.tolist()]
     shape = p.shape
     if shape in ("gauss", "tophat") and getattr(p, "spot_metric", "nanobragg") == "hkl":
@@ -212,7 +215,8 @@ def scene(p, table=None, hkl_min=None, hkl_max=None, default_f=0.0, umats=None, 
     roi = [edge if edge >= 0 else default for edge, default in zip(p.roi, (0, pixels_f, 0, pixels_s))]
     return SimpleNamespace(
         p=p, counts=counts, d=d, crystal=crystal, n_cells=n_cells, oversample=oversample,
-        subpixel=p.pixel_size / oversample, sources=beams, weights=weights, shape=shape, fluence=beam_fluence,
+        subpixel=p.pixel_size / oversample, sources=beams, weights=weights,
+        attenuations=attenuations or [None] * len(beams), shape=shape, fluence=beam_fluence,
         background=background(p.water_size, beam_fluence), pixels_f=pixels_f, pixels_s=pixels_s, roi=roi,
         spread=spread, umats=[[float(x) for x in np.ravel(u)] for u in umats][:domains],
         steps=wrapped(len(beams) * domains * counts["phi"][0] * oversample * oversample),
@@ -269,12 +273,15 @@ def pixel(s, state, slow, fast):
                     omega = solid_angle(p.pixel_size, airpath, d["close_distance"], p.point_pixel)
                 if capture == 0.0 or p.oversample_thick:
                     capture = capture_fraction(layer, layer_step, mu, dot(diffracted, d["o"]))
-                for (direction, wavelength), weight in zip(s.sources, s.weights):
+                for (direction, wavelength), weight, own in zip(s.sources, s.weights, s.attenuations):
                     incident = (-direction[0], -direction[1], -direction[2])
                     q = tuple(quotient(diffracted[j] - incident[j], wavelength) for j in range(3))
                     stol = 0.5 * magnitude(q)
                     if p.d_min > 0.0 and stol > 0.0 and p.d_min > 0.5 / stol:
                         continue
+                    if own is not None:
+                        # a sensor of a material: each wavelength has an attenuation of its own
+                        capture = capture_fraction(layer, layer_step, own, dot(diffracted, d["o"]))
                     if polar == 0.0 or p.oversample_polar:
                         polar, incident, diffracted, state.axis = polarisation_factor(
                             p.polarisation_fraction, incident, diffracted, state.axis)

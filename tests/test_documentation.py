@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import forks
 import numpy as np
 from places import ROOT
 import pytest
@@ -75,8 +76,12 @@ def run_console(text, folder, path):
     """Run the commands of a console block; each must show what the page shows."""
     environment = dict(os.environ, PATH=path, LC_ALL="C", PYTHONWARNINGS="default")
     for command, expected in transcript(text):
-        done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+        words = forks.words_of(command)
+        if words is not None:
+            done = forks.run(words, folder, environment, merged=True, seconds=600)
+        else:
+            done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
         assert shows(expected, done.stdout), f"$ {command}\n{done.stdout}\ninstead of\n{expected}"
         refused = "numbragg: error:" in expected
         assert done.returncode == (2 if refused else 0), command

@@ -9,14 +9,16 @@ import fuzz
 from fuzzing.cases import Case, Content
 from fuzzing.checks import Failure, files_after, said
 from fuzzing.crew import Worker, shrunk
+from fuzzing.crystals import KINDS, random_crystal, seed_bytes
 from fuzzing.files import random_file
 from fuzzing.lines import random_line
 import pytest
 
 ERROR = "numbragg: error: no\n"
+SCENE = tuple("-cell 12 14 16 90 101 90 -N 5 -detpixels 5 -pixel 1 -distance 20 -oversample 1 -seed 1".split())
 
 
-@pytest.mark.parametrize("what, count", [("lines", 300), ("files", 300)])
+@pytest.mark.parametrize("what, count", [("lines", 300), ("files", 300), ("crystals", 300)])
 def test_nothing_fails(what, count):
     """Longer runs are a matter of `tests/fuzz.py`; these have the same cases every time."""
     script = Path(__file__).with_name("fuzz.py")
@@ -27,13 +29,32 @@ def test_nothing_fails(what, count):
     assert f"{count} cases in" in done.stdout and "all passed" in done.stdout
 
 
-@pytest.mark.parametrize("make", [random_line, random_file])
+@pytest.mark.parametrize("make", [random_line, random_file, random_crystal])
 def test_a_case_is_its_seed_and_number(make):
     for number in range(30):
         a, b = make(5, number), make(5, number)
         assert a == b and [c and c.bytes() for c in a.files.values()] == [c and c.bytes() for c in b.files.values()]
-    assert len({make(5, number).shown() for number in range(30)}) > 20
+    cases = [make(5, number) for number in range(30)]
+    assert len({(case.shown(), *(c and c.bytes() for c in case.files.values())) for case in cases}) > 20
     assert make(5, 0) != make(6, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_undamaged_files_are_read(kind, tmp_path):
+    """Else what is damaged would never come further than the first check."""
+    name = "file" + KINDS[kind][0]
+    worker = Worker()
+    if kind == "mask":
+        pytest.skip("lies beside a geometry, as the cases of its kind have it")
+    words = {"geom": ("from_geom", name), "expt": ("from_expt", name), **dict.fromkeys(
+        ("nxmx", "cbf", "smv"), ("from_header", name)),
+             "spectrum": (*SCENE, "--spectrum", name, "-default_F", "1"),
+             "list": (*SCENE, "-hkl", name, "--hkl-columns", "auto")}.get(kind, (*SCENE, "-hkl", name))
+    try:
+        account = worker.run(Case("x", (words,), {name: Content(seed_bytes(kind))}))
+    finally:
+        worker.stop()
+    assert account["failure"] is None and account["code"] == 0
 
 
 # -- what is wrong is seen
@@ -102,6 +123,10 @@ def test_a_worker_that_dies_is_replaced(monkeypatch, capsys):
     """And the exit status says that something failed."""
 
     class Dying(Worker):
+        def __init__(self, *settings):
+            # three cases need no kernel
+            super().__init__(*settings, warm=False)
+
         def run(self, case):
             if case.label.endswith(" 1") and self._process is not None:
                 self._process.kill()

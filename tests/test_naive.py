@@ -324,8 +324,9 @@ def test_arithmetic_goes_on_as_the_processor_does():
 
 
 #: Settings of ours that its command line cannot make.
-NOT_THE_C_PROGRAMS = ("spectrum", "spectrum_notes", "spot_metric", "mosaicity", "mosaic_spreads",
-                      "mosaic_low_discrepancy", "mosaic_rotations")
+NOT_THE_C_PROGRAMS = ("spectrum", "spectrum_notes", "beam_notes", "crystal_notes", "detector_notes", "matrix_cell",
+                      "sensor_material", "spot_metric", "mosaicity", "mosaic_spreads", "mosaic_low_discrepancy",
+                      "mosaic_rotations")
 
 
 def test_settings_are_those_of_the_program():

@@ -4,7 +4,6 @@ Each is one rounding of the exact result, on every target: vector code on the CP
 instructions on CUDA, the same bits in the interpreter.
 """
 
-from fractions import Fraction
 import math
 import struct
 
@@ -34,11 +33,13 @@ def _fma(typingctx, a, b, c):
     return kind(kind, kind, kind), codegen
 
 
-def _single(exact):
-    """A fraction rounded to float32, once: by way of the double that is odd where it is not exact."""
-    double = float(exact)
-    if Fraction(double) != exact and not int.from_bytes(struct.pack("<d", double)[:1], "little") & 1:
-        double = math.nextafter(double, math.inf if exact > Fraction(double) else -math.inf)
+def _single(numerator, denominator):
+    """A ratio of integers rounded to float32, once: by way of the double that is odd where it is not exact."""
+    double = numerator / denominator
+    above, below = double.as_integer_ratio()
+    rest = numerator * below - above * denominator
+    if rest and not int.from_bytes(struct.pack("<d", double)[:1], "little") & 1:
+        double = math.nextafter(double, math.inf if rest > 0 else -math.inf)
     return np.float32(double)
 
 
@@ -46,13 +47,17 @@ def fma(a, b, c):
     """a * b + c, rounded once, to float32 if all three are; vectorised where the processor has the instruction."""
     if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)):
         return a * b + c
-    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    (above_a, below_a), (above_b, below_b), (above_c, below_c) = (float(x).as_integer_ratio() for x in (a, b, c))
+    # exact, and a quotient of integers is rounded once
+    product = below_a * below_b
+    numerator, denominator = above_a * above_b * below_c + above_c * product, product * below_c
     try:
-        if not exact:
+        if not numerator:
             return a * b + c
-        return _single(exact) if all(isinstance(x, np.float32) for x in (a, b, c)) else float(exact)
+        single = all(isinstance(x, np.float32) for x in (a, b, c))
+        return _single(numerator, denominator) if single else numerator / denominator
     except OverflowError:
-        return math.inf if exact > 0 else -math.inf
+        return math.inf if numerator > 0 else -math.inf
 
 
 @overload(fma)

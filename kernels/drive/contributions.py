@@ -68,7 +68,8 @@ def _same_sources(a, b):
     """
     if _same(a, b):
         return True
-    lists = {"directions": NO_LIST, "wavelengths": NO_LIST, "per_direction": 1, "weights": NO_LIST}
+    lists = {"directions": NO_LIST, "wavelengths": NO_LIST, "per_direction": 1, "weights": NO_LIST,
+             "attenuations": NO_LIST}
     return (a.d_min == b.d_min == 0.0 and _same(a.directions[:1], b.directions[:1])
             and _same(a._replace(**lists), b._replace(**lists)))
 

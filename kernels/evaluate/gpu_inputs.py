@@ -9,7 +9,15 @@ import numpy as np
 
 from ..compile.compilation import jit
 from ..compile.stack import on_stack
-from ..physics.view import is_captured, is_polarised, is_renewed, number_of_sources, polarisation_axis, sub_pixel_number
+from ..physics.view import (
+    is_captured,
+    is_captured_by_source,
+    is_polarised,
+    is_renewed,
+    number_of_sources,
+    polarisation_axis,
+    sub_pixel_number,
+)
 from .gpu_pixel import Inputs
 from .lane_rows import (
     BLOCK,
@@ -37,9 +45,10 @@ def input_rows(scene):
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     sub_pixels = geometry.layers * geometry.oversample ** 2
     captured, polarised = is_captured(geometry, sampling), is_polarised(beam, sampling)
-    return (4 * sub_pixels if geometry.curved else 0,
-            (sub_pixels if sampling.oversample_thick else 1) if captured else 0,
-            (sub_pixels * number_of_sources(beam) if sampling.oversample_polar else 1) if polarised else 0,
+    views = sub_pixels * number_of_sources(beam)
+    captures = views if is_captured_by_source(beam) else sub_pixels if sampling.oversample_thick else 1
+    return (4 * sub_pixels if geometry.curved else 0, captures if captured else 0,
+            (views if sampling.oversample_polar else 1) if polarised else 0,
             1 if polarised and not sampling.oversample_polar else 0)
 
 
@@ -69,7 +78,7 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
     axis = polarisation_axis(beam, axis_row)
     once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
-    sources, place = number_of_sources(beam), pixels.place
+    sources, by_source, place = number_of_sources(beam), is_captured_by_source(beam), pixels.place
     for first in range(pixels.start, pixels.stop, BLOCK):
         n = gather(place, pixels.mask, first, min(first + BLOCK, pixels.stop), scratch)
         start_pixels(scene, n, scratch)
@@ -92,13 +101,17 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
                             inputs.directions[4 * sub_pixel + 1, number] = scratch[S1Y + i]
                             inputs.directions[4 * sub_pixel + 2, number] = scratch[S1Z + i]
                             inputs.directions[4 * sub_pixel + 3, number] = scratch[PATH + i]
-                        if captures:
+                        if captures and not by_source:
                             row = sub_pixel if sampling.oversample_thick else 0
                             inputs.captures[row, number] = scratch[CAPTURE + i]
-                    if unsettled == 0 and not each:
+                    if unsettled == 0 and not each and not by_source:
                         continue
                     for source in range(sources):
-                        enter_source(scene, source, axis, n, scratch)
+                        enter_source(scene, layer, source, axis, n, scratch)
+                        view = sub_pixel * sources + source
+                        if by_source:
+                            for i in range(n):
+                                inputs.captures[view, index_of(place, i, scratch) - offset] = scratch[CAPTURE + i]
                         if once:
                             unsettled = 0
                             for i in range(n):
@@ -108,9 +121,9 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
                                 if is_renewed(scratch[POLAR + i], each):
                                     unsettled += 1
                                 inputs.polars[0, number] = scratch[POLAR + i]
-                            if unsettled == 0:
+                            if unsettled == 0 and not by_source:
                                 break
-                        else:
+                        elif each:
                             for i in range(n):
                                 number = index_of(place, i, scratch) - offset
-                                inputs.polars[sub_pixel * sources + source, number] = scratch[POLAR + i]
+                                inputs.polars[view, number] = scratch[POLAR + i]

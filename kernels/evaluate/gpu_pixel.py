@@ -26,21 +26,21 @@ from ..physics.structure_factor import (
     within_margin,
 )
 from ..physics.view import (
-    direction_to_source,
     first_capture,
     first_polar,
     held,
+    incident_direction,
+    is_captured_by_source,
     is_polarised,
     is_seen,
     is_weighted,
     number_of_sources,
     per_step,
+    place_of_source,
     scattering_vector,
     sub_pixel_number,
     tabulated_cell,
-    wavelength_of_source,
     weigh_step,
-    weight_of_source,
 )
 from .certificate import FACTOR, OUT_OF_MARGIN, SMALLEST_PATH, usable_at_every_step
 from .step import cubic_place, nearest_place, start_of, summing, total_of, verdict_of
@@ -55,7 +55,7 @@ class Inputs(NamedTuple):
     """What the host contributes to n pixels; where there are no rows, nothing is needed."""
 
     directions: np.ndarray  # (4 x sub-pixels of all layers, n): unit vector and distance, for a curved detector
-    captures: np.ndarray  # (1, or sub-pixels of all layers, n): captured fraction
+    captures: np.ndarray  # (1, or sub-pixels of all layers, or those x sources, n): captured fraction
     polars: np.ndarray  # (1, or sub-pixels of all layers x sources, n): polarisation factor
     evaluations: np.ndarray  # (1, n) int32: how often a direction is normalised once more
 
@@ -174,7 +174,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 outputs.flags[number] = 0
             return
         weighed, polarised = per_step(sampling), is_polarised(beam, sampling)
-        weighted = weighed or is_weighted(beam)
+        weighted, by_source = weighed or is_weighted(beam), is_captured_by_source(beam)
         sources, over = number_of_sources(beam), geometry.oversample
         all_orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
@@ -200,7 +200,9 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     if airpath < SMALLEST_PATH:
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
-                q = scattering_vector(s1, direction_to_source(beam, source), wavelength_of_source(beam, source))
+                # asked for anew where it is needed: a number that is kept may cost a register too many
+                q = scattering_vector(s1, incident_direction(beam, place_of_source(beam.per_direction, source)[0]),
+                                      beam.wavelengths[place_of_source(beam.per_direction, source)[1]])
                 seen = is_seen(beam, q)
                 # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
@@ -208,10 +210,11 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     s1, _ = unit(s1)
                     evaluated += 1
                 if seen and weighted:
-                    weight = weight_of_source(beam, source)
+                    number_of_wave = place_of_source(beam.per_direction, source)[1]
+                    weight = beam.weights[number_of_wave] if is_weighted(beam) else 1.0
                 if seen and weighed:
-                    capture = _row_of(inputs.captures, sub_pixel_number(geometry, layer, sub_slow, sub_fast), number,
-                                      first_capture(geometry))
+                    row = view if by_source else sub_pixel_number(geometry, layer, sub_slow, sub_fast)
+                    capture = _row_of(inputs.captures, row, number, first_capture(geometry))
                     polar = _row_of(inputs.polars, view, number, first_polar(beam))
                     weight = weigh_step(sampling, weight, capture, polar, omega)
                     if not usable_at_every_step(sampling, capture, polar, omega):

@@ -12,19 +12,19 @@ from ..compile.compilation import inlined
 from ..physics.geometry import capture_fraction, curved_position, flat_sub_pixel, pixel_solid_angle, point_solid_angle
 from ..physics.polarisation import cosine_of_two_psi, kahn_factor
 from ..physics.view import (
-    direction_to_source,
     first_capture,
     first_polar,
     held,
+    incident_direction,
     is_captured,
+    is_captured_by_source,
     is_polarised,
     is_renewed,
     is_seen,
     is_weighted,
+    place_of_source,
     scattering_vector,
-    wavelength_of_source,
     weigh_step,
-    weight_of_source,
 )
 from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
 
@@ -109,10 +109,10 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
     else:
         for i in range(n):
             _enter_solid_angle(sampling, pixel_solid_angle(geometry, scratch[PATH + i]), i, scratch)
-    if is_captured(geometry, sampling):
+    if is_captured(geometry, sampling) and not is_captured_by_source(scene.beam):
         for i in range(n):
             if is_renewed(scratch[CAPTURE + i], sampling.oversample_thick):
-                scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i))
+                scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i), geometry.attenuation)
 
 
 @inlined
@@ -121,20 +121,20 @@ def _enter_solid_angle(sampling, now, i, scratch):
 
 
 @inlined
-def enter_source(scene, source, axis, n, scratch):
-    """Scattering vectors and polarisation factors of one source.
+def enter_source(scene, layer, source, axis, n, scratch):
+    """Scattering vectors of one source, its captured fractions where these differ, and polarisation factors.
 
     Returns the number of lanes that see it.
     """
     beam, sampling = scene.beam, scene.sampling
-    s0 = direction_to_source(beam, source)
-    wavelength = wavelength_of_source(beam, source)
+    row, number = place_of_source(beam.per_direction, source)
+    s0, wavelength = incident_direction(beam, row), beam.wavelengths[number]
     for i in range(n):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
         scratch[WEIGHT + i] = 1.0
     if is_weighted(beam):
         # a loop of its own: with a number that varies in the one above, images of one step take a tenth longer
-        weight = weight_of_source(beam, source)
+        weight = beam.weights[number]
         for i in range(n):
             scratch[WEIGHT + i] = weight
     seen = n
@@ -143,6 +143,11 @@ def enter_source(scene, source, axis, n, scratch):
             if not is_seen(beam, vector(scratch, QX, i)):
                 scratch[WEIGHT + i] = 0.0
                 seen -= 1
+    if is_captured_by_source(beam):
+        # of the direction as it is before this source's polarisation factor normalises it
+        attenuation = beam.attenuations[number]
+        for i in range(n):
+            scratch[CAPTURE + i] = capture_fraction(scene.geometry, layer, vector(scratch, S1X, i), attenuation)
     s0, _ = unit(s0)
     if is_polarised(beam, sampling):
         _enter_polarisation(beam.polarisation_fraction, sampling.oversample_polar, s0, axis, n, scratch)

@@ -311,7 +311,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
                     for sub_fast in range(geometry.oversample):
                         enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
                         for source in range(number_of_sources(beam)):
-                            if enter_source(scene, source, axis, n, scratch) == 0:
+                            if enter_source(scene, layer, source, axis, n, scratch) == 0:
                                 continue
                             if weighed:
                                 enter_weights(sampling, n, scratch)

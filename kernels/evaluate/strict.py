@@ -18,18 +18,19 @@ from ..physics.shapes import lattice_factor
 from ..physics.structure_factor import interpolated_f, nearest_f, within_margin
 from ..physics.view import (
     beyond_limit,
-    direction_to_source,
     first_capture,
     first_polar,
+    incident_direction,
+    is_captured_by_source,
     is_renewed,
+    is_weighted,
     number_of_sources,
     photons,
+    place_of_source,
     polarisation_axis,
     rotated_cell,
     scattering_vector,
-    wavelength_of_source,
     weigh_step,
-    weight_of_source,
 )
 
 __all__ = ["RECORD_FIELDS", "Step", "View", "accumulate", "pixel_sum", "step", "strict_pixels", "trace_pixel"]
@@ -171,6 +172,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
         Steps recorded.
     """
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
+    by_source = is_captured_by_source(beam)
     polar, omega, capture, recorded = first_polar(beam), 0.0, 0.0, 0
     for layer in range(geometry.layers):
         capture = first_capture(geometry)
@@ -180,22 +182,26 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                 s1, airpath = unit(place)
                 if is_renewed(omega, sampling.oversample_omega):
                     omega = solid_angle(geometry, airpath)
-                if is_renewed(capture, sampling.oversample_thick):
-                    capture = capture_fraction(geometry, layer, s1)
+                if not by_source and is_renewed(capture, sampling.oversample_thick):
+                    capture = capture_fraction(geometry, layer, s1, geometry.attenuation)
                 for source in range(number_of_sources(beam)):
-                    s0 = direction_to_source(beam, source)
-                    q = scattering_vector(s1, s0, wavelength_of_source(beam, source))
+                    row, number = place_of_source(beam.per_direction, source)
+                    s0 = incident_direction(beam, row)
+                    q = scattering_vector(s1, s0, beam.wavelengths[number])
                     stol = 0.5 * magnitude(q)
                     if beyond_limit(beam.d_min, stol):
                         continue
+                    if by_source:
+                        capture = capture_fraction(geometry, layer, s1, beam.attenuations[number])
                     if is_renewed(polar, sampling.oversample_polar):
                         # normalised once more, and so used for the sources that follow
                         s1, _ = unit(s1)
                         state[AXIS] = beam.next_axis[state[AXIS]]
                         polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1,
                                                     polarisation_axis(beam, state[AXIS]))
-                    view = View(layer, sub_slow, sub_fast, source, weight_of_source(beam, source), place, airpath, s1,
-                                q, stol, omega, capture, polar)
+                    weight = beam.weights[number] if is_weighted(beam) else 1.0
+                    view = View(layer, sub_slow, sub_fast, source, weight, place, airpath, s1, q, stol, omega, capture,
+                                polar)
                     total, recorded = sweep(scene, view, total, state, record, recorded)
     return total, capture, polar, omega, recorded
 

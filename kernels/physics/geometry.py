@@ -87,8 +87,10 @@ def solid_angle(geometry, airpath):
 
 
 @inlined
-def capture_fraction(geometry, layer, s1):
-    """Fraction of the photons along s1 that are absorbed in one layer of the sensor."""
+def capture_fraction(geometry, layer, s1, attenuation):
+    """Fraction of the photons along s1 that are absorbed in one layer of the sensor, attenuation in 1/m."""
     parallax = dot(s1, geometry.normal)
-    step, mu = geometry.layer_step, geometry.attenuation
-    return c_exp(float(-layer) * step * mu / parallax) - c_exp(float(-(layer + 1)) * step * mu / parallax)
+    step, mu = geometry.layer_step, attenuation
+    front = float(-layer) * step * mu / parallax
+    # the exponential of 0 is 1, and in a first layer it would be half of the work
+    return (1.0 if front == 0.0 else c_exp(front)) - c_exp(float(-(layer + 1)) * step * mu / parallax)

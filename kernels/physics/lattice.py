@@ -10,7 +10,7 @@ from ..arithmetic.fused import ceil
 from ..compile.compilation import inlined
 
 __all__ = ["miller_indices", "nearest_index", "nearest_lattice_point", "round_half_down", "fractions",
-           "squared_distance", "squared_radius", "single_crystal"]
+           "spot_distance", "squared_distance", "squared_radius", "single_crystal"]
 
 
 @inlined
@@ -67,6 +67,17 @@ def squared_distance(reciprocal, n_cells, dh, dk, dl):
     y = dh * r[1] + dk * r[4] + dl * r[7]
     z = dh * r[2] + dk * r[5] + dl * r[8]
     return (x * x + y * y + z * z) * na * na * nb * nb * nc * nc
+
+
+@inlined
+def spot_distance(in_cells, reciprocal, n_cells, dh, dk, dl):
+    """Squared distance from the nearest lattice point, of the one kind or the other.
+
+    The strict evaluator has one function for both, for it is compiled with all shapes.
+    """
+    if in_cells:
+        return squared_radius(n_cells, dh, dk, dl)
+    return squared_distance(reciprocal, n_cells, dh, dk, dl)
 
 
 @inlined

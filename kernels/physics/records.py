@@ -138,7 +138,7 @@ class Geometry(NamedTuple):
     thickness: float  # of the sensor [m]
     layers: int
     layer_step: float  # [m]
-    attenuation: float  # [1/m]
+    attenuation: float  # [1/m], unless the beam has one for each wavelength
 
 
 class Sources(NamedTuple):
@@ -148,6 +148,7 @@ class Sources(NamedTuple):
     wavelengths: np.ndarray  # (wavelengths,) [m]
     per_direction: int  # 1: one wavelength to a direction; else all of them follow each other for every direction
     weights: np.ndarray  # (wavelengths,) positive, with a mean of 1; no rows: every source counts the same
+    attenuations: np.ndarray  # (wavelengths,) of the sensor [1/m], and then Summation.oversample_thick; no rows: one
     d_min: float  # [m]; 0: no limit
     polarisation_fraction: float  # Kahn factor
     unpolarised_factor: bool  # the factor is 1 unless it is asked for per step

@@ -8,10 +8,11 @@ the order of their loops and in what they keep where; the rules are here, once.
 from ..arithmetic.vectors import magnitude, rotate_matrix
 from ..compile.compilation import inlined, rule
 
-__all__ = ["beyond_limit", "direction_to_source", "first_capture", "first_polar", "held", "is_captured", "is_polarised",
-           "is_renewed", "is_seen", "is_weighted", "number_of_sources", "orientations", "per_step", "photons",
-           "polarisation_axis", "rotated_cell", "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number",
-           "tabulated_cell", "views_per_pixel", "wavelength_of_source", "weigh_once", "weigh_step", "weight_of_source"]
+__all__ = ["beyond_limit", "first_capture", "first_polar", "held", "incident_direction", "is_captured",
+           "is_captured_by_source", "is_polarised", "is_renewed", "is_seen", "is_weighted", "number_of_sources",
+           "orientations", "per_step", "photons", "place_of_source", "polarisation_axis", "rotated_cell",
+           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell", "views_per_pixel",
+           "weigh_once", "weigh_step"]
 
 
 # -- how many
@@ -53,22 +54,17 @@ def sub_pixel_number(geometry, layer, sub_slow, sub_fast):
 
 
 @inlined
-def direction_to_source(beam, source):
-    """Return the incident direction s0 of a source, as it is listed (a unit vector but for rounding)."""
+def place_of_source(per_direction, source):
+    """Return where the direction of a source is, and where its wavelength with what else depends on that."""
     # a division that is hardly ever needed
-    row = source if beam.per_direction == 1 else source // beam.per_direction
+    row = source if per_direction == 1 else source // per_direction
+    return row, source if per_direction == 1 else source - row * per_direction
+
+
+@inlined
+def incident_direction(beam, row):
+    """Return the incident direction s0 of a row, as it is listed (a unit vector but for rounding)."""
     return (-beam.directions[row, 0], -beam.directions[row, 1], -beam.directions[row, 2])
-
-
-@inlined
-def _wavelength_number(beam, source):
-    return source if beam.per_direction == 1 else source % beam.per_direction
-
-
-@inlined
-def wavelength_of_source(beam, source):
-    """Return the wavelength of a source [m]."""
-    return beam.wavelengths[_wavelength_number(beam, source)]
 
 
 @inlined
@@ -134,19 +130,19 @@ def is_captured(geometry, sampling):
     return geometry.thickness != 0.0 or sampling.oversample_thick
 
 
+@rule
+def is_captured_by_source(beam):
+    """Return whether the sensor absorbs the wavelengths differently: captured fractions are then a source's own."""
+    return beam.attenuations.shape[0] > 0
+
+
 # -- what a step weighs
 
 
 @rule
 def is_weighted(beam):
-    """Return whether sources differ in what they count."""
+    """Return whether sources differ in what they count, which is the first factor of each of their terms."""
     return beam.weights.shape[0] > 0
-
-
-@inlined
-def weight_of_source(beam, source):
-    """Return what a source counts, 1 on average: the first factor of each of its terms."""
-    return beam.weights[_wavelength_number(beam, source)] if beam.weights.shape[0] > 0 else 1.0
 
 
 @rule

@@ -106,14 +106,14 @@ def _is_number(entry, unit):
 
 
 def default_notes(line, name):
-    """Notes on what the header of an image lacks and nothing else gives.
+    """Notes on what a header lacks and nothing else gives.
 
     Parameters
     ----------
     line : CommandLine
         With headers and options entered.
     name : str
-        The image.
+        The image; the mask, where there is no image.
 
     Returns
     -------

@@ -4,8 +4,10 @@ import os
 import sys
 
 from ..notes import Loud
+from ..scene.notes_sources import other_wavelengths
 from ..scene.units import from_angstrom, to_angstrom
 from .headers import default_notes, enter_header, mask_notes
+from .headers_unused import unused_notes
 from .parse import entered
 from .values import CommandLineError, quoted, real
 
@@ -59,9 +61,11 @@ def with_headers(line):
         headers.append(lambda line: enter_header(line, image_name, image_header, flipped=False))
     line = entered(line.uses, headers)
     if mask_name is not None:
-        line.notices += mask_notes(line, mask_name, mask_header)
+        line.notices += [*mask_notes(line, mask_name, mask_header), *unused_notes(line, mask_name, mask_header)]
+        if image_name is None:
+            line.notices += default_notes(line, mask_name)
     if image_name is not None:
-        line.notices += default_notes(line, image_name)
+        line.notices += [*default_notes(line, image_name), *unused_notes(line, image_name, image_header)]
     return line
 
 
@@ -127,6 +131,14 @@ def _enter_model(line, given, model, bandwidth):
     line.draft.spectrum, line.draft.spectrum_notes = spectrum.pack(), spectrum.notes
 
 
+def _of_sources(line):
+    """A note on a wavelength that was given beside a list of sources that has others."""
+    use = next((use for use in reversed(line.uses) if use.option.name in ("-lambda", "-energy")), None)
+    said = use.said if use is not None else "WAVELENGTH of a header" if "wavelength" in line.origins else None
+    other = None if said is None else other_wavelengths(line.draft.wavelength, line.draft.sources)
+    return [] if other is None else [Loud(f"{said} is not simulated: {other}")]
+
+
 def read_inputs(line):
     """Read the files that a command line names.
 
@@ -162,6 +174,7 @@ def read_inputs(line):
         from ..io.tables import read_sources
 
         p.sources = read_sources(files.sources)
+        line.notices += _of_sources(line)
     if files.stol is not None:
         from ..io.tables import read_stol
 

@@ -1,14 +1,16 @@
 """What `--detector` names: a detector of panels, by its name or from a file, in the place of nanoBragg's one plane."""
 
+import os
+
 from ..io.endings import without_compression
-from .values import CommandLineError
+from .values import CommandLineError, quoted
 
 # start-up: detectors, and NumPy with them, are imported where one is named
 
-__all__ = ["check_panels", "read_panels"]
+__all__ = ["OF_A_PLANE", "check_panels", "read_panels"]
 
 #: What describes nanoBragg's own plane, or is made of it only.
-_OF_A_PLANE = (
+OF_A_PLANE = (
     "-close_distance -pixel -detpixels -detpixels_f -detpixels_s -detsize -detsize_f -detsize_s -img -mask -Xbeam"
     " -Ybeam -Xclose -Yclose -ORGX -ORGY -detector_rotx -detector_roty -detector_rotz -twotheta -curved_det"
     " -point_pixel -beam_vector -fdet_vector -sdet_vector -odet_vector -polar_vector -spindle_axis -twotheta_axis"
@@ -31,7 +33,11 @@ def _kind(name):
     plain = without_compression(name).lower()
     if plain.endswith(_GEOMETRY):
         return "geometry"
-    return "experiments" if plain.endswith(_EXPERIMENTS) else "header"
+    if plain.endswith(_EXPERIMENTS):
+        return "experiments"
+    if not os.path.exists(name):
+        raise CommandLineError(f"--detector {quoted(name)}: is neither a file nor one of {', '.join(sorted(names))}")
+    return "header"
 
 
 def check_panels(line):
@@ -53,7 +59,7 @@ def check_panels(line):
                                    "nanoBragg's plane there are -Xbeam and -Ybeam")
         return
     said = given["--detector"].said
-    for name in _OF_A_PLANE:
+    for name in OF_A_PLANE:
         if name in given:
             raise CommandLineError(f"{given[name].said}: does not go with {said}: it is of nanoBragg's one plane")
 
@@ -121,4 +127,6 @@ def _read(line, kind, values):
         return Detector.from_geom(line.detector, values.get("-distance"), sensor_thickness_um=thickness or 0.0,
                                   attenuation_depth_um=depth, sensor_layers=values.get("-detector_thicksteps"))
     except ValueError as error:
-        raise CommandLineError(str(error).replace("give distance_mm", "give -distance")) from error
+        said = str(error).replace("give distance_mm", "give -distance").replace(
+            "attenuation_depth_um or sensor_material", "-detector_abs")
+        raise CommandLineError(said.replace("sensor_thickness_um:", "-detector_thick:")) from error

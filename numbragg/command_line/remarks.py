@@ -5,7 +5,8 @@ comes from, is in `numbragg.scene.notes`.  A remark is `numbragg.notes.Loud` whe
 simulated is not what the words say, and a plain line where they say it twice, or what holds anyway.
 """
 
-from ..notes import Loud
+from ..notes import Loud, Misleading
+from ..scene.pixels import LARGEST_PIXEL
 from ..scene.units import to_degrees
 from .effects import sets_misset_angles
 from .remarks_detector import CONVENTIONS, detector_remarks
@@ -57,7 +58,7 @@ def _inert(line, given):
     if line.files.sources is not None:
         without = [name for name in _SPREADS if name in given]
         if without:
-            yield f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}"
+            yield Loud(f"-sourcefile replaces the divergence and dispersion: no effect of {' '.join(without)}")
 
 
 def _overridden(line, lost):
@@ -99,11 +100,13 @@ def _beam(line, given):
     if p.flux != 0.0 and not (p.exposure > 0.0 and p.beam_size >= 0.0):
         yield Loud("-flux has no effect: the exposure is not positive or the beam size negative")
     elif p.flux != 0.0 and "-fluence" in given:
-        yield f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence"
+        yield Loud(f"{given['-fluence'].said} has no effect: the flux, exposure and beam size give the fluence")
+    if "-polar" in given and p.unpolarised_factor and not p.oversample_polar:
+        yield f"{given['-polar'].said} has no effect: {given['-nopolar'].word} comes after it"
     if p.flux == 0.0 and "-exposure" in given:
         yield Loud(f"{given['-exposure'].said} has no effect without -flux")
-    if p.flux == 0.0 and "-beamsize" in given and not max(p.sample_size) > 0.0:
-        yield Loud(f"{given['-beamsize'].said} has no effect without -flux")
+    if p.flux == 0.0 and p.beam_size < 0.0:
+        yield f"{given['-beamsize'].said}: negative, so no crystal is cut to the beam"
     if p.d_min < 0.0:
         yield Loud(f"{given['-dmin'].said}: negative, so there is no limit")
 
@@ -118,3 +121,6 @@ def _output(line, given):
         yield f"-seed {line.seed}: a negative seed goes on with the numbers that the mosaic domains left"
     if noise and line.adc_offset < 0.0:
         yield Loud(f"{given['-adc'].said}: the noise image has no lower limit: -1 becomes 65535")
+    elif line.detector is None and line.adc_offset >= LARGEST_PIXEL:
+        images = "the integer image and the noise image" if noise else "the integer image"
+        yield Misleading(f"{given['-adc'].said}: beyond 16 bits: every pixel of {images} becomes 65535")

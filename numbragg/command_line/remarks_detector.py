@@ -3,6 +3,7 @@
 import math
 
 from ..notes import Loud
+from ..scene.centres import CENTRES
 from ..scene.pixels import clipped, edge, pixels_along
 from ..scene.revisions import revision_rules
 from ..scene.units import to_degrees, to_mm
@@ -13,9 +14,6 @@ _VECTORS = ("-beam_vector", "-fdet_vector", "-sdet_vector", "-odet_vector", "-po
             "-spindle_axis", "-twotheta_axis", "-pix0_vector")
 #: Options that choose a convention by its name.
 CONVENTIONS = ("-mosflm", "-denzo", "-adxv", "-xds", "-dials")
-#: Centres that place the detector, the best first: in the custom convention a worse one fills in for a better one.
-_CENTRES = {"mosflm": ("beam",), "denzo": ("beam",), "adxv": ("beam",), "xds": ("ORG",), "dials": ("ORG",),
-            "custom": ("beam", "close", "ORG")}
 _CENTRE_OPTIONS = {"beam": ("-Xbeam", "-Ybeam"), "close": ("-Xclose", "-Yclose"), "ORG": ("-ORGX", "-ORGY")}
 _ROUNDING = 1e-9  # of a length, or a number of pixels: no more than what was given with a few digits
 
@@ -91,7 +89,7 @@ def _normal(p, given):
 def _centre(line, given):
     """On beam centres that the convention does not look at; each axis for itself."""
     p = line.draft
-    used = _CENTRES[p.convention]
+    used = CENTRES[p.convention]
     for kind, names in _CENTRE_OPTIONS.items():
         without = []
         for axis, name in enumerate(names):
@@ -100,7 +98,7 @@ def _centre(line, given):
             if name in given and better:
                 without.append(given[name].said)
         if without and kind in used:
-            yield f"{' '.join(without)} has no effect: a better centre is given"
+            yield Loud(f"{' '.join(without)} has no effect: a better centre is given")
         elif without:
             yield Loud(f"{' '.join(without)} does not move the detector: the {p.convention} convention takes its centre"
                        f" from {' '.join(_CENTRE_OPTIONS[used[0]])}")
@@ -109,8 +107,9 @@ def _centre(line, given):
 def _distance(line, given):
     p = line.draft
     if not math.isnan(p.close_distance) and "-distance" in given:
-        yield (f"{given['-distance'].word} has no effect: the close distance,"
-               f" {to_mm(p.close_distance):g} mm, wins over it")
+        text = Loud(f"{given['-distance'].word} has no effect: the close distance, {to_mm(p.close_distance):g} mm, wins"
+                    " over it")
+        yield str(text) if p.distance == p.close_distance else text
     elif p.distance < 0.0 and math.isnan(p.close_distance):
         yield Loud(f"distance: {to_mm(p.distance):g} mm loses its sign")
 
@@ -155,9 +154,5 @@ def _beyond(p, given, shape):
 
 
 def _sensor(line, given):
-    p = line.draft
     if "-oversample_thick" in given and given["-oversample_thick"].words == ["0"]:
         yield Loud(f"{given['-oversample_thick'].said} turns it on: nanoBragg takes no notice of the 0")
-    # an infinite depth means no sensor
-    if not p.sensor_thickness > 0.0 and "-detector_abs" in given and p.attenuation != 0.0:
-        yield Loud(f"{given['-detector_abs'].said} has no effect without a thickness of the sensor (-detector_thick)")

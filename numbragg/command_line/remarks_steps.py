@@ -9,8 +9,10 @@ __all__ = ["step_remarks"]
 
 #: Ranges, steps and numbers for which a negative value means that nothing was given.
 _UNSET_IF_NEGATIVE = ("-osc", "-phistep", "-phisteps", "-divergence", "-hdivrange", "-vdivrange", "-hdivstep",
-                      "-vdivstep", "-divsteps", "-hdivsteps", "-vdivsteps", "-dispersion", "-dispsteps", "-mosaic_dom",
-                      "-detector_thicksteps")
+                      "-vdivstep", "-divsteps", "-hdivsteps", "-vdivsteps", "-dispersion", "-dispsteps", "-mosaic",
+                      "-mosaic_dom", "-detector_abs", "-detector_thicksteps")
+#: Numbers that are chosen automatically where they are not positive.
+_AUTOMATIC_IF_NEGATIVE = ("-oversample", "-scale", "-pgmscale")
 
 
 def step_remarks(line, given):
@@ -33,6 +35,9 @@ def _negative(given):
     for name in _UNSET_IF_NEGATIVE:
         if name in given and given[name].values[0] < 0:
             yield Loud(f"{given[name].said}: negative, which counts as not given")
+    for name in _AUTOMATIC_IF_NEGATIVE:
+        if name in given and given[name].values[0] < 0:
+            yield f"{given[name].said}: negative, which is the automatic one"
 
 
 def _mosaic(line, given):

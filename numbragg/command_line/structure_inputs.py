@@ -95,10 +95,10 @@ def _of_model(line, name, kind):
     from ..configs.structure_factors import StructureFactors
     from ..structures.model import read_model
 
+    cell = tuple(read_model(name, kind).cell.parameters)
     if line.hkl_columns is not None or line.intensities is not None:
         raise CommandLineError(f"-hkl {quoted(name)}: is a model, without the columns that --hkl-columns and"
                                " --intensities are for")
-    cell = tuple(read_model(name, kind).cell.parameters)
     _enter_cell(line, cell)
     wavelength = to_angstrom(line.draft.wavelength)
     d_min = to_angstrom(line.draft.d_min) if line.draft.d_min > 0.0 else _seen(line, cell)

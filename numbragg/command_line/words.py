@@ -4,11 +4,11 @@ Every word must be an option of the table or one of the values of the option bef
 the C program would ignore, or would take for a longer form of an option, are errors here.
 """
 
-import difflib
 import math
 
 from .effects import Use
 from .line import CommandLine
+from .suggestions import meant
 from .table import EXACT, TABLE
 from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
@@ -35,26 +35,18 @@ EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[op
 _INSTEAD = {
     "-dispstep": "-dispsteps", "-detsize_x": "-detsize_f", "-detsize_y": "-detsize_s", "-xdet_vector": "-fdet_vector",
     "-ydet_vector": "-sdet_vector", "-zdet_vector": "-odet_vector", "-thick": "-sample_thick",
-    "-detector_thickness": "-detector_thick", "-precision": "--precision",
+    "-detector_thickness": "-detector_thick", "-precision": "--precision", "-hdivergence": "-hdivrange",
+    "-vdivergence": "-vdivrange",
 }
 
 
 def _suggestion(word):
     """ "; did you mean ...?" for an unknown word, or nothing."""
     plain = word.partition("=")[0]
-    known = [spelling for option in TABLE for spelling in option.spellings]
     if plain in _INSTEAD:
         return f"; did you mean {_INSTEAD[plain]}?"
-    # other capitals, a dash too many or too few: the same word
-    same = [spelling for spelling in known if spelling.lower().lstrip("-") == plain.lower().lstrip("-")]
-    if same and plain.startswith("-"):
-        dashes = len(plain) - len(plain.lstrip("-"))
-        best = max(same, key=lambda spelling: (spelling.lower() == plain.lower(), spelling.count("-") == dashes))
-        return f"; did you mean {quoted(best)}?"
-    near = [max((k for k in known if len(k) > 3 and plain.startswith(k)), key=len, default=None)]
-    near += difflib.get_close_matches(plain, known, n=1, cutoff=0.75)
-    near = [quoted(k) for k in dict.fromkeys(near) if k]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    found = meant(plain, (option.spellings for option in TABLE))
+    return f"; did you mean {' or '.join(map(quoted, found))}?" if found else ""
 
 
 def _no_option(word, previous):

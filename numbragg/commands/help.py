@@ -1,6 +1,7 @@
 """`numbragg help`: the help text, or the part of it that a word asks for."""
 
 from ..command_line.help import group_text, help_text, option_text
+from ..command_line.suggestions import meant
 from ..command_line.table import GROUPS, TABLE
 from .arguments import short
 from .catalogue import COMMANDS, PLANNED, module_of, summaries
@@ -10,9 +11,9 @@ from .catalogue import COMMANDS, PLANNED, module_of, summaries
 __all__ = ["run"]
 
 _HELP = """\
-usage: numbragg help [TOPIC]
+usage: numbragg help [TOPIC...]
 
-Print the help: all options, or what belongs to the topic: a command (numbragg help trace), an option
+Print the help: all options, or what belongs to each topic: a command (numbragg help trace), an option
 (numbragg help -mosaic, numbragg help mosaic), a heading (numbragg help beam) or the word commands."""
 
 
@@ -44,23 +45,26 @@ def run(arguments):
         return 0
     if word in COMMANDS:
         return module_of(word).run(["--help"])
+    print("\n\n".join(_text(topic) for topic in ([word] if _topic(word) is not None else arguments)))
+    return 0
+
+
+def _text(word):
+    """The text of one topic.  Raises ValueError if there is none."""
     if word in PLANNED:
         raise ValueError(f"help: {word}: not available in this version")
+    if word in COMMANDS:
+        raise ValueError(f"help: {word}: a command, and so a topic of its own (numbragg help {word})")
     text = _topic(word)
     if text is None:
         raise ValueError(f"help: {short(word)}: no such topic; {_near(word)}")
-    print(text)
-    return 0
+    return text
 
 
 def _near(word):
     """What may have been meant."""
-    import difflib
-
-    topics = [*COMMANDS, *GROUPS, "commands", *(spelling for option in TABLE for spelling in option.spellings)]
+    topics = [*((name,) for name in (*COMMANDS, *GROUPS, "commands")), *(option.spellings for option in TABLE)]
     # an option may have been written without its dash
-    forms = [form for form in (word, f"-{word}") if word]
-    # the same letters first: options differ in capitals
-    near = [topic for form in forms for topic in topics if topic.lower() == form.lower()]
-    near += [found for form in forms for found in difflib.get_close_matches(form, topics, 1)]
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}, an option, {', '.join(GROUPS)}"
+    found = meant(word, topics) or (meant(f"-{word}", topics) if len(word) > 1 else [])
+    return (f"did you mean {' or '.join(found)}?" if found
+            else f"there are {', '.join(COMMANDS)}, an option, {', '.join(GROUPS)}")

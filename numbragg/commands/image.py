@@ -6,7 +6,7 @@ import os
 from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
-from ..notes import Misleading
+from ..notes import Loud, Misleading
 from .readable import described, readable_files, write_readable
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
@@ -146,7 +146,7 @@ def _write_as_c(outputs, this, products):
     from ..io.pgm import write_pgm
     from ..io.raw import write_raw
     from ..io.smv import header_text, write_smv
-    from ..results.digitise import draw_noise, header_values
+    from ..results.digitise import cut_off_note, draw_noise, header_values
 
     line, names = this.line, this.line.outputs
     values = header_values(this.prepared)
@@ -156,6 +156,10 @@ def _write_as_c(outputs, this, products):
     remarks = [Misleading(f"{os.fsdecode(name)}: the SMV header takes {len(text)} bytes but says 512, as in nanoBragg:"
                           " readers will find the pixels shifted")
                for name, text in headers if len(text) > 512]
+    if products.scale == 0.0:
+        remarks.append(Loud(f"{os.fsdecode(names.intfile)}: its automatic scale is 0, for the largest pixel is"
+                            " infinite: pixels that are finite hold nothing but the offset"))
+    remarks += cut_off_note(os.fsdecode(names.intfile), products.integers, products.scale, line.adc_offset)
     with outputs.open(names.floatfile) as file:
         write_raw(file, this.image)
     with outputs.open(names.intfile) as file:

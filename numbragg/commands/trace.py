@@ -31,6 +31,7 @@ def _parser():
                   "with -printout, or lines such as: name = value.  Says which quantity is the first that "
                   "differs.  With --json the answer is JSON.  Exit status 1 if one differs", _read_name)
     parser.option("--steps", "N", "keep the first N steps and the last (default: 1000); all: keep every step", _steps)
+    parser.option("--panel", "N", "which panel of --detector the pixel is on, from 0", _whole)
     return parser
 
 
@@ -71,20 +72,38 @@ def _compiled():
     return kept(trace_pixel)
 
 
-def _traced(words, fast, slow, steps):
+def _on_panel(line, factors, panel):
+    """What is prepared for a panel of the detector that `--detector` names."""
+    from ..scene.shot import prepare_shot
+
+    count = len(line.panels.shapes)
+    if panel is None and count > 1:
+        raise ValueError(f"trace: give --panel, from 0 to {count - 1}: the detector has {count} panels")
+    if panel is not None and panel >= count:
+        raise ValueError(f"trace: --panel {panel}: must be from 0 to {count - 1}")
+    request = line.draft.freeze()
+    shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
+    return shot[panel or 0][0]
+
+
+def _traced(words, fast, slow, steps, panel):
     """The trace that a command line asks for; the line; notes to be told when nothing can be refused any more."""
     from ..configs.run_options import Evaluation
 
     line = with_headers(parse(words))
     check(line)
-    if line.detector is not None:
-        raise ValueError("--detector: a trace is of nanoBragg's one plane; in Python numbragg.trace takes panel=")
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     if line.backend != "cpu":
         raise ValueError(f"--backend {line.backend}: a trace is computed on the CPU")
     if line.precision != "exact":
         raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
+    if line.detector is not None:
+        from ..command_line.panels import read_panels
+
+        line.panels = read_panels(line)
+    elif panel is not None:
+        raise ValueError(f"trace: --panel {panel}: goes with --detector, which is not given")
     factors = read_inputs(line)
     take_misset_seed(line, int(time.time()))
     from ..scene.notes import scene_notes
@@ -92,7 +111,7 @@ def _traced(words, fast, slow, steps):
     from ..tracing.record import trace_prepared
     from .progress import say_compiling
 
-    prepared = prepare(line.draft.freeze(), factors)
+    prepared = prepare(line.draft.freeze(), factors) if line.panels is None else _on_panel(line, factors, panel)
     notes = (*line.notices, *scene_notes(((prepared,),)))
     if not line.quiet and not _compiled():
         say_compiling("some 10 seconds")
@@ -124,7 +143,7 @@ def run(arguments):
         if against is not None:
             # a name that is wrong is told before the work
             open(against, "rb").close()
-        trace, line, notes = _traced(words[2:], fast, slow, steps)
+        trace, line, notes = _traced(words[2:], fast, slow, steps, values.get("--panel"))
         comparison = None
         if against is not None:
             from ..tracing.compare import compare

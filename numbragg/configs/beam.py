@@ -11,7 +11,21 @@ import numpy as np
 
 from ..scene.request import UNIT_FLUENCE, BeamRequest
 from ..scene.units import angstrom_from_ev, from_angstrom, from_mm, from_mrad, from_percent, resolution_from_angstrom
-from .checks import count, finite, flag, given, not_negative, optional, positive, real_array, shown, vector, whole
+from .checks import (
+    Unset,
+    count,
+    finite,
+    flag,
+    given,
+    not_negative,
+    optional,
+    positive,
+    real_array,
+    shown,
+    vector,
+    whole,
+)
+from .without_effect import beam_notes
 
 if TYPE_CHECKING:
     from .spectrum import Spectrum
@@ -21,26 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["Beam"]
 
 
-class _Default(float):
-    """A number that nobody gave: told from the same one that somebody did by what it is."""
-
-
-#: The wavelength where neither it nor a spectrum is given [Angstrom].
-_ONE_ANGSTROM = _Default(1.0)
-
-
 def _sources(value):
     rule = "(n, 5) numbers: x, y, z, intensity, wavelength [m]"
     table = np.atleast_2d(real_array("sources", value, rule))
     if table.ndim != 2 or table.shape[1] != 5 or len(table) == 0:
         raise ValueError(f"sources: shape {table.shape} must be {rule}")
-    if np.isinf(table).any():
-        raise ValueError("sources: a number is infinite")
-    with np.errstate(invalid="ignore"):
-        if (table[:, 4] <= 0.0).any():
-            raise ValueError("sources: a wavelength [m] is not positive")
-    if (table[:, :3] == 0.0).all(axis=1).any():
-        raise ValueError("sources: a direction is zero")
+    for number, row in enumerate(table.tolist(), 1):
+        if any(map(math.isinf, row)):
+            raise ValueError(f"sources: {row} in row {number} must be finite numbers, or NaN for the default")
+        if row[4] <= 0.0:
+            raise ValueError(f"sources: {row[4]!r} in row {number}, the wavelength, must be a number above 0 m")
+        if row[:3] == [0.0, 0.0, 0.0]:
+            raise ValueError(f"sources: {row[:3]} in row {number} has no direction, must be three numbers not all 0")
     table.setflags(write=False)
     return table
 
@@ -70,11 +76,13 @@ class Beam:
         Full range of directions, horizontal and vertical [mrad].
     divergence_h_step_mrad, divergence_v_step_mrad : float, optional
     divergence_h_steps, divergence_v_steps : int, optional
+        Directions; by default 2, at the ends of the range, where there is a range and no step, else 1.
     round_divergence : bool
         Clip the grid of directions to an ellipse.
     dispersion_percent : float
         Full spread of the wavelength [%].
     dispersion_steps : int, optional
+        Wavelengths; by default 2, at the ends of the spread, where there is one, else 1.
     sources : (n, 5) array, optional
         x, y, z (a direction to the source), intensity (never used, as in nanoBragg: every source counts the
         same) and wavelength **in metres**; NaN stands for the default.  Replaces divergence and dispersion.
@@ -95,10 +103,10 @@ class Beam:
     1.0332
     """
 
-    wavelength_angstrom: float = _ONE_ANGSTROM
-    fluence_photons_per_m2: float = UNIT_FLUENCE
+    wavelength_angstrom: float = Unset(1.0)
+    fluence_photons_per_m2: float = Unset(UNIT_FLUENCE)
     flux_photons_per_s: float = 0.0
-    exposure_s: float = 1.0
+    exposure_s: float = Unset(1.0)
     size_mm: float | None = 0.1
     polarisation_fraction: float | None = 0.0
     polarisation_axis: Sequence[float] | None = None
@@ -122,8 +130,8 @@ class Beam:
 
         self._check_spectrum()
         wavelength = self.wavelength_angstrom
-        if self.spectrum is not None and wavelength is _ONE_ANGSTROM:
-            wavelength = self.spectrum.mean_wavelength_angstrom
+        if self.spectrum is not None and type(wavelength) is Unset:
+            wavelength = Unset(self.spectrum.mean_wavelength_angstrom)
         put("wavelength_angstrom", positive("wavelength_angstrom", wavelength, "Angstrom"))
         put("fluence_photons_per_m2", not_negative("fluence_photons_per_m2", self.fluence_photons_per_m2,
                                                    "photons/m^2"))
@@ -174,8 +182,8 @@ class Beam:
         """This beam as a part of a request, in SI units and radians."""
         axes = {"beam_vector": self.direction, "polarisation_axis": self.polarisation_axis}
         return BeamRequest(
-            wavelength=from_angstrom(self.wavelength_angstrom), fluence=self.fluence_photons_per_m2,
-            flux=self.flux_photons_per_s, exposure=self.exposure_s,
+            wavelength=from_angstrom(self.wavelength_angstrom), fluence=float(self.fluence_photons_per_m2),
+            flux=self.flux_photons_per_s, exposure=float(self.exposure_s),
             beam_size=-1.0 if self.size_mm is None else from_mm(self.size_mm),
             unpolarised_factor=self.polarisation_fraction is None,
             polarisation_fraction=self.polarisation_fraction or 0.0,
@@ -186,7 +194,8 @@ class Beam:
             dispersion_steps=count(self.dispersion_steps), sources=self.sources,
             d_min=resolution_from_angstrom(self.d_min_angstrom),
             spectrum=None if self.spectrum is None else self.spectrum.pack(),
-            spectrum_notes=() if self.spectrum is None else self.spectrum.notes, **given(axes))
+            spectrum_notes=() if self.spectrum is None else self.spectrum.notes,
+            beam_notes=tuple(beam_notes(self)), **given(axes))
 
 
 def _mrad(value):

@@ -9,8 +9,17 @@ import numpy as np
 
 from ..io.literals import INT_MAX
 
-__all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional", "positive",
-           "real_array", "shown", "triple", "vector", "whole"]
+__all__ = ["angles", "choice", "count", "entries", "finite", "flag", "given", "not_negative", "optional",
+           "panel_number", "positive", "real_array", "shown", "triple", "Unset", "vector", "whole"]
+
+
+class Unset(float):
+    """A number that nobody gave: told from the same one that somebody did by what it is.
+
+    Checks leave it what it is, so that a copy with another field replaced still knows.
+    """
+
+    __slots__ = ()
 
 
 #: Characters of a value that a message shows.
@@ -33,6 +42,8 @@ def _plain(value):
 
 
 def _number(field, value, unit):
+    if type(value) is Unset:
+        return value
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, numbers.Real):
         raise ValueError(f"{field}: {shown(value)} is not a number{_in(unit)}")
@@ -81,6 +92,15 @@ def whole(field, value, minimum=1, maximum=INT_MAX):
     if number < minimum or number > maximum:
         raise ValueError(f"{field}: {shown(value)} must be a whole number from {minimum} to {maximum}")
     return number
+
+
+def panel_number(panel, panels):
+    """Number of one of so many panels; a beam stands first in some methods and is given by name in others."""
+    number = _plain(panel)
+    if hasattr(panel, "pack") or isinstance(number, numbers.Real) and not isinstance(number, numbers.Integral):
+        what = type(panel).__name__ if hasattr(panel, "pack") else shown(panel)
+        raise ValueError(f"panel: {what} is not the number of a panel; a beam is given by name, as beam=")
+    return whole("panel", panel, 0, panels - 1)
 
 
 def real_array(field, value, what, copy=True):
@@ -150,7 +170,8 @@ def entries(field, value, count, what):
 
 def triple(field, value, check, *arguments):
     """Three numbers, each passing `check`; one number stands for three equal ones."""
-    if isinstance(_plain(value), numbers.Real):
+    if isinstance(_plain(value), (numbers.Real, str, bytes)):
+        # text fails as a number does that is none
         value = (value,) * 3
     return tuple(check(field, v, *arguments) for v in entries(field, value, 3, "one number or three"))
 

@@ -30,6 +30,7 @@ from .checks import (
     whole,
 )
 from .structure_factors import as_structure_factors
+from .without_effect import missets_note
 
 # start-up: readers are imported where there is a file to read, records with the first crystal, NumPy for rotations
 
@@ -86,8 +87,12 @@ def _seed(field, value):
     return whole(field, value, -INT_MAX)
 
 
+class _Read:
+    __slots__ = ("_stated",)  # what a file said beside the matrix, which no user sets
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crystal:
+class Crystal(_Read):
     """A small crystal and its orientation.
 
     Parameters
@@ -96,7 +101,8 @@ class Crystal:
         a, b, c [Angstrom], alpha, beta, gamma [deg].
     matrix : three rows of three floats, optional
         MOSFLM's A: columns a*, b*, c* times the wavelength.  Replaces the orientation of `cell`;
-        with both, the lengths of the direct axes are those of `cell`.  One of the two is needed.
+        with both, the lengths of the direct axes are those of `cell`, and a warning tells where the matrix has
+        others (in 1/Angstrom, without the wavelength, too).  One of the two is needed.
     u_matrix : three rows of three floats, optional
         Rotation applied to a*, b*, c* of the default orientation, or of `matrix` (A = U B).
     misset_deg : three floats, optional
@@ -229,11 +235,17 @@ class Crystal:
 
     @classmethod
     def from_matrix_file(cls, path: str | os.PathLike[str], **fields: Any) -> Self:
-        """A crystal oriented by a MOSFLM matrix file (a*, b*, c* times the wavelength by columns)."""
-        from ..io.matrix import read_matrix
+        """A crystal oriented by a MOSFLM matrix file (a*, b*, c* times the wavelength by columns).
+
+        A warning tells where the file has missetting angles, or a cell that the matrix has not at the beam's
+        wavelength.
+        """
+        from ..io.matrix import read_matrix, stated
 
         m = read_matrix(path)
-        return cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
+        made = cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
+        object.__setattr__(made, "_stated", (os.fsdecode(path), stated(path)))
+        return made
 
     def pack(self) -> CrystalRequest:
         """This crystal as a part of a request, in SI units and radians."""
@@ -254,8 +266,14 @@ class Crystal:
             n_cells=tuple(map(float, n_cells)), sample_size=tuple(map(from_mm, size)),
             shape=self.shape, spot_metric=self.spot_metric, fudge=self.fudge, **_mosaic_settings(self),
             phi_start=from_degrees(self.phi_start_deg), oscillation=_radians(self.oscillation_deg),
-            phi_step=_radians(self.phi_step_deg), phi_steps=count(self.phi_steps),
+            phi_step=_radians(self.phi_step_deg), phi_steps=count(self.phi_steps), **_stated(self),
             water_size=water_from_um(self.water_size_um), **given({"spindle_axis": self.spindle_axis}))
+
+
+def _stated(crystal):
+    """What a request says of the file of a matrix."""
+    name, stated = getattr(crystal, "_stated", ("", None))
+    return {} if stated is None else {"matrix_cell": stated[0], "crystal_notes": tuple(missets_note(name, stated[1]))}
 
 
 # -- mosaicity

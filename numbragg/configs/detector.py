@@ -15,6 +15,7 @@ from ..scene.pixels import pixels_along
 from ..scene.request import BeamRequest, DetectorRequest, PanelRequest, WindowRequest
 from ..scene.units import attenuation_from_um, from_angstrom, from_degrees, from_mm, sensor_from_um
 from .checks import (
+    Unset,
     angles,
     choice,
     count,
@@ -24,12 +25,14 @@ from .checks import (
     given,
     not_negative,
     optional,
+    panel_number,
     positive,
     shown,
     vector,
     whole,
 )
 from .panel import Panel, checked_mask
+from .without_effect import detector_notes
 
 # start-up: kernels, and Numba with them, are imported with the first array of positions
 if TYPE_CHECKING:
@@ -76,11 +79,11 @@ class Detector(_Noted):
     convention : {"mosflm", "adxv", "denzo", "xds", "dials", "custom"}
         Laboratory frame, meaning of the beam centre and pivot; docs/conventions has the table.
     beam_centre_mm : (float, float), optional
-        Xbeam, Ybeam in the convention [mm].  In "mosflm" and "denzo" X runs along the slow axis.
+        Xbeam, Ybeam [mm].  In "mosflm" and "denzo" X runs along the slow axis; "xds" and "dials" do not look at it.
     close_point_mm : (float, float), optional
-        Xclose, Yclose: default of the beam centre in "xds", "dials" and "custom" [mm].
+        Xclose, Yclose: stands in for the beam centre in "custom" [mm]; no other convention looks at it.
     close_point_pixels : (float, float), optional
-        ORGX, ORGY: point of closest approach, XDS style [pixels].
+        ORGX, ORGY: point of closest approach, XDS style [pixels]; places the detector in "xds" and "dials".
     rotation_deg : three floats
         Rotations about laboratory x, y, z, in this order [deg].
     twotheta_deg : float
@@ -121,7 +124,7 @@ class Detector(_Noted):
     pixels: Sequence[int] | None = None
     size_mm: Sequence[float] | None = None
     pixel_mm: float = 0.1
-    distance_mm: float = 100.0
+    distance_mm: float = Unset(100.0)
     close_distance_mm: float | None = None
     convention: str = "mosflm"
     beam_centre_mm: Sequence[float] | None = None
@@ -186,7 +189,8 @@ class Detector(_Noted):
 
         Panels are in CrystFEL's frame, z along the beam and y up, which is that of the convention "adxv"; in that of
         another one `in_convention` puts them.  Vectors are taken as they are: neither normalised nor put at right
-        angles, nor is their hand changed.
+        angles, nor is their hand changed.  Bad regions become masks, and masks that have an HDF5 file of their own,
+        named from the current folder, are read (needs h5py).
 
         Parameters
         ----------
@@ -404,7 +408,7 @@ class Detector(_Noted):
 
         pieces = self.pieces()
         if panel is not None:
-            pieces = (pieces[whole("panel", panel, 0, len(pieces) - 1)],)
+            pieces = (pieces[panel_number(panel, len(pieces))],)
         found = [getattr(pixel_maps, name)(plane) for plane in pixel_maps.planes(pieces, _beam_request(beam))]
         if len(found) == 1:
             return found[0]
@@ -567,7 +571,8 @@ class Detector(_Noted):
             rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
             twotheta=from_degrees(self.twotheta_deg), **given(axes),
             sensor_thickness=sensor_from_um(self.sensor_thickness_um), sensor_layers=count(self.sensor_layers),
-            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask)
+            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask,
+            detector_notes=tuple(detector_notes(self)))
 
 
 def _metres(pair_mm):

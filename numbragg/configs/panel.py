@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..scene.materials import MATERIALS
+from ..scene.pixels import check_pixels
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
 from .checks import entries, finite, not_negative, optional, positive, shown, vector, whole
@@ -21,6 +22,9 @@ LAYERS = 2
 
 #: Least sine of the angle between the two pitch vectors.
 LEAST_SINE = 1e-6
+
+#: Between these is the length of a pitch vector [mm]: beyond, squares of lengths are 0 or infinite.
+SHORTEST_PITCH, LONGEST_PITCH = 1e-12, 1e12
 
 
 def checked_mask(mask, shape):
@@ -54,13 +58,14 @@ class Panel:
     pixels : (int, int)
         Fast and slow.
     sensor_thickness_um, attenuation_depth_um : float, optional
-        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.
+        Thickness and 1/e depth of the sensor [micrometre]; no thickness: every photon is counted.  With one, the
+        depth or `sensor_material` is needed.
     sensor_layers : int, optional
         Layers of equal thickness that the sensor is divided into; by default 2.  A layer's photons are those at its
         middle, and each captures its own share of them.
     sensor_material : str, optional
-        In the place of `attenuation_depth_um`: "Si", "CdTe", "GaAs", "Ge", "Gd2O2S" or "CsI", whose depth at the
-        beam's wavelength is looked up in the tables of xraydb.
+        In the place of `attenuation_depth_um`: "Si", "CdTe", "GaAs", "Ge", "Gd2O2S" or "CsI", whose depth at
+        each wavelength of the beam is looked up in the tables of xraydb.
     mask : (slow, fast) array, optional
         Zero or False: the pixel is skipped and stays 0.
     name : str
@@ -106,17 +111,21 @@ class Panel:
                                                                             "three coordinates in mm")))
         put("fast_mm", vector("fast_mm", self.fast_mm))
         put("slow_mm", vector("slow_mm", self.slow_mm))
+        for name, pitch in (("fast_mm", self.fast_mm), ("slow_mm", self.slow_mm)):
+            if not SHORTEST_PITCH <= math.hypot(*pitch) <= LONGEST_PITCH:
+                raise ValueError(f"{name}: {pitch!r} must be {SHORTEST_PITCH:g} to {LONGEST_PITCH:g} mm long")
         put("pixels", tuple(whole("pixels", v) for v in entries("pixels", self.pixels, 2, "two numbers")))
+        check_pixels(*self.pixels)
         put("sensor_thickness_um", not_negative("sensor_thickness_um", self.sensor_thickness_um, "micrometre"))
         put("attenuation_depth_um", optional(self.attenuation_depth_um, positive, "attenuation_depth_um", "micrometre"))
         put("sensor_layers", optional(self.sensor_layers, whole, "sensor_layers"))
         if self.sensor_material is not None:
             self._check_material()
+        elif self.sensor_thickness_um > 0.0 and self.attenuation_depth_um is None:
+            raise ValueError(f"sensor_thickness_um: {self.sensor_thickness_um!r} needs attenuation_depth_um or "
+                             "sensor_material, or nobody knows what the sensor captures")
         put("mask", None if self.mask is None else checked_mask(self.mask, self.shape))
-        with np.errstate(over="ignore", invalid="ignore"):
-            area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
-        if not math.isfinite(area):
-            raise ValueError(f"fast_mm: {self.fast_mm!r} and slow_mm: {self.slow_mm!r} must span a finite area")
+        area = math.hypot(*np.cross(self.fast_mm, self.slow_mm))
         if not area > LEAST_SINE * math.hypot(*self.fast_mm) * math.hypot(*self.slow_mm):
             raise ValueError(f"slow_mm: {self.slow_mm!r} must not be parallel to fast_mm, {self.fast_mm!r}")
         distance = abs(np.dot(np.cross(self.fast_mm, self.slow_mm), self.origin_mm)) / area

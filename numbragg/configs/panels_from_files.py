@@ -56,8 +56,12 @@ def masked(shape, rectangles):
 
 
 def _all_good(shape):
-    memory.require(shape[0] * shape[1], f"detector: the mask of a panel of {shape[1]} x {shape[0]} pixels")
-    return np.ones(shape, dtype=bool)
+    what = f"detector: the mask of a panel of {shape[1]} x {shape[0]} pixels"
+    memory.require(shape[0] * shape[1], f"{what} would")
+    try:
+        return np.ones(shape, dtype=bool)
+    except MemoryError:
+        raise ValueError(f"{what} needs {shape[0] * shape[1] / 1e9:.4g} GB, which are not available") from None
 
 
 # -- CrystFEL
@@ -94,7 +98,13 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
         notes.append("geometry: coffset is added to distance_mm, as CrystFEL adds it to clen")
     if any(region.in_data and region.panel is None for region in geometry.regions) and len(geometry.panels) > 1:
         notes.append("geometry: bad regions of no panel count for the pixels of all panels that lie there in the data")
-    panels = tuple(_geom_panel(path, geometry, panel, distance, shift, sensor) for panel in geometry.panels)
+    masks = {}
+    if any(panel.masks for panel in geometry.panels):
+        from ..io.geom_masks import read_geom_masks
+
+        masks, more = read_geom_masks(path, geometry.panels)
+        notes += more
+    panels = tuple(_geom_panel(path, geometry, panel, (distance, shift, sensor), masks) for panel in geometry.panels)
     if all(panel.mask is not None and not panel.mask.any() for panel in panels):
         notes.append(Loud("geometry: no pixel of any panel is good"))
     warn(notes)
@@ -124,7 +134,8 @@ def _camera_length(path, geometry, panel, distance):
     return length.metres
 
 
-def _geom_panel(path, geometry, panel, distance, shift, sensor):
+def _geom_panel(path, geometry, panel, given, masks):
+    distance, shift, sensor = given
     pitch = 1.0 / panel.res
     z = _camera_length(path, geometry, panel, distance) + panel.coffset
     corner = [c + s / pitch for c, s in zip(panel.corner, shift)]
@@ -136,6 +147,8 @@ def _geom_panel(path, geometry, panel, distance, shift, sensor):
         origin_mm=(corner[0] * pitch_mm, corner[1] * pitch_mm, to_mm(z)),
         fast_mm=[v * pitch_mm for v in panel.fast], slow_mm=[v * pitch_mm for v in panel.slow], **sensor)
     mask = _geom_mask(geometry, panel, corner, made.shape)
+    if panel.name in masks:
+        mask = masks[panel.name] if mask is None else mask & masks[panel.name]
     return made if mask is None else replace(made, mask=mask)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..io.spectra import AXES, read_spectrum
+from ..io.errors import format_error
+from ..io.errors import shown as shown_bytes
+from ..io.spectra import AXES, SpectrumTable, read_spectrum
 from ..notes import Loud
 from ..scene.draws import LARGEST_SEED, normals, uniforms
 from ..scene.units import HC_EV_ANGSTROM, angstrom_from_ev, from_angstrom
@@ -23,6 +25,9 @@ REACH = 1.5
 
 #: Steps of an axis are even if they differ by no more than this part: numbers of a file are rounded.
 EVEN = 0.01
+
+#: Wavelengths that the header of a file may lead to [Angstrom].
+CREDIBLE = (0.01, 100.0)
 
 #: Fewer wavelengths are lines, not samples of a curve.
 FEW = 10
@@ -156,9 +161,11 @@ class Spectrum:
         ----------
         path : str or path-like
             Columns separated by blanks, tabs, commas or semicolons, in any order of rows; comments begin with # or !.
+            A header names the columns, which may then be in any order.
         axis : {"angstrom", "nm", "m", "ev", "kev"}, optional
-            What the first column is.  By default what a header names, else what the values can only be, which is
-            said; where that is not certain the file is refused.
+            What the first column is, or the one that a header names.  By default what a header names, if that gives
+            0.01 to 100 Angstrom, else what the values can only be, which is said; where that is not certain the
+            file is refused.
         density : bool or {"ev", "angstrom"}
             As for `Spectrum`; True: per unit of the first column.
         threshold : float
@@ -180,6 +187,7 @@ class Spectrum:
         table = read_spectrum(path, axis)
         quantity, unit = AXES[table.axis]
         column = [value * unit for value in table.values]
+        _check_credible(path, table, column if quantity == "wavelength" else [angstrom_from_ev(v) for v in column])
         try:
             made = (cls(column, table.weights, density=density, threshold=threshold) if quantity == "wavelength" else
                     cls(None, table.weights, energies_ev=column, density=density, threshold=threshold))
@@ -378,6 +386,15 @@ def _restored(wavelengths: Sequence[float], weights: Sequence[float], left_out: 
     made = Spectrum.__new__(Spectrum)
     made._freeze(wavelengths, weights, left_out, notes)
     return made
+
+
+def _check_credible(path: str | os.PathLike[str], table: SpectrumTable, wavelengths: Sequence[float]) -> None:
+    """Refuse a header that cannot be of the values below it."""
+    (low, high), first, last = CREDIBLE, min(wavelengths), max(wavelengths)
+    if table.header and not (low <= first and last <= high):
+        raise format_error(path, f"its header {shown_bytes(table.header)} makes {min(table.values):g} to "
+                                 f"{max(table.values):g} {table.axis} of its values, which are {first:.4g} to"
+                                 f" {last:.4g} Angstrom and must be {low:g} to {high:g}; axis would tell what they are")
 
 
 def _column(name: str, value: Any) -> list[float]:

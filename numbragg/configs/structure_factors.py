@@ -234,8 +234,10 @@ class StructureFactors:
         squared = _squared(intensities)
         if columns is None and not squared:
             from ..io.hkl import flag_note, read_hkl
+            from ..io.kinds import naming_the_kind
 
-            indices, f = read_hkl(path)
+            with naming_the_kind(path, "a list of h, k, l and F"):
+                indices, f = read_hkl(path)
             said = []
         else:
             from ..io.hkl import flag_note
@@ -299,7 +301,7 @@ class StructureFactors:
             table, minimum, maximum, about = expanded_table(listed, default)
         except ValueError as error:
             raise ValueError(f"{source}: {error}" if source != "memory" else str(error)) from None
-        about = about._replace(loud=tuple(loud))
+        about = about._replace(loud=(*about.loud, *loud))
         made = cls.__new__(cls)
         made._take(table, (minimum, maximum), default, True, about.expanded, source, notes(about, source, default),
                    about)
@@ -386,12 +388,12 @@ class StructureFactors:
         Parameters
         ----------
         model : str, path-like or gemmi.Structure
-            A PDB or mmCIF file (.gz is decompressed), by its ending, or what gemmi read.
+            A PDB or CIF file (mmCIF or that of a small molecule; .gz is decompressed), or what gemmi read.
         d_min_angstrom : float
             Resolution to which reflections are computed [Angstrom].
         wavelength_angstrom : float, optional
             Wavelength of f' and f'' [Angstrom], Cromer and Liberman's; F(h) and F(-h) are then kept apart.  Without
-            it both are 0.
+            it both are 0.  A beam of another one is simulated as asked for, with a warning.
         solvent : bool
             Add flat bulk solvent of 0.35 electrons/Angstrom^3, B 46 Angstrom^2.
         default : float
@@ -413,26 +415,26 @@ class StructureFactors:
             If there are no atoms, no cell or no known space group, or the reflections are too many.
         """
         from ..structures.kinds import file_kind
-        from ..structures.model import METHODS, read_model
+        from ..structures.model import METHODS, read_model_with_notes
 
         default = finite("default", default, "electrons")
         d_min = positive("d_min_angstrom", d_min_angstrom, "Angstrom")
         wavelength = optional(wavelength_angstrom, positive, "wavelength_angstrom", "Angstrom")
         solvent, f000 = flag("solvent", solvent), flag("f000", f000)
         method = choice("method", method, METHODS)
-        source = "gemmi.Structure"
+        source, loud = "gemmi.Structure", ()
         if isinstance(model, (str, bytes, os.PathLike)):
             source, kind = os.fsdecode(model), file_kind(model)
             if kind not in ("pdb", "cif"):
-                raise ValueError(f"model: {shown(model)} must be a PDB or mmCIF file (.pdb, .ent, .cif, .mmcif; .gz)")
-            model = read_model(model, kind)
+                raise ValueError(f"model: {shown(model)} must be a PDB or CIF file (.pdb, .ent, .cif, .mmcif; .gz)")
+            model, loud = read_model_with_notes(model, kind)
         elif type(model).__name__ != "Structure":
             raise ValueError(f"model: {shown(model)} must be a file or a gemmi.Structure")
         return cls._of_structure(model, source, d_min, wavelength, default=default, solvent=solvent, f000=f000,
-                                method=method)
+                                method=method, loud=loud)
 
     @classmethod
-    def _of_structure(cls, structure, source, d_min, wavelength, *, default=0.0, **options):
+    def _of_structure(cls, structure, source, d_min, wavelength, *, default=0.0, loud=(), **options):
         """As `from_model`, of a gemmi.Structure that goes by the name `source` in reports; `options` as there."""
         from ..structures.library import one_line
         from ..structures.model import model_reflections
@@ -441,14 +443,17 @@ class StructureFactors:
             listed = model_reflections(structure, d_min, wavelength, **options)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{source}: {one_line(error)}") from None
-        loud = [f"{len(structure)} models; the first is taken"] if len(structure) > 1 else []
-        return cls._expanded(listed, default, source, [*loud, *(f"left out: {text}" for text in listed.remarks)])
+        models = [f"{len(structure)} models; the first is taken"] if len(structure) > 1 else []
+        left_out = (f"left out: {text}" for text in listed.remarks)
+        return cls._expanded(listed, default, source, [*loud, *models, *left_out])
 
     @classmethod
     def _from_reflections(cls, indices, f, default, source, notes=()):
-        from ..io.hkl import table_from_reflections
+        from ..io.hkl import repeated_note, table_from_reflections
 
         table, minimum, maximum = table_from_reflections(indices, f, default)
+        twice = repeated_note(source if source != "memory" else "amplitudes", indices, f, table, minimum)
+        notes = notes if twice is None else (*notes, twice)
         return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
 
     @classmethod
@@ -478,8 +483,8 @@ class StructureFactors:
         dump = read_dump(path)
         return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))
 
-    def write_dump(self, file: BinaryIO) -> None:
-        """Write nanoBragg's binary dump to an open binary file."""
+    def write_dump(self, file: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write nanoBragg's binary dump to a file, by its name or open for bytes; `from_dump` reads it."""
         from ..io.dump import write_dump
 
         write_dump(file, self.table, self.minimum, self.maximum)

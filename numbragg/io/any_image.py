@@ -13,6 +13,7 @@ import numpy as np
 from .. import memory
 from .endings import format_of_ending, without_compression
 from .errors import FileFormatError, format_error
+from .kinds import COMPRESSED, SIGNATURES
 from .silence import silenced
 
 # start-up: a format's library is imported where a file has that format; fabio is an extra
@@ -21,16 +22,6 @@ __all__ = ["Image", "bit_patterns", "read_image", "read_images"]
 
 #: Formats that are read, and what may lie around them.
 _READ = ("npy", "TIFF", "SMV", "PGM", "CBF", "HDF5")
-_COMPRESSED = {"gzip": b"\x1f\x8b\x08", "bzip2": b"BZh"}
-#: What is recognised by its first bytes: those formats, and others to be refused by their names.
-_SIGNATURES = ((b"\x93NUMPY", "npy"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"),
-               (b"MM\0+", "TIFF"), (b"{\nHEADER_BYT", "SMV"), (b"###CBF", "CBF"),
-               (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"PK\x03\x04", "ZIP (such as npz)"),
-               (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard"),
-               (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"),
-               (b"%!PS", "PostScript"), (b"MTZ ", "MTZ"), (b"R-AXIS", "R-AXIS"), (b"RAXIS", "R-AXIS"),
-               (b"FORMAT :", "Bruker"), (b"\xd2\x04\0\0", "mar345"), (b"\0\0\x04\xd2", "mar345"),
-               (b"MATLAB 5.0", "MATLAB"), (b"SIMPLE  =", "FITS"))
 #: Where a map of CCP4 or MRC has its name.
 _MAP = slice(208, 212)
 #: Ends of names that say nothing about the content: other programs name images so too.
@@ -187,7 +178,7 @@ def _compression(path):
     if format_of_ending(path) == "raw":
         # floats may begin like anything
         return None
-    return next((kind for kind, signature in _COMPRESSED.items() if start.startswith(signature)), None)
+    return next((kind for kind, signature in COMPRESSED.items() if start.startswith(signature)), None)
 
 
 def _decompress(path, compression, place):
@@ -222,7 +213,7 @@ def _kind(path, place, dataset):
     with open(place, "rb") as file:
         start = file.read(_MAP.stop)
     named = format_of_ending(place)
-    found = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
+    found = next((kind for signature, kind in SIGNATURES if start.startswith(signature)), None)
     if found is None and start[_MAP] == b"MAP ":
         found = "CCP4 map"
     if _PGM.match(start):
@@ -233,7 +224,7 @@ def _kind(path, place, dataset):
         found = "SMV-like (an SMV image starts with {, a line feed and HEADER_BYTES)" if b"BYTES" in text[1] else "EDF"
     # floats may begin like anything, but not all of a name by chance
     kind = named if named == "raw" or named in _READ and named not in _LOOSE else found
-    kind = kind or (named if named not in (None, *_LOOSE, *_COMPRESSED) else "raw")
+    kind = kind or (named if named not in (None, *_LOOSE, *COMPRESSED) else "raw")
     if kind not in ("raw", *_READ):
         raise format_error(path, f"is a file of kind {kind}, which is not read here; read are raw 32-bit floats, "
                                  f"{', '.join(_READ)}, and these compressed by gzip or bzip2")

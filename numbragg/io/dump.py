@@ -4,6 +4,7 @@ A line of six decimal numbers ``h_min h_max k_min k_max l_min l_max``, a newline
 native doubles with l fastest, one plane of padding at the end of each axis included.
 """
 
+import io
 import math
 import os
 import re
@@ -14,6 +15,7 @@ import numpy as np
 
 from .errors import format_error
 from .literals import INT_MAX
+from .output import OutputSet
 
 __all__ = ["Dump", "read_dump", "write_dump"]
 
@@ -139,8 +141,8 @@ def write_dump(file, table, minimum, maximum):
 
     Parameters
     ----------
-    file : binary file object
-        Where to write.
+    file : str, path-like or binary file object
+        Where to write.  A file that is named appears whole or not at all, and replaces one that is there.
     table : (nh + 1, nk + 1, nl + 1) float64
         Amplitudes, with the padding.
     minimum, maximum : sequence of three int
@@ -149,13 +151,24 @@ def write_dump(file, table, minimum, maximum):
     Raises
     ------
     ValueError
-        The shape of the table does not follow from the ranges.
+        The shape of the table does not follow from the ranges, or `file` is none.
+    OSError
+        The file cannot be written.
     """
     table = np.ascontiguousarray(table, np.float64)
     shape = tuple(high - low + 2 for low, high in zip(minimum, maximum))
     if table.shape != shape:
         raise ValueError(f"table: shape {table.shape}; the ranges {tuple(minimum)} to {tuple(maximum)} "
                          f"with one plane of padding per axis need {shape}")
+    if isinstance(file, (str, bytes, os.PathLike)):
+        with OutputSet() as outputs:
+            outputs.reserve(file, "dump of structure factors")
+            with outputs.open(file) as opened:
+                write_dump(opened, table, minimum, maximum)
+            outputs.commit()
+        return
+    if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
+        raise ValueError(f"file: {type(file).__name__} must be a path or an open binary file")
     limits = " ".join(f"{low} {high}" for low, high in zip(minimum, maximum))
     file.write(f"{limits}\n\f".encode("ascii"))
     file.write(memoryview(table.reshape(-1).view(np.uint8)))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..kernels.arithmetic.vectors import cross
 from .errors import format_error, shown
+from .kinds import naming_the_kind
 from .literals import INT_MAX
 
 __all__ = ["ExptPanel", "Model", "read_expt"]
@@ -123,7 +124,8 @@ def read_expt(path, index=None):
     OSError
         The file cannot be read.
     """
-    file, content = _File(path), _content(path)
+    with naming_the_kind(path, "a list of experiments of DIALS", ("JSON", "UTF-16 text")):
+        file, content = _File(path), _content(path)
     if not isinstance(content, dict) or "detector" not in content:
         raise format_error(path, "is not a list of experiments of DIALS: it has no 'detector'")
     experiment, count = _experiment(file, content, index)
@@ -151,6 +153,10 @@ def _content(path):
         return json.loads(content)
     except RecursionError:
         raise format_error(path, "is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        found = shown(content[error.start:error.start + 1])
+        raise format_error(path, f"is not JSON (found {found} at byte {error.start}, which is no {error.encoding})"
+                           ) from None
     except ValueError as error:
         raise format_error(path, f"is not JSON ({' '.join(str(error).split())[:100]})".encode(
             "ascii", "backslashreplace").decode("ascii")) from None
@@ -194,7 +200,7 @@ def _model(file, content, experiment, kind):
 def _local(file, holder, place):
     """The frame that an object states, in that of what holds it."""
     fast, slow = (file.unit(holder, f"{name}_axis", place) for name in ("fast", "slow"))
-    if not sum(f * s for f, s in zip(fast, slow)) < LARGEST_COSINE:
+    if not abs(sum(f * s for f, s in zip(fast, slow))) < LARGEST_COSINE:
         raise file.error(f"{place}slow_axis", list(slow), f"at right angles to fast_axis, {list(fast)}")
     return _Frame(fast, slow, file.numbers(holder, "origin", place, 3))
 

@@ -1,4 +1,4 @@
-"""CrystFEL's geometry files: panels, where they are, bad regions; what does not place pixels is named, not used.
+"""CrystFEL's geometry files: panels, where they are, bad regions and masks; what else there is, is named, not used.
 
 Rules are CrystFEL's: a line is `word = value` or `panel/word = value`, what follows a semicolon is a comment.  A word
 without a panel is the default of the panels that are first named below it.  Lengths of vectors and corners are in
@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from ..notes import Loud
 from .errors import format_error, shown
-from .literals import INT_MAX, decimal
+from .kinds import naming_the_kind
+from .literals import INT_MAX, c_number, decimal
 
-__all__ = ["BadRegion", "Geometry", "GeometryPanel", "Length", "read_geom"]
+__all__ = ["BadRegion", "Geometry", "GeometryPanel", "Length", "Mask", "read_geom"]
 
 #: A longer file is none of geometry [bytes].
 LONGEST = 2 ** 26
@@ -29,7 +30,10 @@ _OF_DATA = ("data", "adu_per_eV", "adu_per_photon", "max_adu", "saturation_map",
             "bandwidth", "integr_radius", "peak_sep", "photon_energy_scale", "beam_bandwidth", "profile_radius")
 _OF_BEAM = ("photon_energy", "wavelength", "electron_voltage")
 _DIMENSION = re.compile(r"dim([0-9]{1,3})")
-_MASK = re.compile(r"mask(?:[0-9]+_(?:data|file|goodbits|badbits)|_good|_bad|_file)?")
+_MASK = re.compile(r"mask[0-7]_(data|file|goodbits|badbits)")
+#: Older spellings.
+_MASK_0 = {"mask": "mask0_data", "mask_file": "mask0_file", "mask_good": "mask0_goodbits", "mask_bad": "mask0_badbits"}
+_LARGEST_BITS = 2 ** 32 - 1
 
 
 class Length(NamedTuple):
@@ -50,6 +54,17 @@ class BadRegion(NamedTuple):
     line: int
 
 
+class Mask(NamedTuple):
+    """Where the values are that tell good pixels from bad ones, and which of their bits do."""
+
+    number: int
+    place: str  # in an HDF5 file
+    file: str | None  # None: that of the image
+    good: int  # bits that good pixels have, all of them
+    bad: int  # bits of which good pixels have none
+    line: int  # of the place
+
+
 class GeometryPanel(NamedTuple):
     """A panel: places are corner + f fast + s slow, in pixels of 1/res metres."""
 
@@ -63,6 +78,8 @@ class GeometryPanel(NamedTuple):
     coffset: float  # [m], added to the camera length
     no_index: bool
     mask_edge_pixels: int
+    masks: tuple  # of Mask
+    dimensions: tuple  # of the data, the slowest first: "fs", "ss", "%" (an event's) or a whole number
     line: int  # where it is first named
 
 
@@ -113,9 +130,15 @@ def read_geom(path):
         content = file.read(LONGEST + 1)
     if len(content) > LONGEST:
         raise format_error(path, f"is longer than {LONGEST} bytes; no geometry file is")
+    with naming_the_kind(path, "a CrystFEL geometry", ("CrystFEL geometry",)):
+        return _read(path, content)
+
+
+def _read(path, content):
     reading = _Reading(path)
     # as CrystFEL has it, a carriage return ends a line; pairs would shift the numbers of lines
-    text = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8", "replace")
+    lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = lines.decode("utf-8", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         _read_line(reading, number, line.partition(";")[0].strip(" \t"))
     return _settled(reading)
@@ -173,8 +196,8 @@ def _truth(reading, line, word, value):
     return number != 0.0
 
 
-def _length(reading, line, word, value):
-    """A length, or the place of one; a unit may follow after a blank."""
+def _length(reading, line, word, value, of_image=True):
+    """A length, or with `of_image` the place of one; a unit may follow after a blank."""
     text, _, unit = value.partition(" ")
     unit = unit.strip()
     if unit and unit not in _UNITS:
@@ -182,9 +205,9 @@ def _length(reading, line, word, value):
     number = decimal(text)
     if number is not None:
         return Length(number * _UNITS[unit or "m"], None, line)
-    if not text.startswith("/") and not text[:1].isalpha():
-        raise reading.error(line, f"{word}: {_quoted(value)} must be a number, with m or mm behind it, or a place "
-                                  "in an image")
+    if not of_image or not text.startswith("/") and not text[:1].isalpha():
+        raise reading.error(line, f"{word}: {_quoted(value)} must be a number, with m or mm behind it"
+                                  + (", or a place in an image" if of_image else ""))
     return Length(None, value, line)
 
 
@@ -243,10 +266,7 @@ def _panel_word(reading, line, panel, word, value):
             raise reading.error(line, f"res: {_quoted(value)} must be above 0 pixels per metre")
         panel[word] = number, line
     elif word == "coffset":
-        length = _length(reading, line, word, value)
-        if length.metres is None:
-            raise reading.error(line, f"coffset: {_quoted(value)} must be a number, with m or mm behind it")
-        panel[word] = length.metres, line
+        panel[word] = _length(reading, line, word, value, of_image=False).metres, line
     elif word == "clen":
         panel[word] = _length(reading, line, word, value), line
     elif word == "no_index":
@@ -256,19 +276,29 @@ def _panel_word(reading, line, panel, word, value):
         if number < 0:
             raise reading.error(line, f"{word}: {_quoted(value)} must not be negative")
         panel[word] = number, line
+    elif _MASK.fullmatch(word := _MASK_0.get(word, word)):
+        panel[word] = _bits(reading, line, word, value) if word.endswith("bits") else value, line
     else:
-        _other_word(reading, line, word, value)
+        _other_word(reading, line, panel, word, value)
         return False
     return True
 
 
-def _other_word(reading, line, word, value):
+def _bits(reading, line, word, value):
+    number = c_number(value)
+    if number is None or number != math.floor(number) or not 0 <= number <= _LARGEST_BITS:
+        raise reading.error(line, f"{word}: {_quoted(value)} must be a whole number of 32 bits, such as 0xff")
+    return int(number)
+
+
+def _other_word(reading, line, panel, word, value):
     """A word that places nothing: kept for the notes."""
     if _DIMENSION.fullmatch(word):
         if value not in ("fs", "ss", "%") and not value.isdecimal():
             raise reading.error(line, f"{word}: {_quoted(value)} must be fs, ss, % or a whole number")
         reading.dimensions.add(word)
-    elif word in _OF_DATA or _MASK.fullmatch(word):
+        panel[word] = int(value) if value.isdecimal() else value, line
+    elif word in _OF_DATA:
         reading.ignored.setdefault(word, line)
     else:
         reading.unknown.setdefault(word, line)
@@ -322,7 +352,25 @@ def _panel(reading, name, words):
 
     return GeometryPanel(name, edges, words["fs"][0], words["ss"][0], (words["corner_x"][0], words["corner_y"][0]),
                          words["res"][0], value("clen", None), value("coffset", 0.0), value("no_index", False),
-                         value("mask_edge_pixels", 0), line)
+                         value("mask_edge_pixels", 0), _masks(words), _dimensions(words), line)
+
+
+def _masks(words):
+    """The masks of a panel that have a place."""
+    found = []
+    for number in range(8):
+        place, file, good, bad = (words.get(f"mask{number}_{what}", (otherwise, 0)) for what, otherwise in (
+            ("data", None), ("file", None), ("goodbits", 0), ("badbits", 0)))
+        if place[0]:
+            found.append(Mask(number, place[0], file[0] or None, good[0], bad[0], place[1]))
+    return tuple(found)
+
+
+def _dimensions(words):
+    given = {int(word[3:]): value for word, (value, _) in words.items() if _DIMENSION.fullmatch(word)}
+    # as CrystFEL has them
+    given = {0: "ss", 1: "fs"} | given
+    return tuple(given[number] for number in sorted(given))
 
 
 def _bad_region(reading, name, words):
@@ -357,12 +405,10 @@ def _notes(reading):
     if reading.unused:
         notes.append(Loud(f"geometry: without effect, for they stand below all panels: {_listed(reading.unused)}"))
     if reading.ignored:
-        masks = [word for word in reading.ignored if word.startswith("mask")]
-        notes.append(f"geometry: ignored, for they place no pixels: {_listed(reading.ignored)}"
-                     + ("; masks of files are not read, bad regions are" if masks else ""))
+        notes.append(f"geometry: ignored, for they place no pixels: {_listed(reading.ignored)}")
     if reading.dimensions:
-        notes.append(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file and are ignored: "
-                     "an image is (panel, slow, fast)")
+        notes.append(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file, which counts for "
+                     "masks only: an image is (panel, slow, fast)")
     if reading.groups:
         notes.append(f"geometry: {len(reading.groups)} groups of panels are read and place no pixels")
     if "beam" in reading.top:

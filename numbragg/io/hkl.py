@@ -18,7 +18,7 @@ from .literals import INT_MAX
 
 # start-up: the compiled parser, and Numba with it, is imported where there is a list to read
 
-__all__ = ["read_hkl", "flag_note", "index_ranges", "table_from_reflections"]
+__all__ = ["read_hkl", "flag_note", "index_ranges", "repeated_note", "table_from_reflections"]
 
 _RULE = "a row is three whole numbers h k l and one number F"
 _LARGEST_TABLE = INT_MAX
@@ -27,6 +27,13 @@ _SMALLEST_FLAG = 999.0
 #: A value above zero that is not the largest of its list is a flag if it occurs as often as this, and in this part of
 #: the list: a single 999 among many whole numbers is an amplitude like others.
 _FLAG_COUNT, _FLAG_SHARE = 3, 1e-3
+#: Limits of the types of integers: what programs write for no value.
+_LIMITS = frozenset(float(sign * (2 ** bits - below)) for sign in (1, -1) for bits in (15, 16, 31, 32)
+                    for below in (0, 1))
+#: Powers of ten from this one on may be flags: 1e10, 1e36.
+_SMALLEST_POWER = 6
+#: A power of ten, or a limit, is a flag if all other amplitudes are so much smaller.
+_FAR_BEYOND = 100.0
 
 
 def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -120,20 +127,14 @@ def flag_note(path, indices, f):
     notes.Loud or None
         None if there are none.
     """
-    size = np.abs(f)
-    large = np.flatnonzero(size >= _SMALLEST_FLAG)
-    # digits that are all nines lie just below a power of ten; few other numbers do
-    exponents = np.ceil(np.log10(size[large]))
-    near = large[np.log10(size[large]) > exponents - 1e-3]
-    values, counts = np.unique(f[near], return_counts=True)
-    usual = float(size[size < _SMALLEST_FLAG].max(initial=0.0))
-    others = [value for value in values.tolist() if not _is_nines(value)]
-    largest = max([usual, *others, float(size[np.setdiff1d(large, near)].max(initial=0.0))])
-    flags = [value for value, count in zip(values.tolist(), counts.tolist()) if _is_nines(value)
-             and (value < 0.0 or value > largest or count >= max(_FLAG_COUNT, _FLAG_SHARE * f.size))]
+    suspects = {value: count for value, count in _suspects(f) if _is_written_as_flag(value)}
+    if not suspects:
+        return None
+    others = float(np.abs(f).max(where=~np.isin(f, list(suspects)), initial=0.0))
+    flags = [value for value, count in suspects.items() if _is_flag(value, count, f.size, others)]
     if not flags:
         return None
-    places = near[np.isin(f[near], flags)]
+    places = np.flatnonzero(np.isin(f, flags))
     first = places.min()
     h, k, l = indices[first].tolist()
     count = f"{places.size} amplitudes look" if places.size > 1 else "1 amplitude looks"
@@ -141,10 +142,76 @@ def flag_note(path, indices, f):
                 f" {l}; as in nanoBragg they are used as amplitudes (leave out what was not measured)")
 
 
+def _suspects(f):
+    """Values that may be flags, and how often each occurs; quickly, and few for a list like most."""
+    large = f[np.abs(f) >= _SMALLEST_FLAG]
+    exponents = np.log10(np.abs(large))
+    # digits that are all nines lie just below a power of ten; few other numbers do
+    chosen = [large[(exponents > np.ceil(exponents) - 1e-3) | np.isin(large, list(_LIMITS))]]
+    if f.min() < 0.0:
+        negative = f[f < 0.0]
+        # amplitudes with signs are many; a flag is one value
+        chosen.append(negative[negative == -99.0] if negative.min() != negative.max() else negative)
+    values, counts = np.unique(np.concatenate(chosen), return_counts=True)
+    return zip(values.tolist(), counts.tolist())
+
+
+def _is_written_as_flag(value):
+    """Whether somebody may have written a number for what was not measured, whatever stands beside it."""
+    power = abs(value) >= 10.0 ** _SMALLEST_POWER and _digits(value).rstrip("0") == "1"
+    return _is_nines(value) or value in _LIMITS or power or -_SMALLEST_FLAG < value < 0.0 and value == int(value)
+
+
+def _is_flag(value, count, size, others):
+    """Whether it is a flag and no amplitude, in the company in which it is; `others` is the largest of these."""
+    often = count >= max(_FLAG_COUNT, _FLAG_SHARE * size)
+    if _is_nines(value):
+        return value < 0.0 or value > others or often
+    if -_SMALLEST_FLAG < value < 0.0:
+        return often and count < size
+    return value in _LIMITS and value < 0.0 or 0.0 < _FAR_BEYOND * others < abs(value)
+
+
+def _digits(value):
+    """Digits of a number as it is written, without its exponent."""
+    return repr(abs(value)).partition("e")[0].removesuffix(".0").replace(".", "")
+
+
 def _is_nines(value):
-    """Whether a number is written with nines alone, at least three."""
-    digits = repr(abs(value)).partition("e")[0].removesuffix(".0").replace(".", "")
-    return len(digits) >= 3 and set(digits) == {"9"}
+    """Whether a number is written with nines alone, at least three, or two of a negative one."""
+    digits = _digits(value)
+    return len(digits) >= (2 if value < 0.0 else 3) and set(digits) == {"9"}
+
+
+def repeated_note(path, indices, f, table, minimum):
+    """A note on reflections that are listed more than once with different amplitudes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As for `flag_note`.
+    indices : (n, 3) int32
+    f : (n,) float64
+    table : (nh + 1, nk + 1, nl + 1) float64
+        What `table_from_reflections` made of them.
+    minimum : tuple of three int
+        Its smallest indices.
+
+    Returns
+    -------
+    notes.Loud or None
+        None if there are none.
+    """
+    # an entry that is not what its row says was written to again
+    rows = np.flatnonzero(table[tuple((indices - np.array(minimum, np.int32)).T)] != f)
+    if rows.size == 0:
+        return None
+    h, k, l = indices[rows[0]].tolist()
+    taken = table[h - minimum[0], k - minimum[1], l - minimum[2]]
+    count = len(np.unique(indices[rows], axis=0))
+    reflections = f"{count} reflections are" if count > 1 else "1 reflection is"
+    return Loud(f"{os.fsdecode(path)}: {reflections} listed more than once with different amplitudes, the first"
+                f" {h} {k} {l} ({f[rows[0]]:.12g} and {taken:.12g}); as in nanoBragg the last one counts")
 
 
 def index_ranges(indices):

@@ -144,9 +144,9 @@ def read_cbf_geometry(path):
         The file cannot be read.
     """
     text = _cbf_text(path)
-    pixel = _cbf_numbers(path, text, rf"^#\s*Pixel_size:?\s*{_NUMBER}\s*m\s*x\s*{_NUMBER}\s*m",
+    pixel = _cbf_numbers(path, text, rf"^#\s*Pixel_size:?\s*{_NUMBER}\s*m\s*x\s*{_NUMBER}\s*m\b",
                          "'Pixel_size ... m x ... m'")
-    distance, = _cbf_numbers(path, text, rf"^#\s*Detector_distance:?\s*{_NUMBER}\s*m", "'Detector_distance ... m'")
+    distance, = _cbf_numbers(path, text, rf"^#\s*Detector_distance:?\s*{_NUMBER}\s*m\b", "'Detector_distance ... m'")
     centre = _cbf_numbers(path, text, rf"^#\s*Beam_xy:?\s*\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)\s*pixels",
                           "'Beam_xy (..., ...) pixels'")
     size = tuple(int(_cbf_numbers(path, text, rf"^X-Binary-Size-{axis}-Dimension:\s*([0-9]{{1,9}})\s*$",

@@ -7,7 +7,8 @@ only, no underscores; words are `str`, the content of files is `bytes`.
 import math
 import re
 
-__all__ = ["INT_MAX", "PRINTED", "c_number", "c_whole", "decimal", "leading_number", "next_number", "whole"]
+__all__ = ["INT_MAX", "PRINTED", "c_number", "c_whole", "decimal", "decimal_comma", "leading_number", "next_number",
+           "whole"]
 
 #: The largest of the C program's integers.
 INT_MAX = 2 ** 31 - 1
@@ -135,3 +136,26 @@ def whole(word):
     """
     match = _WHOLE[type(word)].fullmatch(word)
     return None if match is None else int(match[1] + match[2])
+
+
+_REMARK = re.compile(rb"[#!%]|//")
+_ROUND_COMMA = re.compile(rb"[ \t]*,[ \t]+|[ \t]+,")
+_APART = re.compile(rb"[ \t;]+")
+_COMMA_WITHIN = re.compile(rb"[0-9],[0-9]")
+_BEGINS = re.compile(rb"[+-]?[.,]?[0-9]")
+
+
+def decimal_comma(row):
+    """Whether a row of a table holds a decimal comma: one between digits where blanks, tabs or semicolons separate.
+
+    Remarks after #, !, % or // are not looked at.
+
+    Examples
+    --------
+    >>> from numbragg.io.literals import decimal_comma
+    >>> decimal_comma(b"9490,5\\t3,2"), decimal_comma(b"1;2;10,5"), decimal_comma(b"9490,5"), decimal_comma(b"1.5, 2")
+    (True, True, False, False)
+    """
+    row = _ROUND_COMMA.sub(b",", _REMARK.split(row, maxsplit=1)[0])
+    pieces = [piece for piece in _APART.split(row.strip(b" \t\r,;")) if piece]
+    return sum(_BEGINS.match(piece) is not None for piece in pieces) > 1 and any(map(_COMMA_WITHIN.search, pieces))

@@ -9,7 +9,7 @@ from .literals import next_number
 
 # start-up: few matrices need exact fractions
 
-__all__ = ["matrix_notes", "read_matrix"]
+__all__ = ["matrix_notes", "other_cell", "read_matrix", "stated"]
 
 #: What MOSFLM writes behind the matrix: missetting angles, the orientation alone, the cell; and where they begin.
 _MISSETS, _CELL, _ALL = 9, 21, 27
@@ -106,29 +106,55 @@ def matrix_notes(path, wavelength):
     list of str
         Empty where nothing follows the nine numbers, or nothing that looks like MOSFLM's.
     """
-    with open(path, "rb") as file:
-        content = file.read(_LONGEST)
-    numbers = []
-    position = 0
-    while len(numbers) < _ALL and (found := next_number(content, position)) is not None:
-        numbers.append(found[0])
-        position = found[2]
-    if len(numbers) < _ALL or not all(map(math.isfinite, numbers)):
+    found = stated(path)
+    if found is None:
         return []
-    stated = numbers[_CELL:_ALL]
-    if not (all(length > 1.0 for length in stated[:3]) and all(10.0 < angle < 170.0 for angle in stated[3:])):
-        return []
-    name, notes = os.fsdecode(path), []
-    missets = numbers[_MISSETS:_MISSETS + 3]
+    (cell, missets), name, notes = found, os.fsdecode(path), []
     if any(missets):
         notes.append(f"{name}: the missetting angles of the file, {_listed(missets)} degrees, are not used, as in"
                      " nanoBragg")
-    found_cell = _cell(numbers[:9], wavelength)
-    limits = [_SAME_LENGTH * length for length in stated[:3]] + [_SAME_ANGLE] * 3
-    if any(abs(one - other) > limit for one, other, limit in zip(found_cell, stated, limits)):
-        notes.append(f"{name}: the cell of the file is {_listed(stated)}, but at {wavelength:g} Angstrom its matrix is"
-                     f" that of {_listed(found_cell)}, which is simulated (was it made for another wavelength?)")
+    simulated = _cell(_all_numbers(path)[:9], wavelength)
+    if other_cell(cell, simulated):
+        notes.append(f"{name}: the cell of the file is {_listed(cell)}, but at {wavelength:g} Angstrom its matrix is"
+                     f" that of {_listed(simulated)}, which is simulated (was it made for another wavelength?)")
     return notes
+
+
+def other_cell(one, other):
+    """Whether two cells are not the same, written with a few digits."""
+    limits = [_SAME_LENGTH * length for length in one[:3]] + [_SAME_ANGLE] * 3
+    return any(abs(a - b) > limit for a, b, limit in zip(one, other, limits))
+
+
+def stated(path):
+    """What a file of MOSFLM's says behind its matrix: the cell and the missetting angles [Angstrom, degrees].
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, which `read_matrix` has read.
+
+    Returns
+    -------
+    tuple of six float, tuple of three float; or None
+        None where nothing follows the nine numbers, or nothing that looks like MOSFLM's.
+    """
+    numbers = _all_numbers(path)
+    return (tuple(numbers[_CELL:_ALL]), tuple(numbers[_MISSETS:_MISSETS + 3])) if numbers else None
+
+
+def _all_numbers(path):
+    """All numbers of a file that has what MOSFLM writes behind the nine of the matrix; an empty list of any other."""
+    with open(path, "rb") as file:
+        content = file.read(_LONGEST)
+    numbers, position = [], 0
+    while len(numbers) < _ALL and (found := next_number(content, position)) is not None:
+        numbers.append(found[0])
+        position = found[2]
+    stated = numbers[_CELL:_ALL]
+    looks = (len(numbers) == _ALL and all(map(math.isfinite, numbers)) and all(length > 1.0 for length in stated[:3])
+             and all(10.0 < angle < 170.0 for angle in stated[3:]))
+    return numbers if looks else []
 
 
 def _listed(numbers):

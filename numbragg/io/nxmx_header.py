@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import format_error
+from .trial import try_reading
 
 # start-up: h5py is an extra and imported with the first file
 
@@ -62,20 +63,27 @@ def read_nxmx_geometry(path):
     Raises
     ------
     FileFormatError
-        No HDF5 file, or one that does not place its modules.
+        No HDF5 file, one that does not place its modules, or one on which the library hangs or crashes.
     ImportError
         h5py is not installed.
     OSError
         The file cannot be read.
     """
     try:
-        import h5py
+        import h5py  # noqa: F401
     except ImportError as error:
         raise ImportError(f"{os.fsdecode(path)}: reading HDF5 needs h5py and hdf5plugin: "
                           "pip install h5py hdf5plugin") from error
     # errors of the system are told from those of the content
     with open(path, "rb"):
         pass
+    try_reading(path, __name__, "_read", "HDF5")
+    return _read(path)
+
+
+def _read(path):
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             return _detector(h5py, _only(h5py, file, "NXdetector"))

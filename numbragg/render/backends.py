@@ -7,6 +7,7 @@ it chose, and why, is in `remark`.
 import numpy as np
 
 from .. import memory
+from .image_notes import image_notes
 
 # start-up: kernels, and Numba with them, are imported with the first image
 
@@ -53,7 +54,7 @@ class CPU:
         target = driver_cpu.Target(prepared.window, prepared.mask, image)
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
                                     progress=progress)
-        return image, outcome
+        return image, _noted(outcome, image, prepared)
 
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts; what the panels share is made once."""
@@ -65,13 +66,15 @@ class CPU:
         images = _empty_images(shot)
         if all(len(panel) == 1 for panel in shot):
             targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image) for panel, image in zip(shot, images)]
-            return images, driver_cpu.render_images(
+            done = driver_cpu.render_images(
                 [panel[0].scene for panel in shot], targets, evaluation.modes,
                 interpolating=[panel[0].interpolating for panel in shot], progress=progress)
+            return images, [_noted(outcome, image, panel[0]) for outcome, image, panel in zip(done, images, shot)]
         outcomes, make = [], partial(driver_cpu.Evaluator, grids={})
         for panel, image in zip(shot, images):
             contributions, target = _sum_of(panel, image)
-            outcomes.append(render_sum(contributions, target, evaluation.modes, progress=progress, make=make))
+            outcome = render_sum(contributions, target, evaluation.modes, progress=progress, make=make)
+            outcomes.append(_noted(outcome, image, panel[0]))
         return images, outcomes
 
 
@@ -108,7 +111,8 @@ class CUDA:
             prepared.scene, Target(prepared.window, prepared.mask, image), evaluation.modes,
             interpolating=prepared.interpolating, progress=progress, stays=stays)
         outcome.remarks = remarks
-        return image, outcome, device_image
+        # of an image that stays on the device no pixels are here
+        return image, outcome if stays else _noted(outcome, image, prepared), device_image
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; errors as for `CPU`, and those of the device."""
@@ -119,7 +123,8 @@ class CUDA:
         if len(panel) == 1:
             return self._render(panel[0], evaluation, progress, False, image)[1]
         contributions, target = _sum_of(panel, image)
-        return self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+        outcome = self.session.render_sum(contributions, target, evaluation.modes, progress=progress)
+        return _noted(outcome, image, panel[0])
 
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts."""
@@ -139,6 +144,12 @@ class CUDA:
                 return DeviceImage(to_device(image), self.session.device), outcome
         _, outcome, device_image = self._render(panel[0], evaluation, progress, True)
         return DeviceImage(device_image, self.session.device), outcome
+
+
+def _noted(outcome, image, prepared):
+    """The driver's account with what is to be said of the pixels that it made."""
+    outcome.remarks = (*outcome.remarks, *image_notes(image, prepared.window))
+    return outcome
 
 
 def _empty_images(shot):

@@ -283,6 +283,16 @@ def _progress(value):
     if not callable(update):
         raise ValueError(f"progress: {type(value).__name__} must be a function, or a progress bar with a method "
                          "`update`")
+    from inspect import signature
+
+    try:
+        signature(update).bind(1)
+    except TypeError:
+        raise ValueError(f"progress: {getattr(value, '__name__', type(value).__name__)} must take one argument, the "
+                         "number of pixels just finished") from None
+    except ValueError:
+        # a function of another language, which does not say
+        pass
     return update
 
 

@@ -5,7 +5,6 @@ import math
 
 from .._version import __version__
 from ..kernels.arithmetic.vectors import dot
-from ..notes import Loud
 from ..scene.notes import rendering_notes, scene_notes
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from .statistics import image_statistics
@@ -59,8 +58,7 @@ def account(prepared, outcome, products, timings, arguments=None, remarks=()):
         "structure_factors": _factors(prepared, outcome.first_out_of_range), "sampling": _sampling(prepared),
         "pixels": _pixels(outcome), "image": _image(products),
         **_effort(prepared, (outcome,), timings),
-        "warnings": [*scene_notes(((prepared,),)), *_not_finite(products.summary.total), *rendering_notes(outcome),
-                     *remarks],
+        "warnings": [*scene_notes(((prepared,),)), *rendering_notes(outcome), *remarks],
     }
 
 
@@ -214,13 +212,6 @@ def account_of_panels(shot, outcomes, images, timings, arguments=None):
             "panels": [{"maximum": each.maximum, "sum": each.sum, "mean": each.mean} for each in found],
         },
         **_effort(first, outcomes, timings),
-        "warnings": list(dict.fromkeys((*scene_notes(shot), *_not_finite(total),
-                                        *(note for outcome in outcomes for note in rendering_notes(outcome))))),
+        "warnings": list(dict.fromkeys([*scene_notes(shot),
+                                        *(note for outcome in outcomes for note in rendering_notes(outcome))])),
     }
-
-
-def _not_finite(total):
-    """Notes on an image that is of no use: nothing else shows it under `--quiet`."""
-    if not math.isfinite(total):
-        yield Loud(f"image: the sum of its pixels is {total:g}: not all of them are finite numbers, as with"
-                   " nanoBragg")

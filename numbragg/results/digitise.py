@@ -17,11 +17,12 @@ from ..configs.checks import shown
 from ..io.smv import HeaderValues
 from ..kernels.detector import digitise as kernels
 from ..kernels.detector.random import noise_image, photon_image
-from ..scene.pixels import region
+from ..notes import Loud, warn
+from ..scene.pixels import LARGEST_PIXEL, region
 from ..scene.rotations import Generator, checked_seed
 
-__all__ = ["Products", "add_noise", "draw_noise", "float32_image", "grey_image", "header_values", "integer_image",
-           "make_products", "photon_counts"]
+__all__ = ["Products", "add_noise", "cut_off_note", "draw_noise", "float32_image", "grey_image", "header_values",
+           "integer_image", "make_products", "photon_counts"]
 
 
 def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Sequence[int] | None = None,
@@ -31,7 +32,8 @@ def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Seq
     Counts are Poisson deviates of the pixels (above one million photons Gaussian deviates, which
     are not whole numbers; negative pixels count as 0). The offset is added, what exceeds 65535 is
     cut there, and the rest is truncated. There is no lower limit: with a negative offset, a
-    negative number wraps around (-5 is stored as 65531). NaN is stored as 0.
+    negative number wraps around (-5 is stored as 65531). NaN is stored as 0. A warning tells of such an
+    offset, and of one that leaves no room in 16 bits.
 
     Parameters
     ----------
@@ -72,6 +74,9 @@ def add_noise(image: ArrayLike, *, seed: int, adc_offset: float = 40.0, roi: Seq
     roi = region(roi, image.shape)
     adc_offset = _finite("adc_offset", adc_offset)
     stream = _stream(seed, generator)
+    if adc_offset < 0.0:
+        warn([Loud(f"adc_offset: {adc_offset:g}: the noise image has no lower limit: -1 becomes 65535")])
+    warn(_offset_notes(adc_offset))
     out = np.zeros(image.shape, dtype=np.uint16)
     noise_image(image, roi, adc_offset, stream, out)
     return out
@@ -116,7 +121,8 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     """Scale an image to 16 bits without noise: the C program's integer image.
 
     pixel * scale + adc_offset, limited to 0..65535 and rounded to the nearest whole number (in
-    float32, so that x.498 and more may round up above 32768). NaN is stored as 0.
+    float32, so that x.498 and more may round up above 32768). NaN is stored as 0. A warning tells of
+    pixels at 65535.
 
     Parameters
     ----------
@@ -149,9 +155,45 @@ def integer_image(image: ArrayLike, *, scale: float | None = None, adc_offset: f
     adc_offset = _finite("adc_offset", adc_offset)
     if scale <= 0.0:
         scale = integer_scale(kernels.image_summary(image, roi, kernels.NO_MASK))
+    if scale == 0.0:
+        warn([Loud("integer image: its automatic scale is 0, for the largest pixel is infinite: pixels that are finite"
+                   " hold nothing but the offset")])
     out = np.zeros(image.shape, dtype=np.uint16)
     kernels.integer_image(image, roi, scale, adc_offset, out)
+    warn(_offset_notes(adc_offset))
+    warn(cut_off_note("integer image", out, scale, adc_offset))
     return out
+
+
+def _offset_notes(adc_offset):
+    if adc_offset >= LARGEST_PIXEL:
+        yield Loud(f"adc_offset: {adc_offset:g} is beyond 16 bits: every pixel becomes 65535")
+
+
+def cut_off_note(name, integers, scale, adc_offset):
+    """A note on pixels that the scale, or the offset, has brought to the limit of 16 bits.
+
+    Parameters
+    ----------
+    name : str
+        What to call the image.
+    integers : (slow, fast) uint16 array
+        An integer image.
+    scale, adc_offset : float
+        What it was made with.
+
+    Returns
+    -------
+    iterator of Loud
+        None where the offset alone reaches the limit, which is said of the offset.
+    """
+    if adc_offset >= LARGEST_PIXEL:
+        return
+    full = int(np.count_nonzero(integers == LARGEST_PIXEL))
+    if full:
+        pixels = "pixel" if full == 1 else "pixels"
+        yield Loud(f"{name}: {full} {pixels} at 65535, the limit of 16 bits: the scale is {scale:g},"
+                   f" the offset {adc_offset:g}")
 
 
 def grey_image(image: ArrayLike, *, scale: float | None = None, roi: Sequence[int] | None = None,

@@ -121,14 +121,16 @@ def sources(prepared):
 
 
 def crystal_truth(prepared):
-    """Orientation, cell and spindle as plain lists, by name; a long list of angles is left out (None)."""
+    """Orientation, cell, spindle and domains as plain lists, by name; a long list is left out (None)."""
     angles = phi_deg(prepared) if len(prepared.scene.crystal.phi_rows) <= LISTED else None
+    domains = mosaic_rotations(prepared) if prepared.counts.mosaic_domains <= LISTED else None
     return {
         "cell_angstrom_deg": list(cell(prepared)),
         "a_matrix_per_angstrom": a_matrix(prepared).tolist(), "u_matrix": u_matrix(prepared).tolist(),
         "b_matrix_per_angstrom": b_matrix(prepared).tolist(),
         "real_space_vectors_angstrom": real_space_vectors(prepared).tolist(),
         "spindle_axis": spindle_axis(prepared).tolist(), "phi_deg": None if angles is None else angles.tolist(),
+        "mosaic_rotations": None if domains is None else domains.tolist(),
     }
 
 

@@ -6,11 +6,14 @@ costs or lacks that is as it was asked for.
 
 import math
 
+from ..io.matrix import other_cell
 from ..kernels.arithmetic.vectors import cross, dot, magnitude
-from ..notes import Loud
+from ..notes import Loud, Reported
+from .notes_sources import source_notes
 from .notes_steps import step_notes
-from .orientation import cell_of
-from .size import clipped_sample
+from .orientation import cell_of, matrix_edges
+from .request import DEFAULTS
+from .size import R_E_SQR, clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
 __all__ = ["farthest", "rendering_notes", "scene_notes", "warnings_of"]
@@ -21,11 +24,17 @@ SAME_ANGLE = 1e-4
 #: Cells whose edges differ by a smaller part, and angles by less [deg], are the same crystal's, measured twice.
 SAME_CELL_EDGE, SAME_CELL_ANGLE = 0.005, 0.3
 
-#: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
-WAVELENGTHS = (1e-12, 1e-8)
+#: Wavelengths of f' and f'' and of a beam that differ by a smaller part are the same.
+SAME_ANOMALOUS = 0.01
 
-#: Ratio of wavelengths from which on a sensor's attenuation, about their cube, differs by more than 1 per cent.
-SAME_DEPTH = 1.0033
+#: What pixels and distances of detectors may be [m]: anything else was probably meant in another unit.
+PIXELS, DISTANCES = (1e-6, 2e-2), (3e-3, 100.0)
+
+#: A product that is 1, for a fluence written with a few digits.
+UNIT = 1e-4
+
+#: What edges of a crystal's cell may be [m].
+CELLS = (1e-10, 1e-6)
 
 #: Structure factors may end so much before the corners of a detector do, as a fraction of the resolution.
 REACH = 0.02
@@ -44,10 +53,7 @@ def scene_notes(shot):
     tuple of str
         In a fixed order, each once, empty where there is nothing to say.
     """
-    found = list(_of_rules(shot))
-    for crystal in zip(*shot):
-        found += [*_sampling(crystal[0]), *_reach(crystal)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_of_rules(shot)))
 
 
 def rendering_notes(outcome):
@@ -60,45 +66,98 @@ def rendering_notes(outcome):
 
 
 def warnings_of(shot):
-    """Those among the notes that are `notes.Loud`, as a tuple; quickly, for this is asked for every image."""
-    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Loud))
+    """Those among the notes that are `notes.Reported`, as a tuple; quickly, for this is asked for every image."""
+    return tuple(note for note in dict.fromkeys(_of_rules(shot)) if isinstance(note, Reported))
 
 
 def _of_rules(shot):
+    heard = set()
     for panel in shot:
         for prepared in panel:
+            # panels of one kind share their requests, and all that rules look at but which side is hit
+            kind = id(prepared.request), id(prepared.counts), prepared.placement.close_distance < 0.0
+            if kind in heard:
+                continue
+            heard.add(kind)
             for rule in _RULES:
                 yield from rule(prepared)
+    for crystal in zip(*shot):
+        yield from _sampling(crystal[0])
+        yield from _reach(crystal)
+
+
+def _asked(prepared):
+    """What a front end has to say of its own words."""
+    request = prepared.request
+    yield from request.crystal.crystal_notes
+    yield from request.beam.beam_notes
+    yield from request.detector.detector_notes
 
 
 def _factors(prepared):
     factors = prepared.structure_factors
     yield from factors.notes
+    yield from _anomalous(prepared)
     if factors.cell is None:
         return
     simulated = cell_of(prepared.orientation)
-    lengths = any(abs(one - other) > SAME_CELL_EDGE * one for one, other in zip(factors.cell[:3], simulated[:3]))
-    if lengths or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
+    edges = _other_edges(factors.cell[:3], simulated[:3])
+    if edges or any(abs(one - other) > SAME_CELL_ANGLE for one, other in zip(factors.cell[3:], simulated[3:])):
         yield Loud(f"structure factors: of the cell {_numbers(factors.cell)}, but simulated is {_numbers(simulated)}"
                    " (Angstrom, degrees)")
+
+
+def _anomalous(prepared):
+    """f' and f'' of a wavelength that is not simulated."""
+    about, beam = prepared.structure_factors.about, prepared.request.beam
+    if about is None or about.wavelength is None:
+        return
+    simulated = [to_angstrom(length) for length in prepared.scene.beam.wavelengths.tolist()]
+    # a dispersion is about the wavelength that was given, whether or not a step of it has that one
+    own = [to_angstrom(beam.wavelength)] if beam.sources is None and beam.spectrum is None else []
+    if all(abs(length - about.wavelength) > SAME_ANOMALOUS * about.wavelength for length in (*simulated, *own)):
+        low, high = min(simulated), max(simulated)
+        yield Loud(f"structure factors: f' and f'' at {about.wavelength:g} Angstrom, but simulated is"
+                   f" {f'{low:g}' if low == high else f'{low:g} to {high:g}'}")
 
 
 def _cell(prepared):
     crystal, orientation = prepared.request.crystal, prepared.orientation
     a, b, c = (orientation.direct[i:i + 3] for i in (0, 3, 6))
-    if crystal.cell_given and crystal.matrix is None:
+    if crystal.cell_given and crystal.matrix is not None:
+        asked = tuple(map(to_angstrom, orientation.lengths))
+        edges = matrix_edges(crystal.matrix, prepared.request.beam.wavelength)
+        # in 1/Angstrom, not times the wavelength, it has the directions all the same
+        if _other_edges(asked, edges) and _other_edges(asked, matrix_edges(crystal.matrix, 1e-10)):
+            yield Loud(f"cell: edges of {_numbers(asked)} Angstrom were given, the matrix has {_numbers(edges)}: the"
+                       " lengths of a, b and c are those of the cell, their directions those of the matrix")
+    if crystal.cell_given:
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
-        if any(abs(one - other) > SAME_ANGLE for one, other in zip(asked, simulated[3:])):
-            angles = " ".join(f"{angle:g}" for angle in asked)
-            yield Loud(f"cell: angles of {angles} degrees were given; simulated is {_numbers(simulated)} (Angstrom,"
-                       " degrees), as in nanoBragg, which is exact only where at most one angle is not 90; an"
+        apart = max(abs(one - other) for one, other in zip(asked, simulated[3:]))
+        said = (f"cell: angles of {' '.join(f'{angle:g}' for angle in asked)} degrees were given; simulated is"
+                f" {_numbers(simulated)} (Angstrom, degrees)")
+        if crystal.matrix is None and apart > SAME_ANGLE:
+            yield Loud(f"{said}, as in nanoBragg, which is exact only where at most one angle is not 90; an"
                        " orientation matrix is taken as it is")
+        elif crystal.matrix is not None and apart > SAME_CELL_ANGLE:
+            yield Loud(f"{said}: the matrix gives the directions of a, b and c, and with them the angles")
+    elif crystal.matrix_cell is not None and other_cell(crystal.matrix_cell, cell_of(orientation)):
+        yield Loud(f"orientation matrix: its file has the cell {_numbers(crystal.matrix_cell)}, but simulated is"
+                   f" {_numbers(cell_of(orientation))} (Angstrom, degrees): was it made for another wavelength?")
+    odd = [length for length in orientation.lengths if not CELLS[0] <= length <= CELLS[1]]
+    if odd:
+        yield Loud(f"cell: a length of {to_angstrom(odd[0]):g} Angstrom; cells are in Angstrom, and matrices in"
+                   " 1/Angstrom times the wavelength")
     if crystal.misset == "random":
         yield "orientation: random as in nanoBragg, which is not uniform over orientations"
     if dot(a, cross(b, c)) < 0.0:
         yield Loud("orientation matrix: left-handed (its determinant is negative): the crystal's mirror image is"
                    " simulated")
+
+
+def _other_edges(one, other):
+    return any(abs(a - b) > SAME_CELL_EDGE * a for a, b in zip(one, other))
 
 
 def _numbers(values):
@@ -111,13 +170,17 @@ def _size(prepared):
     for axis, size, made in zip("abc", crystal.sample_size, clipped):
         if made != size:
             yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
+    if beam.beam_size > 0.0 and beam.beam_size != DEFAULTS["beam_size"] and not (
+            beam.flux > 0.0 or max(crystal.sample_size) > 0.0):
+        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect without a flux, and without a size of"
+                   " the crystal to be cut")
     if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
         yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
                    " not the size of the crystal, as in nanoBragg")
     replaced = [f"{n:g} along {axis} by {made:g}" for axis, n, made, size
                 in zip("abc", crystal.n_cells, prepared.n_cells, crystal.sample_size) if size > 0.0 and n > 1.0]
     if replaced:
-        yield f"number of cells: the size of the crystal replaces {', '.join(replaced)}"
+        yield Reported(f"number of cells: the size of the crystal replaces {', '.join(replaced)}")
     few = [f"{n:g} along {axis}" for axis, n, size in zip("abc", crystal.n_cells, crystal.sample_size)
            if n < 1.0 and not size > 0.0]
     if few:
@@ -129,26 +192,9 @@ def _size(prepared):
                    " numbers only, as in nanoBragg")
     if crystal.shape == "square" and crystal.fudge != 1.0:
         yield Loud(f"fudge: {crystal.fudge:g} has no effect on a parallelepiped")
-
-
-def _sources(prepared):
-    yield from prepared.request.beam.spectrum_notes
-    sources, wavelengths = prepared.request.beam.sources, prepared.scene.beam.wavelengths.tolist()
-    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
-    if sources is None:
-        if odd:
-            yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
-                       " electronvolt")
-        return
-    if odd:
-        yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
-    # what is missing (NaN) counts as 1
-    weights = {1.0 if math.isnan(row[3]) else row[3] for row in sources.tolist()}
-    if len(weights) > 1:
-        yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
-                   " source counts the same, as in nanoBragg")
-    elif min(weights) <= 0.0:
-        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
+    if crystal.shape in ("square", "round") and crystal.spot_metric == "hkl":
+        body = "a parallelepiped" if crystal.shape == "square" else "an ellipsoid"
+        yield Loud(f"spot metric: hkl has no effect on {body}, whose spots are measured in indices in any case")
 
 
 def _sensor(prepared):
@@ -159,14 +205,12 @@ def _sensor(prepared):
                        " is zero (but for background), as in nanoBragg")
         if detector.sensor_layers > 1:
             yield Loud(f"sensor layers: {detector.sensor_layers} have no effect without a thickness of the sensor")
+        if detector.attenuation > 0.0:
+            yield Loud(f"sensor: an attenuation depth of {to_um(1.0 / detector.attenuation):g} micrometres has no"
+                       " effect without a thickness of the sensor")
         return
     if counts.attenuation == 0.0:
         yield Loud("sensor: of infinite depth, so that nothing is absorbed and the image is black")
-    wavelengths = prepared.scene.beam.wavelengths
-    if detector.sensor_material and max(wavelengths.max(), prepared.request.beam.wavelength) > SAME_DEPTH * min(
-            wavelengths.min(), prepared.request.beam.wavelength):
-        yield Loud(f"sensor: its attenuation is that of {to_angstrom(prepared.request.beam.wavelength):g} Angstrom for"
-                   f" all wavelengths, {to_angstrom(wavelengths.min()):g} to {to_angstrom(wavelengths.max()):g}")
     whole = counts.layers * counts.layer_step
     if detector.sensor_layers > 0 and abs(whole - counts.thickness) > 1e-9 * whole:
         yield Loud(f"sensor layers: {counts.layers}, {to_um(counts.layer_step):g} micrometres each: together they are"
@@ -178,6 +222,13 @@ def _sensor(prepared):
 
 def _pixels(prepared):
     detector = prepared.request.detector
+    distance = detector.distance if math.isnan(detector.close_distance) else detector.close_distance
+    for name, length, (least, most) in (("pixel", detector.pixel_size, PIXELS), ("distance", abs(distance), DISTANCES)):
+        if not least <= length <= most:
+            yield Loud(f"{name}: {to_mm(length):g} mm; lengths of a detector are in millimetres, in headers too")
+    if prepared.placement.close_distance < 0.0:
+        yield Loud("detector: turned so far that it is hit from behind: solid angles, and with them intensities, are"
+                   " negative, as in nanoBragg")
     if detector.point_pixel:
         yield Loud("point pixels leave out the area of a pixel: intensities are larger by 1 / pixel^2 (in metres)")
     if detector.curved and prepared.placement.convention not in ("mosflm", "denzo"):
@@ -192,19 +243,32 @@ def _beam(prepared):
         # a plain note: whoever names that revision asks for it
         yield (f"factors at every step multiply the sum so far, as in nanoBragg {prepared.request.revision}: the first"
                f" of {prepared.steps} steps is multiplied {prepared.steps} times")
+    if abs(beam.polarisation_fraction) > 1.0 and not beam.unpolarised_factor:
+        yield Loud(f"polarisation: a Kahn factor of {beam.polarisation_fraction:g}, which is used as it is; there is"
+                   " none beyond -1 to 1")
     if sampling.oversample_polar and beam.unpolarised_factor:
         yield Loud("polarisation: to be left out, but computed all the same, for it is taken at every step")
-    water = prepared.request.crystal.water_size
-    if water > 0.0:
-        yield Loud(f"water: the background of {to_um(water):g} um counts r_e^2 x fluence twice and is divided by the"
-                   f" {prepared.scene.sampling.steps} steps of a pixel, sub-pixels included, as in nanoBragg")
+    yield from _water(prepared)
+
+
+def _water(prepared):
+    water, steps = prepared.request.crystal.water_size, prepared.scene.sampling.steps
+    if not water > 0.0:
+        return
+    said = f"water: the background of {to_um(water):g} um"
+    twice = abs(R_E_SQR * prepared.fluence - 1.0) > UNIT
+    if twice and steps == 1:
+        yield Loud(f"{said} counts r_e^2 x fluence twice, as in nanoBragg")
+    elif steps > 1:
+        also = " counts r_e^2 x fluence twice and" if twice else ""
+        yield Loud(f"{said}{also} is divided by the {steps} steps of a pixel, sub-pixels included, as in nanoBragg")
 
 
 def _sampling(prepared):
     used, recommended = prepared.oversample, prepared.recommended_oversample
     if used < recommended:
-        yield (f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend on where"
-               " a spot lies on its pixels, and follow F^2 poorly")
+        yield Reported(f"sub-pixels: {used} along each edge where {recommended} resolve the spots: intensities depend"
+                       " on where a spot lies on its pixels, and follow F^2 poorly")
 
 
 def _corners(geometry, shape):
@@ -217,16 +281,16 @@ def _corners(geometry, shape):
                         in zip(geometry.origin, geometry.fast_axis, geometry.slow_axis))
 
 
-def farthest(prepared):
-    """Largest 1/d that a corner of the detector of a `prepare.Prepared` sees at the shortest wavelength [1/m]."""
-    beam, seen = prepared.placement.beam, 0.0
-    shortest = min(prepared.scene.beam.wavelengths.tolist())
-    for corner in _corners(prepared.scene.geometry, prepared.shape):
-        distance = magnitude(corner)
-        if distance > 0.0 and shortest > 0.0:
-            cosine = max(-1.0, min(1.0, dot(corner, beam) / distance))
-            seen = max(seen, math.sqrt(2.0 * (1.0 - cosine)) / shortest)
-    return seen
+def farthest(*panels):
+    """Largest 1/d that a corner of the panels, each a `prepare.Prepared`, sees at the shortest wavelength [1/m]."""
+    shortest, cosine = float(panels[0].scene.beam.wavelengths.min()), 1.0
+    for prepared in panels:
+        beam = prepared.placement.beam
+        for corner in _corners(prepared.scene.geometry, prepared.shape):
+            distance = magnitude(corner)
+            if distance > 0.0:
+                cosine = min(cosine, dot(corner, beam) / distance)
+    return math.sqrt(2.0 * (1.0 - max(-1.0, cosine))) / shortest if shortest > 0.0 else 0.0
 
 
 def _reach(panels):
@@ -235,7 +299,7 @@ def _reach(panels):
     factors = prepared.structure_factors
     if not factors.filled or prepared.request.beam.d_min > 0.0:
         return
-    seen = max(map(farthest, panels))
+    seen = farthest(*panels)
     if not 0.0 < seen < math.inf:
         return
     lacking = []
@@ -244,8 +308,8 @@ def _reach(panels):
         if min(-low, high) < math.floor((1.0 - REACH) * last):
             lacking.append(f"{name} {low}..{high} of {-math.floor(last)}..{math.floor(last)}")
     if lacking:
-        yield (f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
-               f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
+        yield Reported(f"structure factors: the detector sees to {to_angstrom(1.0 / seen):.3g} Angstrom, the list ends"
+                       f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_RULES = (_factors, _cell, step_notes, _size, _sources, _beam, _sensor, _pixels)
+_RULES = (_asked, _factors, _cell, step_notes, _size, source_notes, _beam, _sensor, _pixels)

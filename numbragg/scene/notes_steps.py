@@ -2,7 +2,7 @@
 
 from ..notes import Loud
 from .revisions import revision_rules
-from .units import to_degrees
+from .units import to_degrees, to_percent
 
 __all__ = ["step_notes"]
 
@@ -17,8 +17,12 @@ def step_notes(prepared):
     yield from _zero_angle(prepared)
     yield from _mosaic(crystal)
     if beam.sources is None:
-        yield from _divergence("horizontal", beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step)
-        yield from _divergence("vertical", beam.divergence_v_steps, beam.divergence_v, beam.divergence_v_step)
+        horizontal = beam.divergence_h_steps, beam.divergence_h, beam.divergence_h_step
+        vertical = beam.divergence_v_steps, beam.divergence_v, beam.divergence_v_step
+        for name, asked, made in (("horizontal divergence", horizontal, prepared.counts.divergence_h),
+                                  ("vertical divergence", vertical, prepared.counts.divergence_v)):
+            yield from _divergence(name, *asked)
+            yield from _directions(name, asked, made)
         yield from _dispersion(beam)
 
 
@@ -31,6 +35,9 @@ def _phi(crystal, counts):
         elif osc > 0.0 and not step > 0.0:
             yield (f"phi: an oscillation without a number of steps is 2 steps, {to_degrees(osc / 2.0):g} degrees apart,"
                    " as in nanoBragg")
+        elif osc > 0.0 and abs(counts.phi_steps * step - osc) > ROUNDING * osc:
+            yield Loud(f"phi: {counts.phi_steps} steps of {to_degrees(step):g} degrees each are not the oscillation of"
+                       f" {to_degrees(osc):g} degrees")
     elif osc < 0.0 and step > 0.0:
         if asked != 2:
             yield Loud(f"phi: {asked} steps asked for, 2 simulated: a step without an oscillation range makes 2, as in"
@@ -70,23 +77,42 @@ def _mosaic(crystal):
         yield "mosaic domains: 10, as in nanoBragg, where only a spread is given"
 
 
-def _divergence(axis, steps, extent, step):
+def _divergence(name, steps, extent, step):
     if extent < 0.0 and step > 0.0:
         if steps != 2:
-            yield Loud(f"{axis} divergence: a step without a range is two directions that far apart, whatever their"
+            yield Loud(f"{name}: a step without a range is two directions that far apart, whatever their"
                        " number, as in nanoBragg")
     elif extent < 0.0 and steps > 0:
-        yield Loud(f"{axis} divergence: a number of directions without a range means a range of 1000 mrad, as in"
+        yield Loud(f"{name}: a number of directions without a range means a range of 1000 mrad, as in"
                    " nanoBragg")
     elif extent > 0.0 and step > extent:
-        yield Loud(f"{axis} divergence: the step is larger than the range")
+        yield Loud(f"{name}: the step is larger than the range")
     elif extent > 0.0 and steps == 1 and step <= 0.0:
-        yield Loud(f"{axis} divergence: 1 direction asked for, 2 simulated, at the ends of the range, as in nanoBragg")
+        yield Loud(f"{name}: 1 direction asked for, 2 simulated, at the ends of the range, as in nanoBragg")
+    elif extent > 0.0 and steps <= 0 and step <= 0.0:
+        yield (f"{name}: a range without a number of directions or a step is 2, at the ends of the range, as in"
+               " nanoBragg")
+    elif extent == 0.0 and steps > 1:
+        yield Loud(f"{name}: {steps} directions asked for, 1 simulated: the range is 0")
+
+
+def _directions(name, asked, made):
+    """On a range and a step: directions start at one end of the range and end where their number has it."""
+    steps, extent, step = made
+    if not (asked[1] > 0.0 and 0.0 < asked[2] <= extent):
+        return
+    last = (steps - 1) * step - extent / 2.0
+    if abs(last - extent / 2.0) > ROUNDING * extent:
+        yield Loud(f"{name}: {steps} directions {1e3 * step:g} mrad apart, from {-500.0 * extent:g} to"
+                   f" {1e3 * last:g} mrad: not to the other end of the range, as in nanoBragg")
 
 
 def _dispersion(beam):
     steps, extent = beam.dispersion_steps, beam.dispersion
     if extent > 0.0 and steps == 1:
         yield Loud("dispersion: 1 wavelength asked for, 2 simulated, at the ends of the range, as in nanoBragg")
+    elif extent > 0.0 and steps <= 0:
+        yield (f"dispersion: a range without a number of wavelengths is 2, {to_percent(extent):g} percent apart, at"
+               " the ends of the range, as in nanoBragg")
     elif steps > 1 and extent == 0.0:
         yield Loud(f"dispersion: {steps} wavelengths asked for, 1 simulated: the range is 0")

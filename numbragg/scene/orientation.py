@@ -11,7 +11,7 @@ import math
 from ..kernels.arithmetic.vectors import cross, dot, magnitude, rotate_matrix, rotate_xyz, unit
 from .units import to_angstrom, to_degrees
 
-__all__ = ["Orientation", "cell_of", "reciprocal_cell", "matrix_vectors", "orient"]
+__all__ = ["Orientation", "cell_of", "matrix_edges", "matrix_vectors", "orient", "reciprocal_cell"]
 
 TINY = 2.2250738585072014e-308
 IMPOSSIBLE = ("impossible cell {0:g} {1:g} {2:g} Angstrom, {3:g} {4:g} {5:g} degrees: {6}")
@@ -104,6 +104,14 @@ def matrix_vectors(matrix, wavelength):
     """a*, b*, c* [1/Angstrom] from nine numbers by rows, columns a*, b*, c* times the wavelength [m]."""
     factor = 1e-10 / wavelength
     return tuple(_scale((matrix[i], matrix[3 + i], matrix[6 + i]), factor) for i in range(3))
+
+
+def matrix_edges(matrix, wavelength):
+    """a, b, c [Angstrom] of the cell of an orientation matrix, which `matrix_vectors` takes so, too."""
+    vectors = matrix_vectors(matrix, wavelength)
+    products = [cross(vectors[i], vectors[j]) for i, j in ((1, 2), (2, 0), (0, 1))]
+    volume_star = abs(dot(vectors[0], products[0]))
+    return tuple(magnitude(product) / volume_star for product in products)
 
 
 def orient(crystal, wavelength, misset):

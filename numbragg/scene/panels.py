@@ -3,8 +3,9 @@
 import math
 
 from ..kernels.arithmetic.vectors import cross, dot, unit
+from .materials import attenuations
 
-__all__ = ["distances", "panel_geometry", "window_geometry"]
+__all__ = ["distances", "panel_geometry", "window_geometry", "with_material"]
 
 
 def _normal(panel):
@@ -22,13 +23,26 @@ def _along(close, beam, normal):
     return close / towards if towards != 0.0 else math.inf
 
 
-def _mean_depth(plane):
-    """Mean depth at which a sensor captures photons that come along its normal [m]."""
+def _captured(thickness, attenuation):
+    """What part of the photons along its normal a sensor captures, and at which mean depth [m]."""
     # beyond some hundred depths all is captured in front
-    deep = min(plane.thickness * plane.attenuation, 500.0)
+    deep = min(thickness * attenuation, 500.0)
     if deep < 1e-6:
-        return plane.thickness / 2.0
-    return plane.thickness * (1.0 / deep - 1.0 / math.expm1(deep))
+        return deep, thickness / 2.0
+    return -math.expm1(-deep), thickness * (1.0 / deep - 1.0 / math.expm1(deep))
+
+
+def _mean_depth(plane, beam):
+    """Mean depth at which a sensor captures photons of all wavelengths that come along its normal [m]."""
+    if not len(beam.attenuations):
+        return _captured(plane.thickness, plane.attenuation)[1]
+    weights = beam.weights.tolist() if len(beam.weights) else [1.0] * len(beam.attenuations)
+    photons = depths = 0.0
+    for weight, attenuation in zip(weights, beam.attenuations.tolist()):
+        part, depth = _captured(plane.thickness, attenuation)
+        photons += weight * part
+        depths += weight * part * depth
+    return depths / photons
 
 
 def distances(panel, beam):
@@ -37,7 +51,15 @@ def distances(panel, beam):
     return close, _along(close, beam, normal)
 
 
-def panel_geometry(panel, plane):
+def with_material(scene, material):
+    """A scene with the attenuation of a sensor's material at each wavelength of its sources, or at their only one."""
+    found = attenuations(material, scene.beam.wavelengths)
+    if (found == found[0]).all():
+        return scene._replace(geometry=scene.geometry._replace(attenuation=float(found[0])))
+    return scene._replace(beam=scene.beam._replace(attenuations=found))
+
+
+def panel_geometry(panel, plane, beam):
     """Geometry of a panel with a place of its own.
 
     Parameters
@@ -45,6 +67,8 @@ def panel_geometry(panel, plane):
     panel : request.PanelRequest
     plane : kernels.physics.records.Geometry
         A plane with the panel's sensor and sub-pixels, and the beam: what does not depend on where it is.
+    beam : kernels.physics.records.Sources
+        With the attenuations of the sensor.
 
     Returns
     -------
@@ -65,7 +89,7 @@ def panel_geometry(panel, plane):
     origin = panel.origin
     if plane.thickness > 0.0:
         half = plane.layer_step / 2.0
-        origin, close = tuple(o + half * n for o, n in zip(origin, normal)), close + _mean_depth(plane)
+        origin, close = tuple(o + half * n for o, n in zip(origin, normal)), close + _mean_depth(plane, beam)
     return plane._replace(
         fast_axis=tuple(v / pixel for v in panel.fast), slow_axis=tuple(v / pixel for v in panel.slow), normal=normal,
         origin=origin, first_fast=0, first_slow=0, distance=_along(close, plane.beam, normal),

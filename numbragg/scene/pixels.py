@@ -10,11 +10,14 @@ import operator
 
 from ..io.literals import INT_MAX
 
-__all__ = ["NOTHING", "PIXEL_LIMIT", "WHOLE", "check_image", "check_pixels", "clipped", "cropped", "edge",
-           "pixels_along", "region", "regions", "reversed_axes"]
+__all__ = ["LARGEST_PIXEL", "NOTHING", "PIXEL_LIMIT", "WHOLE", "check_image", "check_pixels", "clipped", "cropped",
+           "edge", "pixels_along", "region", "regions", "reversed_axes"]
 
 #: Numbers of pixels from here on do not fit the integers of the C program.
 PIXEL_LIMIT = INT_MAX + 1
+
+#: What a pixel of 16 bits can hold.
+LARGEST_PIXEL = 65535
 
 #: The region that stands for the whole detector, whatever its size: each end is the detector's own.
 WHOLE = (-1, -1, -1, -1)

@@ -282,7 +282,7 @@ def prepare(request, structure_factors):
     geometry = _geometry(request.detector, placement, counts, oversample)
     beam = records.Sources(
         directions=sources.directions, wavelengths=sources.wavelengths, per_direction=sources.per_direction,
-        weights=sources.weights, d_min=float(request.beam.d_min),
+        weights=sources.weights, attenuations=np.empty(0), d_min=float(request.beam.d_min),
         polarisation_fraction=float(request.beam.polarisation_fraction),
         unpolarised_factor=bool(request.beam.unpolarised_factor), polarisation_axes=axes, next_axis=next_axis)
     sums = records.Summation(

@@ -55,6 +55,8 @@ class CrystalRequest(Frozen):
     mosaic_spreads: tuple | None = None  # about the three axes of the cell [rad]; anisotropic
     mosaic_low_discrepancy: bool = False  # domains that fill space evenly, however many there are
     mosaic_rotations: Any = None  # (n, 9) float64: a rotation matrix of each domain, instead of all else
+    matrix_cell: tuple | None = None  # what the file of the matrix says of the cell [Angstrom, deg], to compare
+    crystal_notes: tuple = ()  # of str: on the words of a front end
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
@@ -83,6 +85,7 @@ class BeamRequest(Frozen):
     polarisation_axis: tuple = (0.0, 0.0, 1.0)
     spectrum: Any = None  # (n, 2) float64: wavelength [m], weight with a mean of 1; for every direction
     spectrum_notes: tuple = ()  # of str: what in it was taken for what
+    beam_notes: tuple = ()  # of str: on the words of a front end, such as those without effect
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
@@ -120,6 +123,7 @@ class DetectorRequest(Frozen):
     attenuation: float = -1.0  # mu [1/m]; negative: not given
     sensor_material: str = ""  # of a panel, in the place of mu
     mask: Any = None  # (slow, fast) array; zero: pixel is skipped
+    detector_notes: tuple = ()  # of str: on the words of a front end
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)

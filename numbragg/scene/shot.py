@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from .. import memory
 from ..kernels.physics.records import Window
-from .materials import attenuation
-from .panels import distances, panel_geometry, window_geometry
+from .materials import attenuations
+from .panels import distances, panel_geometry, window_geometry, with_material
 from .prepare import prepare, uint8_mask
 from .request import CrystalRequest, PanelRequest, WindowRequest
 from .units import from_degrees
@@ -47,8 +47,12 @@ def _planes(pieces, factors, request):
         # the same factors for all: what is asked of a panel's plane does not depend on them
         plane = replace(pieces[numbers[0]].plane, mask=None)
         if plane.sensor_material:
-            plane = replace(plane, attenuation=attenuation(plane.sensor_material, request.beam.wavelength))
-        made.append(_Plane(numbers, prepare(replace(request, crystal=ANY_CRYSTAL, detector=plane), factors)))
+            mu, = attenuations(plane.sensor_material, [request.beam.wavelength]).tolist()
+            plane = replace(plane, attenuation=mu)
+        own = prepare(replace(request, crystal=ANY_CRYSTAL, detector=plane), factors)
+        if plane.sensor_material:
+            own = replace(own, scene=with_material(own.scene, plane.sensor_material))
+        made.append(_Plane(numbers, own))
     return made
 
 
@@ -57,13 +61,18 @@ def _on_plane(prepared, own, layers):
 
     Not the C program's rules for a sensor, by which layers overlap and the last one's captured fraction is that of
     all (docs/quirks): layers of a panel fill its sensor, and each has its own captured fraction and solid angle.
+    Where the material absorbs the wavelengths differently, each source has a captured fraction of its own.
     """
     geometry = own.scene.geometry._replace(oversample=prepared.scene.geometry.oversample)
     scene, request = prepared.scene, prepared.request
     if geometry.thickness > 0.0:
         geometry = geometry._replace(layers=layers, layer_step=geometry.thickness / layers)
-        if layers > 1:
-            each = {"oversample_thick": True, "oversample_omega": True}
+        by_source = own.scene.beam.attenuations
+        each = {"oversample_thick": True, "oversample_omega": True} if layers > 1 else {}
+        if len(by_source):
+            each["oversample_thick"] = True
+            scene = scene._replace(beam=scene.beam._replace(attenuations=by_source))
+        if each:
             scene = scene._replace(sampling=scene.sampling._replace(running_product=False, **each))
             request = replace(request, sampling=replace(request.sampling, **each))
     counts = replace(prepared.counts, layers=geometry.layers, thickness=geometry.thickness,
@@ -75,7 +84,7 @@ def _on_plane(prepared, own, layers):
 
 def _on_panel(prepared, panel):
     """A prepared scene on a panel; it was prepared with the panel's plane."""
-    geometry = panel_geometry(panel, prepared.scene.geometry)
+    geometry = panel_geometry(panel, prepared.scene.geometry, prepared.scene.beam)
     size = panel.plane.pixel_size
     placement = replace(prepared.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
                         origin=panel.origin, distance=geometry.distance, close_distance=geometry.close_distance,

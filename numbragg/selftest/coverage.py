@@ -93,6 +93,9 @@ def _detector(prepared):
     yield "curved detector", p.curved
     yield "point pixels", p.point_pixel
     yield "sensor layers", prepared.counts.layers > 1
+    # the C program's pixels are squares, whatever its axes are
+    yield "panel", prepared.scene.geometry.pixel_area != p.pixel_size * p.pixel_size
+    yield "attenuation of each wavelength", len(prepared.scene.beam.attenuations) > 0
     yield "mask", p.mask is not None
 
 

@@ -6,7 +6,7 @@ a pixel whose centre lies in the beam, spindle angles of exactly 0, amplitudes a
 products are denormal or infinite.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import random
 
@@ -16,8 +16,9 @@ from ..configs.orientations import random_rotations
 from ..configs.structure_factors import StructureFactors
 from ..scene.placement import CONVENTIONS
 from ..scene.prepare import prepare
-from ..scene.request import Draft
+from ..scene.request import Draft, PanelRequest
 from ..scene.revisions import REVISIONS
+from ..scene.shot import prepare_shot
 from .coverage import options_of
 from .tables import draw_limit, draw_table
 
@@ -314,20 +315,58 @@ def _draw_own(p, r):
         _draw_mosaicity(p, r)
 
 
+def _on_panel(prepared, factors, r):
+    """The scene on a panel near the place of its plane: other pitches, not at right angles, layers that fill it."""
+    placement, request = prepared.placement, prepared.request
+    size = request.detector.pixel_size
+
+    def pitch(axis, other):
+        scale, skew = size * r.uniform(0.9, 1.1), r.uniform(-0.05, 0.05)
+        return tuple(scale * (a + skew * b) for a, b in zip(axis, other))
+
+    layers = r.randint(1, max(1, min(5, MOST_STEPS * prepared.counts.layers // prepared.steps)))
+    origin = tuple(v + size * r.uniform(-1.0, 1.0) for v in placement.origin)
+    panel = PanelRequest(plane=request.detector, origin=origin, fast=pitch(placement.fast, placement.slow),
+                         slow=pitch(placement.slow, placement.fast), layers=layers)
+    (found,), = prepare_shot([(request.crystal, factors, 1.0)], [panel], request)
+    return found
+
+
+def _with_attenuations(prepared, r):
+    """The scene with a sensor that absorbs each wavelength in its own way."""
+    scene = prepared.scene
+    mean = scene.geometry.attenuation
+    found = np.array([mean * r.uniform(0.2, 5.0) for _ in scene.beam.wavelengths])
+    sampling = scene.sampling._replace(oversample_thick=True, running_product=False)
+    return replace(prepared, scene=scene._replace(beam=scene.beam._replace(attenuations=found), sampling=sampling))
+
+
+def _sensor_of_own(prepared, factors, r):
+    if not prepared.request.detector.curved and r.random() < 0.25:
+        prepared = _on_panel(prepared, factors, r)
+    if prepared.counts.thickness > 0.0 and len(prepared.scene.beam.wavelengths) > 1 and r.random() < 0.9:
+        prepared = _with_attenuations(prepared, r)
+    return prepared
+
+
 # -- all of it
 
 
 def _draw(r, own):
-    """A draft; what the C program does not have is drawn from numbers of its own (`own`), after all else."""
+    """A draft, and whether it is placed exactly.
+
+    What the C program does not have is drawn from numbers of its own (`own`), after all else.
+    """
     p = Draft()
     for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_size, _draw_shape, _draw_detector,
                  _draw_steps):
         draw(p, r)
-    if r.random() < 0.23:
+    exactly = r.random() < 0.23
+    if exactly:
         _place_exactly(p, r)
     else:
         _draw_own(p, own)
-    return p
+    return p, exactly
 
 
 def _few_steps(p, factors):
@@ -358,12 +397,14 @@ def random_scene(name):
     """
     r, own = random.Random(f"numbragg {name}"), random.Random(f"numbragg's own {name}")
     while True:
-        p = _draw(r, own)
+        p, exactly = _draw(r, own)
         try:
             prepared = _few_steps(p, StructureFactors.constant(1.0))
             p.d_min = draw_limit(prepared, r)
             factors, p.interpolation = draw_table(prepared, r)
             prepared = _few_steps(p, factors)
+            if not exactly:
+                prepared = _sensor_of_own(prepared, factors, own)
         except ValueError:
             # no such cell, or a beam in the detector's plane
             continue

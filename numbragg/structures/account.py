@@ -26,6 +26,7 @@ class About(NamedTuple):
     friedel: bool  # whether F(h) and F(-h) are kept apart
     remarks: tuple  # of str: what was dropped, merged or set, with counts
     loud: tuple = ()  # of str: what is not as it seems
+    wavelength: float | None = None  # of f' and f'' [Angstrom], where there are any
 
 
 def _clear_absences(table, minimum, symmetry):
@@ -71,8 +72,10 @@ def expanded_table(listed, default):
         if count:
             remarks.append(f"{count} {what}")
     covered = None if listed.cell is None else reach(whole.indices, listed.cell, symmetry)
-    about = About(listed.said, len(listed.indices), len(whole.f), symmetry.name, listed.cell, covered,
-                  listed.minus is not None, tuple(remarks))
+    # in order, so that the mate of the first is the last; they may have rows of their own
+    apart = listed.minus is not None or not np.array_equal(whole.f, whole.f[::-1])
+    about = About(listed.said, len(listed.indices), len(whole.f), symmetry.name, listed.cell, covered, apart,
+                  tuple(remarks), listed.loud, listed.wavelength)
     return table, minimum, maximum, about
 
 

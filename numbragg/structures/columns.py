@@ -5,18 +5,28 @@ from typing import NamedTuple
 
 __all__ = ["ROOTS", "Column", "Taken", "choose", "is_map_coefficient"]
 
-#: Names under which observed and then calculated amplitudes go, the preferred first; compared without case and signs.
-_PREFERRED = ("FP", "FOBS", "FMEASAU", "FMEAS", "F", "FMEAN", "FO", "FNAT", "FPSHELX", "FMODEL", "FCALCAU", "FCALC",
-              "FC", "FCALL", "FCALLLS")
+#: Names under which observed amplitudes and intensities go, the preferred first; compared without case and signs.
+_OBSERVED = ("FP", "FOBS", "FOBSFILTERED", "FOBSX", "FMEASAU", "FMEAS", "F", "FMEAN", "FO", "FNAT", "FNATIVE",
+             "FPSHELX", "FPOBS", "FOBSERVED", "FMEASURED", "FEXP", "PDBXF", "INTENSITYMEAS", "FSQUAREDMEAS")
+
+#: And calculated ones, which never go before what was observed.
+_CALCULATED = ("FMODEL", "FCALCAU", "FCALC", "PDBXFCALCWITHSOLVENT", "FC", "FCALL", "FCALLLS", "FCALCULATED",
+               "INTENSITYCALC", "FSQUAREDCALC", "ICALC", "IC", "IMODEL")
 
 #: Columns of maps: amplitudes weighted, doubled and subtracted, of the type of amplitudes.
 _MAP = re.compile(r"FWT|FOD?FC|DELF|DELW|MAPCOEF|FDIFF|^FAN$|^FANOM|^FDM$|^FEM$|^FLAD|FBSHA")
+
+#: Names of maps or of a part of the scattering, which are taken where somebody names them only.
+_NOT_BY_ITSELF = re.compile(r"FPHI|FMAP|FWEIGHT|FPFOM|FFOM|FDELTA|DELTAF|FBULK|FMASK|FPART|FSOLV")
 
 _AMPLITUDES, _INTENSITIES = ("F", "F+", "F-"), ("I", "I+", "I-")
 
 
 #: How intensities are used, for messages.
 ROOTS = 'intensities="sqrt" (--intensities sqrt) takes their roots'
+
+#: What to do about a name that is not known.
+_HINT = "name one if it is meant (column, --hkl-columns)"
 
 
 class Column(NamedTuple):
@@ -35,6 +45,7 @@ class Taken(NamedTuple):
     minus: Column | None  # of -h, -k, -l, where the file keeps Friedel mates apart
     squared: bool  # they are intensities
     others: tuple  # labels of further columns that could have been taken
+    passed: tuple = ()  # labels of measured intensities, where what was taken is calculated
 
     @property
     def label(self):
@@ -60,20 +71,27 @@ def is_map_coefficient(label):
 def _sides(columns, roles):
     """Pairs of F+ and F- (or I), by what their names have in common, then single columns, preferred ones first."""
     single, plus, minus = roles
-    def bare(column):
-        return re.sub("PLUS|MINUS", "", _plain(column.label))
-
-    of_minus = {bare(column): column for column in columns if column.role == minus}
-    pairs = [(column, of_minus.get(bare(column))) for column in columns if column.role == plus]
+    of_minus = {_bare(column): column for column in columns if column.role == minus}
+    pairs = [(column, of_minus.get(_bare(column))) for column in columns if column.role == plus]
     used = [other for _, other in pairs]
     pairs += [(column, None) for column in columns if column.role == minus and column not in used]
     singles = [(column, None) for column in columns if column.role == single]
     return [pair for pair in pairs if pair[1]], singles, [pair for pair in pairs if not pair[1]]
 
 
-def _rank(pair):
-    name = _plain(pair[0].label)
-    return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
+def _bare(column):
+    return re.sub("PLUS|MINUS", "", _plain(column.label))
+
+
+def _is_calculated(column):
+    return _bare(column) in _CALCULATED
+
+
+def _rank(column):
+    """What comes first: observed names in their order, then unknown ones, then calculated ones."""
+    names = (*_OBSERVED, None, *_CALCULATED)
+    name = _bare(column)
+    return names.index(name if name in names else None)
 
 
 def _named(columns, wanted, squared):
@@ -105,7 +123,7 @@ def choose(columns, wanted, squared):
     columns : sequence of Column
     wanted : str or None
         The name of one; of a pair either name.  None: F+ and F- where both are there, else the one whose name comes
-        first among the usual ones, observed before calculated.
+        first among the usual ones, observed before calculated; an amplitude of another name is not taken.
     squared : bool
         Intensities are wanted.
 
@@ -121,17 +139,26 @@ def choose(columns, wanted, squared):
     if wanted is not None:
         plus, minus = _named(columns, wanted, squared)
         return Taken(plus, minus, squared, ())
-    pairs, singles, halves = _sides(columns, _INTENSITIES if squared else _AMPLITUDES)
-    candidates = next((group for group in (pairs, singles, halves) if group), [])
-    if not candidates:
+    groups = _sides([column for column in columns if not _NOT_BY_ITSELF.search(_plain(column.label))],
+                    _INTENSITIES if squared else _AMPLITUDES)
+    # observed before calculated, pairs before single columns before halves of pairs
+    ranked = [((_is_calculated(pair[0]), number, _rank(pair[0])), pair)
+              for number, group in enumerate(groups) for pair in group]
+    if not ranked:
         raise ValueError(_nothing(columns, squared))
-    best = min(map(_rank, candidates))
-    chosen = [pair for pair in candidates if _rank(pair) == best]
+    best = min(rank for rank, _ in ranked)
+    chosen = [pair for rank, pair in ranked if rank == best]
     if len(chosen) > 1:
         labels = ", ".join(pair[0].label for pair in chosen)
         raise ValueError(f"several columns may be meant, {labels}: name one (column)")
-    others = [pair[0].label for pair in (*pairs, *singles, *halves) if pair != chosen[0]]
-    return Taken(*chosen[0], squared, tuple(others))
+    taken = chosen[0][0]
+    if taken.role == "F" and best[2] == len(_OBSERVED):
+        raise ValueError(f"column {taken.label}: is no usual name of amplitudes, and may be that of a map; {_HINT}; the"
+                         f" columns are {', '.join(column.label for column in columns)}")
+    others = [pair[0].label for _, pair in ranked if pair != chosen[0]]
+    passed = [column.label for column in columns if column.role in _INTENSITIES and not _is_calculated(column)
+              and _is_calculated(taken) and not squared]
+    return Taken(*chosen[0], squared, tuple(others), tuple(passed))
 
 
 def _nothing(columns, squared):
@@ -141,4 +168,6 @@ def _nothing(columns, squared):
     squares = [column.label for column in columns if column.role in _INTENSITIES]
     if squares:
         return (f'has intensities only ({", ".join(squares)}), no amplitudes; {ROOTS}')
+    if any(column.role in _AMPLITUDES for column in columns):
+        return f"has no column that is of amplitudes by its name; {_HINT}; the columns are {listed}"
     return f"has no column of amplitudes; the columns are {listed}"

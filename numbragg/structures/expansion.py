@@ -7,7 +7,7 @@ import numpy as np
 from .. import memory
 from .symmetry import DENOMINATOR
 
-__all__ = ["LARGEST_INDEX", "Expanded", "absent", "expand"]
+__all__ = ["LARGEST_INDEX", "Expanded", "absent", "centric", "expand"]
 
 #: Largest index of an expanded list: three of them fit into one number of 64 bits.
 LARGEST_INDEX = (1 << 20) - 1
@@ -53,6 +53,24 @@ def absent(indices, symmetry):
     return found
 
 
+def centric(indices, symmetry):
+    """Which reflections are equivalent to their own Friedel mates.
+
+    Parameters
+    ----------
+    indices : (n, 3) int64
+    symmetry : symmetry.Symmetry
+
+    Returns
+    -------
+    (n,) bool
+    """
+    found = np.zeros(len(indices), bool)
+    for rotation in np.unique(symmetry.rotations, axis=0):
+        found |= (indices @ rotation == -indices).all(axis=1)
+    return found
+
+
 def _keys(indices):
     """One number for each triple of indices, in their order."""
     shifted = indices + (LARGEST_INDEX + 1)
@@ -85,19 +103,22 @@ def _entries(indices, plus, minus, symmetry):
 
 def _check_equivalents(indices, keys, f, ranks, row):
     """Number of reflections given twice. Raises `ValueError` where their amplitudes differ."""
-    # sorted: neighbours with one key, both given, from two rows
-    pair = (keys[1:] == keys[:-1]) & (ranks[1:] == _GIVEN) & (row[1:] != row[:-1])
-    where = np.flatnonzero(pair)
+    # sorted: neighbours with one key, both given, from two rows or from F+ and F- of one
+    same = keys[1:] == keys[:-1]
+    twice = same & (ranks[1:] == _GIVEN) & (row[1:] != row[:-1])
+    sides = same & (ranks[1:] == _MINUS) & ((row[1:] != row[:-1]) | (ranks[:-1] == _GIVEN))
+    where = np.flatnonzero(twice | sides)
     first, second = f[where], f[where + 1]
     differing = np.flatnonzero(np.abs(first - second) > SAME_AMPLITUDE * np.maximum(np.abs(first), np.abs(second)))
     if differing.size:
         at = where[differing[0]]
-        one, other = (" ".join(map(str, indices[row[n]].tolist())) for n in (at, at + 1))
-        twice = f"reflection {one} is there twice, with" if one == other else \
-            f"reflections {one} and {other} are equivalent, but have"
-        raise ValueError(f"{twice} amplitudes {f[at]:g} and {f[at + 1]:g}; unmerged data, or the wrong space group"
+        one, other = (indices[row[n]] * (-1 if ranks[n] == _MINUS else 1) for n in (at, at + 1))
+        names = [" ".join(map(str, hkl.tolist())) for hkl in (one, other)]
+        said = f"reflection {names[0]} is there twice, with" if (one == other).all() else \
+            f"reflections {' and '.join(names)} are equivalent, but have"
+        raise ValueError(f"{said} amplitudes {f[at]:g} and {f[at + 1]:g}; unmerged data, or the wrong space group"
                          f" ({np.unique(row[where[differing]]).size} such reflections)")
-    return np.unique(row[where + 1]).size
+    return np.unique(row[np.flatnonzero(twice) + 1]).size
 
 
 def expand(indices, plus, minus, symmetry):
@@ -117,7 +138,8 @@ def expand(indices, plus, minus, symmetry):
     Returns
     -------
     Expanded
-        Every equivalent and its Friedel mate.  Of centric reflections with F+ and F-, F+ counts.
+        Every equivalent and its Friedel mate.  Of centric reflections with F+ and F-, which are equivalents, F+
+        counts.
 
     Raises
     ------

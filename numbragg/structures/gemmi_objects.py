@@ -3,7 +3,7 @@
 import numpy as np
 
 from .columns import Column, Taken
-from .library import gemmi_module
+from .library import gemmi_module, one_line
 from .mtz import reflections_of_mtz
 from .reflections import listed, moduli
 from .refln_cif import reflections_of_block
@@ -53,8 +53,8 @@ def reflections_of(data, column=None, *, squared=False, space_group=None, f000=F
         if column is not None:
             raise ValueError(f"column {column!r}: a gemmi.{name} has no columns")
         return _of_array(data, name, **options)
-    except RuntimeError as error:
-        raise ValueError(f"gemmi.{name}: {error}") from None
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise ValueError(f"gemmi.{name}: {one_line(error)}") from None
 
 
 def _of_array(data, name, *, squared, space_group, f000):

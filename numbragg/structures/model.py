@@ -6,18 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import memory
+from ..io.kinds import naming_the_kind
 from ..kernels.atoms import Sites, add_atoms, form_factors
 from ..kernels.drive.crew import Crew, available_threads
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
-from .expansion import LARGEST_INDEX
-from .library import content, gemmi_module, reading
+from .expansion import LARGEST_INDEX, centric
+from .library import gemmi_module, one_line, reading, text_content
 from .reflections import Listed
+from .small import is_small, other_symmetry, structure_of_small
 from .symmetry import checked_cell, symmetry_of
 
 __all__ = ["B_SOLVENT", "K_SOLVENT", "METHODS", "MOST_TERMS", "Atoms", "atoms_of", "check_structure",
-           "model_reflections", "read_model"]
+           "model_reflections", "read_model", "read_model_with_notes"]
 
 #: How a model is summed up: as its size has it, term by term, or by the density on a grid.
 METHODS = ("auto", "sum", "fft")
@@ -39,6 +41,9 @@ _REFLECTION_BYTES = 160
 
 #: Part of an edge by which the axes of SCALEn may miss the cell.
 _FRAME = 0.01
+
+#: What X-rays that crystals diffract have [Angstrom]: anything else was probably meant in another unit.
+WAVELENGTHS = (0.05, 10.0)
 
 #: The last element with a table of f' and f''.
 _LAST_ANOMALOUS = 92
@@ -73,20 +78,40 @@ def read_model(path, kind):
     OSError
         If it cannot be read.
     """
+    return read_model_with_notes(path, kind)[0]
+
+
+def read_model_with_notes(path, kind):
+    """As `read_model`, and what is not as it seems in that file, as a tuple of str."""
     gemmi = gemmi_module()
-    data = content(path)
-    with reading(path, "model"):
-        text = data.decode("latin-1")
-        structure = gemmi.read_pdb_string(text) if kind == "pdb" else _of_cif(gemmi, gemmi.cif.read_string(text))
-    with reading(path, "model", ours=True):
-        check_structure(structure)
-    return structure
+    text = text_content(path).decode("latin-1")
+    own = ("PDB" if kind == "pdb" else "CIF", "gzip-compressed")
+    with naming_the_kind(path, "a model in a PDB file" if kind == "pdb" else "a CIF file", own):
+        with reading(path, "model"):
+            document = None if kind == "pdb" else gemmi.cif.read_string(text)
+            structure = gemmi.read_pdb_string(text) if document is None else _of_macromolecule(gemmi, document)
+        with reading(path, "model", ours=True):
+            notes = ()
+            if structure is None:
+                structure, notes = _of_small_molecule(document)
+            check_structure(structure)
+    return structure, notes
 
 
-def _of_cif(gemmi, document):
-    """The structure of the first block of a CIF file with atoms, or of its first block."""
-    blocks = [block for block in document if block.find_loop("_atom_site.id")]
-    return gemmi.make_structure_from_block((blocks or list(document))[0])
+def _of_macromolecule(gemmi, document):
+    """The structure of the first block of a CIF file with atoms in orthogonal coordinates, or None."""
+    block = next((block for block in document if block.find_loop("_atom_site.id")), None)
+    return None if block is None else gemmi.make_structure_from_block(block)
+
+
+def _of_small_molecule(document):
+    """The structure of the first block of a CIF file with atoms in fractional coordinates, and notes on it."""
+    block = next(filter(is_small, document), None)
+    if block is None:
+        with_reflections = any(each.find_values("_refln.index_h") or each.find_values("_refln_index_h")
+                               for each in document)
+        raise ValueError("has no atoms" + (", but reflections, which from_cif reads" if with_reflections else ""))
+    return structure_of_small(block), other_symmetry(block)
 
 
 def check_structure(structure):
@@ -102,7 +127,7 @@ def check_structure(structure):
     checked_cell(structure.cell)
     space_group = structure.find_spacegroup()
     if space_group is None:
-        raise ValueError(f"has the space group {structure.spacegroup_hm!r}, which is not known")
+        raise ValueError(f"has the space group {structure.spacegroup_hm!a}, which is not known")
     return space_group
 
 
@@ -214,7 +239,12 @@ def _solvent(structure, space_group, d_min, indices, s2):
     memory.require(int(24 * points), "bulk solvent: its mask")
     grid.set_size_from_spacing(min(d_min / 3.0, 1.0), gemmi.GridSizeRounding.Up)
     masker = gemmi.SolventMasker(gemmi.AtomicRadiiSet.Cctbx)
-    masker.put_mask_on_float_grid(grid, structure[0])
+    try:
+        masker.put_mask_on_float_grid(grid, structure[0])
+    except RuntimeError as error:
+        numbers = " ".join(f"{value:g}" for value in structure.cell.parameters)
+        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); solvent=False"
+                         " leaves it out") from None
     waves = gemmi.transform_map_to_f_phi(grid, half_l=True)
     found = waves.get_value_by_hkl(np.ascontiguousarray(indices, np.int32)).astype(np.complex128)
     damping = np.array([K_SOLVENT * math.exp(-B_SOLVENT * value) for value in s2.tolist()])
@@ -246,8 +276,23 @@ def _whole(structure):
         _check_frame(structure.cell)
         structure.standardize_crystal_frame()
     if not all(operation.given for operation in structure.ncs):
+        for site in structure[0].all():
+            if not all(abs(x) <= _LARGEST_NUMBER for x in site.atom.pos.tolist()):
+                raise ValueError(f"atom {site}: its place, occupancy or B factor is no sensible number")
+        for operation in structure.ncs:
+            _check_copy(operation)
         structure.expand_ncs(gemmi_module().HowToNameCopiedChain.Dup)
     return structure
+
+
+def _check_copy(operation):
+    """Refuse what is no rotation and shift: gemmi would search in all the space that copies spread over."""
+    rows = operation.tr.mat.tolist()
+    products = [sum(a * b for a, b in zip(one, other)) - (one is other) for one in rows for other in rows]
+    shift = max(map(abs, operation.tr.vec.tolist()))
+    # not a number is never within
+    if not (all(abs(product) <= _FRAME for product in products) and shift <= _LARGEST_NUMBER):
+        raise ValueError(f"its operation {operation.id!a} between copies (MTRIXn) is no rotation with a shift")
 
 
 def _check_frame(cell):
@@ -329,9 +374,12 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
     # A + iB for h; for -h, whose A and B are the conjugates, the modulus is that of A - iB
     plus, minus = _modulus(re - odd_im, im + odd_re), None
     if wavelength is not None:
-        minus = _modulus(re + odd_im, im - odd_re)
+        # of centric reflections they are the same but for rounding, which is a large part of small ones
+        same = centric(indices, symmetry_of(space_group))
+        minus = np.where(same, plus, _modulus(re + odd_im, im - odd_re))
     said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
-    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)))
+    return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)),
+                  tuple(_odd(wavelength)), wavelength)
 
 
 def _modulus(re, im):
@@ -340,6 +388,14 @@ def _modulus(re, im):
     if not np.isfinite(found).all():
         raise ValueError("its amplitudes are too large: a B factor is far below zero")
     return found
+
+
+def _odd(wavelength):
+    """A wavelength that was probably meant in another unit."""
+    low, high = WAVELENGTHS
+    if wavelength is not None and not low <= wavelength <= high:
+        yield (f"f' and f'' at {wavelength:g} Angstrom; wavelengths are in Angstrom, and X-rays that crystals diffract"
+               f" have {low:g} to {high:g}")
 
 
 def _left_out(atoms, wavelength):
@@ -353,6 +409,9 @@ def _left_out(atoms, wavelength):
 
 def _said(structure, atoms, wavelength, solvent):
     said = f"model of {len(atoms.sites.elements)} atoms"
+    at_rest = int(np.count_nonzero(atoms.sites.b_iso == 0.0))
+    if at_rest:
+        said += f", {at_rest} of them at rest (B 0)"
     if len(structure) > 1:
         said += f", the first of {len(structure)} models"
     said += ", no f' and f''" if wavelength is None else f", f' and f'' at {wavelength:.6g} Angstrom"

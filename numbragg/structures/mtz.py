@@ -4,7 +4,11 @@ import os
 import struct
 import tempfile
 
-from ..io.errors import format_error
+import numpy as np
+
+from ..io.errors import format_error, shown
+from ..io.kinds import kind_of
+from ..io.literals import whole
 from .columns import Column, choose, is_map_coefficient
 from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
@@ -49,6 +53,12 @@ def _columns(mtz):
     return found
 
 
+def _unmerged(mtz):
+    """By batches, or by the code of the operation that each observation has; a merged file may have codes ISYM too."""
+    return len(mtz.batches) > 0 or any(
+        column.type == "B" or column.label.upper().replace("_", "/") == "M/ISYM" for column in mtz.columns)
+
+
 def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f000=False):
     """The reflections of a gemmi.Mtz.
 
@@ -73,7 +83,7 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
     ValueError
         If the data are unmerged, or there is no cell, space group or column.
     """
-    if len(mtz.batches) or any(column.type in "BY" for column in mtz.columns):
+    if _unmerged(mtz):
         raise ValueError("holds unmerged data; amplitudes of merged reflections are wanted")
     taken = choose(_columns(mtz), column, squared)
     cell = mtz.get_cell(mtz.columns[taken.plus.number].dataset_id)
@@ -84,10 +94,13 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
         raise ValueError("has no reflections")
     if [column.type for column in mtz.columns][:3] != ["H"] * 3:
         raise ValueError("does not begin with three columns of indices")
-    indices = array[:, :3]
-    if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
-        raise ValueError("has indices that are no whole numbers, or far too large")
-    plus, minus = (None if one is None else _with_flags(mtz, array, one.number) for one in (taken.plus, taken.minus))
+    # numbers that are none may be of any kind
+    with np.errstate(invalid="ignore"):
+        indices = array[:, :3]
+        if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
+            raise ValueError("has indices that are no whole numbers, or far too large")
+        plus, minus = (None if one is None else _with_flags(mtz, array, one.number)
+                       for one in (taken.plus, taken.minus))
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
     return found._replace(remarks=replaced + found.remarks)
 
@@ -103,7 +116,9 @@ def _with_flags(mtz, array, number):
 def _check_size(path, data):
     """Refuse a file that is none, or whose header announces more than there is: nothing is allocated for it."""
     if data[:4] != b"MTZ " or len(data) < _HEADER:
-        raise format_error(path, "is no MTZ file: it does not begin with MTZ")
+        kind = kind_of(data)
+        raise format_error(path, "is no MTZ file: it does not begin with MTZ"
+                                 + (f" and is of kind {kind}" if kind not in (None, "MTZ") else ""))
     order = "<" if data[8:10] in (b"DA", b"\x44\x41") else ">"
     place = struct.unpack(order + "i", data[4:8])[0]
     if place == -1:
@@ -111,15 +126,26 @@ def _check_size(path, data):
     start = 4 * (place - 1)
     if not _HEADER <= start < len(data):
         raise format_error(path, f"its header should begin at byte {start} of {len(data)}; the file is cut off")
+    if data[start:start + 4] != b"VERS":
+        raise format_error(path, f"its header is not at byte {start}, where it should begin: bytes were lost or added"
+                                 " on the way, as by a transfer in text mode")
     for at in range(start, len(data), _HEADER):
         words = data[at:at + _HEADER].split()
         if words[:1] == [b"NCOL"]:
-            columns, rows = (int(word) for word in words[1:3])
+            columns, rows = (whole(word) for word in (*words[1:3], b"", b"")[:2])
+            if columns is None or rows is None:
+                raise format_error(path, f"its header has {shown(b' '.join(words[:3]))} where the numbers of columns"
+                                         " and reflections should be")
             if columns < 4 or rows < 0 or 4 * columns * rows > start - _HEADER:
                 raise format_error(path, f"its header announces {rows} reflections of {columns} columns, but it has"
                                          f" {(start - _HEADER) // 4} numbers")
             return
     raise format_error(path, "its header has no number of columns")
+
+
+def _start(path):
+    with open(path, "rb") as file:
+        return file.read(64)
 
 
 def read_mtz(path, column=None, **options):
@@ -143,13 +169,14 @@ def read_mtz(path, column=None, **options):
     data = content(path)
     with reading(path, "MTZ file"):
         _check_size(path, data)
-        if os.fsdecode(path).lower().endswith(".gz"):
-            # gemmi reads such files by name only
+        if os.fsdecode(path).lower().endswith(".gz") or kind_of(_start(path)) == "gzip-compressed":
+            # gemmi reads files by name only, and goes by its end
             with tempfile.TemporaryDirectory() as folder:
                 name = os.path.join(folder, "it.mtz")
                 with open(name, "wb") as file:
                     file.write(data)
-                mtz = gemmi.read_mtz_file(name)
+                with reading(path, "MTZ file", name=name):
+                    mtz = gemmi.read_mtz_file(name)
         else:
             mtz = gemmi.read_mtz_file(os.fsdecode(path))
     with reading(path, "MTZ file", ours=True):

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .columns import ROOTS
+
 __all__ = ["Listed", "listed", "moduli"]
 
 #: Numbers that stand for what was not measured in files of old: nines, at least three.
@@ -20,6 +22,8 @@ class Listed(NamedTuple):
     space_group: object  # gemmi.SpaceGroup
     said: str  # which columns these are
     remarks: tuple  # what was dropped, with counts
+    loud: tuple = ()  # what is not as it seems
+    wavelength: float | None = None  # of f' and f'' [Angstrom]
 
 
 def moduli(values):
@@ -29,7 +33,7 @@ def moduli(values):
 
 
 def _amplitudes(values, squared, label, indices, counts):
-    """One column as amplitudes: flags become NaN, intensities roots."""
+    """One column as amplitudes, flags as NaN, intensities as roots; and where there were flags."""
     values = np.array(values, np.float64)
     flagged = np.isin(-values, _FLAGS) | np.isinf(values)
     counts["flagged as missing"] += int(np.count_nonzero(flagged))
@@ -38,12 +42,12 @@ def _amplitudes(values, squared, label, indices, counts):
     if squared:
         counts["negative intensities taken for 0"] += int(np.count_nonzero(negative))
         values[negative] = 0.0
-        return np.sqrt(values)
+        return np.sqrt(values), flagged
     if negative.any():
         first = int(np.flatnonzero(negative)[0])
         raise ValueError(f"column {label}: {values[first]:g} of {' '.join(map(str, indices[first].tolist()))}; "
                          f"amplitudes are not negative ({np.count_nonzero(negative)} are)")
-    return values
+    return values, flagged
 
 
 def listed(indices, columns, taken, cell, space_group, *, f000=False):
@@ -71,12 +75,16 @@ def listed(indices, columns, taken, cell, space_group, *, f000=False):
     """
     indices = np.asarray(indices, np.int64)
     counts = {"flagged as missing": 0, "negative intensities taken for 0": 0}
-    plus = _amplitudes(columns[0], taken.squared, taken.plus.label, indices, counts)
-    minus = None if columns[1] is None else _amplitudes(columns[1], taken.squared, taken.minus.label, indices, counts)
+    plus, flagged = _amplitudes(columns[0], taken.squared, taken.plus.label, indices, counts)
+    minus = None
+    if columns[1] is not None:
+        minus, flagged_minus = _amplitudes(columns[1], taken.squared, taken.minus.label, indices, counts)
+        flagged |= flagged_minus
     if minus is None and taken.plus.role.endswith("-"):
         indices = -indices
     there = ~np.isnan(plus) if minus is None else ~(np.isnan(plus) & np.isnan(minus))
-    counts["without a value"] = int(np.count_nonzero(~there))
+    # what is flagged is counted as such
+    counts["without a value"] = int(np.count_nonzero(~there & ~flagged))
     origin = there & ~indices.any(axis=1)
     if not f000:
         counts["0 0 0 left out"] = int(np.count_nonzero(origin))
@@ -88,4 +96,8 @@ def listed(indices, columns, taken, cell, space_group, *, f000=False):
     if taken.others:
         said += f" (not {', '.join(taken.others)})"
     remarks = tuple(f"{count} {what}" for what, count in counts.items() if count)
-    return Listed(indices[there], plus[there], kept, cell, space_group, said, remarks)
+    loud = ()
+    if taken.passed:
+        loud = (f"column {taken.label}: calculated amplitudes are taken, and measured intensities"
+                f" ({', '.join(taken.passed)}) passed over; {ROOTS}",)
+    return Listed(indices[there], plus[there], kept, cell, space_group, said, remarks, loud)

@@ -1,8 +1,11 @@
 """Merged reflections of an mmCIF file, as the Protein Data Bank keeps structure factors."""
 
+import numpy as np
+
 from ..io.errors import format_error
+from ..io.kinds import naming_the_kind
 from .columns import Column, choose, is_map_coefficient
-from .library import content, gemmi_module, reading
+from .library import gemmi_module, one_line, reading, text_content
 from .reflections import listed
 from .symmetry import checked_cell, settled
 
@@ -53,12 +56,28 @@ def reflections_of_block(block, column=None, *, squared=False, space_group=None,
     cell = checked_cell(block.cell)
     group, replaced = settled(space_group, block.spacegroup, cell)
     taken = choose(_columns(block), column, squared)
-    plus, minus = (None if one is None else block.make_float_array(one.label) for one in (taken.plus, taken.minus))
-    indices = block.make_miller_array()
+    plus, minus = (None if one is None else _numbers(block, one) for one in (taken.plus, taken.minus))
+    try:
+        indices = block.make_miller_array()
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"index_h, index_k, index_l: {one_line(error)}") from None
     if len(indices) == 0:
         raise ValueError("has no reflections")
     found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
     return found._replace(remarks=replaced + found.remarks)
+
+
+def _numbers(block, column):
+    """A column as numbers, NaN where the file has ? or . for what is not there; other text is refused."""
+    gemmi = gemmi_module()
+    found, loop = block.make_float_array(column.label), block.default_loop
+    for row in np.flatnonzero(np.isnan(found)).tolist():
+        text = loop[row, column.number]
+        if not gemmi.cif.is_null(text):
+            hkl = " ".join(loop[row, block.column_labels().index(name)] for name in ("index_h", "index_k", "index_l"))
+            raise ValueError(f"column {column.label}: {one_line(ascii(text))} of {one_line(hkl)} is no number; what is"
+                             " missing is ? or .")
+    return found
 
 
 def _usable(block, gemmi):
@@ -106,8 +125,8 @@ def read_refln_cif(path, column=None, *, block=None, **options):
         If it cannot be read.
     """
     gemmi = gemmi_module()
-    data = content(path)
-    with reading(path, "CIF file"):
+    data = text_content(path)
+    with naming_the_kind(path, "a CIF file", ("CIF", "gzip-compressed")), reading(path, "CIF file"):
         document = gemmi.cif.read_string(data.decode("latin-1"))
         names = [each.name for each in document]
         with_loops = [each for each in document if each.find_loop("_refln.index_h")]
@@ -119,7 +138,8 @@ def read_refln_cif(path, column=None, *, block=None, **options):
     if block is not None:
         blocks = [each for each in blocks if each.block.name == block]
         if not blocks:
-            raise format_error(path, f"has no block {block!r} with reflections; its blocks are {', '.join(names)}")
+            raise format_error(path, f"has no block {block!r} with reflections; its blocks are {', '.join(names[:20])}"
+                                     + (f" and {len(names) - 20} more" if len(names) > 20 else ""))
     failure = None
     for each in blocks:
         try:

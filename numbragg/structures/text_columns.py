@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..io.errors import format_error, shown
-from ..io.literals import INT_MAX, decimal, whole
+from ..io.kinds import naming_the_kind
+from ..io.literals import INT_MAX, decimal, decimal_comma, whole
 from .columns import ROOTS
-from .library import content
+from .library import text_content
 
 __all__ = ["TextList", "column_names", "read_text_columns"]
 
@@ -20,6 +21,9 @@ _COMMENTS = (b"#", b"!")
 _NAMES = {"H": "h", "K": "k", "L": "l", "F": "F", "FP": "F", "FOBS": "F", "FO": "F", "FMODEL": "F", "FC": "F",
           "FCALC": "F", "FMEAS": "F", "AMPLITUDE": "F", "FHKL": "F", "I": "I", "INTENSITY": "I", "IOBS": "I",
           "FSQUARED": "I", "FSQ": "I", "F2": "I"}
+
+#: One of a Friedel pair: F(+), I-, Fobs_minus, but not F-obs.
+_MATE = re.compile(r"\([+-]\)|[+-]\W*$|(PLUS|MINUS)\W*$")
 
 #: Words that stand for what was not measured.
 _MISSING = frozenset((b"?", b".", b"nan", b"-nan", b"na", b"n/a", b"*"))
@@ -71,15 +75,31 @@ def column_names(text):
 
 def _rows(path, data):
     """Number and words of each line that is no comment."""
-    for number, line in enumerate(data.replace(b"\r\n", b"\n").split(b"\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         words = line.strip(b" \t,;\r")
         if words and not words.startswith(_COMMENTS):
+            if decimal_comma(words):
+                raise format_error(path, f"found {shown(words)}; numbers are written with a decimal point", number)
             yield number, _SPLIT.split(words)
 
 
-def _from_header(words):
+def _is_mate(name):
+    """Whether a column is of one of each Friedel pair only."""
+    found = _MATE.search(name.upper())
+    return found is not None and _meaning(name.upper().replace("PLUS", "").replace("MINUS", "")) in ("F", "I")
+
+
+def _from_header(path, line, words):
     """Names of columns from a line of words, or None."""
-    names = [_meaning(word.decode("ascii", "replace")) for word in words]
+    # F (+), with a blank
+    words = re.sub(rb" (\([+-]\))", rb"\1", b" ".join(words)).split(b" ")
+    texts = [word.decode("ascii", "replace") for word in words]
+    mates = [text for text in texts if _is_mate(text)]
+    names = ["" if text in mates else _meaning(text) for text in texts]
+    if mates and "F" not in names and "I" not in names:
+        raise format_error(path, f"its columns {', '.join(mates)} are each of one of a Friedel pair, but a list has"
+                                 " one F in a row; give -h, -k, -l rows of their own, or name the column to take"
+                                 " (h,k,l,F,-)", line)
     # the first amplitude counts: F, SIGF, FC
     for name in "FI":
         if name in names and all(names.count(axis) == 1 for axis in "hkl"):
@@ -92,7 +112,18 @@ def _is_number(word):
     return decimal(word) is not None or word.lower() in _MISSING
 
 
-def _layout(path, rows, wanted):
+def _of_comment(path, data, rows):
+    """Names of columns from the last comment before the rows that names as many and h, k, l among them, or None."""
+    line, words = rows[0]
+    for number, content in reversed(list(enumerate(data.split(b"\n", line)[:line - 1], 1))):
+        found = _SPLIT.split(content.strip(b" \t,;\r").lstrip(b"#! \t"))
+        glued = re.sub(rb" (\([+-]\))", rb"\1", b" ".join(found)).split(b" ")
+        if len(glued) == len(words) and {b"h", b"k", b"l"} <= {word.lower() for word in glued}:
+            return _from_header(path, number, glued)
+    return None
+
+
+def _layout(path, data, rows, wanted):
     """Names of the columns, and the rows without a header line."""
     header = None
     # flags may follow numbers
@@ -104,14 +135,14 @@ def _layout(path, rows, wanted):
     if wanted != "auto":
         return column_names(wanted), rows
     if header is not None:
-        names = _from_header(header[1])
+        names = _from_header(path, *header)
         if names is None:
             raise format_error(path, f"the header {shown(b' '.join(header[1]))} does not name h, k, l and F; name the"
                                      " columns (h,k,l,F)", header[0])
         return names, rows
     if len(rows[0][1]) < 4:
         raise format_error(path, f"has {len(rows[0][1])} columns; h, k, l and F are needed", rows[0][0])
-    return ("h", "k", "l", "F"), rows
+    return _of_comment(path, data, rows) or ("h", "k", "l", "F"), rows
 
 
 def _index(path, line, word, axis):
@@ -133,8 +164,9 @@ def _refuse_unmerged(path, data):
 def read_text_columns(path, columns="auto", *, squared=False):
     """Reflections of a text list with columns of several kinds.
 
-    Lines that begin with # or ! are comments, a first line that begins with a word is a header.  Columns are
-    separated by blanks, tabs, commas or semicolons.
+    Lines that begin with # or ! are comments, a first line that begins with a word is a header; without one, so is a
+    comment that names as many columns, h, k and l among them.  Columns are separated by blanks, tabs, commas or
+    semicolons.
 
     Parameters
     ----------
@@ -152,8 +184,9 @@ def read_text_columns(path, columns="auto", *, squared=False):
     Raises
     ------
     FileFormatError
-        A row that has too few columns, no whole numbers as indices or no number as F; a negative amplitude, where
-        columns were not named one by one; no row.
+        A row that has too few columns, no whole numbers as indices, no number as F or a decimal comma; a negative
+        amplitude, or amplitudes of Friedel mates in columns of their own, where columns were not named one by one;
+        no row.
     ValueError
         If columns are not named right.
     OSError
@@ -161,10 +194,15 @@ def read_text_columns(path, columns="auto", *, squared=False):
     """
     if columns != "auto":
         column_names(columns)
-    data = content(path)
+    data = text_content(path)
     _refuse_unmerged(path, data)
+    with naming_the_kind(path, "a list of h, k, l and F", ("gzip-compressed",)):
+        return _read(path, data, columns, squared)
+
+
+def _read(path, data, columns, squared):
     rows = list(_rows(path, data))
-    names, rows = _layout(path, rows, columns)
+    names, rows = _layout(path, data, rows, columns)
     kind = "F" if "F" in names else "I"
     if (kind == "I") != squared:
         raise format_error(path, f"its column I holds intensities; {ROOTS}" if kind == "I" else

@@ -59,6 +59,9 @@ class Comparison:
         Number of quantities in both.
     differences : tuple of Difference
         In the order of evaluation.
+    uncompared : tuple of str
+        Quantities of the file that nothing was compared with: names that are not known, units that are none of the
+        quantity's, what another moment than the last step shows.
     notes : tuple of str
     """
 
@@ -69,11 +72,12 @@ class Comparison:
     exact: bool
     compared: int
     differences: tuple
+    uncompared: tuple
     notes: tuple
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
+        """Whether nothing of what was compared differs."""
         return not self.differences
 
     @property
@@ -86,14 +90,18 @@ class Comparison:
         shown = [{name: getattr(d, name) for name in Difference.__slots__} for d in self.differences]
         return {"file": self.path, "kind": self.kind, "fast": self.fast, "slow": self.slow,
                 "in_full": self.exact, "compared": self.compared, "same": self.same, "differences": shown,
-                "notes": list(self.notes)}
+                "uncompared": list(self.uncompared), "notes": list(self.notes)}
 
     def to_text(self) -> str:
         """As lines of text."""
         how = "in full" if self.exact else "to the digits printed"
         lines = [f"pixel {self.fast} {self.slow} (fast slow) against {self.path} ({self.kind}): "
                  f"{self.compared} quantities compared {how}"]
-        if self.first is None:
+        if self.first is None and self.uncompared:
+            names = ", ".join(self.uncompared[:LISTED])
+            more = f" and {len(self.uncompared) - LISTED} more" if len(self.uncompared) > LISTED else ""
+            lines.append(f"no difference in what could be compared; of the file not compared: {names}{more}")
+        elif self.first is None:
             lines.append("no difference")
         else:
             first, width = self.first, max(len("here"), len(self.path))
@@ -169,7 +177,7 @@ def _out_of_date(trace):
     return reasons
 
 
-def _placed(reference, trace, notes):
+def _placed(reference, trace, notes, uncompared):
     """Numbers of a file by section and name, those of unnumbered steps given their number."""
     summed = trace.steps_summed
     stale = _out_of_date(trace) if reference.kind == LISTING else {}
@@ -189,6 +197,7 @@ def _placed(reference, trace, notes):
                 notes.append(f"{name} stands {len(values)} times in the file, for {summed} step(s); the last "
                              "one is compared with the last step")
     notes += [f"not compared, for {reason}: {', '.join(names)}" for reason, names in left.items()]
+    uncompared += [name for names in left.values() for name in names]
     return placed
 
 
@@ -201,15 +210,17 @@ def _quantities(trace):
 
 
 def _tell_uncompared(placed, ours, reference, notes):
-    """Notes on steps that only one side has."""
-    theirs = {section for section, _ in reference.values if isinstance(section, int)}
+    """Notes on steps that only one side has. Returns the names of what has nothing like it here."""
+    theirs, steps = {section for section, _ in reference.values if isinstance(section, int)}, []
     if only := len(theirs - ours):
         notes.append(f"{only} step(s) of the file are not kept here; --steps all keeps them")
+        steps = [f"{only} step(s)"]
     if reference.kind == OWN and (only := len(ours - theirs)):
         notes.append(f"{only} step(s) kept here are not in the file")
     names = sorted({name for section, name in placed if not isinstance(section, int) or section in ours})
     if names:
         notes.append(f"not compared, for there is nothing like it here: {', '.join(names)}")
+    return [*steps, *names]
 
 
 def compare(trace: Trace, path: str | os.PathLike[str]) -> Comparison:
@@ -233,8 +244,8 @@ def compare(trace: Trace, path: str | os.PathLike[str]) -> Comparison:
         If it cannot be read.
     """
     reference = read_trace(path, (trace.fast, trace.slow))
-    notes = list(reference.notes)
-    placed = _placed(reference, trace, notes)
+    notes, uncompared = list(reference.notes), list(reference.unknown)
+    placed = _placed(reference, trace, notes, uncompared)
     differences, compared, exact = [], 0, True
     for section, name, value in _quantities(trace):
         printed = placed.pop((section, name), None)
@@ -248,8 +259,8 @@ def compare(trace: Trace, path: str | os.PathLike[str]) -> Comparison:
             differences.append(Difference(_label(section, name), in_full(shown), printed.text, *found))
     if compared == 0:
         raise format_error(path, "holds no quantity that the trace has")
-    _tell_uncompared(placed, set(trace.numbers.tolist()), reference, notes)
+    uncompared += _tell_uncompared(placed, set(trace.numbers.tolist()), reference, notes)
     if reference.kind == PLAIN and not exact:
         notes.append("no number of the file has 17 digits, so all are compared to the digits that they have")
     return Comparison(reference.path, reference.kind, trace.fast, trace.slow, exact, compared,
-                      tuple(differences), tuple(notes))
+                      tuple(differences), tuple(dict.fromkeys(uncompared)), tuple(notes))

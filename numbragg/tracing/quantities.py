@@ -5,8 +5,8 @@ __all__ = ["STEP_FIELDS", "UNITS", "WHOLE"]
 #: What is kept of a step, in the order of evaluation.
 STEP_FIELDS = (
     "layer", "sub_slow", "sub_fast", "x", "y", "z", "s1_x", "s1_y", "s1_z", "airpath", "solid_angle",
-    "capture_fraction", "source", "wavelength", "s0_x", "s0_y", "s0_z", "q_x", "q_y", "q_z", "stol",
-    "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z",
+    "capture_fraction", "source", "wavelength", "source_weight", "s0_x", "s0_y", "s0_z", "q_x", "q_y", "q_z",
+    "stol", "polarisation_factor", "phi_step", "domain", "a_x", "a_y", "a_z", "b_x", "b_y", "b_z",
     "c_x", "c_y", "c_z", "h", "k", "l", "h0", "k0", "l0", "f_latt", "skipped", "f_cell", "sum")
 
 #: Those that are whole numbers.

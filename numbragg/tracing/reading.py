@@ -56,12 +56,15 @@ class Reference:
         Lists of `Printed` by (section, name); a section is ``"before"``, a step's number, ``"final"`` or
         ``"step"``: a step that the file does not number.
     notes : list of str
+    unknown : list of str
+        Names, with a number behind them, of which nothing could be made.
     """
 
     path: str
     kind: str
     values: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    unknown: list = field(default_factory=list)
 
     def add(self, section, name, printed):
         """Enter one number."""
@@ -395,6 +398,7 @@ def _read_flat_json(reference, data):
 def _tell_unknown(reference, unknown):
     if unknown:
         names = list(dict.fromkeys(unknown))
+        reference.unknown += names
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         reference.notes.append(f"not known: {', '.join(names[:10])}{more}")
 

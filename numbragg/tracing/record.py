@@ -254,10 +254,14 @@ def _before(prepared, fast, slow, state):
 
 
 def _table(scene, record):
+    from ..kernels.physics.view import is_weighted
+
     columns = dict(zip(RECORD_FIELDS, record.T))
     source = columns["source"].astype(np.int64)
     each = scene.beam.per_direction
-    columns["wavelength"] = scene.beam.wavelengths[source % each if each > 1 else source]
+    number = source % each if each > 1 else source
+    columns["wavelength"] = scene.beam.wavelengths[number]
+    columns["source_weight"] = scene.beam.weights[number] if is_weighted(scene.beam) else 1.0
     for axis, values in zip("xyz", scene.beam.directions[source // each].T):
         columns[f"s0_{axis}"] = -values
     columns["skipped"] = (columns["f_latt"] == 0.0) & scene.sampling.skip_zero

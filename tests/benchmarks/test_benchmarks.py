@@ -1,5 +1,6 @@
 """The benchmark scripts: each runs, on something tiny; they refuse to time what is wrong; the tables are fresh."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,10 @@ import sys
 from cuda_tools import needs_numba_cuda
 from places import ROOT
 import pytest
+
+import numbragg as nb
+from numbragg.commands.cli import main
+from numbragg.kernels.drive import cpu as driver_cpu
 
 FOLDER = ROOT / "benchmarks"
 
@@ -30,13 +35,32 @@ def run_script(name, *words, code=0, **environment):
     return records, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The kernels of the scripts, in the cache: compiled here, they share their parts with what is compiled later."""
+    crystal = nb.Crystal(cell=(79.1, 79.1, 37.9, 90, 90, 90), n_cells=10)
+    scene = crystal, nb.Beam(), nb.Detector(pixels=(8, 8)), 10.0
+    for precision, summation in (("exact", "sequential"), ("compensated", "kahan"), ("single", "sequential"),
+                                 ("single", "kahan")):
+        image = nb.simulate(*scene, precision=precision, summation=summation)
+    nb.trace(*scene, 1, 2)
+    prepared = nb.Simulator(scene[2], scene[1], scene[3]).prepare(crystal)
+    driver_cpu.render(prepared.scene, driver_cpu.Target(prepared.window, None, image),
+                      driver_cpu.Modes(threads=1, lanes=False), interpolating=False)
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "a.hkl").write_text("0 0 0 1\n1 2 3 4\n")
+    words = f"-hkl {folder}/a.hkl -cell 80 -N 10 -lambda 1 -distance 200 -detpixels 8 -oversample 1 -seed 1 --quiet"
+    with contextlib.chdir(folder):
+        assert main(words.split()) == 0
+
+
 # -- each script
 
 
-def test_speed(tmp_path):
+def test_speed(tmp_path, compiled):
     output = tmp_path / "lines.jsonl"
-    records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--table",
-                               "--output", str(output))
+    records, text = run_script("speed.py", "--scene", "A", "--pixels", "32", "--pairs", "2", "--seconds",
+                               "0.01", "--table", "--output", str(output))
     record = records[0]
     assert record["scene"] == "A" and record["pixels"] == 1024 and record["steps_per_pixel"] == 200
     assert record["differ"] == {"strict": 0} and record["lane_fraction"] >= 0.99 and record["c"] is None
@@ -92,14 +116,14 @@ def test_masks_leave_rows_of_unequal_work():
     assert set(kept.tolist()) == {0, 7} and 25 < (kept > 0).sum() < 55
 
 
-def test_startup():
-    (record,), _ = run_script("startup.py", "--runs", "2", "--pixels", "32")
+def test_startup(compiled):
+    (record,), _ = run_script("startup.py", "--runs", "1", "--pixels", "32")
     assert record["seconds"].keys() == {"import numba", "frame", "import numpy", "import numbragg"}
     assert record["ratios"].keys() == {"frame", "import"}
 
 
-def test_read_hkl():
-    (record,), _ = run_script("read_hkl.py", "--lines", "2000", "--pairs", "2")
+def test_read_hkl(compiled):
+    (record,), _ = run_script("read_hkl.py", "--lines", "2000", "--pairs", "1")
     assert record["lines"] == 2000 and record["seconds"].keys() == {"process", "command"}
 
 

@@ -97,7 +97,7 @@ def test_by_name(monkeypatch):
         x, y = beam_centre_pixels or (4.0, 3.0)
         return nb.Detector(convention="adxv", panels=[nb.Panel(
             pixels=(9, 7), origin_mm=(x, y, distance_mm), fast_mm=(-1, 0, 0), slow_mm=(0, -1, 0),
-            sensor_thickness_um=sensor_thickness_um)])
+            sensor_thickness_um=sensor_thickness_um, attenuation_depth_um=300.0)])
 
     monkeypatch.setattr(nb.detectors, "eiger2_4m", small)
     for words, detector in (("-distance 50", small(50.0)),
@@ -143,7 +143,8 @@ def test_spectra_by_name(geometry, words, spectrum):
 @pytest.mark.parametrize("words, said", [
     ("--detector eiger2_4m", "--detector eiger2_4m: needs -distance, from the sample to its plane [mm]"),
     ("--detector nothing.geom", "nothing.geom: No such file or directory"),
-    ("--detector eiger17", "eiger17: No such file or directory"),
+    ("--detector eiger2-4m -distance 9", "--detector eiger2-4m: is neither a file nor one of eiger2_16m, eiger2_4m, "),
+    ("--detector two.geom -detector_thick 300", "-detector_thick: 300.0 needs -detector_abs"),
     ("--detector two.geom -pixel 0.2", "-pixel 0.2: does not go with --detector two.geom: it is of nanoBragg's one"),
     ("--detector two.geom -Xbeam 3", "-Xbeam 3: does not go with --detector two.geom"),
     ("--detector two.geom -intfile a.img", "-intfile a.img: does not go with"),
@@ -152,7 +153,7 @@ def test_spectra_by_name(geometry, words, spectrum):
     ("--detector two.geom -printout", "-printout: does not go with"),
     ("--detector two.geom --beam-centre-pixels 1 2", "--beam-centre-pixels 1 2: does not go with --detector two.geom"),
     ("--detector a.expt -distance 100", "-distance 100: does not go with --detector a.expt, which has its own"),
-    ("--detector a.cbf -detector_thick 100", "-detector_thick 100: does not go with --detector a.cbf"),
+    ("--detector a.json -detector_thick 100", "-detector_thick 100: does not go with --detector a.json"),
     ("--detector eiger2_4m -distance 100 -detector_abs 9", "-detector_abs 9: does not go with --detector eiger2_4m"),
     ("--detector eiger2_4m -distance -100", "distance_mm: -100.0 must be"),
     ("--beam-centre-pixels 1 2", "--beam-centre-pixels 1 2: needs --detector"),
@@ -183,6 +184,14 @@ def test_panels_of_other_sizes_as_floats(folder, capsys):
     assert "-seed 3 has no effect: there is no noise image" in capsys.readouterr().out
 
 
-def test_no_trace(geometry, capsys):
-    assert main(f"trace 1 2 {LINE} --detector two.geom".split()) == 2
-    assert "--detector: a trace is of nanoBragg's one plane" in capsys.readouterr().err
+def test_trace_of_a_panel(geometry, capsys):
+    words = f"{LINE} --detector two.geom"
+    image = simulated(nb.Detector.from_geom(geometry))
+    assert main(f"trace 3 5 --panel 1 --json {words} --quiet".split()) == 0
+    assert np.float32(json.loads(capsys.readouterr().out)["final"]["pixel"]) == image[1, 5, 3]
+    for more, said in (("", "trace: give --panel, from 0 to 1"),
+                       ("--panel 2", "trace: --panel 2: must be from 0 to 1")):
+        assert main(f"trace 3 5 {more} {words}".split()) == 2
+        assert said in capsys.readouterr().err
+    assert main(f"trace 3 5 --panel 0 {LINE}".split()) == 2
+    assert "--panel 0: goes with --detector" in capsys.readouterr().err

@@ -47,13 +47,17 @@ def test_a_default_that_fills_a_gap_is_named(missing, option, default, folder):
     # the header of a mask gives it too
     stored(folder, "m.img", *FULL, pixels=b"\1\0" * 48)
     assert loud("-cell 50 -img a.img -mask m.img")[1] == []
+    # or lacks it too
+    stored(folder, "l.img", *(line for line in FULL if not line.startswith(missing)), pixels=b"\1\0" * 48)
+    assert [note.replace("l.img", "a.img") for note in loud("-cell 50 -mask l.img")[1]] == notes
+    assert loud("-cell 50 -img a.img -mask l.img")[1] == notes and loud(f"-cell 50 -mask l.img {option}")[1] == []
 
 
 def test_other_options_that_give_a_value(folder):
     stored(folder, "a.img")
     assert loud("-cell 50 -img a.img -pixel 0.1 -close_distance 80 -energy 12000")[1] == []
     stored(folder, "own.img", "PIXEL_SIZE=0.2;", "WAVELENGTH=1;", "CLOSE_DISTANCE=70;", "XDS_ORGX=4;", "XDS_ORGY=3;")
-    line, notes = loud("-cell 50 -img own.img")
+    line, notes = loud("-cell 50 -img own.img -xds")
     assert notes == [] and line.draft.close_distance == 0.07 and line.draft.origin_x == 4.0
 
 
@@ -73,7 +77,7 @@ def test_the_program_s_own_images_are_not_worth_a_word(folder, capfd):
     ("ORGX", "3,5", ("origin_x", 3.0), "3 pixels")])
 def test_a_garbled_number_is_named_with_what_is_made_of_it(key, text, value, said, folder):
     stored(folder, "a.img", *(line for line in FULL if not line.startswith(key)), f"{key}={text};")
-    line, notes = loud("-cell 50 -img a.img")
+    line, notes = loud("-cell 50 -img a.img -xds" if key == "ORGX" else "-cell 50 -img a.img")
     assert notes == [f"a.img: {key} is {text!r}, which is not a number and nothing else: {said} is used, as"
                      " nanoBragg reads it"]
     assert getattr(line.draft, value[0]) == pytest.approx(value[1], rel=1e-15)
@@ -87,7 +91,7 @@ def test_a_garbled_number_that_an_option_replaces_is_not_worth_a_word(folder):
 def test_numbers_with_their_units_are_fine(folder):
     stored(folder, "a.img", "PIXEL_SIZE= 0.2 mm;", "DISTANCE=70 (mm);", "WAVELENGTH=+1.5E0 A;", "PHI=1e1 deg;",
            "ORGX=0x4;")
-    line, notes = loud("-cell 50 -img a.img")
+    line, notes = loud("-cell 50 -img a.img -xds")
     assert notes == [] and line.draft.wavelength == 1.5e-10 and line.draft.origin_x == 4.0
 
 
@@ -143,9 +147,91 @@ def test_a_mask_counts_its_centre_from_the_other_edge(folder):
 
 
 def test_a_mask_of_another_type_is_named(folder):
-    write_image(folder / "m.img", {"PIXEL_SIZE": 0.2, "DISTANCE": 70}, np.ones((6, 8), np.int32))
+    write_image(folder / "m.img", {"PIXEL_SIZE": 0.2, "DISTANCE": 70, "WAVELENGTH": 1}, np.ones((6, 8), np.int32))
     line, notes = loud("-cell 50 -mask m.img")
     assert notes == ["m.img: Data_type is 'long int'; as in nanoBragg the pixels of the mask are taken for numbers"
                      " of 16 bits"]
     # every other 16 bits are zero
     assert line.draft.mask.sum() == 24
+
+
+# -- what is not read
+
+
+CENTRE = ["BEAM_CENTER_X=0.5;", "BEAM_CENTER_Y=0.6;"]
+
+
+@pytest.mark.parametrize("entry, option", [
+    ("OSC_START=30;", "-phi 30"), ("OMEGA=20.0;", "-phi 20"), ("KAPPA=-10;", "-phi 0"), ("CHI=5;", "-phi 0"),
+    ("CRYSTAL_GONIO_VALUES=0.0 0.0 30.0;", "-phi 30"), ("DETECTOR_ROTX=2;", "-detector_rotx 2"),
+    ("ROTY=1e0;", "-detector_rotx 2"), ("TILT=0.5;", "-detector_roty 2"), ("TWO_THETA=10;", "-twotheta 10"),
+    ("2THETA=10;", "-twotheta 10"), ("DETECTOR_TWOTHETA=10;", "-twotheta 10"),
+    ("CCD_GONIO_VALUES=0.0 15.0 0.0 0.0 0.0 150.0;", "-twotheta 15 -distance 150")])
+@pytest.mark.parametrize("mask", [False, True])
+def test_angles_that_are_not_used_are_named(entry, option, mask, folder):
+    stored(folder, "a.img", *FULL, *CENTRE, entry, pixels=b"\1\0" * 48)
+    words = f"-cell 50 {'-mask' if mask else '-img'} a.img"
+    word = entry.partition("=")[0]
+    notes = [note for note in loud(words)[1] if "not used of the header" in note]
+    assert len(notes) == 1 and f"{word}=" in notes[0] and notes[0].startswith("a.img: ")
+    assert not [note for note in loud(f"{words} {option}")[1] if "not used of the header" in note]
+    value = entry.partition("=")[2]
+    zero = "0 0 0;" if " " in value else "0.00;"
+    stored(folder, "a.img", *FULL, *CENTRE, f"{word}={zero}", pixels=b"\1\0" * 48)
+    assert not [note for note in loud(words)[1] if "not used of the header" in note]
+
+
+def test_a_spindle_angle_under_two_names_is_one(folder):
+    stored(folder, "a.img", *FULL, *CENTRE, "PHI=12.5;", "OSC_START=12.500;", "OMEGA=12.5;", "KAPPA=0;")
+    assert loud("-cell 50 -img a.img")[1] == []
+    stored(folder, "a.img", *FULL, *CENTRE, "PHI=12.5;", "OSC_START=13;", "KAPPA=40;")
+    note, = loud("-cell 50 -img a.img")[1]
+    assert "OSC_START='13', KAPPA='40' (give -phi" in note
+
+
+@pytest.mark.parametrize("entries, convention, said", [
+    (CENTRE, "", None),
+    (CENTRE, "-xds", "the xds convention takes its centre from ORGX ORGY, and without it the middle"),
+    (["XDS_ORGX=4;", "XDS_ORGY=3;"], "-xds", None), (["XDS_ORGX=4;", "XDS_ORGY=3;"], "", "the mosflm convention takes"),
+    (["DENZO_X_BEAM=0.5;", "DENZO_Y_BEAM=0.6;"], "", "DENZO_X_BEAM, DENZO_Y_BEAM of the header does not place"),
+    (["MOSFLM_CENTER_X=0.5;"], "-Xbeam 0.5", None), (["DENZO_X_BEAM=0.5;"], "-xds -ORGX 4", None),
+    ([], "", None)])
+def test_a_centre_that_does_not_place_the_detector(entries, convention, said, folder):
+    stored(folder, "a.img", *FULL, *entries)
+    notes = loud(f"-cell 50 -img a.img {convention}")[1]
+    assert notes == [] if said is None else len(notes) == 1 and said in notes[0]
+
+
+@pytest.mark.parametrize("binning, told", [("2x2", True), ("none", False), ("1x1", False)])
+def test_binned_pixels(binning, told, folder):
+    stored(folder, "a.img", *FULL, f"BIN={binning};")
+    line = with_headers(parse("-cell 50 -img a.img".split()))
+    assert [str(note) for note in line.notices] == [
+        "a.img: BIN of the header, '2x2', is not used: PIXEL_SIZE is taken for that of the binned pixels"][:told]
+
+
+@pytest.mark.parametrize("key, value, said", [
+    ("PIXEL_SIZE", "0.0001", "pixel: 0.0001 mm; lengths of a detector are in millimetres"),
+    ("PIXEL_SIZE", "100", "pixel: 100 mm;"), ("DISTANCE", "0.07", "distance: 0.07 mm;"),
+    ("WAVELENGTH", "1.5e-10", "wavelength: 1.5e-10 Angstrom; wavelengths are in Angstrom"),
+    ("CLOSE_DISTANCE", "0.07", "distance: 0.07 mm;")])
+def test_headers_in_metres(key, value, said, folder, capfd):
+    stored(folder, "a.img", *(f"{key}={value};" if line.startswith(f"{key}=") else line for line in FULL),
+           *([f"{key}={value};"] if key == "CLOSE_DISTANCE" else []))
+    assert main([*SCENE.split(), "-img", "a.img"]) == 0
+    assert f"numbragg: warning: {said}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words, told", [
+    ("-lambda 1.5", "-lambda 1.5 is not simulated: the sources have wavelengths of their own, 0.98 to 1 Angstrom"),
+    ("-energy 8000", "-energy 8000 is not simulated"), ("-lambda 1.1 -lambda 0.98", None), ("", None),
+    ("-img a.img", "WAVELENGTH of a header is not simulated")])
+def test_a_wavelength_beside_sources(words, told, folder, capfd):
+    stored(folder, "a.img", *FULL)
+    (folder / "s.txt").write_text("-1 0 0 1 0.98e-10\n-1 0.001 0 1 1e-10\n")
+    assert main([*SCENE.split(), *f"-detpixels 8 -sourcefile s.txt {words}".split()]) == 0
+    said = capfd.readouterr().err
+    assert said == "" if told is None else f"numbragg: warning: {told}" in said
+    (folder / "s.txt").write_text("-1 0 0\n")
+    assert main([*SCENE.split(), *f"-detpixels 8 -sourcefile s.txt {words}".split()]) == 0
+    assert "not simulated" not in capfd.readouterr().err

@@ -18,10 +18,11 @@ LOUD = {
     "-coherent": "-coherent has no effect", "-stol a": "-stol has no effect", "-4stol a": "-4stol has no effect",
     "-Q a": "-Q has no effect", "-stolout a": "-stolout has no effect", "-density 2": "-density has no effect",
     "-MW 20": "-MW has no effect",
-    "-exposure 2": "-exposure 2 has no effect without -flux", "-beamsize 1": "-beamsize 1 has no effect without -flux",
+    "-exposure 2": "-exposure 2 has no effect without -flux",
+    "-beamsize 1": "size of the beam: 1 mm has no effect without a flux",
     "-flux 1e12 -beamsize -1": "-flux has no effect", "-fudge 2": "fudge: 2 has no effect on a parallelepiped",
     "-nopolar -oversample_polar": "polarisation: to be left out, but computed all the same",
-    "-detector_abs 100": "-detector_abs 100 has no effect without a thickness",
+    "-detector_abs 100": "sensor: an attenuation depth of 100 micrometres has no effect without a thickness",
     "-detector_thicksteps 3": "sensor layers: 3 have no effect without a thickness",
     # two things said
     "-cell 50 -mat a": "-cell together with -mat: the lengths of a, b and c are those of the cell",
@@ -34,6 +35,7 @@ LOUD = {
     # places
     "-ORGX 500 -ORGY 501": "-ORGX 500 -ORGY 501 does not move the detector: the mosflm convention",
     "-Xclose 5": "-Xclose 5 does not move the detector: the mosflm convention takes its centre from -Xbeam -Ybeam",
+    "-spindle_axis 0 0 1 -Xbeam 5 -ORGX 9": "-ORGX 9 has no effect: a better centre is given",
     "-xds -Xbeam 5 -ORGX 50": "-Xbeam 5 does not move the detector: the xds convention takes its centre from -ORGX",
     "-dials -Ybeam 5": "-Ybeam 5 does not move the detector", "-distance -80": "distance: -80 mm loses its sign",
     "-pivot sample -twotheta 5": "-pivot has no effect in the mosflm convention",
@@ -58,6 +60,8 @@ LOUD = {
     "-xtalsize 0.2": "size of the crystal along b: 0.2 mm is cut",
     "-xtalsize 0.01 -hkl few.hkl": "structure factors are interpolated, for the number of cells as given",
     # steps
+    "-mosaic -1": "-mosaic -1: negative, which counts as not given",
+    "-detector_thick 5 -detector_abs -2": "-detector_abs -2: negative, which counts as not given",
     "-osc -2": "-osc -2: negative, which counts as not given", "-dispersion -1": "-dispersion -1: negative",
     "-detector_thick 5 -thicksteps -2": "-thicksteps -2: negative",
     "-dmin -2": "-dmin -2: negative, so there is no limit",
@@ -74,8 +78,18 @@ LOUD = {
     "-mosaic_dom 5": "mosaic domains: 5 asked for, 1 simulated",
     "-dispsteps 5": "dispersion: 5 wavelengths asked for, 1 simulated",
     # intensities
-    "-water 5": "water: the background of 5 um counts r_e^2 x fluence twice and is divided by the",
+    "-water 5 -fluence 1e20": "water: the background of 5 um counts r_e^2 x fluence twice, as in nanoBragg",
+    "-water 5 -fluence 1e20 -oversample 3":
+        "water: the background of 5 um counts r_e^2 x fluence twice and is divided by the 9 steps of a pixel",
+    "-water 5 -oversample 2": "water: the background of 5 um is divided by the 4 steps of a pixel",
+    "--spot-metric hkl": "spot metric: hkl has no effect on a parallelepiped",
+    "--spot-metric hkl -round_xtal": "spot metric: hkl has no effect on an ellipsoid",
+    "-fluence 1e20 -flux 1e10": "-fluence 1e20 has no effect: the flux, exposure and beam size give the fluence",
+    "-sourcefile a -divsteps 3": "-sourcefile replaces the divergence and dispersion: no effect of -divsteps",
+    "-distance 80 -close_distance 70": "-distance has no effect: the close distance, 70 mm, wins over it",
     "-adc -5": "-adc -5: the noise image has no lower limit",
+    "-adc 65535": "-adc 65535: beyond 16 bits: every pixel of the integer image and the noise image becomes 65535",
+    "-adc 7e4 -nonoise": "-adc 7e4: beyond 16 bits: every pixel of the integer image becomes 65535",
     "-hdiv 0 -divergence 5": "-hdiv 0 has no effect: nanoBragg has no such option, and another one sets the divergence",
 }
 PLAIN = {
@@ -99,10 +113,8 @@ PLAIN = {
     "-spindle_axis 0 1 0 -Ybeam 7": "-spindle_axis chooses the custom convention: -Xbeam is along fast and -Ybeam",
     "-twotheta 5 -spindle_axis 0 1 0": "-spindle_axis chooses the custom convention: the two-theta axis is 0 1 0",
     "-adxv -xds": "the later -xds counts: no effect of -adxv",
-    "-fluence 1e20 -flux 1e10": "-fluence 1e20 has no effect: the flux, exposure and beam size give the fluence",
     "-N 5 -xtalsize 0.01": "number of cells: the size of the crystal replaces 5 along a by",
     "-N 0": "number of cells: 0 along a, 0 along b, 0 along c: one cell is simulated",
-    "-spindle_axis 0 0 1 -Xbeam 5 -ORGX 9": "-ORGX 9 has no effect: a better centre is given",
     "-pivot sample": "-pivot has no effect in the mosflm convention",
     "-detsize 10.04": "detector size along fast: 10.04 mm is made 100 pixels, 10 mm",
     "-roi 5 9999 5 10": "-roi 5 9999 5 10 ends at the last pixel, 1023 10 (fast, slow)",
@@ -113,7 +125,14 @@ PLAIN = {
     "-mosaic 1 -mosaic_seed -5": "-mosaic_seed -5: a negative seed chooses no numbers of its own",
     "-seed 5 -nonoise": "-seed 5 has no effect: there is no noise image",
     "-seed -5": "-seed -5: a negative seed goes on with the numbers that the mosaic domains left",
-    "-sourcefile a -divsteps 3": "-sourcefile replaces the divergence and dispersion: no effect of -divsteps",
+    "-polar .5 -nopolar": "-polar .5 has no effect: -nopolar comes after it",
+    "-nopolar -polar .5": "-nopolar has no effect: -polar .5 comes after it",
+    "-oversample -2": "-oversample -2: negative, which is the automatic one", "-scale -1": "-scale -1: negative, which",
+    "-pgmscale -1": "-pgmscale -1: negative, which is the automatic one",
+    "-beamsize -1": "-beamsize -1: negative, so no crystal is cut to the beam",
+    "-distance 70 -close_distance 70": "-distance has no effect: the close distance, 70 mm, wins over it",
+    "-dispersion 1": "dispersion: a range without a number of wavelengths is 2, 1 percent apart, at the ends of the",
+    "-hdivrange 1": "horizontal divergence: a range without a number of directions or a step is 2, at the ends of the",
     "-hdiv 0": "-hdiv 0 has no effect: nanoBragg has no such option",
 }
 

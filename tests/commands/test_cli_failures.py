@@ -212,7 +212,7 @@ def test_interrupt(threads, scene, folder, interruptible):
     try:
         # its temporary files show that it has begun
         assert wait_for(lambda: any(path.name.startswith(".numbragg-") for path in folder.iterdir()), 60)
-        time.sleep(1.0)
+        time.sleep(0.5)
         assert process.poll() is None
         start = time.monotonic()
         process.send_signal(signal.SIGINT)

@@ -54,15 +54,27 @@ def test_commands_are_listed(capfd):
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["trace", "--help"]])
 def test_help_of_help(words, capfd):
-    assert said(capfd, *words).startswith("usage: numbragg help [TOPIC]\n")
+    assert said(capfd, *words).startswith("usage: numbragg help [TOPIC...]\n")
 
 
 @pytest.mark.parametrize("word, hint", [("trac", "did you mean trace?"), ("mosiac", "-mosaic"),
-                                        ("--thread", "--threads"), ("qqq", "there are demo"), ("", "there are demo")])
+                                        ("--thread", "--threads"), ("qqq", "there are demo"), ("", "there are demo"),
+                                        ("structure", "did you mean structure factors?"), ("a", "there are demo"),
+                                        ("hdivs", "did you mean -hdivsteps or -hdivstep?")])
 def test_unknown_topics(word, hint, capfd):
     assert main(["help", word]) == 2
     line = error_line(capfd)
     assert "no such topic" in line and hint in line
+
+
+def test_several_topics(capfd):
+    text = said(capfd, "-mosaic", "phi", "structure factors")
+    assert text == "\n\n".join(option_text(option) for option in TABLE if option.name in ("-mosaic", "-phi")) + (
+        "\n\n" + group_text("structure factors") + "\n")
+    for words, unknown in ((["a", "b", "c"], "help: a: no such topic"), (["-mosaic", "qq"], "help: qq: no such topic"),
+                           (["-mosaic", "trace"], "help: trace: a command, and so a topic of its own")):
+        assert main(["help", *words]) == 2
+        assert unknown in error_line(capfd)
 
 
 @pytest.mark.parametrize("word", PLANNED)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import warnings
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
+from numbragg.io.errors import FileFormatError
 from numbragg.scene.placement import CONVENTIONS
 
 CORNERS = [(0, 0), (1, 0), (0, 1), (3, 2)]
@@ -142,6 +144,65 @@ def test_panels_not_to_be_used(folder):
     assert a.mask is None and not b.mask.any()
     with pytest.warns(nb.NumbraggWarning, match="no pixel of any panel is good"):
         geom(folder, "no_index = 1")
+
+
+MASKED = """\
+mask0_data = /entry/mask
+mask0_file = mask.h5
+mask0_badbits = 0x6
+mask0_goodbits = 0x1
+"""
+
+
+def masks(folder, values, words="", top=""):
+    """The masks of both panels, of a file with an array."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "mask.h5", "w") as file:
+        file["entry/mask"] = values
+    return [panel.mask for panel in geom(folder, MASKED + top, words).panels]
+
+
+@pytest.mark.parametrize("kind", ["u1", "<i8", "f4", ">u2"])
+@pytest.mark.parametrize("layout", ["plain", "turned", "event", "module"])
+def test_masks_of_files(folder, layout, kind):
+    """A pixel is good if it has all good bits and no bad one, whatever the order of dimensions."""
+    values = np.random.default_rng(5).choice([0, 1, 1, 1, 3, 5, 9, 17], (4, 12))
+    top = {"plain": "", "turned": "dim0 = fs\ndim1 = ss", "event": "dim0 = %\ndim1 = ss\ndim2 = fs",
+           "module": "dim0 = 1\ndim1 = ss\ndim2 = fs"}[layout]
+    stored = {"plain": values, "turned": values.T, "event": values, "module": np.stack([0 * values, values])}[layout]
+    found = masks(folder, stored.astype(kind), "bad_r/panel = b\nbad_r/min_fs = 6\nbad_r/max_fs = 6\nbad_r/min_ss = 1\n"
+                                               "bad_r/max_ss = 1", top)
+    good = np.array([[int(v) & 1 == 1 and int(v) & 6 == 0 for v in row] for row in values])
+    good[1, 6] = False
+    assert [mask.tolist() for mask in found] == [good[:, :6].tolist(), good[:, 6:].tolist()]
+
+
+@pytest.mark.parametrize("change, message", [
+    ("mask0_badbits = -1", r"a.geom, line 7: mask0_badbits: '-1' must be a whole number of 32 bits"),
+    ("mask0_data = /entry/none", "a.geom, line 7: mask0_data: '/entry/none' of 'mask.h5' is no array of numbers"),
+    ("mask0_data = /entry", "a.geom, line 7: mask0_data: '/entry' of 'mask.h5' is no array of numbers"),
+    ("dim0 = ss\ndim1 = ss", "dimensions, ss, ss, must have fs and ss once each"),
+    ("dim0 = fs\ndim1 = ss", r"of shape \(4, 12\), does not have panel 'a' \(dimensions fs, ss; fs 0 to 5, ss 0 to 3"),
+    ("mask0_file = a.geom", "a.geom: is not a readable HDF5 file"),
+    ("mask0_file = .", ".: is no regular file"),
+])
+def test_masks_that_are_refused(folder, change, message):
+    with pytest.raises(FileFormatError, match=message) as caught:
+        masks(folder, np.ones((4, 12), np.uint8), "", change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change, words, loud", [
+    ("mask0_file = none.h5", "mask file 'none.h5' is not there", True),
+    ("mask0_data = /entry/%/mask", "has placeholders of events", True),
+    ("mask0_file =", "lies in the images and is not read", False)])
+def test_masks_that_are_not_read_are_told(folder, change, words, loud):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        detector = geom(folder, MASKED + change)
+    assert any(words in note for note in detector.notes)
+    assert [words in str(each.message) for each in caught] == [True] * loud
+    assert all(panel.mask is None for panel in detector.panels)
 
 
 def test_a_panel_that_cannot_be_is_an_error_of_the_file(folder):
@@ -298,6 +359,8 @@ def test_no_beam_no_hierarchy_and_an_older_sensor(folder):
     (lambda c: c["detector"][0]["panels"][0].pop("origin"), r"panels\[0\].origin: 'nothing'|nothing must be 3 numbers"),
     (lambda c: c["detector"][0]["panels"][1].update(fast_axis=[0, 0, 0]), r"panels\[1\].fast_axis: .* a direction"),
     (lambda c: c["detector"][0]["panels"][1].update(slow_axis=c["detector"][0]["panels"][1]["fast_axis"]),
+     "at right angles"),
+    (lambda c: c["detector"][0]["panels"][1].update(fast_axis=[1, 0, 0], slow_axis=[-0.5, -0.866, 0]),
      "at right angles"),
     (lambda c: c["detector"][0]["panels"][0].update(pixel_size=[0, 1]), "pixel_size: .* above 0 mm"),
     (lambda c: c["detector"][0]["panels"][0].update(image_size=[1.5, 1]), "image_size: .* numbers of pixels"),

@@ -106,6 +106,7 @@ def test_minicbf(folder):
 @pytest.mark.parametrize("old, new, message", [
     (b"# Pixel_size 172e-6 m x 175e-6 m", b"", "no 'Pixel_size"),
     (b"0.21500 m", b"0 m", "Detector_distance: 0 must be"),
+    (b"0.21500 m", b"215 mm", "no 'Detector_distance ... m'"),
     (b"Beam_xy", b"Beam", "no 'Beam_xy"), (b"Dimension: 30", b"Dimension: x", "X-Binary-Size-Second-Dimension"),
     (b"\x0c\x1a\x04\xd5", b"", "no pixels begin"), (b"###CBF", b"##CBF", "neither SMV, CBF nor HDF5")])
 def test_refused_cbf(folder, old, new, message):

@@ -49,7 +49,8 @@ SEVERAL = {
 }
 #: What a field needs beside itself.
 BESIDE = {"mosaic_spread_per_axis_deg": dict(mosaicity="gaussian")}
-MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32)),
+MORE = {nb.Panel: dict(origin_mm=(100, 5, -5), fast_mm=(0, 0, 0.1), slow_mm=(0, -0.1, 0), pixels=(64, 32),
+                        attenuation_depth_um=100.0),
         Evaluation: dict(backend="cuda")}
 #: Fields that are neither: words, truths, arrays, parts.
 OTHERS = {nb.Crystal: {"shape", "structure_factors", "spot_metric", "mosaicity", "mosaic_low_discrepancy",
@@ -133,6 +134,22 @@ def test_masks(config, field):
     np.array([[True, 0, 0, 1, 1e-10]], object)])
 def test_sources(bad):
     refused(nb.Beam, "sources", bad)
+
+
+@pytest.mark.parametrize("row, said", [
+    ((1, 0, 0, 1, -2e-10), "sources: -2e-10 in row 2, the wavelength, must be a number above 0 m"),
+    ((0, 0, 0, 1, 1e-10), r"sources: \[0.0, 0.0, 0.0\] in row 2 has no direction"),
+    ((1, 0, np.inf, 1, 1e-10), r"sources: \[1.0, 0.0, inf, 1.0, 1e-10\] in row 2 must be finite numbers, or NaN")])
+def test_a_source_that_is_none_is_named(row, said):
+    with pytest.raises(ValueError, match=f"^{said}"):
+        nb.Beam(sources=[(1, 0, 0, 1, 1e-10), row])
+
+
+def test_text_is_no_number_of_cells():
+    with pytest.raises(ValueError, match="^n_cells: '8' is not a whole number$"):
+        nb.Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells="8")
+    with pytest.raises(ValueError, match="^size_mm: '0.1' is not a number in mm$"):
+        nb.Crystal(cell=(50, 60, 70, 90, 90, 90), size_mm="0.1")
 
 
 def test_sources_are_copied():

@@ -1,6 +1,7 @@
 """Structure factors with a cell and a space group: arrays, crystals, notes, hashes, copies."""
 
 from hashlib import sha256
+from pathlib import Path
 import pickle
 import warnings
 
@@ -123,3 +124,27 @@ def test_another_cell_is_noticed(cell, noticed):
     assert len(found) == noticed
     if noticed:
         assert found[0].startswith("structure factors: of the cell 30 40 50 90 100 90, but simulated is ")
+
+
+@pytest.mark.parametrize("kind", [str, Path, None])
+def test_dumps_by_name_or_to_an_open_file(folder, kind):
+    factors = nb.StructureFactors.from_reflections(HKL, [5.0, 2.0], 1.5)
+    if kind is None:
+        with open("d.bin", "wb") as file:
+            factors.write_dump(file)
+    else:
+        Path("d.bin").write_text("replaced", encoding="ascii")
+        factors.write_dump(kind("d.bin"))
+    read = nb.StructureFactors.from_dump("d.bin", 1.5)
+    assert read.sha256 == factors.sha256 and read.at([*HKL, [9, 9, 9]]).tolist() == [5.0, 2.0, 1.5]
+    assert [path.name for path in Path().iterdir()] == ["d.bin"]
+
+
+def test_dumps_that_cannot_be_written(folder):
+    factors = nb.StructureFactors.from_reflections(HKL, [5.0, 2.0])
+    with pytest.raises(ValueError, match="^file: int must be a path or an open binary file$"):
+        factors.write_dump(3)
+    with open("text", "w", encoding="ascii") as file, pytest.raises(ValueError, match="^file: TextIOWrapper must be"):
+        factors.write_dump(file)
+    with pytest.raises(OSError):
+        factors.write_dump("no/such/folder/d.bin")

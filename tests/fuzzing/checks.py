@@ -1,6 +1,7 @@
 """What must hold after every run: exit status, what is said, which files there are and what is in them."""
 
 import json
+import math
 import os
 import re
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from numbragg.command_line.parse import parse
 from numbragg.command_line.words import EARLY
+
+from .seeds import PANELS
 
 __all__ = ["Failure", "content", "files_after", "said"]
 
@@ -17,7 +20,8 @@ _PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not 
                      r"|ndarray|cannot reshape|could not broadcast|codec can't|out of bounds for axis"
                      r"|surrogates not allowed")
 #: Commands whose answer is no report of an image.
-_ANSWERING = ("compare", "plateau", "trace", "help", "completion")
+_READING = ("trace", "from_geom", "from_expt", "from_header")
+_ANSWERING = ("compare", "plateau", "help", "completion", *_READING)
 _ERROR = "numbragg: error: "
 _WARNING = "numbragg: warning: "
 
@@ -123,9 +127,20 @@ def _check(name, data, whole):
         raise Failure("a file is not whole", f"{name}: {len(data)} bytes")
 
 
+def _of_panels(names):
+    """The same for the one detector of panels that command lines have."""
+    wanted = [(names.floatfile, lambda data: len(data) == 4 * math.prod(PANELS)),
+              (names.npy, lambda data: _whole_npy(data, PANELS)),
+              (names.png, lambda data: data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")),
+              (names.stats_json, _whole_json)]
+    return [pair for pair in wanted if pair[0] is not None]
+
+
 def image_outputs(words, prepared):
     """What an image run must have written: by name, what tells whether the content is whole."""
     line = parse(words)
+    if line.detector is not None:
+        return _of_panels(line.outputs), []
     names, (slow, fast) = line.outputs, prepared.shape
     pixels = slow * fast
 
@@ -165,7 +180,7 @@ def files_after(case, code, before, after, prepared, out):
     """Check what is in the folder, before and after; `out` is what was said, on both streams."""
     command = case.words[0] if case.words else ""
     expected, replaced = {}, ()
-    if code == 2 or command == "trace" or (prepared is None and not case.outputs):
+    if code == 2 or command in _READING or (prepared is None and not case.outputs):
         pass
     elif command in ("compare", "plateau"):
         expected = {name: None for name in case.outputs}

@@ -16,8 +16,8 @@ _START = 600.0
 class Worker:
     """One worker process and its folder."""
 
-    def __init__(self, c_binary=None, revision=None):
-        self._settings = c_binary, revision
+    def __init__(self, c_binary=None, revision=None, warm=True):
+        self._settings = c_binary, revision, warm
         self._process = None
 
     def _start(self):

@@ -8,7 +8,7 @@ from .cases import Case, Content
 from .lines import WRONG
 from .seeds import IMAGES, ODD, VALID, image_bytes, trace_bytes
 
-__all__ = ["random_file"]
+__all__ = ["damaged", "random_file"]
 
 SCENE = tuple("-cell 80 -default_F 100 -N 5 -detpixels 5 -oversample 1 -seed 1".split())
 _SCENE_GROUPS = (("-cell", "80"), ("-default_F", "100"), ("-N", "5"), ("-detpixels", "5"), ("-oversample", "1"),
@@ -64,7 +64,7 @@ def _change(r, content):
     return place, 0, r.choice(_PIECES)
 
 
-def _damaged(r, base, packed=""):
+def damaged(r, base, packed=""):
     """Contents made from valid ones by up to five changes, each drawn for what the one before left."""
     content = Content(base, (), packed, outside=bool(packed) and r.random() < 0.3)
     for _ in range(r.choice((0, 1, 1, 1, 2, 2, 3, 5))):
@@ -87,7 +87,7 @@ def _image_run(r, label):
     left_out = _LEFT_OUT.get(option, ())
     groups = [group for group in _SCENE_GROUPS if group[0] not in left_out or r.random() < 0.3]
     groups += [(option, "file")] + ([("--quiet",)] if r.random() < 0.4 else [])
-    return Case(label, tuple(groups), {"file": _damaged(r, base)})
+    return Case(label, tuple(groups), {"file": damaged(r, base)})
 
 
 def _name(r, kind, packed):
@@ -114,7 +114,7 @@ def _compared(r, label):
     packed = r.choice(("", "", "", "gzip", "bzip2"))
     base = _any_base(r) if r.random() < 0.05 else image_bytes(kind)
     name = _name(r, kind, packed)
-    files = {name: _damaged(r, base, packed)}
+    files = {name: damaged(r, base, packed)}
     dataset = r.choice(("", "", "::/entry/data/data", "::/entry/data/data[0]", "::/entry/data/data[7]", "::/x", "::"))
     said = name + (dataset if kind.startswith("hdf5") else r.choice(("", "", "", "", "", "", "::/x")))
     if kind == "hdf5 stack" and r.random() < 0.7:
@@ -124,7 +124,7 @@ def _compared(r, label):
     if command == "compare":
         other = r.choice(("smv", "raw", "npy", "pgm", kind))
         second = "b" + IMAGES[other]
-        files[second] = _damaged(r, image_bytes(other)) if r.random() < 0.1 else Content(image_bytes(other))
+        files[second] = damaged(r, image_bytes(other)) if r.random() < 0.1 else Content(image_bytes(other))
         groups.insert(r.choice((1, 2)), (second + ("::entry/data/data[0]" if other == "hdf5 stack" else ""),))
     outputs = []
     if r.random() < 0.2:
@@ -152,7 +152,7 @@ def _traced(r, label):
         base = _any_base(r)
     groups = [("trace", "1", "1"), ("--against", "log"), *_SCENE_GROUPS]
     groups += [("--json",)] if r.random() < 0.2 else []
-    return Case(label, tuple(groups), {"log": _damaged(r, base)})
+    return Case(label, tuple(groups), {"log": damaged(r, base)})
 
 
 def random_file(seed, number):

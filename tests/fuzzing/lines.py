@@ -4,6 +4,7 @@ import random
 
 from option_tools import spellings
 
+from numbragg.command_line.panels import OF_A_PLANE
 from numbragg.command_line.table import TABLE
 
 from .cases import Case, Content
@@ -123,6 +124,19 @@ class _Line:
         return tuple(words)
 
 
+def _on_panels(r, line, groups):
+    """The same with panels of a file in the place of the plane; rarely with a word that does not go with them."""
+    line.files["panels.geom"] = Content(r.choice(ODD["geom"]) if r.random() < 0.3 else VALID["geom"])
+    of_a_plane = {word for option in TABLE if option.name in OF_A_PLANE for word in spellings(option)}
+    kept = [group for group in groups if group[0] not in of_a_plane or line.mood == "wrong" and r.random() < 0.1]
+    named = r.choice(("eiger2-4m", "x.expt")) if r.random() < 0.1 else "panels.geom"
+    kept.append(("--detector", named))
+    if r.random() < 0.3:
+        kind, percent = r.choice(("sase", "gaussian", "tophat", "pink")), r.choice(("0.3", "1", "", "-1"))
+        kept.append(("--spectrum", f"{kind}:{percent}"))
+    return kept
+
+
 _BY_NAME = {option.name: option for option in TABLE}
 _EARLY = ("--help", "--version")
 _RARE = ("--png", "--backend", "--device", *_EARLY)  # slow, or without effect on the rest
@@ -148,6 +162,8 @@ def random_line(seed, number):
     if line.mood == "wrong" and r.random() < 0.15:
         groups.append(r.choice(FOREIGN))
     r.shuffle(groups)
+    if r.random() < 0.06:
+        groups = _on_panels(r, line, groups)
     if r.random() < 0.01:
         words = [r.choice(WRONG), r.choice(spellings(r.choice(TABLE))), r.choice(("trace", "beam", "bash", "zsh"))]
         first = r.choice(("help", "completion", "selftests", r.choice(WRONG)))

@@ -8,7 +8,7 @@ import tempfile
 
 import numpy as np
 
-__all__ = ["IMAGES", "ODD", "VALID", "image_bytes", "trace_bytes"]
+__all__ = ["IMAGES", "ODD", "PANELS", "VALID", "image_bytes", "trace_bytes"]
 
 _PIXELS = np.array([[0, 1, 2, 3, 40], [7, 6, 5, 4, 3], [9, 300, 9, 9, 0], [1, 1, 1, 1, 1], [5, 0, 5, 0, 65535]])
 
@@ -32,6 +32,9 @@ def _dump(corner=(-1, 1, -1, 1, -1, 1)):
     return (" ".join(map(str, corner)) + "\n\f").encode() + table.tobytes()
 
 
+#: Panels of the geometry below: their number, slow and fast pixels.
+PANELS = (2, 4, 5)
+
 #: By kind.
 VALID = {
     "hkl": _hkl(),
@@ -40,11 +43,31 @@ VALID = {
     "stol": b"0 2.57\n0.1 2.6\n0.2 2.4\n0.5 1.1\n",
     "dump": _dump(),
     "smv": smv(),
+    "geom": b"""clen = 60 mm
+res = 2000
+a/min_fs = 0
+a/max_fs = 4
+a/min_ss = 0
+a/max_ss = 3
+a/corner_x = -6
+a/corner_y = 2
+a/fs = 0.99x +0.02y
+a/ss = 0.02x -0.99y
+b/min_fs = 5
+b/max_fs = 9
+b/min_ss = 0
+b/max_ss = 3
+b/corner_x = 1
+b/corner_y = 2
+b/fs = x
+b/ss = -y
+""",
     "spectrum": b"wavelength,intensity\n1.00,0.5\n1.01,1\n1.02,0.25\n",
 }
 
 #: Contents that people have, by kind: some are read, some refused.
 ODD = {
+    "geom": (b"", b"clen = /LCLS/z\nres = 1000\n", b"res = 0\nclen = 1\na/fs = x\n", b"a/fs = 2q\n"),
     "hkl": (b"", b"\n\n", b"# comment\n0 0 0 5\n", b"0 0 0 nan\n1 0 0 5\n", b"0 0 0 inf\n", b"0 0 0 1e400\n",
             b"0 0 0 5\r\n1 1 1 6\r\n", b"0 0 0 5", b"1.0 0 0 5\n", b"0.5 0 0 5\n", b"0 0 0 5 0.1\n1 0 0 5 0.1\n",
             b"0 0 0\n", b"0 0 0 -5\n0 0 0 7\n", b"0\n0\n0\n5\n", b"99999 0 0 5\n-99999 0 0 5\n", b"0 0 0 0x1p3\n",

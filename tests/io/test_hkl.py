@@ -248,6 +248,42 @@ def test_a_number_that_comes_too_often_is_a_flag():
     assert "3 amplitudes" in flagged([999.0, 5000.0, 999.0, 999.0])
 
 
+@pytest.mark.parametrize("flag", [-99.0, -32768.0, -32767.0, -2147483648.0, -9.9e1, 1e10, -1e10, 1e36, 65535.0,
+                                  2147483647.0])
+def test_flags_of_other_programs(flag):
+    """Beside ordinary amplitudes, and beside another flag."""
+    assert "2 amplitudes look" in flagged([10.0, flag, 20.0, -999.0])
+    assert flagged([10.0, 20.0, flag]).startswith(f"a.hkl: 1 amplitude looks like a flag for missing values, the first"
+                                                  f" {flag:.12g} of ")
+
+
+@pytest.mark.parametrize("values", [
+    [10.0, -20.0, -1.0], [-1.0, -1.0, -1.0], [1e6, 2e6], [32768.0, 20000.0], [65535.0, 65534.0, 1000.0], [1000.0, 1.0],
+    [-5.5, -5.5, -5.5, 1.0], [99.0, 99.0, 99.0, 1.0], [1e10]])
+def test_amplitudes_of_the_same_digits(values):
+    assert flagged(values) is None
+
+
+def test_one_negative_number_that_comes_often():
+    assert "3 amplitudes look like a flag for missing values, the first -1 of" in flagged([-1.0, 5.0, -1.0, 6.0, -1.0])
+    assert flagged([-1.0, 5.0, -1.0, -2.0, -1.0]) is None
+
+
+def test_a_reflection_with_two_amplitudes(folder, capfd):
+    (folder / "a.hkl").write_text("0 0 1 5\n0 0 2 7\n0 0 1 6\n1 0 0 2\n0 0 2 7\n0 0 1 8\n")
+    with pytest.warns(nb.NumbraggWarning) as caught:
+        factors = nb.StructureFactors.from_file("a.hkl")
+        nb.simulate(nb.Crystal(cell=(50, 50, 50, 90, 90, 90), n_cells=3), nb.Beam(), nb.Detector(pixels=(4, 4)),
+                    factors)
+    said = "a.hkl: 1 reflection is listed more than once with different amplitudes, the first 0 0 1 (5 and 8); as in"
+    assert str(caught[0].message).startswith(said) and factors.amplitude(0, 0, 1) == 8.0
+    assert main([*"-cell 50 -hkl a.hkl -N 3 -detpixels 4 -seed 1 --quiet".split()]) == 0
+    assert capfd.readouterr().err.startswith(f"numbragg: warning: {said}")
+    arrays = nb.StructureFactors.from_reflections([[0, 0, 1], [0, 0, 2], [0, 0, 2], [0, 0, 1]], [1.0, 2.0, 3.0, 1.5])
+    assert arrays.notes[0].startswith("amplitudes: 2 reflections are listed more than once")
+    assert nb.StructureFactors.from_reflections([[0, 0, 1], [0, 0, 1]], [1.0, 1.0]).notes == ()
+
+
 def test_flags_are_said_by_both_front_ends(folder, capfd):
     (folder / "a.hkl").write_text("1 0 0 100\n0 1 0 -999\n0 0 1 7\n")
     with warnings.catch_warnings(record=True) as caught:

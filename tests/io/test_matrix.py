@@ -1,13 +1,16 @@
 """Orientation matrices, and numbers as the C library reads them."""
 
 import math
+import pickle
 import struct
+import warnings
 
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+import numbragg as nb
 from numbragg.io import matrix
 from numbragg.io.errors import FileFormatError
 from numbragg.io.literals import leading_number
@@ -147,3 +150,27 @@ def test_a_triclinic_cell_is_found(tmp_path):
     (tmp_path / "a.mat").write_text(f"{text}\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n{cell}\n0 0 0\n")
     assert matrix.matrix_notes(tmp_path / "a.mat", 1.5) == []
     assert len(matrix.matrix_notes(tmp_path / "a.mat", 1.502)) == 1
+
+
+def test_what_mosflm_says_besides_is_told_in_python(tmp_path):
+    def told(wavelength, **fields):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            crystal = nb.Crystal.from_matrix_file(path, n_cells=3, **fields)
+            nb.simulate(crystal, nb.Beam(wavelength_angstrom=wavelength), nb.Detector(pixels=(4, 4)), 1.0)
+        return [str(warning.message) for warning in caught]
+
+    path = tmp_path / "a.mat"
+    path.write_text(MOSFLM.format(misset="0.000       0.000       0.000"))
+    assert told(0.97924) == []
+    assert told(1.0) == ["orientation matrix: its file has the cell 77.301 77.301 36.27 90 90 90, but simulated is"
+                         " 78.9401 78.9401 37.04 90 90 90 (Angstrom, degrees): was it made for another wavelength?"]
+    note, = told(1.0, cell=(77.3, 77.3, 36.3, 90, 90, 90))
+    assert note.startswith("cell: edges of 77.3 77.3 36.3 Angstrom were given, the matrix has 78.9401 78.9401 37.04")
+    path.write_text(MOSFLM.format(misset="0.100      -0.200       0.000"))
+    assert told(0.97924) == [f"{path}: the missetting angles of the file, 0.1 -0.2 0 degrees, are not used, as in"
+                             " nanoBragg"]
+    path.write_text("0.01 0 0\n0 0.01 0\n0 0 0.02\n")
+    assert told(1.0) == []
+    # a copy is of the numbers
+    assert pickle.loads(pickle.dumps(nb.Crystal.from_matrix_file(path))) == nb.Crystal.from_matrix_file(path)

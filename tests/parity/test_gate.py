@@ -14,13 +14,18 @@ import pytest
 MATRIX_FILE = Path(__file__).with_name("test_live_c.py")
 CASES = "(same_files and plain) or matrix_is_large"
 
-#: A program with the C program's command line; it may do some harm before it ends.
-STAND_IN = """#!{python}
-import sys
-from numbragg.commands.cli import main
-code = main([*sys.argv[1:], "--revision", "main", "--quiet"])
+#: A program with the C program's command line; it may do some harm before it ends. What it computed once it keeps.
+STAND_IN = """#!{python} -S
+import hashlib, os, shutil, subprocess, sys
+words = sys.argv[1:]
+inputs = sorted((name, open(name, "rb").read()) for name in os.listdir())
+kept = os.path.join({kept!r}, hashlib.sha256(repr((words, inputs)).encode()).hexdigest())
+if not os.path.isdir(kept):
+    command = [sys.executable, "-m", "numbragg", *words, "--revision", "main", "--quiet"]
+    subprocess.run(command, check=True)
+    shutil.copytree(".", kept)
+shutil.copytree(kept, ".", dirs_exist_ok=True)
 {harm}
-sys.exit(code)
 """
 
 ONE_BIT = """
@@ -30,39 +35,45 @@ open("noiseimage.img", "wb").write(content)
 """
 
 
-def run(folder, harm, **environment):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where the stand-ins keep what they have computed."""
+    return str(tmp_path_factory.mktemp("kept"))
+
+
+def run(folder, kept, harm, **environment):
     """Run some of the matrix against a stand-in.
 
     Returns what pytest prints.
     """
     program = folder / "stand-in"
-    program.write_text(STAND_IN.format(python=sys.executable, harm=harm))
+    program.write_text(STAND_IN.format(python=sys.executable, kept=kept, harm=harm))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NB_")}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("NB_")}
     environment |= {"NB_RUN_PARALLEL": "1", "NB_C_BIN": str(program)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(MATRIX_FILE), "-k", CASES]
-    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, timeout=600).stdout
+    return subprocess.run(command, env=others | environment, capture_output=True, text=True, timeout=600).stdout
 
 
 compiled_only = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole images are for compiled kernels")
 
 
 @compiled_only
-def test_same_files_pass_and_the_revision_is_found_out(tmp_path):
-    printed = run(tmp_path, "print('as ever')")
+def test_same_files_pass_and_the_revision_is_found_out(tmp_path, kept):
+    printed = run(tmp_path, kept, "print('as ever')")
     assert "2 passed" in printed, printed
 
 
 @compiled_only
 @pytest.mark.parametrize("harm", [ONE_BIT, "import os; os.remove('image.pgm')"], ids=["one bit", "no picture"])
-def test_other_files_fail(tmp_path, harm):
-    printed = run(tmp_path, harm, NB_C_REVISION="main")
+def test_other_files_fail(tmp_path, kept, harm):
+    printed = run(tmp_path, kept, harm, NB_C_REVISION="main")
     assert "1 failed, 1 passed" in printed, printed
 
 
 @compiled_only
-def test_a_binary_of_neither_revision_fails(tmp_path):
-    printed = run(tmp_path, "open('floatimage.bin', 'ab').write(bytes(4))")
+def test_a_binary_of_neither_revision_fails(tmp_path, kept):
+    printed = run(tmp_path, kept, "open('floatimage.bin', 'ab').write(bytes(4))")
     assert "is neither revision main nor fixed" in printed and "1 passed" in printed and "1 error" in printed, printed
 
 

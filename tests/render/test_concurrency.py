@@ -1,7 +1,7 @@
 """Forked children, several Python threads, loaders with worker processes: same bits, no crash.
 
-Every scenario runs in a process of its own with a time limit, so that a deadlock is a failure and
-a crash shows as an exit code.
+Every scenario runs in a process of its own, forked before anything of ours was loaded, with a time limit, so that a
+deadlock is a failure and a crash shows as an exit code.
 """
 
 import importlib.util
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 
+import forks
 import pytest
 
 #: What every scenario begins with: scenes, and their images as hashes.
@@ -41,8 +42,8 @@ def run(scenario, timeout=300):
     Returns what it printed.
     """
     code = COMMON + textwrap.dedent(scenario)
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True,
-                          text=True, timeout=timeout)
+    # an interpreter would be started for it anew, which takes as long as the images
+    done = forks.run(["-c", "import faulthandler\nfaulthandler.enable()\n" + code], seconds=timeout)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr}"
     assert "Traceback" not in done.stderr and "Fatal" not in done.stderr, done.stderr
     return done.stdout

@@ -144,3 +144,19 @@ def test_errors_in_a_progress_come_out():
 
     with pytest.raises(KeyError, match="enough"):
         simulator().image(CRYSTAL, stop)
+
+
+@pytest.mark.parametrize("function, name", [(lambda: None, "<lambda>"), (lambda one, two: None, "<lambda>"),
+                                            (lambda *, pixels: None, "<lambda>"), (len.__class__.mro, "mro")])
+def test_a_function_that_takes_no_number(function, name):
+    for run in (simulator().image, simulator().run):
+        with pytest.raises(ValueError, match=f"^progress: {name} must take one argument, the number of pixels"):
+            run(CRYSTAL, progress=function)
+
+
+@pytest.mark.parametrize("function", [[].append, lambda pixels, unit="px": None, lambda *numbers: None, print,
+                                      max.__call__])
+def test_functions_that_take_a_number(function):
+    from numbragg.render.simulation import _progress
+
+    assert _progress(function) is function

@@ -206,6 +206,24 @@ def test_trace_of_a_spectrum():
         oversample=1)).image(crystal())[20, 30]), rel=1e-7)
 
 
+@pytest.mark.parametrize("per_step", [(), ("polarisation",), ("capture", "polarisation", "solid_angle")], ids=str)
+def test_printed_factors_of_a_step_multiply_to_what_it_adds(per_step):
+    beam = nb.Beam(spectrum=PINK, polarisation_fraction=0.9, **DIVERGENCE)
+    trace = nb.trace(crystal(), beam, SENSOR, TABLE, 30, 20, steps="all", sampling=nb.Sampling(
+        oversample=1, per_step=per_step))
+    assert set(trace.column("source_weight")) == set(PINK.weights)
+    names = {"capture": "capture_fraction", "polarisation": "polarisation_factor", "solid_angle": "solid_angle"}
+    total = trace.before["background"]
+    for step in map(trace.step, range(trace.steps_summed)):
+        term = step["f_cell"] * step["f_cell"] * step["f_latt"] * step["f_latt"] * step["source_weight"]
+        for name in per_step:
+            term = term * step[names[name]]
+        total = total + term
+        assert total == step["sum"]
+    plain = nb.trace(crystal(), nb.Beam(spectrum=nb.Spectrum([1.3])), SENSOR, TABLE, 30, 20)
+    assert set(plain.column("source_weight")) == {1.0}
+
+
 # -- the certificate
 
 

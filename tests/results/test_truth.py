@@ -240,14 +240,14 @@ def test_the_account_holds_the_same(folder):
     told = facts["crystal"]
     assert told["a_matrix_per_angstrom"] == result.a_matrix.tolist() and told["u_matrix"] == result.u_matrix.tolist()
     assert told["b_matrix_per_angstrom"] == result.b_matrix.tolist() and told["phi_deg"] == result.phi_deg.tolist()
+    assert told["mosaic_rotations"] == result.mosaic_rotations.tolist()
     assert told["real_space_vectors_angstrom"] == result.real_space_vectors.tolist()
     assert told["cell_angstrom_deg"] == list(result.cell)
     assert told["spindle_axis"] == result.spindle_axis.tolist()
     assert [source["wavelength_angstrom"] for source in facts["beam"]["source_list"]] == (
         result.sources.wavelengths_angstrom.tolist())
     assert facts["beam"]["source_list"][0]["direction"] == result.sources.directions[0].tolist()
-    # what is not small is told by its seed
-    assert (told["mosaic_domains"], told["mosaic_seed"]) == (3, 12345678) and "mosaic_rotations" not in told
+    assert (told["mosaic_domains"], told["mosaic_seed"]) == (3, 12345678)
     statistics = nb.image_statistics(np.fromfile("floatimage.bin", np.float32).reshape(16, 16))
     told = facts["image"]
     assert [told["maximum"], *told["maximum_at_fast_slow"], told["sum"], told["mean"], told["rms"],
@@ -257,10 +257,11 @@ def test_the_account_holds_the_same(folder):
 
 def test_long_lists_are_left_out_of_the_account(folder):
     words = ("-cell 50 50 50 90 90 90 -N 1 -default_F 10 -detpixels 2 -dispersion 1 -dispsteps 101 -osc 1 "
-             "-phisteps 101 -seed 1 --quiet --stats-json s.json")
+             "-phisteps 101 -mosaic 1 -mosaic_dom 101 -seed 1 --quiet --stats-json s.json")
     assert main(words.split()) == 0
     facts = json.loads((folder / "s.json").read_text())
     assert facts["crystal"]["phi_deg"] is None and facts["beam"]["source_list"] is None
+    assert facts["crystal"]["mosaic_rotations"] is None
     assert facts["beam"]["sources"] == 101 and facts["crystal"]["phi_steps"] == 101
 
 

@@ -166,3 +166,16 @@ def test_refused(call, words):
     with pytest.raises(ValueError, match=words) as caught:
         call(nb.Detector(panels=PANELS[:2]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["pixel_positions_mm", "solid_angles", "scattering_angles_deg"])
+@pytest.mark.parametrize("given, said", [(nb.Beam(), "Beam"), (1.5, "1.5")])
+def test_a_beam_in_the_place_of_a_panel(method, given, said):
+    with pytest.raises(ValueError, match=f"^panel: {said} is not the number of a panel; a beam is given by name, as "
+                                         "beam=$"):
+        getattr(nb.Detector(pixels=(4, 4)), method)(given)
+    for bad in (1, -1, True, "0", None):
+        if bad is not None:
+            with pytest.raises(ValueError, match="^panel: "):
+                getattr(nb.Detector(pixels=(4, 4)), method)(bad)
+    assert getattr(nb.Detector(pixels=(4, 4)), method)(np.int64(0)).shape[:2] == (4, 4)

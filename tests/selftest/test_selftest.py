@@ -3,11 +3,9 @@
 from collections import Counter
 import itertools
 import json
-import os
 import shutil
-import subprocess
-import sys
 
+import forks
 from formula_tools import INTERPRETED, bits
 import numpy as np
 from places import ROOT
@@ -37,7 +35,8 @@ OPTIONS = {
     "detector": {*(f"convention {name}" for name in ("mosflm", "adxv", "denzo", "xds", "dials", "custom")),
                  "pivot on the sample", "pixel below 0.1 mm", "pixel above 1 mm", "distance below 5 cm",
                  "distance above 30 cm", "beam centre", "origin", "close distance", "tilt", "two-theta",
-                 "curved detector", "point pixels", "sensor layers", "region of interest", "mask"},
+                 "curved detector", "point pixels", "sensor layers", "panel", "attenuation of each wavelength",
+                 "region of interest", "mask"},
     "sampling": {"oversample 2", "oversample 3", "oversample 4", "oversample automatic", "oversample_thick",
                  "oversample_polar", "oversample_omega", "one step", "100 steps or more", "revision main"},
     "structure factors": {"one structure factor for all", "table, default 0", "table, default not 0",
@@ -180,9 +179,8 @@ def test_sine_wrong_by_twice_its_bound(tmp_path, gratings):
     assert text.count(SINE) == 1
     text = text.replace("import struct\n", "import math\nimport struct\n", 1)
     source.write_text(text.replace(SINE, WRONG_SINE))
-    environment = dict(os.environ, PYTHONPATH=str(tmp_path), NUMBRAGG_CACHE_DIR=str(tmp_path / "cache"))
-    done = subprocess.run([sys.executable, "-m", "numbragg", "selftest", "--scene", gratings, "--json", "-"],
-                          cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    done = forks.run(["-m", "numbragg", "selftest", "--scene", gratings, "--json", "-"], tmp_path,
+                     {"NUMBRAGG_CACHE_DIR": str(tmp_path / "cache")}, first=tmp_path, seconds=600)
     assert done.returncode == 1, done.stderr
     account = json.loads(done.stdout)
     assert account["total"]["violations"] > 0

@@ -51,6 +51,21 @@ def test_shared_sums_in_parts(monkeypatch):
     assert same([on_device.image], [on_cpu.image])
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("tile", [7, 1 << 22])
+def test_a_sensor_that_absorbs_each_wavelength_in_its_own_way(monkeypatch, layers, tile):
+    pytest.importorskip("xraydb", exc_type=ImportError)
+    monkeypatch.setattr(driver_cuda, "TILE_PIXELS", tile)
+    beam = nb.Beam(polarisation_fraction=0.9, spectrum=nb.Spectrum([1.0, 1.2, 1.3], [1, 5, 2]),
+                   divergence_h_mrad=1.0, divergence_h_steps=2)
+    panel = nb.Panel(origin_mm=(60, 2, -2), fast_mm=(0, 0, 0.9), slow_mm=(0, -0.9, 0.1), pixels=(6, 4),
+                     sensor_thickness_um=100.0, sensor_material="Si", sensor_layers=layers)
+    on_device, on_cpu = images(nb.Detector(panels=[panel]), SHOT[:3], beam)
+    assert same([on_device.image], [on_cpu.image]) and on_cpu.image.all()
+    one, _ = images(nb.Detector(panels=[panel]), SHOT[:3], nb.Beam(polarisation_fraction=0.9, wavelength_angstrom=1.2))
+    assert not np.allclose(one.image, on_device.image, rtol=1e-3)
+
+
 def test_factors_per_step_and_layers():
     detector = nb.Detector(**SMALL, sensor_thickness_um=200.0, attenuation_depth_um=300.0)
     sampling = nb.Sampling(oversample=2, per_step=("capture", "polarisation", "solid_angle"))

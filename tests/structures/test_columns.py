@@ -15,6 +15,13 @@ def columns(text):
     ("FC=F PHIC= FP=F", "FP", ("FC",)),
     ("F-model=F F-obs-filtered=F F-obs=F", "F-obs", ("F-model", "F-obs-filtered")),
     ("FREE= Fnative=F", "Fnative", ()),
+    ("F-model=F F-obs-filtered=F", "F-obs-filtered", ("F-model",)),
+    ("F-model(+)=F+ F-model(-)=F- FOBS=F", "FOBS", ("F-model(+)",)),
+    ("F-model(+)=F+ F-model(-)=F- F-obs-filtered(+)=F+ F-obs-filtered(-)=F-",
+     "F-obs-filtered(+) and F-obs-filtered(-)", ("F-model(+)",)),
+    ("FC=F FPART=F FBULK=F FMASK=F FMAP=F", "FC", ()),
+    ("Fpeak(+)=F+ Fpeak(-)=F- FC=F", "Fpeak(+) and Fpeak(-)", ("FC",)),
+    ("pdbx_F_calc_with_solvent=F F_meas=F", "F_meas", ("pdbx_F_calc_with_solvent",)),
     ("F=F F(+)=F+ F(-)=F-", "F(+) and F(-)", ("F",)),
     ("FMINUS=F- X=F FPLUS=F+", "FPLUS and FMINUS", ("X",)),
     ("F(-)=F-", "F(-)", ()),
@@ -32,7 +39,25 @@ def test_intensities_on_request():
     assert choose(given, "fp", False).label == "FP"
 
 
+def test_calculated_amplitudes_beside_measured_intensities():
+    assert choose(columns("F_squared_meas=I F_squared_calc=I F_calc=F"), None, False).passed == ("F_squared_meas",)
+    assert choose(columns("F_squared_meas=I F_meas=F"), None, False).passed == ()
+    assert choose(columns("F_squared_meas=I F_squared_calc=I F_calc=F"), None, True).label == "F_squared_meas"
+
+
+@pytest.mark.parametrize("label", ["parrot.F_phi.F", "pirate.F_phi.F", "i_F_phi.F", "FMAP", "FWEIGHT", "FPFOM",
+                                   "FDELTA", "FBULK", "FMASK", "FPART", "Fwhatever"])
+def test_names_that_may_be_of_maps_or_parts(label):
+    """They are refused, with the way to take them; by name they are taken."""
+    for given in (f"{label}=F PHI=", f"{label}=F"):
+        with pytest.raises(ValueError, match=r"name one if it is meant \(column, --hkl-columns\); the columns are"):
+            choose(columns(given), None, False)
+        assert choose(columns(given), label, False).label == label
+
+
 @pytest.mark.parametrize("given, wanted, squared, message", [
+    ("Fwhatever=F FC=F", None, False, "column Fwhatever: is no usual name of amplitudes, and may be that of a map; name"
+     r" one if it is meant \(column, --hkl-columns\); the columns are Fwhatever, FC"),
     ("I=I IMEAN=I", None, False, r"has intensities only \(I, IMEAN\), no amplitudes; intensities=.sqrt. "
      r"\(--intensities sqrt\) takes their roots"),
     ("PHI= FOM=", None, False, "has no column of amplitudes; the columns are PHI, FOM"),

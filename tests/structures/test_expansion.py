@@ -7,7 +7,7 @@ import pytest
 from structure_tools import real
 
 import numbragg as nb
-from numbragg.structures.expansion import LARGEST_INDEX, absent, expand
+from numbragg.structures.expansion import LARGEST_INDEX, absent, centric, expand
 from numbragg.structures.symmetry import space_group_of, symmetry_of
 
 GROUPS = ("P 1", "P -1", "P 1 21 1", "C 1 2 1", "P 21 21 21", "F d d 2", "P 41 21 2", "R 3:H", "R 3 2:R", "P 61 2 2",
@@ -27,6 +27,30 @@ def test_absences_are_those_of_gemmi(name):
     assert any(expected) == (name not in ("P 1", "P -1", "R 3 2:R"))
 
 
+@pytest.mark.parametrize("name", GROUPS)
+def test_centric_reflections_are_those_of_gemmi(name):
+    operations = group(name).operations()
+    expected = [operations.is_reflection_centric(hkl) for hkl in CUBE.tolist()]
+    assert centric(CUBE, symmetry_of(group(name))).tolist() == expected
+
+
+@pytest.mark.parametrize("name, hkl, count", [("P 21 21 21", [[1, 2, 0], [1, 2, 3]], 1),
+                                              ("P -1", [[1, 2, 0], [0, 2, 3]], 2)])
+def test_both_sides_of_a_centric_reflection_are_equivalents(name, hkl, count):
+    symmetry = symmetry_of(group(name))
+    with pytest.raises(ValueError, match="^reflections (1 2 0 and -1 -2 0|0 2 3 and 0 -2 -3) are equivalent, but have"
+                                         rf" amplitudes 10 and 20; .* \({count} such reflections\)$"):
+        expand(np.array(hkl), np.array([10.0, 10.0]), np.array([20.0, 20.0]), symmetry)
+    found = expand(np.array(hkl), np.array([10.0, 10.0]), np.array([10.05, np.nan]), symmetry)
+    assert set(found.f.tolist()) == {10.0} and found.merged == 0
+
+
+def test_equivalents_by_their_minus_sides():
+    with pytest.raises(ValueError, match="^reflections -1 -2 -3 and -1 -2 3 are equivalent, .* 10 and 20"):
+        expand(np.array([[1, 2, 3], [1, 2, -3]]), np.array([5.0, np.nan]), np.array([10.0, 20.0]),
+               symmetry_of(group("P 1 1 m")))
+
+
 def asymmetric_unit(name):
     unit = gemmi.ReciprocalAsu(group(name))
     return [hkl for hkl in CUBE.tolist() if unit.is_in(hkl) and any(hkl)]
@@ -41,6 +65,8 @@ def test_like_the_naive_expansion(name, apart):
     for hkl in asymmetric_unit(name):
         gone = operations.is_systematically_absent(hkl)
         plus, minus = (0.0, 0.0) if gone else random.uniform(1.0, 9.0, 2).tolist()
+        if operations.is_reflection_centric(hkl):
+            minus = plus
         rows.append((hkl, plus, minus if apart else None))
     expected = naive_atoms.amplitude_table(rows, list(operations))
     found = expand(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]),
@@ -63,7 +89,7 @@ def test_like_files_that_hold_both(name):
 def test_what_is_given_wins_over_what_follows():
     """F+ of a centric reflection; a row of its own over a Friedel mate; a mate where nothing is given."""
     symmetry = symmetry_of(group("P 1 2 1"))
-    found = expand([[1, 0, 2], [1, 1, 1], [2, 1, 1]], np.array([5.0, 6.0, np.nan]), np.array([4.0, np.nan, 7.0]),
+    found = expand([[1, 0, 2], [1, 1, 1], [2, 1, 1]], np.array([5.0, 6.0, np.nan]), np.array([5.01, np.nan, 7.0]),
                    symmetry)
     table = dict(zip(map(tuple, found.indices.tolist()), found.f.tolist()))
     # k = 0 is centric in this group
@@ -73,6 +99,16 @@ def test_what_is_given_wins_over_what_follows():
     assert found.unpaired == 2
     rows = nb.StructureFactors.from_reflections([[1, 2, 3], [-1, -2, -3]], [3.0, 4.0], space_group="P 1")
     assert rows.at([[1, 2, 3], [-1, -2, -3]]).tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("f, words", [([3.0, 4.0, 5.0], "kept apart"), ([3.0, 3.0, 5.0], "included"),
+                                      ([3.0, 3.001, 5.0], "kept apart")])
+def test_friedel_mates_by_rows_of_their_own(f, words):
+    factors = nb.StructureFactors.from_reflections([[1, 2, 3], [-1, -2, -3], [2, 0, 1]], f, space_group="P 1",
+                                                   cell=(10, 11, 12, 90, 90, 90))
+    assert f"(Friedel mates {words})" in factors.notes[0]
+    assert f"Friedel mates       {words}" in factors.summary()
+    assert factors.at([[1, 2, 3], [-1, -2, -3], [2, 0, 1], [-2, 0, -1]]).tolist() == [f[0], f[1], f[2], f[2]]
 
 
 def test_absences_are_zero_whatever_was_given():

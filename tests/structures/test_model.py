@@ -139,6 +139,20 @@ def test_strict_symmetry_between_copies_counts():
     assert "6 atoms" in one.said and "6 atoms" in other.said
 
 
+@pytest.mark.parametrize("matrix, vector", [
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 1e9]], [0, 0, 0]), ([[1, 0, 0], [0, 1, 0], [0, 1, 0]], [1, 0, 0]),
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 2e9, 0]), ([[1, 0, 0], [0, float("nan"), 0], [0, 0, 1]], [0, 0, 0])])
+def test_copies_by_no_rotation_are_refused(matrix, vector):
+    """Before gemmi looks for neighbours in all the space that such copies spread over."""
+    structure = model("P 1", elements="C N O")
+    transform = gemmi.Transform()
+    transform.mat.fromlist(matrix)
+    transform.vec.fromlist(vector)
+    structure.ncs.append(gemmi.NcsOp(transform, "7", False))
+    with pytest.raises(ValueError, match=r"operation '7' between copies \(MTRIXn\) is no rotation with a shift"):
+        model_reflections(structure, 3.0)
+
+
 def broken(change):
     structure = model()
     change(structure)
@@ -193,3 +207,34 @@ def test_the_sum_does_not_depend_on_how_it_is_shared_out(monkeypatch):
     monkeypatch.setattr(module, "available_threads", lambda: 2)
     parts = model_reflections(CRYSTALS["orthorhombic"], 2.0, 0.95, solvent=False)
     assert whole.plus.tobytes() == parts.plus.tobytes() and whole.minus.tobytes() == parts.minus.tobytes()
+
+
+@pytest.mark.parametrize("beam, warned", [
+    ({"wavelength_angstrom": 0.98}, ""), ({"wavelength_angstrom": 0.985}, ""),
+    ({"wavelength_angstrom": 2.0}, "2"),
+    # a dispersion about it, of which no step has it
+    ({"wavelength_angstrom": 0.98, "dispersion_percent": 10.0, "dispersion_steps": 2}, ""),
+    ({"spectrum": nb.Spectrum([0.9, 0.975, 1.1], [1.0, 2.0, 1.0])}, ""),
+    ({"spectrum": nb.Spectrum([0.9, 1.0, 1.1], [1.0, 2.0, 1.0])}, "0.9 to 1.1"),
+    ({"sources": [[-1.0, 0.0, 0.0, 1.0, 0.9e-10], [-1.0, 0.0, 0.0, 1.0, 0.98e-10]]}, "")])
+def test_a_beam_of_another_wavelength_than_the_anomalous_scattering(beam, warned):
+    factors = nb.StructureFactors.from_model(model(), 4.0, 0.98, solvent=False)
+    detector = nb.Detector(pixels=(6, 6), pixel_mm=1.0, distance_mm=100.0)
+    result = nb.Simulator(detector, nb.Beam(**beam), factors).run(factors.crystal(n_cells=5))
+    said = [note for note in result.notes if note.startswith("structure factors: f' and f''")]
+    expected = f"structure factors: f' and f'' at 0.98 Angstrom, but simulated is {warned}"
+    assert said == ([expected] if warned else []) and all(isinstance(note, Loud) for note in said)
+
+
+@pytest.mark.parametrize("wavelength, loud", [(0.98, False), (0.05, False), (10.0, False), (0.98e-10, True),
+                                              (12.4, True), (12400.0, True)])
+def test_a_wavelength_in_another_unit(wavelength, loud):
+    notes = nb.StructureFactors.from_model(model(elements="C N"), 4.0, wavelength, solvent=False).notes
+    assert any(isinstance(note, Loud) and "wavelengths are in Angstrom" in note for note in notes) == loud
+
+
+def test_a_space_group_in_other_letters_is_shown_as_ascii():
+    structure = model()
+    structure.spacegroup_hm = "P 21 \xa121 21"
+    with pytest.raises(ValueError, match=r"has the space group 'P 21 \\xa121 21', which is not known"):
+        nb.StructureFactors.from_model(structure, 4.0)

@@ -65,12 +65,18 @@ def test_friedel_mates_are_kept_apart(folder):
 
 
 def test_missing_values_of_old_files(folder):
+    path = written(folder, "FP=F", [(-999,), (5,), (NAN,), (6,)])
+    assert "1 flagged as missing; 1 without a value" in nb.StructureFactors.from_mtz(path).notes[0]
     path = written(folder, "FP=F", [(-999,), (2,), (-9999.0,), (float("inf"),)])
     assert "3 flagged as missing" in nb.StructureFactors.from_mtz(path).notes[0]
+    assert "without a value" not in nb.StructureFactors.from_mtz(path).notes[0]
     made = gemmi.read_mtz_file(str(path))
     made.valm = 2.0
     with pytest.raises(ValueError, match="column FP: has no value for any reflection"):
         nb.StructureFactors.from_gemmi(made)
+    mixed = nb.StructureFactors.from_mtz(written(folder, "F(+)=G F(-)=G", [
+        (-999, NAN), (5, -999), (NAN, NAN), (NAN, 7)])).notes[0]
+    assert "2 flagged as missing; 1 without a value; 2 without a Friedel mate of their own" in mixed
 
 
 def refused(call):
@@ -108,10 +114,17 @@ def test_another_space_group(folder):
     ("FP=F", [(NAN,)] * 4, "column FP: has no value for any reflection"),
     ("PHI=P FWT=F", [(1, 1)] * 4, "has no column of amplitudes; the columns are H, K, L, PHI, FWT"),
     ("I=J BATCH=B", [(1, 1)] * 4, "holds unmerged data; amplitudes of merged reflections are wanted"),
+    ("FP=F M/ISYM=Y", [(1, 1)] * 4, "holds unmerged data; amplitudes of merged reflections are wanted"),
     ("FA=F FB=F", [(1, 1)] * 4, "several columns may be meant, FA, FB: name one (column)")])
 def test_files_that_are_refused(folder, columns, values, message):
     path = written(folder, columns, values)
     assert refused(lambda: nb.StructureFactors.from_mtz(path)) == f"{path}: {message}"
+
+
+def test_a_merged_file_may_have_symmetry_codes(folder):
+    path = written(folder, "F=F SIGF=Q DANO=D SIGDANO=Q ISYM=Y", [(5, 1, 0, 1, 0), (6, 1, 0, 1, 1), (7, 1, 0, 1, 2),
+                                                                (8, 1, 0, 1, 0)])
+    assert nb.StructureFactors.from_mtz(path).at(HKL).tolist() == [5, 6, 7, 8]
 
 
 def test_a_map_coefficient_is_refused_by_name(folder):
@@ -128,10 +141,16 @@ def test_files_that_are_none(folder):
     # a header that announces a thousand million reflections
     (folder / "large.mtz").write_bytes(data.replace(b"NCOL        4            4", b"NCOL        4   1000000000", 1))
     assert (folder / "large.mtz").read_bytes() != data
+    (folder / "words.mtz").write_bytes(data.replace(b"NCOL        4            4", b"NCOL  four            4", 1))
+    (folder / "label.mtz").write_bytes(data.replace(b"COLUMN FP", b"COLUMN \xc4P", 1))
+    (folder / "moved.mtz").write_bytes(data[:90] + b"\r\r\r\r" + data[90:])
     (folder / "bad.mtz.gz").write_bytes(gzip.compress(data)[:-9])
     (folder / "bomb.mtz.gz").write_bytes(gzip.compress(bytes(50_000_000)))
     for name, words in (("text.mtz", "does not begin with MTZ"), ("cut.mtz", "the file is cut off"),
                         ("large.mtz", "its header announces 1000000000 reflections"),
+                        ("words.mtz", "its header has 'NCOL four 4' where the numbers of columns"),
+                        ("label.mtz", r"the byte '\\xc4' in a name or a title of it is no utf-8"),
+                        ("moved.mtz", "its header is not at byte [0-9]+, where it should begin: bytes were lost"),
                         ("bad.mtz.gz", "cannot be decompressed"),
                         ("bomb.mtz.gz", "grows to more than 100 times its size")):
         with pytest.raises(FileFormatError, match=words) as caught:
@@ -146,7 +165,11 @@ def test_files_that_are_none(folder):
 def test_compressed_and_as_an_object(folder):
     path = written(folder, "FP=F", [(5,), (6,), (7,), (8,)])
     (folder / "b.mtz.gz").write_bytes(gzip.compress(path.read_bytes()))
-    hashes = {nb.StructureFactors.from_mtz(path).sha256, nb.StructureFactors.from_mtz("b.mtz.gz").sha256,
+    # by their first bytes, whatever the name
+    (folder / "c.mtz").write_bytes((folder / "b.mtz.gz").read_bytes())
+    (folder / "d.mtz.gz").write_bytes(path.read_bytes())
+    hashes = {nb.StructureFactors.from_mtz("c.mtz").sha256, nb.StructureFactors.from_mtz("d.mtz.gz").sha256,
+              nb.StructureFactors.from_mtz(path).sha256, nb.StructureFactors.from_mtz("b.mtz.gz").sha256,
               nb.StructureFactors.from_gemmi(gemmi.read_mtz_file(str(path))).sha256}
     assert len(hashes) == 1
 

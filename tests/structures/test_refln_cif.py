@@ -7,6 +7,7 @@ from structure_tools import real
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
+from numbragg.notes import Loud
 
 HEAD = """data_{name}
 _cell.length_a 10
@@ -42,7 +43,7 @@ def test_amplitudes_and_flags(folder):
     assert factors.at([[1, 2, 3], [-1, 2, -3], [-1, -2, -3], [2, 1, 0], [0, 2, 1], [1, 1, 1], [0, 1, 0], [2, 2, 2]]
                       ).tolist() == [5.25, 5.25, 5.25, 6.5, 0.5, 0.5, 0.0, 0.125]
     assert factors.cell == (10, 11, 12, 90, 100.5, 90) and factors.space_group == "P 1 21 1"
-    for words in ("column F_meas_au (not F_calc)", "1 without a value", "2 of a status that says not measured"):
+    for words in ("column F_meas_au (not F_calc)", "; 1 without a value", "2 of a status that says not measured"):
         assert words in factors.notes[0]
     assert nb.StructureFactors.from_cif(path, "F_calc").amplitude(1, 1, 1) == 6.0
     with pytest.raises(ValueError, match="column pdbx_FWT: holds no amplitudes but coefficients of a map"):
@@ -54,6 +55,18 @@ def test_friedel_mates_and_intensities(folder):
     factors = nb.StructureFactors.from_cif(path)
     assert factors.at([[1, 2, 3], [-1, 2, -3], [-1, -2, -3], [1, -2, 3], [-2, -1, 0]]).tolist() == [5, 5, 6, 6, 7]
     assert nb.StructureFactors.from_cif(path, intensities="sqrt").at([[1, 2, 3], [2, 1, 0]]).tolist() == [7, 0]
+
+
+def test_calculated_amplitudes_beside_measured_intensities(folder):
+    """Which is said, in a warning."""
+    path = written(folder, block("F_calc F_squared_meas", ["1 2 3 5 36", "2 1 0 7 64"]))
+    factors = nb.StructureFactors.from_cif(path)
+    assert factors.amplitude(1, 2, 3) == 5.0 and isinstance(factors.notes[1], Loud)
+    assert factors.notes[1:] == (
+        f'{path}: column F_calc: calculated amplitudes are taken, and measured intensities (F_squared_meas) passed'
+        ' over; intensities="sqrt" (--intensities sqrt) takes their roots',)
+    assert factors.notes[1].partition(": ")[2] in factors.summary()
+    assert nb.StructureFactors.from_cif(path, intensities="sqrt").notes[1:] == ()
 
 
 def test_the_first_block_with_amplitudes(folder):
@@ -75,6 +88,9 @@ def test_the_first_block_with_amplitudes(folder):
     (block("F_meas_au", ["1 2 3 9"]).replace("_cell.length_a 10\n", ""), "has no unit cell"),
     (block("F_meas_au", ["1 2 3 9", "-1 2 -3 7"]), "reflections 1 2 3 and -1 2 -3 are equivalent, but have amplitudes"),
     (block("F_meas_au", ["1 2 3 9", "1 2 3 7"]), "reflection 1 2 3 is there twice"),
+    (block("F_meas_au", ["1 2 3 9", "1 2 4 abc"]),
+     "column F_meas_au: 'abc' of 1 2 4 is no number; what is missing is ? or ."),
+    (block("F_meas_au", ["1 2 3 9", "1 2 4 nan"]), "column F_meas_au: 'nan' of 1 2 4 is no number"),
     (block("F_meas_au", ["1 2 3 -9"]), "column F_meas_au: -9 of 1 2 3; amplitudes are not negative")])
 def test_files_that_are_refused(folder, text, message):
     path = written(folder, text)
@@ -100,6 +116,8 @@ def test_real_files(name, column, count):
     """Every row against the text of the file."""
     factors = nb.StructureFactors.from_cif(real(name))
     assert f"column {column}; {count} reflections" in factors.notes[0]
+    assert any("measured intensities (F_squared_meas) passed over" in note for note in factors.notes) == (
+        column == "F_calc")
     rows = [line.split() for line in real(name).read_text(encoding="ascii").splitlines() if line.startswith("1 1 1 ")]
     values = {tuple(map(int, row[3:6])): float(row[7]) for row in rows if row[6] in "of" and row[7] != "?"}
     assert len(values) == count

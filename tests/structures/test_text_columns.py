@@ -21,6 +21,11 @@ def rows(path, *arguments, **settings):
     ("F h k l\n4.5 1 2 3\n", "auto", [(1, 2, 3, 4.5)]),
     ("1 2 3 4.5 0.1 o 90\n", "auto", [(1, 2, 3, 4.5)]),
     ("1 2 3 4.5 0.1 6.5\n", "h,k,l,-,-,F", [(1, 2, 3, 6.5)]),
+    ("# h k l sigF F\n#\n1 2 3 9 4.5\n", "auto", [(1, 2, 3, 4.5)]), ("# h k l x\n1 2 3 4.5", "auto", [(1, 2, 3, 4.5)]),
+    ("# h k l\n1 2 3 4.5", "auto", [(1, 2, 3, 4.5)]),
+    ("1, 2, 3, 4.5", "auto", [(1, 2, 3, 4.5)]), ("1,2,3,4.5,of a kind\n", "auto", [(1, 2, 3, 4.5)]),
+    ("h k l F(+) F(-) F-obs\n1 2 3 4 5 4.5\n", "auto", [(1, 2, 3, 4.5)]),
+    ("h k l F(+) F(-)\n1 2 3 4 4.5\n", "h,k,l,-,F", [(1, 2, 3, 4.5)]),
     ("1.0 2.0 3.0 4.5", "h,k,l,F", [(1, 2, 3, 4.5)]),
     ("1 2 3 -4.5", "h,k,l,F", [(1, 2, 3, -4.5)]),
     ("1 2 3 4.5\n1 2 4 NaN\n1 2 5 ?", "h,k,l,F", [(1, 2, 3, 4.5)])])
@@ -67,6 +72,14 @@ def test_without_columns_a_list_is_read_as_ever(folder):
     ("", "auto", ": has no reflections"), ("# x\n", "h,k,l,F", ": has no reflections"),
     ("1 2 3 nan\n", "auto", ": has no reflections with a value"),
     ("99999999999 2 3 4\n", "h,k,l,F", ", line 1: found '99999999999' where the index h"),
+    ("1;2;3;10,5\n", "auto", ", line 1: found '1;2;3;10,5'; numbers are written with a decimal point"),
+    ("h k l F\n1 2 3 4\n1 2 4 10,5 # x\n", "auto", ", line 3: found '1 2 4 10,5 # x'; numbers are written"),
+    ("1\t2\t3\t10,5\n", "h,k,l,F", ", line 1: found '1\\t2\\t3\\t10,5'; numbers are written"),
+    ("h k l F(+) F(-)\n1 2 3 4 5\n", "auto", ", line 1: its columns F(+), F(-) are each of one of a Friedel pair"),
+    ("h k l F (+) F (-)\n1 2 3 4 5\n", "auto", ", line 1: its columns F(+), F(-) are each"),
+    ("# made\n# h k l F(+) F(-)\n1 2 3 4 5\n", "auto", ", line 2: its columns F(+), F(-) are each"),
+    ("#h k l I sigI\n1 2 3 4 5\n", "auto", ": its column I holds intensities"),
+    ("h,k,l,Iplus,I_minus\n1,2,3,4,5\n", "auto", ", line 1: its columns Iplus, I_minus are each"),
     ("!FORMAT=XDS_ASCII MERGE=FALSE\n1 2 3 4\n", "auto", ": is an XDS_ASCII file")])
 def test_lists_that_are_refused(folder, text, columns, message):
     (folder / "a.hkl").write_text(text)

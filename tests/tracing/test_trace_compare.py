@@ -213,6 +213,8 @@ def test_a_unit_of_something_else_is_not_compared(line, note, folder, traced):
     (folder / "log.txt").write_text(f"{line}\npolar = {traced.final['polarisation_factor']:.5g}\n")
     found = compare(traced, "log.txt")
     assert found.same and found.compared == 1 and f"not known: {note}" in found.notes
+    assert found.uncompared == (note,) and found.to_dict()["uncompared"] == [note]
+    assert f"no difference in what could be compared; of the file not compared: {note}" in found.to_text()
 
 
 def test_json_that_is_nested_too_deep_is_refused_in_one_line(folder):
@@ -227,6 +229,8 @@ def test_names_that_look_like_units_are_names(folder, traced):
                                     f"{traced.final['sum']:.6g}\n")
     found = compare(traced, "log.txt")
     assert found.same and found.compared == 4 and "not known: m" in found.notes
+    (folder / "log.txt").write_text(f"h = {step['h']:.6g}\n")
+    assert compare(traced, "log.txt").uncompared == () and "\nno difference\n" in compare(traced, "log.txt").to_text()
 
 
 def test_units_in_a_flat_json(folder, traced):

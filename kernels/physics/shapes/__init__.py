@@ -24,23 +24,32 @@ def kind_of(crystal):
 
 
 def _chosen(shapes):
-    """One function for all shapes: the first if the crystal's shape is its, else the choice among the others."""
-    (number, shape), *others = shapes
-    strict = shape.strict
+    """One function for all shapes: the first if the crystal's shape is one of its, else the choice among the others."""
+    (strict, numbers), *others = shapes
     if not others:
         return strict
-    rest = _chosen(others)
+    rest, number, other = _chosen(others), numbers[0], numbers[-1]
 
     @inlined
     def choice(crystal, hkl, nearest):
-        if crystal.shape == number:
+        if crystal.shape == number or crystal.shape == other:
             return strict(crystal, hkl, nearest)
         return rest(crystal, hkl, nearest)
 
     return choice
 
 
-_strict = _chosen([(number, shape) for number, shape in SHAPE_OF.items() if number != ONE_CELL])
+def _strict_forms():
+    """Strict forms, each with the one number or the two that have it."""
+    found = {}
+    for number, shape in SHAPE_OF.items():
+        if number != ONE_CELL:
+            found.setdefault(shape.strict, []).append(number)
+    assert all(len(numbers) <= 2 for numbers in found.values())
+    return list(found.items())
+
+
+_strict = _chosen(_strict_forms())
 
 
 @inlined

@@ -13,7 +13,8 @@ from ...arithmetic.elementary_single import exp_negative_single
 from ...arithmetic.fused import divided
 from ...compile.compilation import inlined
 from ..error import C_LIBRARY_BOUND
-from ..lattice import fractions, squared_distance, squared_radius
+from ..lattice import fractions, spot_distance, squared_distance, squared_radius
+from ..records import GAUSS_HKL
 from .shape import Shape, no_multiple
 
 __all__ = ["GAUSS_HKL_SHAPE", "GAUSS_SHAPE", "GAUSS_WIDTH", "gauss_exponent", "gauss_factor", "gauss_lane"]
@@ -44,16 +45,17 @@ def _error(about):
     return (EXP_SQUARED_BOUND + 2.0) + (2.0 * C_LIBRARY_BOUND + 2.0)
 
 
+@inlined
+def gauss_factor(crystal, hkl, nearest):
+    """Lattice factor as the C program has it, the distance measured in either way."""
+    na, nb, nc = crystal.n_cells
+    dh, dk, dl = fractions(hkl, nearest)
+    r = spot_distance(crystal.shape == GAUSS_HKL, crystal.reciprocal, crystal.n_cells, dh, dk, dl)
+    return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
+
+
 def _shape(squared, measured):
     """The Gaussian of a squared distance, a function of (N, a*, b*, c*) and the fractions of the indices."""
-    @inlined
-    def factor(crystal, hkl, nearest):
-        """Lattice factor as the C program has it."""
-        na, nb, nc = crystal.n_cells
-        dh, dk, dl = fractions(hkl, nearest)
-        r = squared((crystal.n_cells, crystal.reciprocal), dh, dk, dl)
-        return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
-
     @inlined
     def exponent(crystal, hkl, nearest):
         """Exponent of the Gaussian, with the strict form's bits."""
@@ -81,10 +83,9 @@ def _shape(squared, measured):
         # the C library's underflow decides; above its threshold the factor is surely positive or nearly so
         return not skip_zero or not exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
 
-    return Shape(strict=factor, exact=lambda about: exact, accurate=accurate, single=single, is_tested=is_tested,
+    return Shape(strict=gauss_factor, exact=lambda about: exact, accurate=accurate, single=single, is_tested=is_tested,
                  error=_error, largest_multiple=no_multiple, budgeted=False, measured=measured), exponent
 
 
 GAUSS_SHAPE, gauss_exponent = _shape(_measured, True)
 GAUSS_HKL_SHAPE, _ = _shape(_in_cells, False)
-gauss_factor = GAUSS_SHAPE.strict

@@ -5,12 +5,12 @@ a scene with both evaluators and compares the values before rounding.
 """
 
 import math
-import os
 import random
 import shutil
 import subprocess
 import sys
 
+import forks
 from formula_tools import INTERPRETED, U, alter
 import numpy as np
 from places import ROOT
@@ -506,9 +506,7 @@ def images_of_a_copy(folder, shape="square", mutation=None):
         text = path.read_text(encoding="utf-8")
         assert text.count(mutation[1]) == 1
         path.write_text(text.replace(*mutation[1:]), encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run([sys.executable, "-c", _IMAGES, str(folder), shape], capture_output=True, text=True,
-                          env=environment, cwd=folder)
+    done = forks.run(["-c", _IMAGES, str(folder), shape], folder, {"NUMBA_DISABLE_JIT": "1"}, first=folder)
     assert done.returncode == 0, done.stderr[-800:]
     strict, lane, violations = done.stdout.split()
     return strict, lane, int(violations)

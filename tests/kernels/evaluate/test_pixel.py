@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 import shutil
-import subprocess
-import sys
 
+import forks
 from formula_tools import (
     INTERPRETED,
     bits,
@@ -296,10 +295,8 @@ def test_record_too_short_keeps_the_first_steps_and_the_last():
 
 def run_interpreted(package_folder, *arguments):
     """pytest in a process of its own, kernels as plain Python, the package taken from a folder."""
-    # the current folder comes first among those of modules, before where the package is installed
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=package_folder, env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
-                          capture_output=True, text=True, timeout=600)
+    words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
+    return forks.run(words, package_folder, {"NUMBA_DISABLE_JIT": "1"}, first=package_folder, seconds=600)
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +336,7 @@ def test_comparison_sees_a_fault_in_the_lattice_factor(fault, package_copy):
     """The gate can go red: one changed operation, and both kinds of comparison fail."""
     name, old, new = FAULTS[fault]
     path = package_copy / "numbragg" / "kernels" / "physics" / name
-    right = path.read_text(encoding="utf-8")
+    right, times = path.read_text(encoding="utf-8"), path.stat()
     assert right.count(old) == 1
     path.write_text(right.replace(old, new), encoding="utf-8")
     try:
@@ -348,3 +345,4 @@ def test_comparison_sees_a_fault_in_the_lattice_factor(fault, package_copy):
             assert run_interpreted(package_copy, FORMULAS[-1], "-k", "random_scene").returncode == 1
     finally:
         path.write_text(right, encoding="utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

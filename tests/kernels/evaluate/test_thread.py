@@ -4,9 +4,10 @@ Values before rounding, half-widths and flags are compared, not only images: wha
 this code, but for the compiler.
 """
 
+from dataclasses import replace
 import functools
 
-from formula_tools import INTERPRETED
+from formula_tools import INTERPRETED, prepared_example
 import numpy as np
 import pytest
 
@@ -126,6 +127,22 @@ def check(window):
 @pytest.mark.parametrize("name", SCENES)
 def test_thread_has_the_bits_of_the_lanes(name):
     check(Window(random_scene(name).prepared, EXACT, SEQUENTIAL))
+
+
+@pytest.mark.parametrize("asked", [
+    {}, {"oversample_polar": True, "oversample_omega": True}, {"unpolarised_factor": True, "oversample": 2},
+    {"curved": True, "d_min": 2e-10}], ids=str)
+def test_thread_has_the_bits_of_the_lanes_where_sources_are_absorbed_differently(asked):
+    spectrum = np.array([(1.0e-10, 0.2), (1.02e-10, 2.3), (1.05e-10, 0.5)])
+    settings = {"n_cells": [5.0, 4.0, 3.0], "oversample_thick": True, "sensor_thickness": 4e-4, "sensor_layers": 2,
+                "pixels_f": 23, "pixels_s": 19, "spectrum": spectrum, "divergence_h": 0.004, "divergence_h_steps": 2}
+    prepared = prepared_example(**settings | asked)
+    scene = prepared.scene
+    attenuations = np.array([2000.0, 2300.0, 900.0])
+    scene = scene._replace(beam=scene.beam._replace(attenuations=attenuations))
+    check(Window(replace(prepared, scene=scene), EXACT, SEQUENTIAL))
+    views = scene.geometry.layers * scene.geometry.oversample ** 2 * 6
+    assert gpu_inputs.input_rows(scene)[1] == views > gpu_inputs.input_rows(prepared.scene)[1] == views // 6
 
 
 @pytest.mark.parametrize("name, precision", [("0:72", "single"), ("0:72", "compensated"), ("0:11", "single-kahan"),

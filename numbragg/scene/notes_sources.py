@@ -1,0 +1,73 @@
+"""Notes on wavelengths, and on lists of sources: what of a list is not used, and units that are not meant."""
+
+import math
+
+from ..notes import Loud
+from .units import to_angstrom
+
+__all__ = ["other_wavelengths", "source_notes"]
+
+#: What X-rays that crystals diffract have [m], and some more: anything else was probably meant in another unit.
+WAVELENGTHS = (1e-12, 1e-8)
+
+#: Wavelengths that differ by less, as a fraction, are the same: one was written with fewer digits.
+SAME_WAVELENGTH = 1e-4
+
+
+def source_notes(prepared):
+    """Notes on the sources of a prepared scene, as an iterator; see `numbragg.scene.notes.scene_notes`."""
+    beam = prepared.request.beam
+    yield from beam.spectrum_notes
+    sources, wavelengths = beam.sources, prepared.scene.beam.wavelengths.tolist()
+    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
+    shortest, longest = min(wavelengths), max(wavelengths)
+    slack = SAME_WAVELENGTH * shortest
+    if beam.spectrum is not None and not shortest - slack <= beam.wavelength <= longest + slack:
+        yield Loud(f"wavelength: {to_angstrom(beam.wavelength):g} Angstrom is not simulated: the spectrum has"
+                   f" {to_angstrom(shortest):g} to {to_angstrom(longest):g} (an orientation matrix is"
+                   " scaled by the one given)")
+    if sources is None:
+        if odd:
+            yield Loud(f"wavelength: {to_angstrom(odd[0]):g} Angstrom; wavelengths are in Angstrom, energies in"
+                       " electronvolt")
+        return
+    if odd:
+        yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
+    yield from _weights([row[3] for row in sources.tolist()])
+
+
+def _weights(listed):
+    # what is missing (NaN) counts as 1
+    weights = {1.0 if math.isnan(weight) else weight for weight in listed}
+    missing = sum(map(math.isnan, listed))
+    if len(weights) > 1:
+        yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
+                   " source counts the same, as in nanoBragg")
+    elif min(weights) <= 0.0:
+        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
+    elif 0 < missing < len(listed):
+        yield Loud(f"sources: {missing} of {len(listed)} have no intensity (NaN): every source counts the same, as in"
+                   " nanoBragg")
+
+
+def other_wavelengths(wavelength, sources):
+    """What the sources of a list have where none has the wavelength that was given, in words.
+
+    Parameters
+    ----------
+    wavelength : float
+        As given [m].
+    sources : (n, 5) float64 array
+        As in a request; NaN stands for the wavelength given.
+
+    Returns
+    -------
+    str or None
+        None where some source has it.
+    """
+    listed = sources[:, 4].tolist()
+    if any(math.isnan(length) or abs(length - wavelength) <= SAME_WAVELENGTH * wavelength for length in listed):
+        return None
+    low, high = to_angstrom(min(listed)), to_angstrom(max(listed))
+    said = f"{low:g} Angstrom" if low == high else f"{low:g} to {high:g} Angstrom"
+    return f"the sources have wavelengths of their own, {said} (an orientation matrix is scaled by the one given)"
