@@ -11,6 +11,7 @@
 """
 
 import argparse
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -20,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("lint", "types", "tests", "oldest")
 
 COVERAGE = """\
-coverage: lines that this process ran as Python. Compiled code and other processes are not seen, so that kernels/
-shows what is interpreted (and the rest of it is compared with the oracle, compiled)."""
+coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that
+kernels/ shows what is interpreted (and the rest of it is compared with the oracle, compiled)."""
 
 
 def commands(part, words=()):
@@ -33,9 +34,16 @@ def commands(part, words=()):
         return [[*python, "mypy"]]
     if part == "tests":
         report = [*python, "coverage", "report", "--include"]
-        return [[*python, "coverage", "run", "-m", "pytest", *words],
+        # side by side, the tests of a file in one process
+        return [[*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--cov", "--cov-report=", *words],
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
     return [[sys.executable, "tests/oldest.py"]]
+
+
+def jobs():
+    """How many processes run tests: not more than processors, and few enough that their memory is there."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(count, 4)
 
 
 def run(part, words=()):

@@ -28,8 +28,6 @@ def byte_code_elsewhere(config):
 
 def compiler_untraced():
     """Keep coverage out of Numba's compiler, where it would see nothing of ours and take half as long again."""
-    if sys.gettrace() is None:
-        return
     import numba.core.compiler as compiler
 
     compile_extra = compiler.compile_extra
@@ -37,6 +35,8 @@ def compiler_untraced():
     @functools.wraps(compile_extra)
     def untraced(*arguments, **named):
         tracer = sys.gettrace()
+        if tracer is None:
+            return compile_extra(*arguments, **named)
         sys.settrace(None)
         try:
             return compile_extra(*arguments, **named)

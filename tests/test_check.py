@@ -155,7 +155,8 @@ def test_coverage_is_measured_and_printed(tmp_path):
     (tmp_path / "numbragg" / "never.py").write_text("x = 1\n")
     (tmp_path / "test_it.py").write_text("def test_it():\n    import kernels\n    assert kernels.f()\n")
     first, *reports = check.commands("tests", ["-q", "-p", "no:cacheprovider", "test_it.py"])
-    environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                   "PYTEST_ADDOPTS": "-p pytest_cov -p xdist"}
     code, said = status(first, tmp_path, **environment)
     assert code == 0, said
     shares = [status(report, tmp_path, **environment) for report in reports]

@@ -223,7 +223,7 @@ def plan(scene, precision=EXACT):
             reason = _obstacle_to_single(scene, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
-    weighted = is_weighted(scene.beam)
+    weighted = is_weighted(scene.beam.weights)
     error = shape.error(about) + (WEIGHT_ERROR if weighted else 0.0)
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf

@@ -10,6 +10,7 @@ import numpy as np
 from ..compile.compilation import jit
 from ..compile.stack import on_stack
 from ..physics.view import (
+    first_polar,
     is_captured,
     is_captured_by_source,
     is_polarised,
@@ -46,7 +47,7 @@ def input_rows(scene):
     sub_pixels = geometry.layers * geometry.oversample ** 2
     captured, polarised = is_captured(geometry, sampling), is_polarised(beam, sampling)
     views = sub_pixels * number_of_sources(beam)
-    captures = views if is_captured_by_source(beam) else sub_pixels if sampling.oversample_thick else 1
+    captures = views if is_captured_by_source(beam.attenuations) else sub_pixels if sampling.oversample_thick else 1
     return (4 * sub_pixels if geometry.curved else 0, captures if captured else 0,
             (views if sampling.oversample_polar else 1) if polarised else 0,
             1 if polarised and not sampling.oversample_polar else 0)
@@ -76,12 +77,12 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
     """
     scratch = on_stack(SCRATCH_SIZE, np.float64)
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
-    axis = polarisation_axis(beam, axis_row)
+    axis = polarisation_axis(beam.polarisation_axes, axis_row)
     once, each = inputs.evaluations.shape[0] > 0, sampling.oversample_polar
-    sources, by_source, place = number_of_sources(beam), is_captured_by_source(beam), pixels.place
+    sources, by_source, place = number_of_sources(beam), is_captured_by_source(beam.attenuations), pixels.place
     for first in range(pixels.start, pixels.stop, BLOCK):
         n = gather(place, pixels.mask, first, min(first + BLOCK, pixels.stop), scratch)
-        start_pixels(scene, n, scratch)
+        start_pixels(sampling.background, first_polar(beam), n, scratch)
         unsettled = n if once else 0
         for layer in range(geometry.layers):
             start_layer(geometry, n, scratch)
@@ -93,7 +94,7 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
                     if not (geometry.curved or captures or unsettled > 0 or each):
                         continue
                     sub_pixel = sub_pixel_number(geometry, layer, sub_slow, sub_fast)
-                    enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
+                    enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch)
                     for i in range(n):
                         number = index_of(place, i, scratch) - offset
                         if geometry.curved:
@@ -107,7 +108,7 @@ def enter_inputs(scene, pixels, offset, axis_row, inputs):
                     if unsettled == 0 and not each and not by_source:
                         continue
                     for source in range(sources):
-                        enter_source(scene, layer, source, axis, n, scratch)
+                        enter_source(geometry, beam, sampling, layer, source, axis, n, scratch)
                         view = sub_pixel * sources + source
                         if by_source:
                             for i in range(n):

@@ -174,7 +174,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                 outputs.flags[number] = 0
             return
         weighed, polarised = per_step(sampling), is_polarised(beam, sampling)
-        weighted, by_source = weighed or is_weighted(beam), is_captured_by_source(beam)
+        weighted, by_source = weighed or is_weighted(beam.weights), is_captured_by_source(beam.attenuations)
         sources, over = number_of_sources(beam), geometry.oversample
         all_orientations = crystal.phi_rows.shape[0] * crystal.domains
         # -- what has been carried
@@ -201,9 +201,9 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                         flag = FACTOR
                     omega = held(omega, solid_angle(geometry, airpath), sampling.oversample_omega)
                 # asked for anew where it is needed: a number that is kept may cost a register too many
-                q = scattering_vector(s1, incident_direction(beam, place_of_source(beam.per_direction, source)[0]),
-                                      beam.wavelengths[place_of_source(beam.per_direction, source)[1]])
-                seen = is_seen(beam, q)
+                s0 = incident_direction(beam.directions, place_of_source(beam.per_direction, source)[0])
+                q = scattering_vector(s1, s0, beam.wavelengths[place_of_source(beam.per_direction, source)[1]])
+                seen = is_seen(beam.d_min, q)
                 # how often a factor that is held is renewed was counted on the host
                 if seen and polarised and (sampling.oversample_polar or evaluated < inputs.evaluations[0, number]):
                     # normalised once more, for the sources that follow
@@ -211,7 +211,7 @@ def thread_pixel(shape, cubic, about, precision=EXACT, summation=SEQUENTIAL):
                     evaluated += 1
                 if seen and weighted:
                     number_of_wave = place_of_source(beam.per_direction, source)[1]
-                    weight = beam.weights[number_of_wave] if is_weighted(beam) else 1.0
+                    weight = beam.weights[number_of_wave] if is_weighted(beam.weights) else 1.0
                 if seen and weighed:
                     row = view if by_source else sub_pixel_number(geometry, layer, sub_slow, sub_fast)
                     capture = _row_of(inputs.captures, row, number, first_capture(geometry))

@@ -13,7 +13,6 @@ from ..physics.geometry import capture_fraction, curved_position, flat_sub_pixel
 from ..physics.polarisation import cosine_of_two_psi, kahn_factor
 from ..physics.view import (
     first_capture,
-    first_polar,
     held,
     incident_direction,
     is_captured,
@@ -86,12 +85,11 @@ def enter_vector(v, row, i, scratch):
 
 
 @inlined
-def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
+def enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch):
     """Directions, solid angles and captured fractions of one sub-pixel.
 
     What calls the C library has a loop of its own, which is no vector code and often not needed.
     """
-    geometry, sampling = scene.geometry, scene.sampling
     for i in range(n):
         enter_vector(flat_sub_pixel(geometry, scratch[FAST + i], scratch[SLOW + i], layer, sub_slow, sub_fast), S1X, i,
                      scratch)
@@ -109,7 +107,7 @@ def enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch):
     else:
         for i in range(n):
             _enter_solid_angle(sampling, pixel_solid_angle(geometry, scratch[PATH + i]), i, scratch)
-    if is_captured(geometry, sampling) and not is_captured_by_source(scene.beam):
+    if is_captured(geometry, sampling) and not by_source:
         for i in range(n):
             if is_renewed(scratch[CAPTURE + i], sampling.oversample_thick):
                 scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i), geometry.attenuation)
@@ -121,18 +119,17 @@ def _enter_solid_angle(sampling, now, i, scratch):
 
 
 @inlined
-def enter_source(scene, layer, source, axis, n, scratch):
+def enter_source(geometry, beam, sampling, layer, source, axis, n, scratch):
     """Scattering vectors of one source, its captured fractions where these differ, and polarisation factors.
 
     Returns the number of lanes that see it.
     """
-    beam, sampling = scene.beam, scene.sampling
     row, number = place_of_source(beam.per_direction, source)
-    s0, wavelength = incident_direction(beam, row), beam.wavelengths[number]
+    s0, wavelength = incident_direction(beam.directions, row), beam.wavelengths[number]
     for i in range(n):
         enter_vector(scattering_vector(vector(scratch, S1X, i), s0, wavelength), QX, i, scratch)
         scratch[WEIGHT + i] = 1.0
-    if is_weighted(beam):
+    if is_weighted(beam.weights):
         # a loop of its own: with a number that varies in the one above, images of one step take a tenth longer
         weight = beam.weights[number]
         for i in range(n):
@@ -140,14 +137,14 @@ def enter_source(scene, layer, source, axis, n, scratch):
     seen = n
     if beam.d_min > 0.0:
         for i in range(n):
-            if not is_seen(beam, vector(scratch, QX, i)):
+            if not is_seen(beam.d_min, vector(scratch, QX, i)):
                 scratch[WEIGHT + i] = 0.0
                 seen -= 1
-    if is_captured_by_source(beam):
+    if is_captured_by_source(beam.attenuations):
         # of the direction as it is before this source's polarisation factor normalises it
         attenuation = beam.attenuations[number]
         for i in range(n):
-            scratch[CAPTURE + i] = capture_fraction(scene.geometry, layer, vector(scratch, S1X, i), attenuation)
+            scratch[CAPTURE + i] = capture_fraction(geometry, layer, vector(scratch, S1X, i), attenuation)
     s0, _ = unit(s0)
     if is_polarised(beam, sampling):
         _enter_polarisation(beam.polarisation_fraction, sampling.oversample_polar, s0, axis, n, scratch)
@@ -187,12 +184,12 @@ def enter_weights(sampling, n, scratch):
 
 
 @inlined
-def start_pixels(scene, n, scratch):
+def start_pixels(background, polar, n, scratch):
     """Set what a block starts with."""
     for i in range(n):
-        scratch[SUM + i] = scene.sampling.background
+        scratch[SUM + i] = background
         scratch[BUDGET + i] = 0.0
-        scratch[POLAR + i] = first_polar(scene.beam)
+        scratch[POLAR + i] = polar
         scratch[OMEGA + i] = 0.0
         scratch[BAD + i] = 0.0
         scratch[OUT + i] = 0.0

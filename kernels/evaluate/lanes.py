@@ -22,7 +22,15 @@ from ..physics.records import SINGLE
 from ..physics.shapes import SHAPE_OF, lane_factor
 from ..physics.structure_factor import cubic_weights, single_weights, within_margin
 from ..physics.tricubic import tricubic
-from ..physics.view import is_weighted, number_of_sources, per_step, polarisation_axis, rotated_cell
+from ..physics.view import (
+    first_polar,
+    is_captured_by_source,
+    is_weighted,
+    number_of_sources,
+    per_step,
+    polarisation_axis,
+    rotated_cell,
+)
 from .certificate import OUT_OF_MARGIN
 from .lane_rows import (
     BAD,
@@ -297,21 +305,22 @@ def lane_kernel(shape, cubic, about, precision, summation):
     def lane_pixels(scene, grid, bound, pixels, axis_row, filled, flags):
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
-        axis, place, start, stop = polarisation_axis(beam, axis_row), pixels.place, pixels.start, pixels.stop
+        axis = polarisation_axis(beam.polarisation_axes, axis_row)
+        place, start, stop = pixels.place, pixels.start, pixels.stop
         part, sums = filled.part, filled.sums
-        weighed = per_step(sampling)
-        weighted = weighed or is_weighted(beam) or beam.d_min > 0.0
+        weighed, by_source = per_step(sampling), is_captured_by_source(beam.attenuations)
+        weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
         for first in range(start, stop, BLOCK):
             n = gather(place, pixels.mask, first, min(first + BLOCK, stop), scratch)
-            start_pixels(scene, n, scratch)
+            start_pixels(sampling.background, first_polar(beam), n, scratch)
             start_sum(sampling.background, part, place, n, sums, scratch, small)
             for layer in range(geometry.layers):
                 start_layer(geometry, n, scratch)
                 for sub_slow in range(geometry.oversample):
                     for sub_fast in range(geometry.oversample):
-                        enter_sub_pixel(scene, layer, sub_slow, sub_fast, n, scratch)
+                        enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch)
                         for source in range(number_of_sources(beam)):
-                            if enter_source(scene, layer, source, axis, n, scratch) == 0:
+                            if enter_source(geometry, beam, sampling, layer, source, axis, n, scratch) == 0:
                                 continue
                             if weighed:
                                 enter_weights(sampling, n, scratch)

@@ -172,7 +172,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
         Steps recorded.
     """
     geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
-    by_source = is_captured_by_source(beam)
+    by_source = is_captured_by_source(beam.attenuations)
     polar, omega, capture, recorded = first_polar(beam), 0.0, 0.0, 0
     for layer in range(geometry.layers):
         capture = first_capture(geometry)
@@ -186,7 +186,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                     capture = capture_fraction(geometry, layer, s1, geometry.attenuation)
                 for source in range(number_of_sources(beam)):
                     row, number = place_of_source(beam.per_direction, source)
-                    s0 = incident_direction(beam, row)
+                    s0 = incident_direction(beam.directions, row)
                     q = scattering_vector(s1, s0, beam.wavelengths[number])
                     stol = 0.5 * magnitude(q)
                     if beyond_limit(beam.d_min, stol):
@@ -198,8 +198,8 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                         s1, _ = unit(s1)
                         state[AXIS] = beam.next_axis[state[AXIS]]
                         polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1,
-                                                    polarisation_axis(beam, state[AXIS]))
-                    weight = beam.weights[number] if is_weighted(beam) else 1.0
+                                                    polarisation_axis(beam.polarisation_axes, state[AXIS]))
+                    weight = beam.weights[number] if is_weighted(beam.weights) else 1.0
                     view = View(layer, sub_slow, sub_fast, source, weight, place, airpath, s1, q, stol, omega, capture,
                                 polar)
                     total, recorded = sweep(scene, view, total, state, record, recorded)

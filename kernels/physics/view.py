@@ -62,15 +62,15 @@ def place_of_source(per_direction, source):
 
 
 @inlined
-def incident_direction(beam, row):
+def incident_direction(directions, row):
     """Return the incident direction s0 of a row, as it is listed (a unit vector but for rounding)."""
-    return (-beam.directions[row, 0], -beam.directions[row, 1], -beam.directions[row, 2])
+    return (-directions[row, 0], -directions[row, 1], -directions[row, 2])
 
 
 @inlined
-def polarisation_axis(beam, row):
+def polarisation_axis(axes, row):
     """Return one of the polarisation axes that repeated normalising makes."""
-    return (beam.polarisation_axes[row, 0], beam.polarisation_axes[row, 1], beam.polarisation_axes[row, 2])
+    return (axes[row, 0], axes[row, 1], axes[row, 2])
 
 
 @inlined
@@ -86,9 +86,9 @@ def beyond_limit(d_min, stol):
 
 
 @inlined
-def is_seen(beam, q):
+def is_seen(d_min, q):
     """Return whether a view lies within the resolution limit; beyond it its steps add nothing."""
-    return not beyond_limit(beam.d_min, 0.5 * magnitude(q))
+    return not beyond_limit(d_min, 0.5 * magnitude(q))
 
 
 # -- what is held
@@ -131,18 +131,18 @@ def is_captured(geometry, sampling):
 
 
 @rule
-def is_captured_by_source(beam):
+def is_captured_by_source(attenuations):
     """Return whether the sensor absorbs the wavelengths differently: captured fractions are then a source's own."""
-    return beam.attenuations.shape[0] > 0
+    return attenuations.shape[0] > 0
 
 
 # -- what a step weighs
 
 
 @rule
-def is_weighted(beam):
+def is_weighted(weights):
     """Return whether sources differ in what they count, which is the first factor of each of their terms."""
-    return beam.weights.shape[0] > 0
+    return weights.shape[0] > 0
 
 
 @rule

@@ -261,7 +261,7 @@ def _table(scene, record):
     each = scene.beam.per_direction
     number = source % each if each > 1 else source
     columns["wavelength"] = scene.beam.wavelengths[number]
-    columns["source_weight"] = scene.beam.weights[number] if is_weighted(scene.beam) else 1.0
+    columns["source_weight"] = scene.beam.weights[number] if is_weighted(scene.beam.weights) else 1.0
     for axis, values in zip("xyz", scene.beam.directions[source // each].T):
         columns[f"s0_{axis}"] = -values
     columns["skipped"] = (columns["f_latt"] == 0.0) & scene.sampling.skip_zero
