@@ -43,8 +43,8 @@ _LENGTHS = {"m": 1.0, "mm": 1e-3}
 def check_crystfel(path: str | os.PathLike[str], geometry: Geometry, experiment: Experiment) -> None:
     """Refuse what `crystfel_bytes` would, before there are images."""
     _check_panels(path, geometry, experiment)
-    _masks(path, geometry, _shapes(path, geometry))
-    _values(path, geometry, experiment, [])
+    shapes = _shapes(path, geometry)
+    _check_places(path, [*shapes, *_masks(path, geometry, shapes)], _values(path, geometry, experiment, []))
 
 
 def crystfel_bytes(path: str | os.PathLike[str], geometry: Geometry, experiment: Experiment, images: Any, *,
@@ -106,6 +106,7 @@ def crystfel_bytes(path: str | os.PathLike[str], geometry: Geometry, experiment:
     if unsaid:
         notes.append(f"{unsaid} masked pixels are of no mask in the file; they hold {largest}")
     values = _values(path, geometry, experiment, notes)
+    _check_places(path, [*arrays, *masks], values)
     _compare(path, geometry, experiment, notes)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110")) as file:
@@ -116,8 +117,8 @@ def crystfel_bytes(path: str | os.PathLike[str], geometry: Geometry, experiment:
                 file.create_dataset(place, data=array, track_times=False, chunks=chunks, **packing)
             for place, value in values.items():
                 file.create_dataset(place, data=value, track_times=False)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise format_error(path, "names places that cannot be in one HDF5 file "
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            raise format_error(path, "names places that no HDF5 file can have "
                                      f"({' '.join(str(error).split())[:200]})") from error
     return buffer.getvalue(), tuple(notes)
 
@@ -129,6 +130,14 @@ def _named(place: str) -> str:
     """A place with the name of an event."""
     place = place.replace("%", _EVENT)
     return place if place.startswith("/") else f"/{place}"
+
+
+def _check_places(path: Any, arrays: list[str], values: dict[str, float]) -> None:
+    places = [*arrays, *values]
+    for number, place in enumerate(places):
+        for other in places[:number]:
+            if place == other or place.startswith(f"{other}/") or other.startswith(f"{place}/"):
+                raise format_error(path, f"{other!a} and {place!a} cannot both be places in one HDF5 file")
 
 
 def _words(geometry: Geometry, place: str) -> tuple[Any, ...]:

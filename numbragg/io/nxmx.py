@@ -44,7 +44,7 @@ class NexusWriter:
     path : str or None
         Where; a file that is there is replaced.  None: in memory, for `content`.
     experiment : io.experiment.Experiment
-        Of the first frame.
+        Of the first frame; panels are one below the other, unless `io.one_image` has made one of them.
     series : io.experiment.Series
     dtype : numpy dtype
         Of the pixels: float32, int32 or uint16.
@@ -56,8 +56,6 @@ class NexusWriter:
         ISO 8601, UTC.
     key : str
         What the pixels are of: an unfinished file of the same key is gone on with.  Empty: never.
-    layout : {"whole", "stacked"} or None
-        How several panels lie in the file; None: as one image where they lie on one grid of pixels.
 
     Attributes
     ----------
@@ -71,13 +69,12 @@ class NexusWriter:
     """
 
     def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
-                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "",
-                 layout: str | None = None) -> None:
+                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
         try:
             import h5py
         except ImportError as error:
             raise ImportError("writing HDF5 needs h5py: pip install h5py") from error
-        experiment, _ = at_right_angles(one_image(experiment, layout), "NXmx")
+        experiment, _ = at_right_angles(experiment, "NXmx")
         self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
         self._slabs = _slabs(experiment.panels)
         self._largest = None if self._dtype.kind == "f" else np.iinfo(self._dtype).max
@@ -276,15 +273,17 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
     experiment : io.experiment.Experiment
     images : sequence of (slow, fast) array
         Of all panels, of one type.
-    compression, saturation, date, layout
+    compression, saturation, date
         As of `NexusWriter`.
+    layout : {"whole", "stacked"} or None
+        As of `io.one_image.one_image`.
 
     Returns
     -------
     bytes
     """
-    with NexusWriter(None, experiment, Series(), np.asarray(images[0]).dtype, compression=compression,
-                     saturation=saturation, date=date, layout=layout) as file:
+    with NexusWriter(None, one_image(experiment, layout), Series(), np.asarray(images[0]).dtype, compression=compression,
+                     saturation=saturation, date=date) as file:
         file.write(0, images)
         file.finish()
         return file.content()

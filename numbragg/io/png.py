@@ -133,7 +133,8 @@ def _draw(file, reduced, black, frame, title, rings=None):
 def _draw_rings(axes, rings, extent):
     """Lines of equal resolution on each panel, one label a ring, and a cross where the beam goes."""
     left, right, bottom, top = extent
-    nearest = {}
+    # whole labels fit
+    inner, nearest = 0.03 * min(right - left, top - bottom), {}
     for across, up, squared in rings.panels:
         levels = [level for level in rings.levels if squared.min() < level < squared.max()]
         if not levels:
@@ -142,7 +143,7 @@ def _draw_rings(axes, rings, extent):
         for level, pieces in zip(levels, lines.allsegs):
             for x, y in (point for piece in pieces for point in piece[::8]):
                 # labels stand to the upper right of the beam, or where a ring comes nearest to that
-                if left <= x <= right and bottom <= y <= top:
+                if left + inner <= x <= right - inner and bottom + inner <= y <= top - inner:
                     nearest.setdefault(level, []).append((-(x + y) / max((x * x + y * y) ** 0.5, 1e-9), x, y))
     for level, places in nearest.items():
         _, x, y = min(places)

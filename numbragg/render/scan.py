@@ -181,11 +181,12 @@ class Scan:
         if layout is not None:
             choice("layout", layout, LAYOUTS)
         path = os.fsdecode(path)
-        warn(at_right_angles(one_image(self.experiment, layout), "NXmx")[1])
+        experiment = one_image(self.experiment, layout)
+        warn(at_right_angles(experiment, "NXmx")[1])
         partial = _partial(path)
         dtype = np.float32 if floats else np.int32
-        with NexusWriter(partial, self.experiment, self.series, dtype, compression=compression, date=date,
-                         key=self._key(floats, compression, date, layout), layout=layout) as file:
+        with NexusWriter(partial, experiment, self.series, dtype, compression=compression, date=date,
+                         key=self._key(floats, compression, date, layout)) as file:
             if progress is not None:
                 progress(file.done)
             for frame in range(file.done, len(self)):

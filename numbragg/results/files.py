@@ -107,7 +107,8 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     Pixels lie where the geometry file says: in the arrays that its ``data`` names, panel by panel, at its ``min_fs``,
     ``max_fs``, ``min_ss``, ``max_ss`` and ``dim0``, ``dim1`` and so on; one event.  What it reads from the file
     besides is there, too: camera length, shift of the detector, wavelength or photon energy, and masks of no file of
-    their own, by their good and bad bits.  Masked pixels are NaN, or the largest of whole numbers.  Pixels are
+    their own, by their good and bad bits.  Masked pixels are NaN, or the largest of whole numbers.  A `NumbraggWarning`
+    says if the geometry file puts pixels elsewhere, by more than 0.1 pixels, or names another wavelength.  Pixels are
     photons, whatever ``adu_per_photon`` or ``adu_per_eV`` say, by which CrystFEL estimates errors.
 
     Parameters
@@ -133,19 +134,13 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     OSError
         The file cannot be written, or the geometry file not be read.
 
-    Warns
-    -----
-    NumbraggWarning
-        If the geometry file puts pixels elsewhere, by more than 0.1 pixels, or names another wavelength than that
-        which was simulated.
-
     Examples
     --------
     >>> import os, tempfile
     >>> import numbragg as nb
     >>> lines = ["res = 10000", "clen = 0.2", "data = /run/frames", "dim0 = %", "dim1 = ss", "dim2 = fs",
-    ...          "p/min_fs = 4", "p/max_fs = 35", "p/min_ss = 0", "p/max_ss = 23", "p/corner_x = -16", "p/corner_y = 12", "p/fs = x",
-    ...          "p/ss = -y"]
+    ...          "p/min_fs = 4", "p/max_fs = 35", "p/min_ss = 0", "p/max_ss = 23", "p/corner_x = -16", "p/corner_y = 12",
+    ...          "p/fs = x", "p/ss = -y"]
     >>> folder = tempfile.mkdtemp()
     >>> geometry = os.path.join(folder, "mine.geom")
     >>> with open(geometry, "w") as file:
@@ -252,6 +247,9 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
                    layout: str | None = None) -> None:
     """Write the geometry of a result for another program, which the name of the file chooses.
 
+    DIALS's axes are at right angles: panels that have others are written as the nearest that have, and if that shifts
+    a pixel by more than 0.1 of one, a `NumbraggWarning` says so.
+
     Parameters
     ----------
     path : str or path-like
@@ -270,12 +268,6 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
         one image is asked for and panels do not lie on one grid.
     OSError
         The file cannot be written.
-
-    Warns
-    -----
-    NumbraggWarning
-        If axes of a panel are not at right angles, which DIALS's must be, and pixels of the nearest that are shift by
-        more than 0.1 pixels.
 
     Examples
     --------

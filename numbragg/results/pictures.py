@@ -47,8 +47,9 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
         Of several panels each is a page, but for a result whose panels lie on one grid of pixels: these are one
         image, with gaps of 0.
     dtype : {"float32", "uint16", "uint32"}
-        Of the pixels.  Whole numbers are rounded ones; below 0, and no number, is 0.  For photons that are counted give
-        counts, such as those of `add_noise` or `Scan.counts`.
+        Of the pixels.  Whole numbers are rounded ones; below 0, and no number, is 0; a `NumbraggWarning` says how many
+        pixels are above the largest of the type, which they are written as.  For photons that are counted give counts,
+        such as those of `add_noise` or `Scan.counts`.
 
     Raises
     ------
@@ -56,11 +57,6 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
         If the image is not two-dimensional or is empty, or the type is another.
     OSError
         The file cannot be written.
-
-    Warns
-    -----
-    NumbraggWarning
-        If pixels are above the largest whole number of the type, which they are written as.
 
     Examples
     --------
