@@ -5,6 +5,7 @@ import math
 from typing import NamedTuple
 
 from .. import memory
+from ..kernels.arithmetic.vectors import dot
 from ..kernels.physics.records import Window
 from .materials import attenuations
 from .panels import distances, panel_geometry, window_geometry, with_material
