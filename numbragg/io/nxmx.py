@@ -282,7 +282,8 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
     -------
     bytes
     """
-    with NexusWriter(None, one_image(experiment, layout), Series(), np.asarray(images[0]).dtype, compression=compression,
+    experiment = one_image(experiment, layout)
+    with NexusWriter(None, experiment, Series(), np.asarray(images[0]).dtype, compression=compression,
                      saturation=saturation, date=date) as file:
         file.write(0, images)
         file.finish()

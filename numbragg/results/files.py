@@ -139,8 +139,8 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     >>> import os, tempfile
     >>> import numbragg as nb
     >>> lines = ["res = 10000", "clen = 0.2", "data = /run/frames", "dim0 = %", "dim1 = ss", "dim2 = fs",
-    ...          "p/min_fs = 4", "p/max_fs = 35", "p/min_ss = 0", "p/max_ss = 23", "p/corner_x = -16", "p/corner_y = 12",
-    ...          "p/fs = x", "p/ss = -y"]
+    ...          "p/min_fs = 4", "p/max_fs = 35", "p/min_ss = 0", "p/max_ss = 23", "p/corner_x = -16",
+    ...          "p/corner_y = 12", "p/fs = x", "p/ss = -y"]
     >>> folder = tempfile.mkdtemp()
     >>> geometry = os.path.join(folder, "mine.geom")
     >>> with open(geometry, "w") as file:

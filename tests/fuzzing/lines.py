@@ -41,7 +41,8 @@ WHOLE_WRONG = ("2147483648", "-2147483649", "99999999999999999999", "1e3", "2.5"
 INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mask": "smv", "-sourcefile": "sources",
           "-stol": "stol", "-4stol": "stol", "-Q": "stol", "--spectrum": "spectrum"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
-           "--nexus": ".nxs", "--crystfel": ".h5", "--cbf": ".cbf", "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
+           "--nexus": ".nxs", "--crystfel": ".h5", "--cbf": ".cbf",
+           "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
            "--xds-inp": ".INP", "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
 ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",
              "/dev/null", "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.",

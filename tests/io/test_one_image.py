@@ -1,4 +1,4 @@
-"""Panels on one grid of pixels as one image: sizes as real files have them, gaps masked, read back by other programs."""
+"""Panels on one grid of pixels as one image: sizes as real files have them, gaps masked, read by other programs."""
 
 from dataclasses import replace
 import warnings

@@ -1,4 +1,4 @@
-"""TIFF of three types and pictures with rings: read back by tifffile, PIL and fabio; rings against pixels' resolution."""
+"""TIFF of three types and pictures with rings: read back by tifffile, PIL and fabio; rings against resolution."""
 
 from dataclasses import replace
 import io
