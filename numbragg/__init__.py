@@ -13,8 +13,8 @@ from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "trace", "write_geometry", "write_minicbf", "write_nexus", "write_smv",
-           "__version__"]
+           "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
+           "write_smv", "write_tiff", "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
@@ -23,8 +23,9 @@ _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "con
           "assemble": "results.assembly", "image_statistics": "results.statistics",
           "integer_image": "results.digitise", "random_rotations": "configs.orientations", "scan": "render.scan",
           "simulate": "render.simulation", "trace": "tracing.record",
-          "write_geometry": "results.files", "write_minicbf": "results.files", "write_nexus": "results.files",
-          "write_smv": "results.files"}
+          "write_crystfel": "results.files", "write_geometry": "results.files", "write_minicbf": "results.files",
+          "write_nexus": "results.files", "write_png": "results.pictures", "write_smv": "results.files",
+          "write_tiff": "results.pictures"}
 
 
 def __getattr__(name):

@@ -14,11 +14,12 @@ from .render.scan import scan
 from .render.simulation import Simulator, simulate
 from .results.assembly import assemble
 from .results.digitise import add_noise, integer_image
-from .results.files import write_geometry, write_minicbf, write_nexus, write_smv
+from .results.files import write_crystfel, write_geometry, write_minicbf, write_nexus, write_smv
+from .results.pictures import write_png, write_tiff
 from .results.statistics import image_statistics
 from .tracing.record import trace
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "trace", "write_geometry", "write_minicbf", "write_nexus", "write_smv",
-           "__version__"]
+           "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
+           "write_smv", "write_tiff", "__version__"]

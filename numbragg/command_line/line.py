@@ -32,10 +32,14 @@ class Outputs:
     write_pgm: bool = True
     calculate_noise: bool = True
     tiff: str | None = None
+    tiff_type: str | None = None
     npy: str | None = None
     png: str | None = None
+    png_rings: tuple | None = None
     stats_json: str | None = None
     nexus: str | None = None
+    crystfel: str | None = None
+    panel_layout: str | None = None
     cbf: str | None = None
     smv_readable: str | None = None
     geom: str | None = None

@@ -15,7 +15,7 @@ OF_A_PLANE = (
     " -Ybeam -Xclose -Yclose -ORGX -ORGY -detector_rotx -detector_roty -detector_rotz -twotheta -curved_det"
     " -point_pixel -beam_vector -fdet_vector -sdet_vector -odet_vector -polar_vector -spindle_axis -twotheta_axis"
     " -pix0_vector -pivot -roi -intfile -scale -adc"
-    " -noisefile -pgmfile -pgmscale -printout -printout_pixel --tiff").split()
+    " -noisefile -pgmfile -pgmscale -printout -printout_pixel").split()
 _SENSOR = ("-detector_thick", "-detector_abs", "-detector_thicksteps")
 _GEOMETRY, _EXPERIMENTS = (".geom",), (".expt", ".json")
 

@@ -41,6 +41,7 @@ from .effects import (
     vector,
 )
 from .line import CommandLine, Files, Outputs
+from .outputs import RINGS, are_rings, ring_words
 from .values import Rule
 
 __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
@@ -423,14 +424,24 @@ _OWN = (
          "same picture", put(Draft.mosaic_low_discrepancy, True)),
     _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file",
          rule=_named("TIFF")),
+    _row("--tiff-type", "WORD", "type of the pixels of --tiff: whole numbers are photon counts, as of --cbf",
+         store(Outputs.tiff_type), default="float32", kind="choice", choices=words("float32 uint16 uint32")),
     _row("--npy", "FILE", "also write the float image as a numpy array", store(Outputs.npy), kind="file",
          rule=_named("npy")),
     _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file",
          rule=_named("PNG")),
+    _row("--png-rings", "WORD", "picture of --png as seen along the beam, with a cross where the beam goes and rings "
+         "of resolution: auto, or resolutions in Angstrom, such as 8,4,2", store(Outputs.png_rings, convert=ring_words),
+         default="none", kind="text", rule=Rule(RINGS, are_rings)),
     _row("--nexus", "FILE", "also write the float image as NXmx (HDF5), with its geometry and its truth (needs h5py)",
          store(Outputs.nexus), kind="file", rule=_named("HDF5")),
+    _row("--crystfel", "FILE", "also write the float image as HDF5 in the data layout of the .geom of --detector, "
+         "which opens it unchanged (needs h5py)", store(Outputs.crystfel), kind="file", rule=_named("HDF5")),
+    _row("--panel-layout", "WORD", "how several panels lie in files: as one image with masked gaps (whole), or one "
+         "below the other (stacked)", store(Outputs.panel_layout), default="whole where they lie on one grid of pixels",
+         kind="choice", choices=words("whole stacked")),
     _row("--cbf", "FILE", "also write photon counts as miniCBF: Poisson deviates of seed -seed, with -nonoise rounded "
-         "means; of one panel normal to the beam (needs fabio)", store(Outputs.cbf), kind="file", rule=_named("CBF")),
+         "means; of one plane normal to the beam (needs fabio)", store(Outputs.cbf), kind="file", rule=_named("CBF")),
     _row("--smv-readable", "FILE", "also write such counts as SMV, with a header by which other programs place the "
          "image as it was simulated", store(Outputs.smv_readable), kind="file", rule=_named("SMV")),
     _row("--geom", "FILE", "also write a CrystFEL geometry, which opens the file of --nexus", store(Outputs.geom),

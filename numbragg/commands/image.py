@@ -7,7 +7,7 @@ from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
-from .readable import described, readable_files, write_readable
+from .readable import described, readable_files, write_readable, write_tiff
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -132,9 +132,9 @@ def _write(outputs, this):
                              adc_offset=line.adc_offset, grey=names.write_pgm)
     written, remarks = _write_as_c(outputs, this, products)
     facts = _facts(this, products, remarks)
-    written += _write_ours(outputs, names, this.image, facts)
+    written += _write_ours(outputs, this, facts)
     written += write_readable(outputs, line, this.experiment, [this.image], this.noise_seed)
-    facts["files"] = written
+    facts["files"], facts["notices"] = written, list(line.notices)
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)
     write_statistics(outputs, names, facts)
@@ -194,26 +194,27 @@ def _facts(this, products, remarks):
     return facts
 
 
-def _write_ours(outputs, names, image, facts):
+def _write_ours(outputs, this, facts):
     """Write the formats that the C program does not have. Returns their names."""
-    written = []
+    names, image, written = this.line.outputs, this.image, []
     if names.npy is not None:
         import numpy as np
 
         with outputs.open(names.npy) as file:
             np.save(file, image)
         written.append(names.npy)
-    if names.tiff is not None:
-        from ..io.tiff import write_tiff
-
-        with outputs.open(names.tiff) as file:
-            write_tiff(file, image, facts)
-        written.append(names.tiff)
+    written += write_tiff(outputs, this.line, None, [image], facts, this.noise_seed)
     if names.png is not None:
-        from ..io.png import write_png
-
+        title = "numbragg " + " ".join(facts["arguments"] or [])[:80]
         with outputs.open(names.png) as file:
-            write_png(file, image, title="numbragg " + " ".join(facts["arguments"] or [])[:80])
+            if names.png_rings is None:
+                from ..io.png import write_png
+
+                write_png(file, image, title=title)
+            else:
+                from ..results.pictures import write_picture
+
+                write_picture(file, this.experiment, [image], names.png_rings or True, title)
         written.append(names.png)
     return written
 

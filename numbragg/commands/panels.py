@@ -3,7 +3,7 @@
 from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
-from .readable import described, of_counts, readable_files, write_readable
+from .readable import described, of_counts, readable_files, write_readable, write_tiff
 from .running import Clock, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
@@ -53,12 +53,14 @@ def run_panels(argv, line):
         clock.lap("prepare")
         images, accounts = _render(line, shot, evaluation, backend, clock)
         clock.lap("render")
-        written = _write_images(outputs, line, images, " ".join(argv))
-        written += write_readable(outputs, line, experiment, images, line.seed if names.calculate_noise else None)
-        clock.lap("write")
         facts = account_of_panels(shot, accounts, images, clock.seconds, argv)
-        facts |= {"precision": evaluation.precision, "summation": evaluation.summation,
-                  "notices": list(line.notices), "files": written}
+        facts |= {"precision": evaluation.precision, "summation": evaluation.summation}
+        seed = line.seed if names.calculate_noise else None
+        written = _write_images(outputs, line, experiment, images, " ".join(argv))
+        written += write_tiff(outputs, line, experiment, images, facts, seed)
+        written += write_readable(outputs, line, experiment, images, seed)
+        clock.lap("write")
+        facts |= {"notices": list(line.notices), "files": written, "seconds": dict(clock.seconds)}
         write_statistics(outputs, line.outputs, facts)
         outputs.commit()
     tell(line, facts)
@@ -75,8 +77,8 @@ def _check_names(line):
 
 def _wanted(names):
     """The files that are written, and what they are."""
-    every = ((names.floatfile, "float image"), (names.npy, "npy image"), (names.png, "picture"),
-             (names.stats_json, "statistics"))
+    every = ((names.floatfile, "float image"), (names.npy, "npy image"), (names.tiff, "TIFF image"),
+             (names.png, "picture"), (names.stats_json, "statistics"))
     return [(name, kind) for name, kind in every if name is not None] + readable_files(names)
 
 
@@ -94,7 +96,7 @@ def _render(line, shot, evaluation, backend, clock):
         return backend.render_shot(shot, evaluation, progress)
 
 
-def _write_images(outputs, line, images, title):
+def _write_images(outputs, line, experiment, images, title):
     """Write the images to their temporary places. Returns their names."""
     from ..io.raw import write_raw
 
@@ -111,10 +113,16 @@ def _write_images(outputs, line, images, title):
             np.save(file, np.asarray(images))
         written.append(names.npy)
     if names.png is not None:
-        from ..io.png import write_assembled_png
-        from ..results.assembly import assemble
-
+        title = f"numbragg {title}"[:89]
         with outputs.open(names.png) as file:
-            write_assembled_png(file, assemble(images, line.panels), title=f"numbragg {title}"[:89])
+            if names.png_rings is None:
+                from ..io.png import write_assembled_png
+                from ..results.assembly import assemble
+
+                write_assembled_png(file, assemble(images, line.panels), title=title)
+            else:
+                from ..results.pictures import write_picture
+
+                write_picture(file, experiment, images, names.png_rings or True, title)
         written.append(names.png)
     return written

@@ -1,25 +1,33 @@
 """Files that other programs read, of one image: NXmx, miniCBF, SMV, and geometry by itself."""
 
+import os
 import re
 
 from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
+from ..notes import Loud
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["described", "of_counts", "readable_files", "write_geometries", "write_readable"]
+__all__ = ["described", "notes_on_axes", "of_counts", "readable_files", "write_geometries", "write_readable",
+           "write_tiff"]
+
+#: What an account says of where and how fast an image was computed.
+_OF_THE_MACHINE = frozenset(("seconds", "steps_per_second", "threads", "backend", "device", "pixels", "files"))
 
 
 def readable_files(names):
     """The files that are wanted, and what they are."""
-    every = ((names.nexus, "NXmx file"), (names.cbf, "CBF image"), (names.smv_readable, "SMV image"),
-             (names.geom, "CrystFEL geometry"), (names.expt, "DIALS models"), (names.xds_inp, "XDS.INP"))
+    every = ((names.nexus, "NXmx file"), (names.crystfel, "HDF5 file"), (names.cbf, "CBF image"),
+             (names.smv_readable, "SMV image"), (names.geom, "CrystFEL geometry"), (names.expt, "DIALS models"),
+             (names.xds_inp, "XDS.INP"))
     return [(name, kind) for name, kind in every if name is not None]
 
 
 def of_counts(names):
     """Whether a file is wanted that holds counts."""
-    return names.cbf is not None or names.smv_readable is not None
+    return names.cbf is not None or names.smv_readable is not None or (
+        names.tiff is not None and names.tiff_type not in (None, "float32"))
 
 
 def described(line, shot):
@@ -41,19 +49,40 @@ def described(line, shot):
         Naming what a file cannot say.
     """
     names = line.outputs
-    if not readable_files(names):
+    if not readable_files(names) and names.png_rings is None and (line.panels is None or names.tiff is None):
         return None
     from ..io.flat import flat
+    from ..io.one_image import one_image
     from ..results.experiment import describe
 
-    if names.xds_inp is not None and not of_counts(names):
+    if names.xds_inp is not None and names.cbf is None and names.smv_readable is None:
         raise CommandLineError(f"--xds-inp {quoted(names.xds_inp)}: names the images, so it needs --cbf or "
                                "--smv-readable")
     experiment = describe(shot)
+    try:
+        one_image(experiment, names.panel_layout)
+    except ValueError as error:
+        raise CommandLineError(f"--panel-layout {error}".replace("layout: 'whole'", "whole:", 1)) from error
     for name, kind in ((names.cbf, "--cbf: miniCBF"), (names.smv_readable, "--smv-readable: SMV")):
         if name is not None:
-            flat(experiment, kind, turning=experiment.oscillation_deg != 0.0)
+            flat(one_image(experiment), kind, turning=experiment.oscillation_deg != 0.0,
+                 square=name == names.smv_readable)
+    if names.crystfel is not None:
+        from ..io.crystfel_data import check_crystfel
+        from ..io.geom import read_geom
+
+        check_crystfel(line.detector, read_geom(line.detector), experiment)
+    line.notices += notes_on_axes(experiment, names, names.nexus is not None)
     return experiment
+
+
+def notes_on_axes(experiment, names, nexus):
+    """Notes on files whose readers know axes at right angles only."""
+    from ..io.one_image import one_image
+    from ..io.right_angles import at_right_angles
+
+    kinds = " and ".join(kind for kind, wanted in (("NXmx", nexus), ("DIALS models", names.expt is not None)) if wanted)
+    return list(at_right_angles(one_image(experiment, names.panel_layout), kinds)[1]) if kinds else []
 
 
 def write_readable(outputs, line, experiment, images, seed):
@@ -76,34 +105,81 @@ def write_readable(outputs, line, experiment, images, seed):
     """
     if experiment is None:
         return []
-    import numpy as np
-
     from ..io.minicbf import write_minicbf
     from ..io.nxmx import nexus_bytes
     from ..io.smv_readable import write_readable_smv
-    from ..results.counts import photons
 
     names, date = line.outputs, date_of(line.date)
-    # a negative seed is the C program's way to go on with the numbers of the simulation
-    seed = None if seed is None else abs(seed)
     if names.nexus is not None:
         with outputs.open(names.nexus) as file:
-            file.write(nexus_bytes(experiment, images, date=date))
-    for name, write, dtype in ((names.cbf, write_minicbf, np.int32),
-                               (names.smv_readable, write_readable_smv, np.uint16)):
+            file.write(nexus_bytes(experiment, images, date=date, layout=names.panel_layout))
+    if names.crystfel is not None:
+        _write_crystfel(outputs, line, experiment, images)
+    for name, write, dtype in ((names.cbf, write_minicbf, "int32"), (names.smv_readable, write_readable_smv, "uint16")):
         if name is not None:
             with outputs.open(name) as file:
-                write(file, photons(images[0], dtype, seed=seed), experiment, date=date)
+                write(file, counted(line, name, images, dtype, seed), experiment, date=date)
     write_geometries(outputs, names, experiment, names.cbf or names.smv_readable)
     return [name for name, _ in readable_files(names)]
+
+
+def counted(line, name, images, dtype, seed):
+    """Photon counts of all panels, as a type of whole numbers; those that reach its end are noted."""
+    import numpy as np
+
+    from ..results.counts import photons
+
+    # a negative seed is the C program's way to go on with the numbers of the simulation
+    seed = None if seed is None else abs(seed)
+    counts = [photons(image, np.dtype(dtype), seed=seed, panel=number) for number, image in enumerate(images)]
+    largest = np.iinfo(dtype).max
+    full = sum(int(np.count_nonzero(part == largest)) for part in counts)
+    if full:
+        line.notices.append(Loud(f"{os.fsdecode(name)}: {full} pixels hold {largest}, the largest of {dtype}, and may "
+                                 "have had more photons"))
+    return counts
+
+
+def _write_crystfel(outputs, line, experiment, images):
+    from ..io.crystfel_data import crystfel_bytes
+    from ..io.geom import read_geom
+
+    content, notes = crystfel_bytes(line.detector, read_geom(line.detector), experiment, images, compression="gzip")
+    with outputs.open(line.outputs.crystfel) as file:
+        file.write(content)
+    line.notices += notes
+
+
+def write_tiff(outputs, line, experiment, images, facts, seed):
+    """Write the image as TIFF, if it is wanted: one image, or a page for each panel. Returns its name in a list."""
+    names = line.outputs
+    if names.tiff is None:
+        return []
+    from ..io.one_image import file_images, one_image
+    from ..io.tiff import write_tiff as write_pages
+
+    pages = images if names.tiff_type in (None, "float32") else counted(line, names.tiff, images, names.tiff_type, seed)
+    if experiment is not None:
+        pages = file_images(one_image(experiment, names.panel_layout), pages, lambda dtype: True, "numbers")
+    # the same command makes the same bytes, whatever the machine
+    said = {name: value for name, value in facts.items() if name not in _OF_THE_MACHINE}
+    with outputs.open(names.tiff) as file:
+        write_pages(file, pages, said)
+    return [names.tiff]
 
 
 def write_geometries(outputs, names, experiment, image, frames=1):
     """Write .geom, .expt and XDS.INP to their temporary places; `image` is the name of the (first) image."""
     from ..io.geometry_text import expt_text, geom_text, xds_text
+    from ..io.one_image import one_image
 
+    if names.geom is None and names.expt is None and names.xds_inp is None:
+        return
+    # images of XDS are of one plane
+    plane = one_image(experiment)
+    experiment = one_image(experiment, names.panel_layout)
     for name, make in ((names.geom, lambda: geom_text(experiment)), (names.expt, lambda: expt_text(experiment, frames)),
-                       (names.xds_inp, lambda: xds_text(experiment, _template(image), frames))):
+                       (names.xds_inp, lambda: xds_text(plane, _template(image), frames))):
         if name is not None:
             with outputs.open(name) as file:
                 file.write(make().encode())

@@ -1,6 +1,7 @@
 """`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files."""
 
 import math
+import warnings
 
 from ..command_line.dates import date_of
 from ..command_line.inputs import read_inputs, with_headers
@@ -8,8 +9,9 @@ from ..command_line.panels import read_panels
 from ..command_line.parse import check, parse
 from ..command_line.values import CommandLineError
 from ..io.literals import whole
+from ..notes import NumbraggWarning
 from .arguments import Parser, file_name
-from .readable import write_geometries
+from .readable import notes_on_axes, write_geometries
 from .running import Clock, opened, settle_seeds, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -19,7 +21,8 @@ __all__ = ["run"]
 #: Options of output that a series has, too.
 _OF_OUTPUT = frozenset(("-seed", "-nonoise", "-progress", "-noprogress"))
 #: Options of ours that name files.
-_FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable", "--cbf"))
+_FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable", "--cbf",
+                    "--crystfel"))
 
 
 def _parser():
@@ -153,9 +156,10 @@ def run(arguments):
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):
         say_compiling("some 10 seconds")
     backend.load(shot[0][0], evaluation)
+    line.notices += notes_on_axes(frames.experiment, line.outputs, "--nexus" in values)
     progress = FrameProgress(len(frames), False if line.quiet else line.progress)
     try:
-        written = _write(frames, values, date, floats, progress)
+        written = _write(frames, values, line.outputs.panel_layout, date, floats, progress)
     except KeyboardInterrupt as stop:
         stop.args = (f"{progress.done} of {len(frames)} frames are written; the same command goes on from there",)
         raise
@@ -167,11 +171,14 @@ def run(arguments):
     return 0
 
 
-def _write(frames, values, date, floats, progress):
+def _write(frames, values, layout, date, floats, progress):
     """Write all frames. Returns what was written, in words."""
     if "--nexus" in values:
-        frames.write_nexus(values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
-                           date=date, progress=progress)
+        with warnings.catch_warnings():
+            # they are among the notes
+            warnings.simplefilter("ignore", NumbraggWarning)
+            frames.write_nexus(values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
+                               date=date, layout=layout, progress=progress)
         return values["--nexus"]
     names = frames.write_images(values["--images"], date=date, progress=progress)
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"

@@ -11,6 +11,9 @@ from .panels_from_files import checked_panel
 
 __all__ = ["panels_of_header"]
 
+#: No sensor is so thin [um]; `io.nxmx` writes half of it where every photon counts.
+_NO_SENSOR_UM = 2e-3
+
 
 def panels_of_header(path):
     """Panels of an image, and notes on what was taken for granted and what was not used."""
@@ -47,7 +50,8 @@ def _of_nxmx(path):
 
 def _sensor(thickness, material):
     """Fields of a sensor of a thickness [um], and notes."""
-    if not thickness > 0.0:
+    # a thinner one stands for none, which some readers do not take
+    if not thickness > _NO_SENSOR_UM:
         return {}, ()
     if material.lower() not in MATERIALS:
         named = f"of {material.encode('ascii', 'replace').decode('ascii')!r}" if material else "of no named material"

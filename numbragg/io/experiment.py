@@ -56,6 +56,8 @@ class Experiment:
     crystals: tuple[CrystalTruth, ...]
     turn: Any  # (3, 3): from the laboratory's frame to this one
     convention: str  # of the laboratory
+    #: Where simulated panels lie in the one panel: first fast, first slow, fast, slow; none: panels are as simulated.
+    tiles: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,7 @@ class FlatDetector:
     beam_centre_pixels: tuple[float, float]  # fast, slow, from the corner of the first pixel
 
 
-def flat(experiment: Experiment, kind: str, *, turning: bool) -> FlatDetector:
+def flat(experiment: Experiment, kind: str, *, turning: bool, square: bool = False) -> FlatDetector:
     """The detector of an experiment as a header of a simple format has it.
 
     Readers of such a format know one arrangement: fast along the spindle, which turns right-handed about it, slow at
@@ -40,6 +40,8 @@ def flat(experiment: Experiment, kind: str, *, turning: bool) -> FlatDetector:
         Name of the format, for the message.
     turning : bool
         Whether the spindle counts.
+    square : bool
+        Whether a header has one length for both edges of a pixel.
 
     Returns
     -------
@@ -60,6 +62,8 @@ def flat(experiment: Experiment, kind: str, *, turning: bool) -> FlatDetector:
     extent = max(panel.pixels) / _TOLERANCE
     if max(abs(fast[2]), abs(slow[2]), abs(dot(fast, slow))) * extent > 1.0:
         raise refuse("the detector is tilted, or its axes are not at right angles")
+    if square and abs(pitch - height) * extent > min(pitch, height):
+        raise refuse(f"pixels of {pitch:.9g} x {height:.9g} mm are not square")
     if cross(fast, slow)[2] < 0.0:
         raise refuse("fast x slow points to the sample, so that its readers see the mirror image")
     if turning and max(abs(s - f) for s, f in zip(experiment.spindle_axis, fast)) > 1e-6:

@@ -81,6 +81,7 @@ class GeometryPanel(NamedTuple):
     masks: tuple  # of Mask
     dimensions: tuple  # of the data, the slowest first: "fs", "ss", "%" (an event's) or a whole number
     line: int  # where it is first named
+    data: str  # where its pixels are in an HDF5 file
 
 
 class Geometry(NamedTuple):
@@ -92,6 +93,7 @@ class Geometry(NamedTuple):
     shift: tuple  # of the detector along x and y: `Length` or None
     groups: dict  # names of panels or groups by the name of their group
     notes: tuple  # of str
+    beam: tuple | None = None  # the word and the value that tell the wavelength
 
 
 class _Reading:
@@ -236,7 +238,7 @@ def _top_level(reading, line, word, value):
     if word == "clen" or word in ("detector_shift_x", "detector_shift_y"):
         reading.top[word] = _length(reading, line, word, value)
     elif word in _OF_BEAM:
-        reading.top["beam"] = f"{word} = {value}"
+        reading.top["beam"] = word, value
     elif word.startswith(("rigid_group", "group_")):
         members = [name.strip() for name in value.split(",")]
         if not all(members):
@@ -300,6 +302,8 @@ def _other_word(reading, line, panel, word, value):
         panel[word] = int(value) if value.isdecimal() else value, line
     elif word in _OF_DATA:
         reading.ignored.setdefault(word, line)
+        if word == "data":
+            panel[word] = value, line
     else:
         reading.unknown.setdefault(word, line)
 
@@ -334,7 +338,8 @@ def _settled(reading):
             raise reading.error(line, f"group {_quoted(name)}: {_quoted(missing)} is neither a panel nor a group")
     shift = tuple(reading.top.get(f"detector_shift_{axis}") for axis in "xy")
     return Geometry(panels, regions, reading.top.get("clen"), shift,
-                    {name: tuple(members) for name, (members, _) in reading.groups.items()}, _notes(reading))
+                    {name: tuple(members) for name, (members, _) in reading.groups.items()}, _notes(reading),
+                    reading.top.get("beam"))
 
 
 def _panel(reading, name, words):
@@ -352,7 +357,8 @@ def _panel(reading, name, words):
 
     return GeometryPanel(name, edges, words["fs"][0], words["ss"][0], (words["corner_x"][0], words["corner_y"][0]),
                          words["res"][0], value("clen", None), value("coffset", 0.0), value("no_index", False),
-                         value("mask_edge_pixels", 0), _masks(words), _dimensions(words), line)
+                         value("mask_edge_pixels", 0), _masks(words), _dimensions(words), line,
+                         value("data", "/data/data"))
 
 
 def _masks(words):
@@ -412,5 +418,6 @@ def _notes(reading):
     if reading.groups:
         notes.append(f"geometry: {len(reading.groups)} groups of panels are read and place no pixels")
     if "beam" in reading.top:
-        notes.append(f"geometry: {_quoted(reading.top['beam'])[1:-1]} is the beam's and not taken over")
+        said = _quoted(" = ".join(reading.top["beam"]))[1:-1]
+        notes.append(f"geometry: {said} is the beam's and not taken over")
     return tuple(notes)

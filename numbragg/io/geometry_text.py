@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernels.arithmetic.vectors import cross, dot
 from .literals import INT_MAX
+from .right_angles import at_right_angles
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -89,6 +90,7 @@ def expt_text(experiment: Experiment, frames: int = 1) -> str:
     str
         JSON.
     """
+    experiment, _ = at_right_angles(experiment, "DIALS models")
     turning = experiment.oscillation_deg != 0.0
     made: dict[str, Any] = {
         "__id__": "ExperimentList",

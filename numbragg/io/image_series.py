@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .experiment import EPOCH
 from .flat import flat
 from .minicbf import write_minicbf
+from .one_image import one_image
 from .output import OutputSet
 from .smv_readable import write_readable_smv
 
@@ -87,7 +88,8 @@ class ImageSeries:
                  key: str = "") -> None:
         check_template(template, frames)
         ending = os.path.splitext(template)[1]
-        flat(experiment, {".img": "SMV", ".cbf": "miniCBF"}[ending], turning=True)
+        experiment = one_image(experiment)
+        flat(experiment, {".img": "SMV", ".cbf": "miniCBF"}[ending], turning=True, square=ending == ".img")
         self._template, self._experiment, self._date, self._key = template, experiment, date, key
         self._write = ENDINGS[ending]
         self._state = f"{template}.partial"
@@ -119,7 +121,7 @@ class ImageSeries:
             outputs.commit()
 
     def write(self, frame: int, image: Any, start_deg: float) -> None:
-        """Write a frame: (slow, fast) integers, and where its spindle starts."""
+        """Write a frame: (slow, fast) integers, of several panels a list, and where its spindle starts."""
         name = name_of(self._template, frame)
         with OutputSet() as outputs:
             outputs.reserve(name, "image")

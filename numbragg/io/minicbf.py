@@ -1,4 +1,4 @@
-"""miniCBF images: one flat panel, 32-bit integers packed by differences, a header as Pilatus detectors have it."""
+"""miniCBF images: one flat plane, 32-bit integers packed by differences, a header as Pilatus detectors have it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from .experiment import EPOCH
 from .flat import flat
 from .literals import INT_MAX
+from .one_image import file_images, one_image
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -31,10 +32,10 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
     Parameters
     ----------
     file : binary file object
-    image : (slow, fast) array of integers
-        Of at most 32 bits; masked pixels are written as -1.
+    image : (slow, fast) array of integers, or sequence of one for each panel
+        Of at most 32 bits; masked pixels, and those between panels, are written as -1.
     experiment : io.experiment.Experiment
-        One flat panel normal to the beam.
+        One flat panel normal to the beam, or several on one grid of pixels.
     start_deg : float or None
         Spindle at the start of the frame; None: as in the experiment.
     count_cutoff : int
@@ -50,15 +51,13 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         If the image is not of such integers, or of another size than the detector; or if a header cannot say what
         the detector is.
     """
+    experiment = one_image(experiment)
     detector = flat(experiment, "miniCBF", turning=experiment.oscillation_deg != 0.0)
     try:
         from fabio.compression import compByteOffset
     except ImportError as error:
         raise ImportError("writing CBF images needs fabio: pip install fabio") from error
-    pixels = np.asarray(image)
-    if pixels.shape != detector.pixels[::-1] or pixels.dtype.kind not in "iu":
-        raise ValueError(f"image: {pixels.dtype} of shape {pixels.shape} must be whole numbers of shape "
-                         f"{detector.pixels[::-1]}")
+    pixels, = file_images(experiment, image, lambda dtype: dtype.kind in "iu", "whole numbers")
     if pixels.dtype != np.int32:
         if pixels.size and int(pixels.max()) > INT_MAX:
             raise ValueError("image: a pixel is above 2^31 - 1, the largest of a CBF image")

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .experiment import EPOCH, Series
+from .hdf5_filters import COMPRESSIONS, filters
 from .literals import INT_MAX
+from .one_image import file_images, one_image
+from .right_angles import at_right_angles
 
 if TYPE_CHECKING:
     from .experiment import Experiment, PanelPlace
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
 # start-up: h5py is an extra and imported with the first file
 
 __all__ = ["COMPRESSIONS", "NexusWriter", "nexus_bytes"]
-
-#: Compressions by name; without one pixels lie as they are.
-COMPRESSIONS = ("gzip", "bitshuffle", "zstd", "none")
 
 #: What readers take for a sensor.
 _MATERIALS = ("Si", "CdTe", "GaAs")
@@ -44,7 +44,7 @@ class NexusWriter:
     path : str or None
         Where; a file that is there is replaced.  None: in memory, for `content`.
     experiment : io.experiment.Experiment
-        Of the first frame.
+        Of the first frame; panels are one below the other, unless `io.one_image` has made one of them.
     series : io.experiment.Series
     dtype : numpy dtype
         Of the pixels: float32, int32 or uint16.
@@ -74,11 +74,12 @@ class NexusWriter:
             import h5py
         except ImportError as error:
             raise ImportError("writing HDF5 needs h5py: pip install h5py") from error
+        experiment, _ = at_right_angles(experiment, "NXmx")
         self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
         self._slabs = _slabs(experiment.panels)
         self._largest = None if self._dtype.kind == "f" else np.iinfo(self._dtype).max
         self.done = 0
-        filters = _filters(compression)
+        packing = filters(compression)
         if key and path is not None and self._goes_on(path, key):
             return
         kept = {"driver": "core", "backing_store": False} if path is None else {}
@@ -91,7 +92,7 @@ class NexusWriter:
             data.attrs["signal"] = "data"
             # a chunk a frame: what readers ask for at once
             self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
-                                             chunks=(1, *shape), **filters)
+                                             chunks=(1, *shape), **packing)
             self._file.flush()
         except BaseException:
             self._file.close()
@@ -141,9 +142,9 @@ class NexusWriter:
     def write(self, frame: int, image: Any) -> None:
         """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several.
 
-        Masked pixels of whole numbers are marked by the largest of their type.
+        Masked pixels of whole numbers, gaps between panels too, are marked by the largest of their type.
         """
-        images = [image] if len(self._slabs) == 1 and np.ndim(image) == 2 else image
+        images = file_images(self._experiment, image, lambda dtype: dtype == self._dtype, str(self._dtype))
         panels = [self._marked(panel, place.mask) for panel, place in zip(images, self._experiment.panels)]
         if len({np.shape(panel) for panel in panels}) == 1:
             # whole chunks are not cut up by the library
@@ -264,7 +265,7 @@ class NexusWriter:
 
 
 def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip", saturation: float | None = None,
-                date: str = EPOCH) -> bytes:
+                date: str = EPOCH, layout: str | None = None) -> bytes:
     """The NXmx file of one shot.
 
     Parameters
@@ -274,28 +275,19 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
         Of all panels, of one type.
     compression, saturation, date
         As of `NexusWriter`.
+    layout : {"whole", "stacked"} or None
+        As of `io.one_image.one_image`.
 
     Returns
     -------
     bytes
     """
+    experiment = one_image(experiment, layout)
     with NexusWriter(None, experiment, Series(), np.asarray(images[0]).dtype, compression=compression,
                      saturation=saturation, date=date) as file:
         file.write(0, images)
         file.finish()
         return file.content()
-
-
-def _filters(compression: str) -> dict[str, Any]:
-    if compression == "none":
-        return {}
-    if compression == "gzip":
-        return {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-    try:
-        import hdf5plugin
-    except ImportError as error:
-        raise ImportError(f"{compression} needs hdf5plugin: pip install hdf5plugin") from error
-    return dict(hdf5plugin.Bitshuffle() if compression == "bitshuffle" else hdf5plugin.Zstd())
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""PNG pictures of an image, for looking at: grey scale, axes and a scale bar.  Written only."""
+"""PNG pictures of an image, for looking at: grey scale, axes, a scale bar, rings of resolution.  Written only."""
 
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ def write_png(file, image, title=None):
         _draw(file, reduced, _black_level(image), frame, title)
 
 
-def write_assembled_png(file, assembled, title=None):
+def write_assembled_png(file, assembled, title=None, rings=None):
     """Write a picture of the panels of a detector, in the same manner; blue where there is no pixel.
 
     Parameters
@@ -66,6 +66,8 @@ def write_assembled_png(file, assembled, title=None):
         Where to write.
     assembled : results.assembly.Assembled
     title : str, optional
+    rings : results.rings.Rings, optional
+        Lines of equal resolution, and a cross where the beam goes.
         Text above the picture.
 
     Raises
@@ -78,7 +80,7 @@ def write_assembled_png(file, assembled, title=None):
         assembled.left_mm, assembled.left_mm + columns * assembled.pixel_mm,
         assembled.top_mm - rows * assembled.pixel_mm, assembled.top_mm), "lightsteelblue")
     with silenced():
-        _draw(file, assembled.image.astype(np.float64), _black_level(assembled.image), frame, title)
+        _draw(file, assembled.image.astype(np.float64), _black_level(assembled.image), frame, title, rings)
 
 
 class _Frame(NamedTuple):
@@ -90,7 +92,7 @@ class _Frame(NamedTuple):
     bad: str = "red"  # colour of what is no finite number
 
 
-def _draw(file, reduced, black, frame, title):
+def _draw(file, reduced, black, frame, title, rings=None):
     # never pyplot: it would look for a display
     try:
         from matplotlib import colormaps
@@ -116,6 +118,8 @@ def _draw(file, reduced, black, frame, title):
     shown = axes.imshow(
         np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, black, clip=True),
         extent=frame.extent, aspect="auto", interpolation="nearest")
+    if rings is not None:
+        _draw_rings(axes, rings, frame.extent)
     axes.set_xlabel(frame.across)
     axes.set_ylabel(frame.along)
     if title:
@@ -124,6 +128,31 @@ def _draw(file, reduced, black, frame, title):
                            max(height, 200) / total_height))
     figure.colorbar(shown, cax=bar, extend="max", label="intensity, square-root scale")
     figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+
+
+def _draw_rings(axes, rings, extent):
+    """Lines of equal resolution on each panel, one label a ring, and a cross where the beam goes."""
+    left, right, bottom, top = extent
+    # whole labels fit
+    inner, nearest = 0.03 * min(right - left, top - bottom), {}
+    for across, up, squared in rings.panels:
+        levels = [level for level in rings.levels if squared.min() < level < squared.max()]
+        if not levels:
+            continue
+        lines = axes.contour(across, up, squared, levels=levels, colors="tab:blue", linewidths=0.8, alpha=0.8)
+        for level, pieces in zip(levels, lines.allsegs):
+            for x, y in (point for piece in pieces for point in piece[::8]):
+                # labels stand to the upper right of the beam, or where a ring comes nearest to that
+                if left + inner <= x <= right - inner and bottom + inner <= y <= top - inner:
+                    nearest.setdefault(level, []).append((-(x + y) / max((x * x + y * y) ** 0.5, 1e-9), x, y))
+    for level, places in nearest.items():
+        _, x, y = min(places)
+        axes.text(x, y, rings.labels[rings.levels.index(level)], color="tab:blue", fontsize="small", ha="center",
+                  va="center", clip_on=True, bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1})
+    if left <= 0.0 <= right and bottom <= 0.0 <= top:
+        axes.plot(0.0, 0.0, "+", color="tab:red", markersize=12, markeredgewidth=1.5)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
 
 
 def _reduced(values, factor):

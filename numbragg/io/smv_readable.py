@@ -12,6 +12,7 @@ import numpy as np
 
 from .experiment import EPOCH
 from .flat import flat
+from .one_image import file_images, one_image
 from .smv import made_header
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
     Parameters
     ----------
     file : binary file object
-    image : (slow, fast) uint16 array
-        Masked pixels are written as 0.
+    image : (slow, fast) uint16 array, or sequence of one for each panel
+        Masked pixels, and those between panels, are written as 0.
     experiment : io.experiment.Experiment
-        One flat panel normal to the beam.
+        One flat panel normal to the beam, or several on one grid of pixels; pixels are square.
     start_deg : float or None
         Spindle at the start of the frame; None: as in the experiment.
     pedestal : float
@@ -44,11 +45,9 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
         If the image is not of such integers, or of another size than the detector; or if a header cannot say what
         the detector is.
     """
-    detector = flat(experiment, "SMV", turning=experiment.oscillation_deg != 0.0)
-    pixels = np.asarray(image)
-    if pixels.shape != detector.pixels[::-1] or pixels.dtype != np.uint16:
-        raise ValueError(f"image: {pixels.dtype} of shape {pixels.shape} must be uint16 of shape "
-                         f"{detector.pixels[::-1]}")
+    experiment = one_image(experiment)
+    detector = flat(experiment, "SMV", turning=experiment.oscillation_deg != 0.0, square=True)
+    pixels, = file_images(experiment, image, lambda dtype: dtype == np.uint16, "uint16")
     mask = experiment.panels[0].mask
     if mask is not None:
         pixels = np.where(np.asarray(mask) == 0, np.uint16(0), pixels)

@@ -1,4 +1,4 @@
-"""TIFF images: 32-bit floats, not compressed, with the settings as JSON in ImageDescription."""
+"""TIFF images, not compressed: 32-bit floats or counts, with the settings as JSON in ImageDescription."""
 
 import io
 import json
@@ -15,18 +15,21 @@ from .silence import silenced
 
 # start-up: tifffile is imported where there is a TIFF image
 
-__all__ = ["read_tiff", "write_tiff"]
+__all__ = ["TYPES", "read_tiff", "write_tiff"]
+
+#: Types of pixels that are written.
+TYPES = ("float32", "uint16", "uint32")
 
 
 def write_tiff(file, image, metadata):
-    """Write a float image with its settings.
+    """Write an image with its settings.
 
     Parameters
     ----------
     file : binary file object
         Where to write.
-    image : (slow, fast) float32
-        The image; all bits are kept, those of NaN too.
+    image : (slow, fast) array, or sequence of them
+        Of one of `TYPES`; all bits are kept, those of NaN too.  Of several each is a page, the first has the settings.
     metadata : dict
         Names and values: strings, numbers, booleans, None, arrays, and lists, tuples and
         dictionaries of these.  Numbers that are not finite are written as null, for JSON has none.
@@ -34,23 +37,27 @@ def write_tiff(file, image, metadata):
     Raises
     ------
     ValueError
-        The image is not a two-dimensional array of 32-bit floats, or is empty.
+        The image is not a two-dimensional array of such a type, or is empty.
     TypeError
         The metadata hold something else.
     """
     # slow to import, so only when needed
     import tifffile
 
-    if image.ndim != 2 or image.dtype != np.float32 or image.size == 0:
-        raise ValueError(f"image: shape {image.shape}, {image.dtype}; TIFF needs 2-dimensional float32, not "
-                         "empty")
+    pages = [image] if isinstance(image, np.ndarray) else list(image)
+    for page in pages:
+        if page.ndim != 2 or page.dtype not in TYPES or page.size == 0:
+            raise ValueError(f"image: shape {page.shape}, {page.dtype}; TIFF needs 2-dimensional float32, uint16 or "
+                             "uint32, not empty")
     # a blank before each colon: tifffile takes JSON with "shape": anywhere in it for its own, and then cannot read it
     description = json.dumps(json_ready(metadata, not_finite=lambda number: None), allow_nan=False,
                              separators=(", ", " : "))
     # written in memory first: TIFF needs seeking, which a pipe cannot
     buffer = io.BytesIO()
-    tifffile.imwrite(buffer, np.ascontiguousarray(image), photometric="minisblack",
-                     description=description, metadata=None)
+    with tifffile.TiffWriter(buffer) as tiff:
+        for number, page in enumerate(pages):
+            tiff.write(np.ascontiguousarray(page), photometric="minisblack", metadata=None,
+                       description=None if number else description)
     file.write(buffer.getbuffer())
 
 

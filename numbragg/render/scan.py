@@ -13,7 +13,10 @@ from ..configs.checks import choice, flag, shown, whole
 from ..io.experiment import EPOCH, Series
 from ..io.image_series import ImageSeries, name_of
 from ..io.nxmx import COMPRESSIONS, NexusWriter
+from ..io.one_image import LAYOUTS, one_image
 from ..io.output import OutputSet, put_in_place
+from ..io.right_angles import at_right_angles
+from ..notes import warn
 from ..results.counts import photons
 from ..results.experiment import describe
 from ..results.fingerprint import fingerprint
@@ -144,7 +147,8 @@ class Scan:
                            self._shift, self.noise_seed, *more)
 
     def write_nexus(self, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
-                    date: str = EPOCH, progress: Callable[[int], object] | None = None) -> None:
+                    date: str = EPOCH, layout: str | None = None,
+                    progress: Callable[[int], object] | None = None) -> None:
         """Write all frames to one NXmx file.
 
         The file appears when it is whole.  Until then ``path + ".partial"`` has what is done; if the same series is
@@ -159,6 +163,8 @@ class Scan:
             The second and third need hdf5plugin, also to be read.
         date : str
             Time that the file states, ISO 8601, UTC.
+        layout : {"whole", "stacked"}, optional
+            How several panels lie in the file, as of `numbragg.write_nexus`.
         progress : callable, optional
             Called with the number of frames that are done.
 
@@ -172,11 +178,15 @@ class Scan:
             The file cannot be written.
         """
         choice("compression", compression, COMPRESSIONS)
+        if layout is not None:
+            choice("layout", layout, LAYOUTS)
         path = os.fsdecode(path)
+        experiment = one_image(self.experiment, layout)
+        warn(at_right_angles(experiment, "NXmx")[1])
         partial = _partial(path)
         dtype = np.float32 if floats else np.int32
-        with NexusWriter(partial, self.experiment, self.series, dtype, compression=compression, date=date,
-                         key=self._key(floats, compression, date)) as file:
+        with NexusWriter(partial, experiment, self.series, dtype, compression=compression, date=date,
+                         key=self._key(floats, compression, date, layout)) as file:
             if progress is not None:
                 progress(file.done)
             for frame in range(file.done, len(self)):
@@ -223,7 +233,7 @@ class Scan:
             if progress is not None:
                 progress(files.done)
             for frame in range(files.done, len(self)):
-                files.write(frame, self._counted(frame, dtype)[0], self.phi_deg[frame])
+                files.write(frame, self._counted(frame, dtype), self.phi_deg[frame])
                 if progress is not None:
                     progress(frame + 1)
             files.finish()

@@ -70,7 +70,7 @@ def _program(prepared, arguments):
 def _plane(prepared):
     place, counts, detector = prepared.placement, prepared.counts, prepared.request.detector
     return {
-        "pixels_fast_slow": [place.fpixels, place.spixels], "pixel_mm": to_mm(detector.pixel_size),
+        "pixels_fast_slow": [place.fpixels, place.spixels], "pixel_mm": to_mm(place.pixel_size),
         "distance_mm": to_mm(place.distance), "close_distance_mm": to_mm(place.close_distance),
         "convention": place.convention, "pivot": place.pivot,
         "beam_centre": {name: list(values) for name, values in _beam_centres(prepared).items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,17 @@ import numpy as np
 
 from .. import memory
 from ..configs.detector import Detector
-from ..configs.panel import Panel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Assembled", "assemble"]
+    from ..configs.panel import Panel
+    from ..io.experiment import PanelPlace
+
+    #: Either has pixels, corner, pitch vectors and mask, here in the frame of files: z along the beam, y up.
+    Placed = Panel | PanelPlace
+
+__all__ = ["Assembled", "assemble", "assemble_panels", "seen_at"]
 
 #: Rows of a panel that are placed at once; bounds the memory for their places.
 _ROWS = 256
@@ -78,8 +83,12 @@ def assemble(image: Any, detector: Detector, *, largest_side: int = 2048) -> Ass
     if seen.panels is None:
         raise ValueError("detector: must have panels; an image of one plane is whole")
     panels = tuple(seen.panels)
-    images = _images(image, panels)
-    corners = np.array([_place(panel, f, s) for panel in panels for f in (0, panel.pixels[0])
+    return assemble_panels(_images(image, panels), panels, largest_side)
+
+
+def assemble_panels(images: Sequence[Any], panels: Sequence[Placed], largest_side: int = 2048) -> Assembled:
+    """The same of panels in the frame of files, and of an image of each."""
+    corners = np.array([seen_at(panel, f, s) for panel in panels for f in (0, panel.pixels[0])
                         for s in (0, panel.pixels[1])])
     (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
     pitch = min(min(math.hypot(*panel.fast_mm), math.hypot(*panel.slow_mm)) for panel in panels)
@@ -95,7 +104,7 @@ def assemble(image: Any, detector: Detector, *, largest_side: int = 2048) -> Ass
     return Assembled(whole, pitch, left, top)
 
 
-def _images(image: Any, panels: tuple[Panel, ...]) -> list[NDArray[np.float32]]:
+def _images(image: Any, panels: Sequence[Placed]) -> list[NDArray[np.float32]]:
     images = [image] if len(panels) == 1 and getattr(image, "ndim", 0) == 2 else list(image)
     if len(images) != len(panels):
         raise ValueError(f"image: {len(images)} panels; the detector has {len(panels)}")
@@ -105,38 +114,38 @@ def _images(image: Any, panels: tuple[Panel, ...]) -> list[NDArray[np.float32]]:
     return images
 
 
-def _place(panel: Panel, fast: Any, slow: Any) -> tuple[Any, Any]:
+def seen_at(panel: Placed, fast: Any, slow: Any) -> tuple[Any, Any]:
     """Where a point of a panel is: to the right and up [mm]; x is to the left for who looks along the beam."""
     x, y = (o + fast * f + slow * s for o, f, s in zip(panel.origin_mm[:2], panel.fast_mm, panel.slow_mm))
     return -x, y
 
 
-def _seen(panel: Panel, pixels: Any, first: int, end: int) -> NDArray[np.float32]:
+def _seen(panel: Placed, pixels: Any, first: int, end: int) -> NDArray[np.float32]:
     """Rows of an image, where there is something to see; -inf elsewhere."""
     rows = np.asarray(pixels[first:end], dtype=np.float32)
     return rows if panel.mask is None else np.where(np.asarray(panel.mask)[first:end] != 0, rows, -np.inf)
 
 
-def _put(whole: NDArray[np.float32], panel: Panel, pixels: Any, frame: tuple[float, float, float]) -> None:
+def _put(whole: NDArray[np.float32], panel: Placed, pixels: Any, frame: tuple[float, float, float]) -> None:
     """Every pixel at its place, the largest of several."""
     left, top, pitch = frame
     fast, slow = panel.pixels
     for first in range(0, slow, _ROWS):
         end = min(first + _ROWS, slow)
-        right, up = _place(panel, np.arange(fast) + 0.5, np.arange(first, end)[:, None] + 0.5)
+        right, up = seen_at(panel, np.arange(fast) + 0.5, np.arange(first, end)[:, None] + 0.5)
         column = np.clip(((right - left) / pitch).astype(np.int64), 0, whole.shape[1] - 1)
         row = np.clip(((top - up) / pitch).astype(np.int64), 0, whole.shape[0] - 1)
         np.maximum.at(whole, (row, column), _seen(panel, pixels, first, end))
 
 
-def _fill(whole: NDArray[np.float32], panel: Panel, pixels: Any, frame: tuple[float, float, float]) -> None:
+def _fill(whole: NDArray[np.float32], panel: Placed, pixels: Any, frame: tuple[float, float, float]) -> None:
     """Places between the pixels of a panel that is turned: each has the pixel in which it lies."""
     left, top, pitch = frame
     (a, b), (c, d) = ((-v[0], v[1]) for v in (panel.fast_mm, panel.slow_mm))
     determinant = a * d - b * c
     if abs(determinant) < 1e-9 * pitch * pitch:
         return  # seen edge on
-    right, up = zip(*(_place(panel, f, s) for f in (0, panel.pixels[0]) for s in (0, panel.pixels[1])))
+    right, up = zip(*(seen_at(panel, f, s) for f in (0, panel.pixels[0]) for s in (0, panel.pixels[1])))
     columns = np.arange(*_span(min(right) - left, max(right) - left, pitch, whole.shape[1]))
     rows = np.arange(*_span(top - max(up), top - min(up), pitch, whole.shape[0]))
     for some in np.array_split(rows, max(1, len(rows) // _ROWS)):

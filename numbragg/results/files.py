@@ -1,21 +1,33 @@
-"""Files of a result that other programs read: NXmx, miniCBF, SMV, and geometry for CrystFEL, DIALS and XDS."""
+"""Files of a result that other programs read: NXmx, CrystFEL's HDF5, miniCBF, SMV, and geometry by itself."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-import numpy as np
-
+from ..configs.checks import choice
 from ..io import minicbf, smv_readable
+from ..io.crystfel_data import crystfel_bytes
 from ..io.experiment import EPOCH
+from ..io.geom import read_geom
 from ..io.geometry_text import expt_text, geom_text, xds_text
+from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import INT_MAX
-from ..io.nxmx import COMPRESSIONS, nexus_bytes
+from ..io.nxmx import nexus_bytes
+from ..io.one_image import LAYOUTS, file_images, one_image
 from ..io.output import OutputSet
+from ..io.right_angles import at_right_angles
+from ..notes import warn
 from .experiment import describe
 
-__all__ = ["write_geometry", "write_minicbf", "write_nexus", "write_smv"]
+__all__ = ["write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_smv"]
+
+#: Types of pixels of HDF5 files.
+_TYPES, _TYPES_SAID = ("float32", "int32", "uint16"), "float32, int32 or uint16"
+
+
+def _checked_layout(layout: str | None) -> str | None:
+    return None if layout is None else choice("layout", layout, LAYOUTS)
 
 
 def _described(result: Any) -> Any:
@@ -32,12 +44,13 @@ def _write(path: str | os.PathLike[str], kind: str, write: Any) -> None:
 
 
 def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *, compression: str = "gzip",
-                saturation: float | None = None, date: str = EPOCH) -> None:
+                saturation: float | None = None, date: str = EPOCH, layout: str | None = None) -> None:
     """Write a result as NXmx (NeXus, HDF5), with its geometry and its truth; the file appears whole or not at all.
 
-    Of one panel or of many, which lie one below the other.  DIALS and CrystFEL open it as it is (docs/read.md).  The
-    group ``entry/numbragg`` has the truth: cell and A matrix of each crystal, mosaic rotations, spectrum,
-    polarisation, mean spindle angle, in the frame of the file.
+    Of one panel or of many.  DIALS and CrystFEL open it as it is (docs/read.md).  The group ``entry/numbragg`` has the
+    truth: cell and A matrix of each crystal, mosaic rotations, spectrum, polarisation, mean spindle angle, in the
+    frame of the file.  Readers know axes at right angles only: panels that have others are written as the nearest
+    that have, and if that shifts a pixel by more than 0.1 of one, a `NumbraggWarning` says so.
 
     Parameters
     ----------
@@ -52,11 +65,16 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
         The largest value that counts.
     date : str
         Time that the file states, ISO 8601, UTC.
+    layout : {"whole", "stacked"}, optional
+        How several panels lie in the file: as one image with masked gaps, as files of EIGER, PILATUS and JUNGFRAU
+        have it, or one below the other.  Default: one image where panels lie on one grid of pixels and gaps are less
+        than half of it.
 
     Raises
     ------
     ValueError
-        If the image is of another size than the detector or of another type; or the detector is curved.
+        If the image is of another size than the detector or of another type; the detector is curved; or one image is
+        asked for and panels do not lie on one grid.
     ImportError
         h5py or hdf5plugin is not installed.
     OSError
@@ -73,19 +91,71 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     >>> nb.Detector.from_header(path).shape
     (48, 64)
     """
-    if compression not in COMPRESSIONS:
-        raise ValueError(f"compression: {compression!r} must be one of {', '.join(COMPRESSIONS)}")
-    experiment = _described(result)
-    shapes = [panel.pixels[::-1] for panel in experiment.panels]
-    given = result.image if image is None else image
-    images = [np.asarray(given)] if np.ndim(given[0]) == 1 else [np.asarray(part) for part in given]
-    if [part.shape for part in images] != shapes or {str(part.dtype) for part in images} not in (
-            {"float32"}, {"int32"}, {"uint16"}):
-        found = ", ".join(f"{part.dtype} {part.shape}" for part in images[:3])
-        raise ValueError(f"image: {found} must be float32, int32 or uint16 of shape "
-                         f"{', '.join(map(str, shapes[:3]))}")
+    choice("compression", compression, COMPRESSIONS)
+    experiment, notes = at_right_angles(one_image(_described(result), _checked_layout(layout)), "NXmx")
+    images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
+                         _TYPES_SAID)
     _write(path, "NXmx file", lambda file: file.write(
-        nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date)))
+        nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date, layout="stacked")))
+    warn(notes)
+
+
+def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os.PathLike[str], image: Any = None, *,
+                   compression: str = "gzip") -> None:
+    """Write a result as HDF5 that a .geom of yours opens unchanged; the file appears whole or not at all.
+
+    Pixels lie where the geometry file says: in the arrays that its ``data`` names, panel by panel, at its ``min_fs``,
+    ``max_fs``, ``min_ss``, ``max_ss`` and ``dim0``, ``dim1`` and so on; one event.  What it reads from the file
+    besides is there, too: camera length, shift of the detector, wavelength or photon energy, and masks of no file of
+    their own, by their good and bad bits.  Masked pixels are NaN, or the largest of whole numbers.  A `NumbraggWarning`
+    says if the geometry file puts pixels elsewhere, by more than 0.1 pixels, or names another wavelength.  Pixels are
+    photons, whatever ``adu_per_photon`` or ``adu_per_eV`` say, by which CrystFEL estimates errors.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; one that is there is replaced.
+    result : Result
+        Of the panels of the geometry file, as `Detector.from_geom` makes them.
+    geometry : str or path-like
+        The geometry file.
+    image : (slow, fast) array, or sequence of one for each panel, optional
+        float32, int32 or uint16.  Default: the result's own, mean photons.
+    compression : {"gzip", "bitshuffle", "zstd", "none"}
+        The second and third need hdf5plugin, also to be read.
+
+    Raises
+    ------
+    ValueError
+        If the geometry file is of other panels, or its data cannot lie as it says; or the image is of another size
+        or type.
+    ImportError
+        h5py or hdf5plugin is not installed.
+    OSError
+        The file cannot be written, or the geometry file not be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numbragg as nb
+    >>> lines = ["res = 10000", "clen = 0.2", "data = /run/frames", "dim0 = %", "dim1 = ss", "dim2 = fs",
+    ...          "p/min_fs = 4", "p/max_fs = 35", "p/min_ss = 0", "p/max_ss = 23", "p/corner_x = -16",
+    ...          "p/corner_y = 12", "p/fs = x", "p/ss = -y"]
+    >>> folder = tempfile.mkdtemp()
+    >>> geometry = os.path.join(folder, "mine.geom")
+    >>> with open(geometry, "w") as file:
+    ...     _ = file.write(chr(10).join(lines))
+    >>> simulator = nb.Simulator(nb.Detector.from_geom(geometry), nb.Beam(), 100.0)
+    >>> result = simulator.run(nb.Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells=5))
+    >>> nb.write_crystfel(os.path.join(folder, "image.h5"), result, geometry)
+    """
+    choice("compression", compression, COMPRESSIONS)
+    experiment = _described(result)
+    images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
+                         _TYPES_SAID)
+    content, notes = crystfel_bytes(geometry, read_geom(geometry), experiment, images, compression=compression)
+    _write(path, "HDF5 file", lambda file: file.write(content))
+    warn(notes)
 
 
 def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, count_cutoff: int = INT_MAX,
@@ -97,9 +167,10 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
     path : str or path-like
         The file; one that is there is replaced.
     result : Result
-        Of one flat panel normal to the beam; others need `write_nexus`.
-    image : (slow, fast) array of integers
-        Of at most 32 bits; masked pixels are written as -1.
+        Of one flat panel normal to the beam, or of several on one grid of pixels, as those of EIGER and PILATUS, which
+        become one image with gaps; others need `write_nexus`.
+    image : (slow, fast) array of integers, or sequence of one for each panel
+        Of at most 32 bits; masked pixels and gaps are written as -1.
     count_cutoff : int
         The largest value that counts.
     date : str
@@ -141,9 +212,10 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     path : str or path-like
         The file; one that is there is replaced.
     result : Result
-        Of one flat panel normal to the beam; others need `write_nexus`.
-    image : (slow, fast) uint16 array
-        Masked pixels are written as 0.
+        Of one flat panel normal to the beam, or of several on one grid of pixels, which become one image; others, and
+        pixels that are not square, need `write_nexus`.
+    image : (slow, fast) uint16 array, or sequence of one for each panel
+        Masked pixels and gaps are written as 0.
     pedestal : float
         What was added to every pixel.
     date : str
@@ -171,8 +243,12 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
         file, image, experiment, pedestal=pedestal, date=date))
 
 
-def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None = None) -> None:
+def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None = None, *,
+                   layout: str | None = None) -> None:
     """Write the geometry of a result for another program, which the name of the file chooses.
+
+    DIALS's axes are at right angles: panels that have others are written as the nearest that have, and if that shifts
+    a pixel by more than 0.1 of one, a `NumbraggWarning` says so.
 
     Parameters
     ----------
@@ -182,11 +258,14 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
     result : Result
     images : str, optional
         For XDS: names of the images, with a question mark for each digit of the number.
+    layout : {"whole", "stacked"}, optional
+        As of `write_nexus`.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise; if XDS's images are not named, or the detector is more than it can be told.
+        If the name ends otherwise; if XDS's images are not named, or the detector is more than it can be told; or if
+        one image is asked for and panels do not lie on one grid.
     OSError
         The file cannot be written.
 
@@ -207,7 +286,9 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
         raise ValueError(f"{name}: must end in .geom, .expt or .INP")
     if (ending == ".inp") != isinstance(images, str):
         raise ValueError(f"images: {images!r} must be names such as frame_????.cbf for an XDS.INP, and None for others")
-    experiment = _described(result)
+    experiment = one_image(_described(result), _checked_layout(layout))
+    notes = at_right_angles(experiment, name)[1] if ending == ".expt" else ()
     text = (geom_text(experiment) if ending == ".geom" else expt_text(experiment) if ending == ".expt"
             else xds_text(experiment, str(images)))
     _write(path, "geometry", lambda file: file.write(text.encode()))
+    warn(notes)

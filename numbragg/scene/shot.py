@@ -5,6 +5,7 @@ import math
 from typing import NamedTuple
 
 from .. import memory
+from ..kernels.arithmetic.vectors import dot
 from ..kernels.physics.records import Window
 from .materials import attenuations
 from .panels import distances, panel_geometry, window_geometry, with_material
@@ -85,7 +86,8 @@ def _on_plane(prepared, own, layers):
 def _on_panel(prepared, panel):
     """A prepared scene on a panel; it was prepared with the panel's plane."""
     geometry = panel_geometry(panel, prepared.scene.geometry, prepared.scene.beam)
-    size = panel.plane.pixel_size
+    # the length that axes are in units of; a plane's pixel is as long as the longer side, for the steps it needs
+    size = math.sqrt(dot(panel.fast, panel.fast))
     placement = replace(prepared.placement, fast=geometry.fast_axis, slow=geometry.slow_axis, normal=geometry.normal,
                         origin=panel.origin, distance=geometry.distance, close_distance=geometry.close_distance,
                         pixel_size=size, detsize_f=size * panel.plane.pixels_f, detsize_s=size * panel.plane.pixels_s)

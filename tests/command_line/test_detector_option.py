@@ -148,7 +148,6 @@ def test_spectra_by_name(geometry, words, spectrum):
     ("--detector two.geom -pixel 0.2", "-pixel 0.2: does not go with --detector two.geom: it is of nanoBragg's one"),
     ("--detector two.geom -Xbeam 3", "-Xbeam 3: does not go with --detector two.geom"),
     ("--detector two.geom -intfile a.img", "-intfile a.img: does not go with"),
-    ("--detector two.geom --tiff a.tif", "--tiff a.tif: does not go with"),
     ("--detector two.geom -roi 0 1 0 1", "-roi 0 1 0 1: does not go with"),
     ("--detector two.geom -printout", "-printout: does not go with"),
     ("--detector two.geom --beam-centre-pixels 1 2", "--beam-centre-pixels 1 2: does not go with --detector two.geom"),

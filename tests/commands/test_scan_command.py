@@ -77,7 +77,7 @@ def test_panels(folder):
     for number in range(2):
         lines += [f"p{number}/{name} = {value}" for name, value in (
             ("min_fs", 0), ("max_fs", 29), ("min_ss", 20 * number), ("max_ss", 20 * number + 19), ("corner_x", -40),
-            ("corner_y", 30 * number), ("fs", "+1.0x"), ("ss", "-1.0y"))]
+            ("corner_y", 30.5 * number), ("fs", "+1.0x"), ("ss", "-1.0y"))]
     (folder / "panels.geom").write_text("\n".join(lines))
     words = "-cell 50 60 70 90 90 90 -default_F 100 -N 5 -osc 1 -oversample 1".split()
     assert main(["scan", "--frames", "2", "--nexus", "j.nxs", "--detector", "panels.geom", "--quiet", *words]) == 0

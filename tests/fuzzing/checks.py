@@ -107,13 +107,26 @@ def _whole_npy(data, shape):
         raise ValueError("another shape")
 
 
-def _whole_tiff(data, shape):
+def _whole_tiff(data, shape, dtype):
     import io
 
     import tifffile
 
-    if tifffile.imread(io.BytesIO(data)).reshape(shape).dtype != np.float32:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = np.stack([page.asarray() for page in file.pages])
+    if pages.reshape(shape).dtype != (dtype or np.float32):
         raise ValueError("another type")
+
+
+def _whole_hdf5(data):
+    import io
+
+    import h5py
+
+    with h5py.File(io.BytesIO(data)) as file:
+        found = []
+        file.visititems(lambda name, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return len(found) > 0
 
 
 def _check(name, data, whole):
@@ -130,6 +143,9 @@ def _check(name, data, whole):
 def _of_panels(names):
     """The same for the one detector of panels that command lines have."""
     wanted = [(names.floatfile, lambda data: len(data) == 4 * math.prod(PANELS)),
+              (names.tiff, lambda data: _whole_tiff(data, PANELS, names.tiff_type)),
+              (names.nexus, _whole_hdf5), (names.crystfel, _whole_hdf5), (names.expt, _whole_json),
+              (names.geom, lambda data: data.endswith(b"\n")),
               (names.npy, lambda data: _whole_npy(data, PANELS)),
               (names.png, lambda data: data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")),
               (names.stats_json, _whole_json)]
@@ -155,10 +171,10 @@ def image_outputs(words, prepared):
     if names.calculate_noise:
         wanted.append((names.noisefile, smv))
     wanted.append((names.npy, lambda data: _whole_npy(data, (slow, fast))))
-    wanted.append((names.tiff, lambda data: _whole_tiff(data, (slow, fast))))
+    wanted.append((names.tiff, lambda data: _whole_tiff(data, (slow, fast), names.tiff_type)))
     wanted.append((names.png, lambda data: data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")))
     wanted.append((names.stats_json, _whole_json))
-    wanted.append((names.nexus, lambda data: data.startswith(b"\x89HDF") and len(data) > 1000))
+    wanted.append((names.nexus, _whole_hdf5))
     wanted.append((names.cbf, lambda data: data.startswith(b"###CBF") and data.endswith(b";\r\n")))
     wanted.append((names.smv_readable, lambda data: data.startswith(b"{\nHEADER_BYTES=")
                    and (len(data) - 2 * pixels) % 512 == 0))

@@ -30,6 +30,7 @@ OWN_POOL = {name: COUNTS for name in ("-mosaic_dom -phisteps -hdivsteps -vdivste
     "-pixel": "0.1 0.05 1 5".split(), "-lambda": "0.5 1 6.2".split(), "-energy": "100 12398.42 1e5".split(),
     "-detsize": "0.1 0.5 1".split(), "-detsize_f": "0.1 0.5 1".split(), "-detsize_s": "0.1 0.5 1".split(),
     "-distance": "100 -50 3 1e6".split(), "-hdiv": ["0"], "-vdiv": ["0"], "-mosaic_seed": "1 -1 0 2147483647".split(),
+    "--png-rings": "auto 8,4,2 2.5 1e400 3,,1 0 -2 1e-3,900".split(),
     "--date": "2026-11-26T22:00:00Z 2026-11-26 1970-01-01T00:00:00+02:00 0001-01-01".split(),
     "-cell": "50 60 70 80 90 100 120".split(), "-seed": "1 -1 0 2147483647 -2147483648".split(),
 }
@@ -40,7 +41,8 @@ WHOLE_WRONG = ("2147483648", "-2147483649", "99999999999999999999", "1e3", "2.5"
 INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mask": "smv", "-sourcefile": "sources",
           "-stol": "stol", "-4stol": "stol", "-Q": "stol", "--spectrum": "spectrum"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
-           "--nexus": ".nxs", "--cbf": ".cbf", "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
+           "--nexus": ".nxs", "--crystfel": ".h5", "--cbf": ".cbf",
+           "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
            "--xds-inp": ".INP", "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
 ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",
              "/dev/null", "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.",
@@ -131,6 +133,12 @@ def _on_panels(r, line, groups):
     kept = [group for group in groups if group[0] not in of_a_plane or line.mood == "wrong" and r.random() < 0.1]
     named = r.choice(("eiger2-4m", "x.expt")) if r.random() < 0.1 else "panels.geom"
     kept.append(("--detector", named))
+    if r.random() < 0.3:
+        kept.append(("--crystfel", f"panels{r.choice(('.h5', '.cxi', '', '.png'))}"))
+    if r.random() < 0.3:
+        kept.append(("--panel-layout", r.choice(("whole", "stacked", "stacked", "none"))))
+    if r.random() < 0.3:
+        kept += [("--tiff", "panels.tif"), ("--tiff-type", r.choice(("float32", "uint16", "uint32")))]
     if r.random() < 0.3:
         kind, percent = r.choice(("sase", "gaussian", "tophat", "pink")), r.choice(("0.3", "1", "", "-1"))
         kept.append(("--spectrum", f"{kind}:{percent}"))

@@ -255,7 +255,7 @@ def test_command_line_of_panels(folder, capfd):
     for number in range(2):
         lines += [f"p{number}/{name} = {value}" for name, value in (
             ("min_fs", 0), ("max_fs", 29), ("min_ss", 20 * number), ("max_ss", 20 * number + 19), ("corner_x", -40),
-            ("corner_y", 30 * number), ("fs", "+1.0x"), ("ss", "+1.0y"))]
+            ("corner_y", 30.5 * number), ("fs", "+1.0x"), ("ss", "+1.0y"))]
     (folder / "two.geom").write_text("\n".join(lines))
     (folder / "one.geom").write_text("\n".join(line for line in lines if not line.startswith("p1")))
     words = ("-cell 50 60 70 90 90 90 -default_F 100 -N 5 -oversample 1 -seed 2 --quiet --nexus a.nxs "
