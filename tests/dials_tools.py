@@ -62,3 +62,9 @@ def turned_by(first, second):
     """Angle [deg] between the orientations of two A matrices."""
     u, _, v = np.linalg.svd(first @ np.linalg.inv(second))
     return np.degrees(2.0 * np.arcsin(min(np.linalg.norm(u @ v - np.eye(3)) / 8.0 ** 0.5, 1.0)))
+
+
+def symmetric_angle(fitted, truth):
+    """Angle [deg] between a fitted and the true A matrix of P 21 21 21, by the nearest of its proper rotations."""
+    turns = [np.diag(signs) for signs in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))]
+    return min(turned_by(np.reshape(fitted, (3, 3)), truth @ turn) for turn in turns)

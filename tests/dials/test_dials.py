@@ -2,7 +2,7 @@
 
 import json
 
-from dials_tools import CELL, NEEDS_DIALS, PYTHON, dials, factors, figures, turned_by
+from dials_tools import CELL, NEEDS_DIALS, PYTHON, dials, factors, figures, symmetric_angle
 import numpy as np
 import pytest
 
@@ -51,9 +51,7 @@ def test_end_to_end(folder, kind, centre):
     # MOSFLM's centre is half a pixel before nanoBragg's
     assert found["beam_centre"] == pytest.approx((y / 0.3 + 0.5, x / 0.3 + 0.5), abs=0.1)
     truth = np.diag((-1.0, 1.0, -1.0)) @ frames.experiment.crystals[0].a_matrix
-    symmetry = [np.diag(signs) for signs in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))]
-    fitted = np.array(found["a_matrix"]).reshape(3, 3)
-    assert min(turned_by(fitted, truth @ turn) for turn in symmetry) < 0.05
+    assert symmetric_angle(found["a_matrix"], truth) < 0.05
     squared = factors().at(found["hkl"]) ** 2
     assert len(squared) > 1000 and np.corrcoef(squared, found["intensity"])[0, 1] > 0.95
 
