@@ -59,6 +59,7 @@ class Installation:
                     status = self._process.wait(max(self._start + LIMIT - time.monotonic(), 0.1))
                 except subprocess.TimeoutExpired:
                     self._process.terminate()
+                    self._process.wait()
                     return f"apt-get took more than {LIMIT} s to install {PACKAGES[0]}"
                 output.seek(0)
                 last = output.read().decode(errors="replace").strip().splitlines()[-1:] or [""]

@@ -33,7 +33,7 @@ def written(frames, kind):
     return frames.write_images(f"a_##.{kind}")
 
 
-@pytest.mark.parametrize("kind, centre", [("nxs", "off"), ("img", "centred"), ("img", "off"), ("cbf", "off")])
+@pytest.mark.parametrize("kind, centre", [("nxs", "off"), ("img", "off"), ("cbf", "centred")])
 def test_end_to_end(folder, kind, centre):
     frames = series(centre)
     dials("dials.import", *written(frames, kind))
