@@ -5,6 +5,7 @@
     types     mypy: the annotations of the public interface
     tests     pytest with warnings as errors, and the coverage of what runs as Python
     oldest    some of the tests with the oldest libraries that setup.cfg allows, in an environment of its own
+    dials     DIALS reads and processes our files; installed meanwhile by root on Debian, else left out where it is not
 
 `--without PART` leaves a part out, `--only PART` all others.  Further words go to the pytest of `tests`:
 `python tests/check.py --only tests -k golden`.
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import time
 
+import dials_part
+
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("lint", "types", "tests", "oldest")
+PARTS = ("lint", "types", "tests", "oldest", "dials")
 
 COVERAGE = """\
 coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that
@@ -37,6 +40,8 @@ def commands(part, words=()):
         # side by side, the tests of a file in one process
         return [[*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--cov", "--cov-report=", *words],
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
+    if part == "dials":
+        return [dials_part.command()]
     return [[sys.executable, "tests/oldest.py"]]
 
 
@@ -72,10 +77,16 @@ def main(arguments):
     wanted = [part for part in chosen.only or PARTS if part not in chosen.without]
     if not wanted:
         parser.error("nothing is left to check")
+    # what takes minutes to be installed comes while other parts run
+    dials = dials_part.Installation() if "dials" in wanted else None
     lines, failed = [], False
     for part in PARTS:
         if part not in wanted:
             lines.append(f"{part:8} left out")
+            continue
+        missing = dials.reason() if part == "dials" else ""
+        if missing:
+            lines.append(f"{part:8} left out: {missing}")
             continue
         start = time.perf_counter()
         passed = run(part, words if part == "tests" else ())

@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import check
+import dials_part
 import oldest
 from places import ROOT
 import pytest
@@ -30,7 +31,14 @@ def status(command, folder, **environment):
 # -- the command
 
 
-@pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1},
+@pytest.fixture(autouse=True)
+def nothing_is_installed(monkeypatch):
+    """Nothing is installed by a test; DIALS is there unless the test says otherwise."""
+    monkeypatch.setattr(dials_part, "installed", lambda: True)
+    monkeypatch.setattr(dials_part.Installation, "possible", staticmethod(lambda: False))
+
+
+@pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1},
                                       {"tests": 1, "oldest": 1}])
 def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     monkeypatch.setattr(check, "commands", lambda part, words: [
@@ -40,6 +48,34 @@ def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     assert [line.split()[:2] for line in summary[:-1]] == [
         [part, "FAILED" if part in statuses else "passed"] for part in check.PARTS]
     assert summary[-1] == ("-- FAILED" if statuses else "-- passed")
+
+
+@pytest.mark.parametrize("script, said", [
+    (None, "DIALS is not installed, and only root on Debian installs it"),
+    ("echo E: no such package; exit 100", "apt-get could not install dials: E: no such package"),
+    ("exec sleep 5", "apt-get took more than 0.5 s to install dials"), ("touch there", None)])
+def test_dials_is_installed_or_left_out(script, said, monkeypatch, capfd, tmp_path):
+    """A stand-in for apt-get: it fails, takes too long, or leaves what is wanted."""
+    there = tmp_path / "there"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dials_part, "installed", there.exists)
+    monkeypatch.setattr(dials_part, "LIMIT", 0.5 if "sleep" in str(script) else 60)
+    monkeypatch.setattr(check, "commands", lambda part, words: [[sys.executable, "-c", "raise SystemExit(1)"]])
+    if script is not None:
+        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "apt-get").chmod(0o755)
+        monkeypatch.setattr(dials_part.Installation, "possible", staticmethod(lambda: True))
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    # where DIALS has come, its tests run, and here they fail
+    assert check.main(["--only", "dials"]) == (1 if said is None else 0)
+    summary = capfd.readouterr().out.partition("-- summary\n")[2]
+    assert ("dials    FAILED" if said is None else f"dials    left out: {said}") in summary
+
+
+def test_root_on_debian_installs(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(dials_part.os, "geteuid", lambda: 1000)
+    assert not dials_part.Installation.possible()
 
 
 def test_a_report_that_fails_is_enough(monkeypatch, capfd):
@@ -52,7 +88,7 @@ def test_parts_can_be_left_out(monkeypatch, capfd):
     asked = []
     monkeypatch.setattr(check, "run", lambda part, words: asked.append((part, tuple(words))) or True)
     assert check.main(["--without", "oldest", "-k", "golden"]) == 0
-    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden"))]
+    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden")), ("dials", ())]
     assert "oldest   left out" in capfd.readouterr().out
     asked.clear()
     assert check.main(["--only", "types"]) == 0 and asked == [("types", ())]

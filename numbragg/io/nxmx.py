@@ -147,13 +147,16 @@ class NexusWriter:
         images = file_images(self._experiment, image, lambda dtype: dtype == self._dtype, str(self._dtype))
         panels = [self._marked(panel, place.mask) for panel, place in zip(images, self._experiment.panels)]
         if len({np.shape(panel) for panel in panels}) == 1:
-            # whole chunks are not cut up by the library
-            self._data[frame] = np.concatenate(panels) if len(self._slabs) > 1 else panels[0]
+            whole = np.concatenate(panels) if len(self._slabs) > 1 else panels[0]
         else:
             whole = np.full(self._data.shape[1:], self._largest or 0, self._dtype)
             for slab, panel in zip(self._slabs, panels):
                 whole[slab, :panel.shape[1]] = panel
+        if self._data.id.get_create_plist().get_nfilters():
             self._data[frame] = whole
+        else:
+            # a chunk as it lies in memory: the library's own way copies it, at a third of the speed
+            self._data.id.write_direct_chunk((frame, 0, 0), np.ascontiguousarray(whole, self._data.dtype))
         # first the frame, then that it is there
         self._file.flush()
         self.done = frame + 1

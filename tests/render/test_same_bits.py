@@ -11,6 +11,7 @@ import sys
 
 from formula_tools import INTERPRETED
 from places import ROOT
+from processors import PROCESSORS, THIRD, clean, dispatched
 import pytest
 
 pytestmark = [pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own, and these compile"),
@@ -54,32 +55,10 @@ print(made.hexdigest())
 """
 
 
-def dispatched(*wanted):
-    """NumPy's names of those processor features that it can be told to leave out; what it calls them has changed."""
-    from numpy._core import _multiarray_umath as core
-
-    return " ".join(name for name in core.__cpu_dispatch__ if any(name.startswith(kind) for kind in wanted))
-
-
-#: AVX-512 and what came with it, then AVX2 and FMA as well.
-FOURTH = ("X86_V4", "AVX512")
-THIRD = (*FOURTH, "X86_V3", "AVX2", "FMA3", "AVX", "F16C")
-
-PROCESSORS = {
-    "no AVX-512 in NumPy": lambda: {"NPY_DISABLE_CPU_FEATURES": dispatched(*FOURTH)},
-    "no AVX2 in NumPy": lambda: {"NPY_DISABLE_CPU_FEATURES": dispatched(*THIRD)},
-    "another BLAS": lambda: {"OPENBLAS_CORETYPE": "Prescott"},
-    "kernels for haswell": lambda: {"NUMBA_CPU_NAME": "haswell"},
-    "kernels for any processor": lambda: {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2"},
-}
-
-
 def digest(folder, **environment):
     path = folder / "shots.py"
     path.write_text(SHOTS)
-    clean = {name: value for name, value in os.environ.items()
-             if name not in ("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")}
-    done = subprocess.run([sys.executable, "-W", "ignore", path], env=clean | environment, capture_output=True,
+    done = subprocess.run([sys.executable, "-W", "ignore", path], env=clean() | environment, capture_output=True,
                           text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.strip()
