@@ -11,13 +11,12 @@
 """
 
 import argparse
-import os
-from pathlib import Path
 import subprocess
 import sys
 import time
 
-ROOT = Path(__file__).resolve().parent.parent
+from places import ROOT, jobs
+
 PARTS = ("lint", "types", "tests", "oldest")
 
 COVERAGE = """\
@@ -38,12 +37,6 @@ def commands(part, words=()):
         return [[*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--cov", "--cov-report=", *words],
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
     return [[sys.executable, "tests/oldest.py"]]
-
-
-def jobs():
-    """How many processes run tests: not more than processors, and few enough that their memory is there."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(count, 4)
 
 
 def run(part, words=()):
