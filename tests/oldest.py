@@ -15,7 +15,6 @@ import tempfile
 
 from places import ROOT, jobs
 
-
 #: Extras besides what is always installed; cuda has one version only, and the tools are of no concern here.
 EXTRAS = ("demo", "plot", "io")
 
