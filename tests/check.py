@@ -12,15 +12,13 @@
 """
 
 import argparse
-import os
-from pathlib import Path
 import subprocess
 import sys
 import time
 
 import dials_part
+from places import ROOT, jobs
 
-ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("lint", "types", "tests", "oldest", "dials")
 
 COVERAGE = """\
@@ -43,12 +41,6 @@ def commands(part, words=()):
     if part == "dials":
         return [dials_part.command()]
     return [[sys.executable, "tests/oldest.py"]]
-
-
-def jobs():
-    """How many processes run tests: not more than processors, and few enough that their memory is there."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(count, 4)
 
 
 def run(part, words=()):

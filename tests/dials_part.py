@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-ROOT = Path(__file__).resolve().parent.parent
+from places import ROOT, jobs
 
 PACKAGES = ("dials", "python3-hdf5plugin")
 #: How long an installation may take [s].
@@ -70,7 +70,7 @@ class Installation:
 
 def command():
     """The tests' command; side by side where pytest-xdist is there."""
-    side_by_side = ["-n", str(min(os.cpu_count() or 1, 4))] if importlib.util.find_spec("xdist") else []
+    side_by_side = ["-n", str(jobs())] if importlib.util.find_spec("xdist") else []
     return [sys.executable, "-m", "pytest", "-m", "dials", "-q", "-p", "no:cacheprovider", *side_by_side,
             "tests/dials"]
 

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = Path(__file__).resolve().parent.parent
+from places import ROOT, jobs
 
 #: Extras besides what is always installed; cuda has one version only, and the tools are of no concern here.
 EXTRAS = ("demo", "plot", "io")
 
 #: What the tests themselves need, in any version.
-TOOLS = ("pytest", "hypothesis", "mpmath")
+TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 
 #: What is run: every format, the reference files of one revision, the Python interface, the comparisons.
 TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py")
@@ -62,7 +62,7 @@ def main():
             if subprocess.run(command, cwd=ROOT, env=environment).returncode:
                 print("oldest: the environment could not be made, so nothing was tested")
                 return 1
-        return subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k",
+        return subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(jobs()), "-k",
                                f"not ({LEFT_OUT})", *TESTS], cwd=ROOT, env=environment).returncode
 
 
