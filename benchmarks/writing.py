@@ -16,7 +16,8 @@ import sys
 import tempfile
 import warnings
 
-from measuring import emit, python_program, run_program, spent
+from measuring import emit, python_program, spent
+from memory import peak
 import numpy as np
 
 import numbragg as nb
@@ -83,7 +84,7 @@ def rates(pixels, runs):
 def peaks(pixels, compression):
     """Largest resident set [bytes] of a process that writes 1 frame, and 8."""
     here = str(Path(__file__).resolve().parent)
-    return {frames: run_program(python_program("-c", WRITE, str(pixels), str(frames), compression, here)).peak_bytes
+    return {frames: peak(python_program("-c", WRITE, str(pixels), str(frames), compression, here), None)
             for frames in (1, 8)}
 
 
