@@ -72,7 +72,7 @@ def command():
     """The tests' command; side by side where pytest-xdist is there."""
     side_by_side = ["-n", str(jobs())] if importlib.util.find_spec("xdist") else []
     return [sys.executable, "-m", "pytest", "-m", "dials", "-q", "-p", "no:cacheprovider", *side_by_side,
-            "tests/dials"]
+            "tests/dials", "tests/io/test_dxtbx.py"]
 
 
 def main():

@@ -89,7 +89,7 @@ def test_import(folder, kind):
 
 
 def test_panels(folder):
-    panels = [nb.Panel(pixels=(20, 30), origin_mm=(1 + 5 * n, 2, 80), fast_mm=(0.2, 0, 0), slow_mm=(0, 0.2, 0.01))
+    panels = [nb.Panel(pixels=(20, 30), origin_mm=(1 + 5.03 * n, 2, 80), fast_mm=(0.2, 0, 0), slow_mm=(0, 0.2, 0.01))
               for n in range(3)]
     result = nb.Simulator(nb.Detector(panels=panels), nb.Beam(), 100.0).run(nb.Crystal(cell=CELL, n_cells=3))
     nb.write_nexus("a.nxs", result)

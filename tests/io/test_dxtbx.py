@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.dials, pytest.mark.skipif(not DXTBX, reason="dxtbx is 
 
 
 def read(name):
-    done = subprocess.run(["/usr/bin/python3", str(TESTS / "dials" / "read_dxtbx.py"), name], capture_output=True,
+    done = subprocess.run(["/usr/bin/python3", str(TESTS / "io" / "read_dxtbx.py"), name], capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
