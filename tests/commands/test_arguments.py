@@ -8,7 +8,8 @@ from numbragg.commands.cli import COMMANDS, main
 
 #: A subcommand, words before the option, an option of it with one word, and a value that is right.
 ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.bin"], "--csv", "t.csv"),
-            "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3")}
+            "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3"),
+            "scan": (["--nexus", "a.nxs"], "--frames", "2")}
 
 
 #: Subcommands whose words are no options.
@@ -46,10 +47,10 @@ def test_options_of_all_subcommands_alike(name, folder, capfd):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", sorted(ONE_WORD.keys() - {"trace"}))
+@pytest.mark.parametrize("name", sorted(ONE_WORD.keys() - {"trace", "scan"}))
 def test_no_option_is_shortened(name, folder, capfd):
     before, option, value = ONE_WORD[name]
-    # what trace does not know is nanoBragg's
+    # what trace and scan do not know is nanoBragg's
     for word in (option[:-1], option + "x", option[1:], "--", "-", "-x"):
         assert main([name, *before, word, value]) == 2
         assert f"{name}: {word} is not known; there are --" in error_line(capfd)
