@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from ..io.literals import INT_MAX
+from ..notes import Loud
 from .checks import choice, entries, finite, flag, optional, positive, real_array, shown, whole
 
 # start-up: readers are imported where there is a file to read; types are for checkers
@@ -245,7 +246,8 @@ class StructureFactors:
 
             found = read_text_columns(path, _text("columns", "auto" if columns is None else columns), squared=squared)
             indices, f = found.indices, found.f
-            said = ["; ".join([f"{os.fsdecode(path)}: {found.said}, {len(f)} rows", *found.dropped])]
+            said = ["; ".join([f"{os.fsdecode(path)}: {found.said}, {len(f)} rows", *found.dropped]),
+                    *(Loud(f"{os.fsdecode(path)}: {text}") for text in found.loud)]
         note = flag_note(path, indices, f)
         try:
             return cls._from_reflections(indices, f, default, os.fsdecode(path),

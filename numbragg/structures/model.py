@@ -41,6 +41,9 @@ _LARGEST_NUMBER = 1e5
 #: Bytes that a reflection takes while a model is summed up, besides 16 for each element.
 _REFLECTION_BYTES = 160
 
+#: Part of d_min by which the d of a reflection at it may be rounded.
+_AT_THE_LIMIT = 1e-9
+
 #: Part of an edge by which the axes of SCALEn may miss the cell.
 _FRAME = 0.01
 
@@ -264,7 +267,8 @@ def _wanted(structure, space_group, d_min, f000):
     memory.require(int(min(bytes_each * count, 1e18)), f"model: {count:.3g} reflections to {d_min:g} Angstrom")
     if max(structure.cell.parameters[:3]) / d_min > LARGEST_INDEX // 3:
         raise ValueError(f"d_min_angstrom: {d_min:g} Angstrom; too many reflections")
-    indices = gemmi.make_miller_array(structure.cell, space_group, d_min).astype(np.int64)
+    # what lies at d_min itself belongs to it, however its d is rounded
+    indices = gemmi.make_miller_array(structure.cell, space_group, d_min * (1.0 - _AT_THE_LIMIT)).astype(np.int64)
     if f000:
         indices = np.concatenate([np.zeros((1, 3), np.int64), indices])
     if not len(indices):

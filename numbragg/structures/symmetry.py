@@ -7,7 +7,8 @@ import numpy as np
 
 from .library import gemmi_module, one_line
 
-__all__ = ["DENOMINATOR", "NO_GROUP", "Symmetry", "check_cell", "checked_cell", "settled", "space_group_of", "symmetry_of"]
+__all__ = ["DENOMINATOR", "NO_GROUP", "Symmetry", "check_cell", "checked_cell", "settled", "space_group_of",
+           "symmetry_of"]
 
 #: Translations are in units of one part in this many of an axis.
 DENOMINATOR = 24

@@ -82,8 +82,8 @@ def test_a_line_that_ends_before_the_field_has_an_occupancy_of_one(folder):
 def test_special_positions_count_each_copy_and_say_so(folder, space_group, place, copies):
     path = written(folder, *BASE, atom(3, "ZN", place, residue=" ZN A   2", element="ZN"), space_group=space_group)
     text, = loud(path)
-    assert text == (f"atom A/ZN 2/ZN: lies on a special position, where {copies} symmetry copies of occupancy 1 count as"
-                    f" {copies} atoms; occupancies are taken as they stand, and {1 / copies:g} would be one atom"
+    assert text == (f"atom A/ZN 2/ZN: lies on a special position, where {copies} symmetry copies of occupancy 1 count"
+                    f" as {copies} atoms; occupancies are taken as they stand, and {1 / copies:g} would be one atom"
                     " (1 atom)")
     # as gemmi has it
     structure = gemmi.read_structure(str(path))

@@ -150,8 +150,8 @@ def test_items_that_name_two_space_groups(folder):
     path = plain(folder, "_symmetry.space_group_name_H-M 'P 21 21 21'\n_symmetry.Int_Tables_number 18")
     factors = nb.StructureFactors.from_cif(path)
     assert factors.space_group == "P 21 21 21" and isinstance(factors.notes[1], Loud)
-    assert factors.notes[1] == (f"{path}: the space group is P 21 21 21 by _symmetry.space_group_name_H-M, which counts,"
-                                " but P 21 21 2 by _symmetry.Int_Tables_number")
+    assert factors.notes[1] == (f"{path}: the space group is P 21 21 21 by _symmetry.space_group_name_H-M, which"
+                                " counts, but P 21 21 2 by _symmetry.Int_Tables_number")
     assert len(nb.StructureFactors.from_cif(path, space_group="P 2 2 2").notes) == 1
 
 
@@ -169,8 +169,8 @@ def test_one_reflection_without_a_loop(folder):
 
 
 def test_items_in_any_case(folder):
-    path = plain(folder, "_space_group.it_number 19", "1 2 3 10 o\n2 1 1 9 x\n", cell=PLAIN.upper(),
-                 loop=LOOP.replace("F_meas_sigma_au", "STATUS").replace("index_h", "Index_H").replace("F_meas", "f_MEAS"))
+    loop = LOOP.replace("F_meas_sigma_au", "STATUS").replace("index_h", "Index_H").replace("F_meas", "f_MEAS")
+    path = plain(folder, "_space_group.it_number 19", "1 2 3 10 o\n2 1 1 9 x\n", cell=PLAIN.upper(), loop=loop)
     factors = nb.StructureFactors.from_cif(path)
     assert factors.amplitude(1, 2, 3) == 10 and factors.amplitude(2, 1, 1) == 0
     assert "column F_meas_au; 1 reflections" in factors.notes[0]
