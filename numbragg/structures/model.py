@@ -251,8 +251,8 @@ def _solvent(structure, space_group, d_min, indices, s2):
         masker.put_mask_on_float_grid(grid, structure[0])
     except RuntimeError as error:
         numbers = " ".join(f"{value:g}" for value in structure.cell.parameters)
-        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); solvent=False"
-                         " leaves it out") from None
+        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); in Python,"
+                         " solvent=False leaves it out") from None
     waves = gemmi.transform_map_to_f_phi(grid, half_l=True)
     found = waves.get_value_by_hkl(np.ascontiguousarray(indices, np.int32)).astype(np.complex128)
     damping = np.array([K_SOLVENT * math.exp(-B_SOLVENT * value) for value in s2.tolist()])
