@@ -46,6 +46,12 @@ def run(words, expected=0):
     assert main(f"{LINE} {words}".split()) == expected
 
 
+def test_notes_name_options(geometry, capsys):
+    run("--detector two.geom -distance 70")
+    said = capsys.readouterr().out
+    assert "geometry: -distance, 70, replaces the file's clen" in said and "distance_mm" not in said
+
+
 @pytest.fixture
 def models(folder):
     """Two experiments of one detector at two distances."""
