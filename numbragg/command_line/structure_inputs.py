@@ -76,6 +76,9 @@ def read_structure_factors(line):
         if "space_group: " in said:
             raise CommandLineError(f"--space-group {quoted(line.space_group)}: is no space group; a name such as"
                                    " 'P 21 21 21' or P212121, or a number, is wanted") from error
+        # what Python calls an argument is an option here
+        if said.endswith("name one (column)"):
+            raise CommandLineError(said.replace("(column)", "(--hkl-columns)")) from error
         raise
     _enter_cell(line, factors.cell)
     return factors

@@ -154,8 +154,7 @@ def choose(columns, wanted, squared):
     chosen = [pair for rank, pair in ranked if rank == best]
     if len(chosen) > 1:
         labels = ", ".join(pair[0].label for pair in chosen)
-        raise ValueError(f"several columns may be meant, {labels}: name one (column); on the command line by"
-                         " --hkl-columns")
+        raise ValueError(f"several columns may be meant, {labels}: name one (column)")
     taken = chosen[0][0]
     if taken.role == "F" and best[2] == len(_OBSERVED):
         raise ValueError(f"column {taken.label}: is no usual name of amplitudes, and may be that of a map; {_HINT}; the"

@@ -187,3 +187,10 @@ def test_space_groups_that_are_refused(folder, capsys, words, message):
     assert main([*words.split(), *COMMON]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"numbragg: error: {message}") and said.count("\n") == 1
+
+
+def test_columns_to_be_named_are_asked_for_by_option(folder, capsys):
+    mtz(folder / "b.mtz", "P 1 2 1", CELL, [("FA", "F"), ("FB", "F")], [(1, 2, 3, 1, 2)])
+    assert main(["-hkl", "b.mtz", *COMMON]) == 2
+    assert capsys.readouterr().err == (
+        "numbragg: error: b.mtz: several columns may be meant, FA, FB: name one (--hkl-columns)\n")
