@@ -6,10 +6,15 @@ import math
 
 import numpy as np
 
+from .. import memory
+
 __all__ = ["odd_occupancies", "of_blank_fields", "zero_occupancies"]
 
 #: Atoms nearer than this are at one place [Angstrom]: symmetry copies on a special position, or one atom twice.
 SAME_PLACE = 0.3
+
+#: Bytes that each place of an atom takes while they are sorted.
+_PLACE_BYTES = 100
 
 #: Atoms that are looked at of each box; a box of some tenths of an Angstrom has few.
 _MOST_IN_A_BOX = 100
@@ -108,6 +113,7 @@ def _at_one_place(positions, occupancies, cell):
     Atoms are sorted into boxes no smaller than `SAME_PLACE`, so that only neighbouring boxes need to be looked at.
     """
     atoms, operations = positions.shape[:2]
+    memory.require(_PLACE_BYTES * atoms * operations, f"model: {atoms} atoms and {operations} operations")
     places = positions.reshape(-1, 3) - np.floor(positions.reshape(-1, 3))
     heights = [1.0 / length for length in cell.reciprocal().parameters[:3]]
     boxes = [min(max(int(height / SAME_PLACE), 1), 1 << 20) for height in heights]
