@@ -61,7 +61,7 @@ class CommandLine:
         The options as given, in order.
     default_f : float
         Structure factor where there is none [electrons].
-    hkl_columns, intensities : str or None
+    hkl_columns, intensities, space_group : str or None
         How the file of `-hkl` is read.
     scale, pgm_scale : float
         Scales of the integer image and of the PGM; not positive: automatic.
@@ -81,6 +81,8 @@ class CommandLine:
         Seed of a random one.
     detector : str or None
         Name or file of a detector of panels, in the place of the one plane.
+    detector_model : int or None
+        Number of the experiment whose detector it is, where its file has several.
     beam_centre_pixels : tuple of float or None
         Where the beam meets it, if it has a name (fast, slow).
     panels : numbragg.Detector or None
@@ -110,6 +112,7 @@ class CommandLine:
     default_f: float = 0.0
     hkl_columns: str | None = None
     intensities: str | None = None
+    space_group: str | None = None
     scale: float = 0.0
     pgm_scale: float = 0.0
     adc_offset: float = 40.0
@@ -120,6 +123,7 @@ class CommandLine:
     spectrum_samples: int | None = None
     spectrum_seed: int | None = None
     detector: str | None = None
+    detector_model: int | None = None
     beam_centre_pixels: tuple | None = None
     panels: object = None
     printout: bool = False

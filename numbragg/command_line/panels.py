@@ -54,6 +54,8 @@ def check_panels(line):
     """
     given = _given(line)
     if line.detector is None:
+        if line.detector_model is not None:
+            raise CommandLineError(f"{given['--detector-model'].said}: needs --detector and a file of DIALS's models")
         if line.beam_centre_pixels is not None:
             raise CommandLineError(f"{given['--beam-centre-pixels'].said}: needs --detector and a detector's name; for "
                                    "nanoBragg's plane there are -Xbeam and -Ybeam")
@@ -91,7 +93,10 @@ def read_panels(line):
     given, kind = _given(line), _kind(line.detector)
     said = given["--detector"].said
     takes = {"name": {"-distance", "-detector_thick", "--beam-centre-pixels"}, "geometry": {"-distance", *_SENSOR},
-             "experiments": set(), "header": set()}[kind]
+             "experiments": {"--detector-model"}, "header": set()}[kind]
+    if "--detector-model" in given and "--detector-model" not in takes:
+        raise CommandLineError(f"{given['--detector-model'].said}: does not go with {said}; it is for DIALS's models"
+                               " (.expt, .json)")
     for name in ("-distance", *_SENSOR, "--beam-centre-pixels"):
         if name in given and name not in takes:
             raise CommandLineError(f"{given[name].said}: does not go with {said}, which has its own")
@@ -105,8 +110,21 @@ def read_panels(line):
     if named:
         detector = detector.in_convention(line.draft.convention)
     line.draft.convention = detector.convention
-    line.notices += detector.notes
+    # what Python calls an argument is an option here
+    line.notices += [type(note)(note.replace("distance_mm", "-distance")) for note in detector.notes]
     return detector
+
+
+def _of_experiment(detectors, line):
+    try:
+        return detectors.from_expt(line.detector, line.detector_model)
+    except ValueError as error:
+        said = str(error)
+        if not said.startswith("index: "):
+            raise
+        number = "is not given" if line.detector_model is None else str(line.detector_model)
+        raise CommandLineError("--detector-model: " + number + said.removeprefix("index: ").removeprefix(
+            str(line.detector_model)).replace("(index, --detector-model)", "(--detector-model)")) from error
 
 
 def _read(line, kind, values):
@@ -116,7 +134,7 @@ def _read(line, kind, values):
     if kind == "header":
         return Detector.from_header(line.detector)
     if kind == "experiments":
-        return Detector.from_expt(line.detector)
+        return _of_experiment(Detector, line)
     thickness = values.get("-detector_thick")
     if kind == "name":
         more = {} if thickness is None else {"sensor_thickness_um": thickness}
@@ -128,5 +146,6 @@ def _read(line, kind, values):
                                   attenuation_depth_um=depth, sensor_layers=values.get("-detector_thicksteps"))
     except ValueError as error:
         said = str(error).replace("give distance_mm", "give -distance").replace(
-            "attenuation_depth_um or sensor_material", "-detector_abs")
+            "attenuation_depth_um or sensor_material", "-detector_abs").replace(
+            "give shift_mm", "put a number there (Python's shift_mm has no option)")
         raise CommandLineError(said.replace("sensor_thickness_um:", "-detector_thick:")) from error

@@ -25,14 +25,19 @@ def check_words(line):
     ------
     CommandLineError
     """
-    for option, value in (("--hkl-columns", line.hkl_columns), ("--intensities", line.intensities)):
+    for option, value in (("--hkl-columns", line.hkl_columns), ("--intensities", line.intensities),
+                          ("--space-group", line.space_group)):
         if value is None:
             continue
         if line.files.hkl is None:
             raise CommandLineError(f"{option} {quoted(value)}: says how -hkl is read, which is not given")
         if file_kind(line.files.hkl) == "pdb":
+            wrong = "have their own" if option == "--space-group" else "have no such columns"
             raise CommandLineError(f"{option} {quoted(value)}: {quoted(line.files.hkl)} is a model by its name; models"
-                                   " have no such columns")
+                                   f" {wrong}")
+        if option == "--space-group" and file_kind(line.files.hkl) is None:
+            raise CommandLineError(f"{option} {quoted(value)}: {quoted(line.files.hkl)} is a text list by its name; no"
+                                   " symmetry is applied to lists")
 
 
 def read_structure_factors(line):
@@ -64,9 +69,25 @@ def read_structure_factors(line):
         return _of_model(line, name, kind)
     column = None if line.hkl_columns == "auto" else line.hkl_columns
     reader = StructureFactors.from_mtz if kind == "mtz" else StructureFactors.from_cif
-    factors = reader(name, column, line.default_f, intensities=line.intensities)
+    try:
+        factors = reader(name, column, line.default_f, intensities=line.intensities, space_group=_space_group(line))
+    except ValueError as error:
+        said = str(error)
+        if "space_group: " in said:
+            raise CommandLineError(f"--space-group {quoted(line.space_group)}: is no space group; a name such as"
+                                   " 'P 21 21 21' or P212121, or a number, is wanted") from error
+        # what Python calls an argument is an option here
+        if said.endswith("name one (column)"):
+            raise CommandLineError(said.replace("(column)", "(--hkl-columns)")) from error
+        raise
     _enter_cell(line, factors.cell)
     return factors
+
+
+def _space_group(line):
+    """The space group that was asked for, by its name or number, or None."""
+    value = line.space_group
+    return int(value) if value is not None and value.isascii() and value.isdecimal() and len(value) < 9 else value
 
 
 def _is_list(name):
@@ -99,6 +120,9 @@ def _of_model(line, name, kind):
     if line.hkl_columns is not None or line.intensities is not None:
         raise CommandLineError(f"-hkl {quoted(name)}: is a model, without the columns that --hkl-columns and"
                                " --intensities are for")
+    if line.space_group is not None:
+        raise CommandLineError(f"-hkl {quoted(name)}: is a model, which has a space group of its own; --space-group is"
+                               " for reflections")
     _enter_cell(line, cell)
     wavelength = to_angstrom(line.draft.wavelength)
     d_min = to_angstrom(line.draft.d_min) if line.draft.d_min > 0.0 else _seen(line, cell)

@@ -393,11 +393,15 @@ _OWN = (
          store(CommandLine.hkl_columns), default="four columns; auto", kind="text"),
     _row("--intensities", "WORD", "sqrt: take roots of the intensities of -hkl, negative ones as 0",
          store(CommandLine.intensities), default="refused", kind="choice", choices=words("sqrt")),
+    _row("--space-group", "WORD", "space group of the reflections of -hkl, by its name (P212121) or number, in the "
+         "place of the file's", store(CommandLine.space_group), default="that of the file", kind="text"),
     _row("--threads", "N", "number of threads", store(CommandLine.threads), default="all processors", kind="whole",
          rule=AT_LEAST_ONE),
     _row("--detector", "WORD", "detector of panels in the place of nanoBragg's plane: its name, a CrystFEL geometry "
          "(.geom), DIALS models (.expt, .json), or an image with a header; no SMV images are written of it",
          store(CommandLine.detector), kind="text"),
+    _row("--detector-model", "N", "number of the experiment in DIALS models whose detector is taken, from 0",
+         store(CommandLine.detector_model), default="the only one", kind="whole", rule=NOT_NEGATIVE),
     _row("--beam-centre-pixels", "f s",
          "where the beam meets a detector that has a name, from its corner, fast and slow",
          set_beam_centre_pixels, default="the middle"),

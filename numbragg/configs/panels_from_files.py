@@ -17,6 +17,7 @@ from ..notes import Loud, warn
 from ..scene.units import from_mm, to_degrees, to_mm
 from .checks import entries, finite
 from .panel import Panel
+from .panel_notes import geometry_notes
 
 # start-up: each kind of file has its reader, and conventions are loaded where panels are turned
 
@@ -94,6 +95,7 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
     if distance is not None and any(length is not None and length.metres is not None
                                     for length in (geometry.clen, *(panel.clen for panel in geometry.panels))):
         notes.append(f"geometry: distance_mm, {distance_mm:g}, replaces the file's clen")
+    notes += geometry_notes(geometry, distance)
     if distance is not None and any(panel.coffset for panel in geometry.panels):
         notes.append("geometry: coffset is added to distance_mm, as CrystFEL adds it to clen")
     if any(region.in_data and region.panel is None for region in geometry.regions) and len(geometry.panels) > 1:

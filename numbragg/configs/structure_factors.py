@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from ..io.literals import INT_MAX
+from ..notes import Loud
 from .checks import choice, entries, finite, flag, optional, positive, real_array, shown, whole
 
 # start-up: readers are imported where there is a file to read; types are for checkers
@@ -42,9 +43,9 @@ def _of_complex(value):
         return _amplitudes("amplitudes", value), ()
     if isinstance(array, np.ma.MaskedArray):
         raise ValueError("amplitudes: a masked array must be made a plain one first, its masked entries removed")
-    from ..structures.reflections import moduli
+    from ..structures.reflections import MODULI, moduli
 
-    return _amplitudes("amplitudes", moduli(array)), ("amplitudes: complex numbers, of which the moduli are taken",)
+    return _amplitudes("amplitudes", moduli(array)), (MODULI,)
 
 
 def _squared(intensities):
@@ -245,7 +246,8 @@ class StructureFactors:
 
             found = read_text_columns(path, _text("columns", "auto" if columns is None else columns), squared=squared)
             indices, f = found.indices, found.f
-            said = ["; ".join([f"{os.fsdecode(path)}: {found.said}, {len(f)} rows", *found.dropped])]
+            said = ["; ".join([f"{os.fsdecode(path)}: {found.said}, {len(f)} rows", *found.dropped]),
+                    *(Loud(f"{os.fsdecode(path)}: {text}") for text in found.loud)]
         note = flag_note(path, indices, f)
         try:
             return cls._from_reflections(indices, f, default, os.fsdecode(path),
@@ -255,13 +257,13 @@ class StructureFactors:
 
     @classmethod
     def from_reflections(cls, indices: ArrayLike, amplitudes: ArrayLike, default: float = 0.0, *,
-                         space_group: Any = None, cell: Sequence[float] | None = None) -> Self:
+                         space_group: Any = None, cell: Sequence[float] | None = None, f000: bool = False) -> Self:
         """From (n, 3) Miller indices and (n,) amplitudes; gaps get `default`, duplicates the last F.
 
         Indices must be integers, amplitudes finite; of complex ones the modulus is taken.  With `space_group` (a name,
         a number or a gemmi.SpaceGroup) they are expanded to P1: all equivalents, and Friedel mates unless -h -k -l is
-        there too; a reflection given twice must then have one amplitude.  Without it the list is taken as it is.
-        `cell` (six numbers) is what they belong to.
+        there too; a reflection given twice must then have one amplitude, and 0 0 0 is left out unless `f000`.  Without
+        it the list is taken as it is.  `cell` (six numbers) is what they belong to.
         """
         default = finite("default", default, "electrons")
         checked = _miller_indices(indices, "(n, 3) integers")
@@ -271,26 +273,19 @@ class StructureFactors:
         if f.shape != (len(checked),) or len(checked) == 0:
             raise ValueError(f"amplitudes: shape {f.shape}; must be ({len(checked)},), at least one")
         if space_group is not None or cell is not None:
-            return cls._with_symmetry(checked, f, default, space_group, cell)
+            if space_group is None:
+                raise ValueError("cell: belongs to a space group; give space_group too ('P 1' where there is none)")
+            from ..structures.reflections import given
+            from ..structures.symmetry import space_group_of
+
+            cell = None if cell is None else _unit_cell(cell)
+            found = given(checked, f, cell, space_group_of(space_group, cell), f000=flag("f000", f000), said=said)
+            return cls._expanded(found, default, "memory")
         from ..io.hkl import flag_note
 
         note = flag_note("amplitudes", checked, f)
         return cls._from_reflections(checked.astype(np.int32), f, default, "memory",
-                                     (*said, *(() if note is None else (note,))))
-
-    @classmethod
-    def _with_symmetry(cls, indices, f, default, space_group, cell):
-        from ..structures.reflections import Listed
-        from ..structures.symmetry import space_group_of
-
-        if space_group is None:
-            raise ValueError("cell: belongs to a space group; give space_group too ('P 1' where there is none)")
-        if cell is not None:
-            cell = _unit_cell(cell)
-        if (f < 0.0).any():
-            raise ValueError("amplitudes: some are negative; with space_group they must not be")
-        group = space_group_of(space_group, cell)
-        return cls._expanded(Listed(indices, f, None, cell, group, "amplitudes given as arrays", ()), default, "memory")
+                                     (*(f"amplitudes: {text}" for text in said), *(() if note is None else (note,))))
 
     @classmethod
     def _expanded(cls, listed, default, source, loud=()):

@@ -174,7 +174,7 @@ def _experiment(file, content, index):
         models = {json.dumps([each.get("detector"), each.get("beam")]) for each in listed}
         if len(models) > 1:
             raise ValueError(f"index: None, but the {len(listed)} experiments of {file.path} have {len(models)} "
-                             "different detectors and beams; give the number of one, from 0")
+                             "different detectors and beams; give the number of one, from 0 (index, --detector-model)")
         index = 0
     if not 0 <= index < len(listed):
         raise ValueError(f"index: {index}, but {file.path} has {len(listed)} experiments, counted from 0")

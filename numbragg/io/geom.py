@@ -199,9 +199,8 @@ def _truth(reading, line, word, value):
 
 
 def _length(reading, line, word, value, of_image=True):
-    """A length, or with `of_image` the place of one; a unit may follow after a blank."""
-    text, _, unit = value.partition(" ")
-    unit = unit.strip()
+    """A length, or with `of_image` the place of one; a unit may follow after a blank or a tab."""
+    text, unit = (*value.split(None, 1), "", "")[:2]
     if unit and unit not in _UNITS:
         raise reading.error(line, f"{word}: unit {_quoted(unit)} must be m or mm")
     number = decimal(text)

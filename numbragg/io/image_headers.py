@@ -4,6 +4,7 @@ import math
 import re
 from typing import NamedTuple
 
+from ..notes import Loud
 from .errors import format_error, shown
 from .literals import PRINTED, decimal
 from .smv import read_header
@@ -59,12 +60,17 @@ def _smv_number(path, header, words, positive=True):
 
 
 def _smv_words(header):
-    words = {}
+    return dict(_smv_pairs(header))
+
+
+def _smv_pairs(header):
+    """Words and values, in their order."""
+    pairs = []
     for line in re.split(rb"[;\n]", header.text):
         word, equals, value = line.partition(b"=")
         if equals:
-            words[word.strip().decode("ascii", "replace")] = value.strip().decode("ascii", "replace")
-    return words
+            pairs.append((word.strip().decode("ascii", "replace"), value.strip().decode("ascii", "replace")))
+    return pairs
 
 
 def read_smv_geometry(path):
@@ -102,8 +108,28 @@ def read_smv_geometry(path):
     close = decimal(words.get("CLOSE_DISTANCE", ""))
     if close is not None and abs(close - distance) > 1e-6 * distance:
         tilts = (*tilts, f"CLOSE_DISTANCE = {close:g} where DISTANCE = {distance:g}")
-    return FlatPanel((header.width, header.height), (pixel, pixel), distance, centre, 0.0, "",
-                     (f"header: the beam centre is {sense}",), tilts)
+    size = (header.width, header.height)
+    used = ("PIXEL_SIZE", "DISTANCE", named, named[:-1] + "Y")
+    notes = (f"header: the beam centre is {sense}", *_repeated(header, used),
+             *_far_off(named[:-2], centre, [pixel * n for n in size], "mm"))
+    return FlatPanel(size, (pixel, pixel), distance, centre, 0.0, "", notes, tilts)
+
+
+def _repeated(header, used):
+    """Words that are there with several values, of which the last counts."""
+    pairs = _smv_pairs(header)
+    for word in used:
+        values = [value for name, value in pairs if name == word]
+        if len({decimal(value) for value in values}) > 1:
+            yield Loud(f"header: {word} is there {len(values)} times; {shown(values[-1].encode('ascii', 'replace'))}"
+                       f" counts, the last, and {shown(values[0].encode('ascii', 'replace'))} does not")
+
+
+def _far_off(word, centre, size, unit):
+    """A beam centre that is farther from the panel than the panel is wide [mm]: probably in another unit."""
+    if any(not -length <= place <= 2.0 * length for place, length in zip(centre, size)):
+        yield Loud(f"header: {word} puts the beam at {centre[0]:g} mm along fast and {centre[1]:g} mm along slow, far"
+                   f" off the panel of {size[0]:g} x {size[1]:g} mm; its numbers are in {unit}")
 
 
 # -- miniCBF
@@ -162,6 +188,7 @@ def read_cbf_geometry(path):
         found = re.search(rf"^#\s*{word}:?\s*{_NUMBER}", text, re.MULTILINE)
         if found and float(found[1]) != 0.0:
             tilts.append(f"{word} = {found[1]}")
-    return FlatPanel(size, tuple(1000.0 * v for v in pixel), 1000.0 * distance,
-                     tuple(1000.0 * c * v for c, v in zip(centre, pixel)), 1e6 * float(sensor[2]) if sensor else 0.0,
-                     sensor[1] if sensor else "", (), tuple(tilts))
+    pixel, centre = tuple(1000.0 * v for v in pixel), tuple(1000.0 * c * v for c, v in zip(centre, pixel))
+    notes = tuple(_far_off("Beam_xy", centre, [n * v for n, v in zip(size, pixel)], "pixels"))
+    return FlatPanel(size, pixel, 1000.0 * distance, centre, 1e6 * float(sensor[2]) if sensor else 0.0,
+                     sensor[1] if sensor else "", notes, tuple(tilts))

@@ -5,6 +5,7 @@ The frame is McStas's, in which NeXus has its vectors: z along the beam, y up.  
 
 import math
 import os
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -211,7 +212,8 @@ def _times(matrix, other):
 
 def _detector(h5py, group):
     notes = []
-    modules = [item for item in group.values() if isinstance(item, h5py.Group) and _class(item) == "NXdetector_module"]
+    modules = _in_order([item for item in group.values()
+                         if isinstance(item, h5py.Group) and _class(item) == "NXdetector_module"])
     mask = next((place[()] for name in ("pixel_mask", "detectorSpecific/pixel_mask")
                  if name in group and isinstance(place := group[name], h5py.Dataset)), None) if _mask_readable(
                      group, notes) else None
@@ -219,6 +221,22 @@ def _detector(h5py, group):
     thickness = 1000.0 * (_length(group, "sensor_thickness") or 0.0)
     material = _text(group["sensor_material"][()]) if "sensor_material" in group else ""
     return NxDetector(panels, thickness, material, tuple(dict.fromkeys(notes)))
+
+
+def _in_order(modules):
+    """Modules in the order in which their pixels lie in the data, else in that of the numbers in their names.
+
+    HDF5 lists names as text: module_10 before module_2.
+    """
+    modules = sorted(modules, key=lambda module: [int(part) if part.isdecimal() else part for part in
+                                                  re.split("([0-9]+)", module.name.rpartition("/")[2])])
+    if not all("data_origin" in module for module in modules):
+        return modules
+    origins = [_numbers(module["data_origin"][()], f"{module.name}/data_origin") for module in modules]
+    if len(set(map(len, origins))) > 1:
+        return modules
+    # those of one place stay in the order of their names
+    return [module for _, module in sorted(zip(origins, modules), key=lambda pair: pair[0])]
 
 
 def _mask_readable(group, notes):

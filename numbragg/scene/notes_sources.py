@@ -34,6 +34,17 @@ def source_notes(prepared):
     if odd:
         yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
     yield from _weights([row[3] for row in sources.tolist()])
+    yield from _on_the_other_side(sources.tolist(), prepared.placement.beam)
+
+
+def _on_the_other_side(sources, beam):
+    """Sources from which photons come against the beam; a source is where they come from, not where they go."""
+    # what is missing (NaN) is where the nominal source is
+    wrong = [row for row in sources if sum(x * b for x, b in zip(row, beam) if not math.isnan(x)) > 0.0]
+    if wrong:
+        place, nominal = (" ".join(f"{x + 0.0:g}" for x in vector) for vector in (wrong[0][:3], [-b for b in beam]))
+        yield Loud(f"sources: the source at {place} is more than 90 degrees from that of the nominal beam, at"
+                   f" {nominal}, and its photons travel against the beam ({len(wrong)} of {len(sources)} sources)")
 
 
 def _weights(listed):

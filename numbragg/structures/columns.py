@@ -19,7 +19,7 @@ _MAP = re.compile(r"FWT|FOD?FC|DELF|DELW|MAPCOEF|FDIFF|^FAN$|^FANOM|^FDM$|^FEM$|
 #: Names of maps or of a part of the scattering, which are taken where somebody names them only.
 _NOT_BY_ITSELF = re.compile(r"FPHI|FMAP|FWEIGHT|FPFOM|FFOM|FDELTA|DELTAF|FBULK|FMASK|FPART|FSOLV")
 
-_AMPLITUDES, _INTENSITIES = ("F", "F+", "F-"), ("I", "I+", "I-")
+_AMPLITUDES, _INTENSITIES = ("F", "F+", "F-", "F?"), ("I", "I+", "I-", "I?")
 
 
 #: How intensities are used, for messages.
@@ -33,9 +33,10 @@ class Column(NamedTuple):
     """A column of a file."""
 
     label: str
-    role: str  # "F", "F+", "F-", "I", "I+", "I-", or "" for anything else
+    role: str  # "F", "F+", "F-", "F?" (one of a pair, not known which), "I" and its like, or "" for anything else
     number: int  # its place in the file
     what: str = ""  # what a column without a role is, for messages
+    stem: str = ""  # its name without the sign of a pair; nothing: as PLUS and MINUS tell
 
 
 class Taken(NamedTuple):
@@ -70,17 +71,19 @@ def is_map_coefficient(label):
 
 def _sides(columns, roles):
     """Pairs of F+ and F- (or I), by what their names have in common, then single columns, preferred ones first."""
-    single, plus, minus = roles
+    single, plus, minus, unsigned = roles
     of_minus = {_bare(column): column for column in columns if column.role == minus}
     pairs = [(column, of_minus.get(_bare(column))) for column in columns if column.role == plus]
     used = [other for _, other in pairs]
     pairs += [(column, None) for column in columns if column.role == minus and column not in used]
+    # one of a pair by its type only is nothing but itself, and taken where it is named
+    pairs += [(column, None) for column in columns if column.role == unsigned]
     singles = [(column, None) for column in columns if column.role == single]
     return [pair for pair in pairs if pair[1]], singles, [pair for pair in pairs if not pair[1]]
 
 
 def _bare(column):
-    return re.sub("PLUS|MINUS", "", _plain(column.label))
+    return _plain(column.stem) if column.stem else re.sub("PLUS|MINUS", "", _plain(column.label))
 
 
 def _is_calculated(column):
@@ -139,7 +142,8 @@ def choose(columns, wanted, squared):
     if wanted is not None:
         plus, minus = _named(columns, wanted, squared)
         return Taken(plus, minus, squared, ())
-    groups = _sides([column for column in columns if not _NOT_BY_ITSELF.search(_plain(column.label))],
+    groups = _sides([column for column in columns
+                     if not (_NOT_BY_ITSELF.search(_plain(column.label)) or column.role.endswith("?"))],
                     _INTENSITIES if squared else _AMPLITUDES)
     # observed before calculated, pairs before single columns before halves of pairs
     ranked = [((_is_calculated(pair[0]), number, _rank(pair[0])), pair)
@@ -163,6 +167,11 @@ def choose(columns, wanted, squared):
 
 def _nothing(columns, squared):
     listed = ", ".join(column.label for column in columns)
+    unsigned = [column.label for column in columns if column.role == ("I?" if squared else "F?")]
+    if unsigned:
+        return (f"column{'s' * (len(unsigned) > 1)} {', '.join(unsigned)}: one of each Friedel pair by type, but which"
+                " is not told by (+) and (-) or the like in the name; name one, to take it for both (column,"
+                " --hkl-columns)")
     if squared:
         return f'has no intensities, of which intensities="sqrt" takes the roots; the columns are {listed}'
     squares = [column.label for column in columns if column.role in _INTENSITIES]

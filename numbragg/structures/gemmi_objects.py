@@ -5,7 +5,7 @@ import numpy as np
 from .columns import Column, Taken
 from .library import gemmi_module, one_line
 from .mtz import reflections_of_mtz
-from .reflections import listed, moduli
+from .reflections import MODULI, listed, moduli
 from .refln_cif import reflections_of_block
 from .symmetry import checked_cell, settled
 
@@ -58,17 +58,19 @@ def reflections_of(data, column=None, *, squared=False, space_group=None, f000=F
 
 
 def _of_array(data, name, *, squared, space_group, f000):
+    said, sigmas = (), None
     if name == "ValueSigmaAsuData":
         # one by one: gemmi 0.7 shows the array of these with a wrong step from one to the next
-        values = np.array([each.value.value for each in data])
+        pairs = np.array([(each.value.value, each.value.sigma) for each in data], float).reshape(-1, 2)
+        values, sigmas = pairs[:, 0], pairs[:, 1]
     else:
         values = np.asarray(data.value_array)
     if values.dtype.kind == "c":
         if squared:
             raise ValueError(f'gemmi.{name}: holds complex amplitudes, of which intensities="sqrt" takes no roots')
-        values = moduli(values)
+        values, said = moduli(values), (MODULI,)
     taken = Taken(Column("values", "I" if squared else "F", 0), None, squared, ())
     cell = checked_cell(data.unit_cell)
     group, replaced = settled(space_group, data.spacegroup, cell)
-    found = listed(np.asarray(data.miller_array), (values, None), taken, cell, group, f000=f000)
-    return found._replace(remarks=replaced + found.remarks)
+    found = listed(np.asarray(data.miller_array), (values, None), taken, cell, group, f000=f000, sigmas=(sigmas, None))
+    return found._replace(remarks=replaced + said + found.remarks)

@@ -1,6 +1,7 @@
 """What a file with structure factors is by its name; nothing is opened here."""
 
 import os
+import re
 
 __all__ = ["CRYSTALLOGRAPHIC", "file_kind"]
 
@@ -23,10 +24,11 @@ def file_kind(path):
     Examples
     --------
     >>> from numbragg.structures.kinds import file_kind
-    >>> file_kind("1abc.PDB.gz"), file_kind("list.hkl")
-    ('pdb', None)
+    >>> file_kind("1abc.PDB.gz"), file_kind("1abc.pdb1"), file_kind("list.hkl")
+    ('pdb', 'pdb', None)
     """
     stem, ending = os.path.splitext(os.fsdecode(path).lower())
     if ending == ".gz":
         ending = os.path.splitext(stem)[1]
-    return CRYSTALLOGRAPHIC.get(ending)
+    # biological assemblies are numbered: .pdb1
+    return CRYSTALLOGRAPHIC.get(re.sub(r"\A\.pdb[0-9]{1,2}\Z", ".pdb", ending))

@@ -14,6 +14,8 @@ from .completeness import stol2
 from .density import density_waves
 from .expansion import LARGEST_INDEX, centric
 from .library import gemmi_module, one_line, reading, text_content
+from .occupancies import odd_occupancies, zero_occupancies
+from .pdb_text import odd_records
 from .reflections import Listed
 from .small import is_small, other_symmetry, structure_of_small
 from .symmetry import checked_cell, symmetry_of
@@ -38,6 +40,9 @@ _LARGEST_NUMBER = 1e5
 
 #: Bytes that a reflection takes while a model is summed up, besides 16 for each element.
 _REFLECTION_BYTES = 160
+
+#: Part of d_min by which the d of a reflection at it may be rounded.
+_AT_THE_LIMIT = 1e-9
 
 #: Part of an edge by which the axes of SCALEn may miss the cell.
 _FRAME = 0.01
@@ -91,7 +96,7 @@ def read_model_with_notes(path, kind):
             document = None if kind == "pdb" else gemmi.cif.read_string(text)
             structure = gemmi.read_pdb_string(text) if document is None else _of_macromolecule(gemmi, document)
         with reading(path, "model", ours=True):
-            notes = ()
+            notes = () if kind != "pdb" else tuple(odd_records(text))
             if structure is None:
                 structure, notes = _of_small_molecule(document)
             check_structure(structure)
@@ -154,7 +159,7 @@ def atoms_of(structure, space_group):
     Raises
     ------
     ValueError
-        If a coordinate, an occupancy or a B factor is not finite.
+        If a coordinate, an occupancy or a B factor is not finite, or every occupancy is 0.
     """
     gemmi = gemmi_module()
     symmetry, cell = symmetry_of(space_group), structure.cell
@@ -180,6 +185,9 @@ def atoms_of(structure, space_group):
     if not rows:
         raise ValueError("has no atoms of a known element")
     places, occupancies, b_iso, beta, elements = zip(*rows)
+    if not any(occupancies):
+        raise ValueError(f"all of its {len(rows)} atoms have an occupancy of 0, so that every amplitude would be 0; a"
+                         " blank field of occupancy counts as 0")
     positions = np.array([[[sum(r * x for r, x in zip(line, place)) + t / 24.0 for line, t in zip(rotation, shift)]
                            for rotation, shift in zip(rotations.tolist(), symmetry.translations.tolist())]
                           for place in places])
@@ -243,8 +251,8 @@ def _solvent(structure, space_group, d_min, indices, s2):
         masker.put_mask_on_float_grid(grid, structure[0])
     except RuntimeError as error:
         numbers = " ".join(f"{value:g}" for value in structure.cell.parameters)
-        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); solvent=False"
-                         " leaves it out") from None
+        raise ValueError(f"bulk solvent: cannot be put into the cell {numbers} ({one_line(error)}); in Python,"
+                         " solvent=False leaves it out") from None
     waves = gemmi.transform_map_to_f_phi(grid, half_l=True)
     found = waves.get_value_by_hkl(np.ascontiguousarray(indices, np.int32)).astype(np.complex128)
     damping = np.array([K_SOLVENT * math.exp(-B_SOLVENT * value) for value in s2.tolist()])
@@ -259,7 +267,8 @@ def _wanted(structure, space_group, d_min, f000):
     memory.require(int(min(bytes_each * count, 1e18)), f"model: {count:.3g} reflections to {d_min:g} Angstrom")
     if max(structure.cell.parameters[:3]) / d_min > LARGEST_INDEX // 3:
         raise ValueError(f"d_min_angstrom: {d_min:g} Angstrom; too many reflections")
-    indices = gemmi.make_miller_array(structure.cell, space_group, d_min).astype(np.int64)
+    # what lies at d_min itself belongs to it, however its d is rounded
+    indices = gemmi.make_miller_array(structure.cell, space_group, d_min * (1.0 - _AT_THE_LIMIT)).astype(np.int64)
     if f000:
         indices = np.concatenate([np.zeros((1, 3), np.int64), indices])
     if not len(indices):
@@ -377,9 +386,11 @@ def model_reflections(structure, d_min, wavelength=None, *, solvent=True, f000=F
         # of centric reflections they are the same but for rounding, which is a large part of small ones
         same = centric(indices, symmetry_of(space_group))
         minus = np.where(same, plus, _modulus(re + odd_im, im - odd_re))
+    if not plus.any():
+        raise ValueError("every amplitude of its atoms would be 0")
     said = _said(structure, atoms, wavelength, solvent) + (", from its density on a grid" if method == "fft" else "")
     return Listed(indices, plus, minus, cell, space_group, said, tuple(_left_out(atoms, wavelength)),
-                  tuple(_odd(wavelength)), wavelength)
+                  (*_odd(wavelength), *odd_occupancies(structure, atoms.sites, structure.cell)), wavelength)
 
 
 def _modulus(re, im):
@@ -412,6 +423,9 @@ def _said(structure, atoms, wavelength, solvent):
     at_rest = int(np.count_nonzero(atoms.sites.b_iso == 0.0))
     if at_rest:
         said += f", {at_rest} of them at rest (B 0)"
+    absent = zero_occupancies(atoms.sites)
+    if absent:
+        said += f", {absent} of them of occupancy 0"
     if len(structure) > 1:
         said += f", the first of {len(structure)} models"
     said += ", no f' and f''" if wavelength is None else f", f' and f'' at {wavelength:.6g} Angstrom"

@@ -12,6 +12,7 @@ from ..io.literals import whole
 from .columns import Column, choose, is_map_coefficient
 from .expansion import LARGEST_INDEX
 from .library import content, gemmi_module, reading
+from .mates import glued_sign, mate_stem, sigma_number, signed
 from .reflections import listed
 from .symmetry import checked_cell, settled
 
@@ -28,14 +29,6 @@ _TYPES = {"H": "indices", "P": "phases", "W": "weights", "Q": "standard deviatio
 _HEADER = 80
 
 
-def _side(label):
-    """The sign of a pair's column, by its name: +, - or nothing."""
-    plain = label.upper().replace("PLUS", "+").replace("MINUS", "-")
-    if "+" in plain:
-        return "+"
-    return "-" if plain.rstrip(")").endswith(("-", "_M")) or "(-" in plain else ""
-
-
 def _columns(mtz):
     found = []
     labels = [column.label for column in mtz.columns]
@@ -43,14 +36,31 @@ def _columns(mtz):
         role, what = _ROLES.get(column.type, ""), _TYPES.get(column.type, f"type {column.type}")
         if role and is_map_coefficient(column.label):
             role, what = "", "coefficients of a map"
-        elif role and (column.type in "GK" or "(+)" in column.label or "(-)" in column.label):
-            role += _side(column.label)
+            stem = ""
+        else:
+            sign, stem = _sign(column, [each.label for each in mtz.columns if each.type == column.type])
+            role += sign if role else ""
         label = column.label
         if labels.count(label) > 1:
             # the same name in several data sets
             label = f"{mtz.dataset(column.dataset_id).dataset_name}/{label}"
-        found.append(Column(label, role, number, what))
+            stem = f"{mtz.dataset(column.dataset_id).dataset_name}/{stem}" if stem else ""
+        found.append(Column(label, role, number, what, stem))
     return found
+
+
+def _sign(column, labels):
+    """Which of a Friedel pair a column is by its type and name, "?" where it is one; and what the pair has in common.
+    """
+    if column.type in "GK":
+        sign, stem = signed(column.label)
+        return (sign, stem) if sign else glued_sign(column.label, labels)
+    if "(+)" in column.label or "(-)" in column.label:
+        return signed(column.label)
+    # any name may end in P or M
+    if not column.label.endswith(("+", "-")):
+        return "", column.label
+    return mate_stem(column.label, labels)
 
 
 def _unmerged(mtz):
@@ -99,9 +109,10 @@ def reflections_of_mtz(mtz, column=None, *, squared=False, space_group=None, f00
         indices = array[:, :3]
         if not (abs(indices) <= LARGEST_INDEX).all() or (indices != indices.round()).any():
             raise ValueError("has indices that are no whole numbers, or far too large")
-        plus, minus = (None if one is None else _with_flags(mtz, array, one.number)
-                       for one in (taken.plus, taken.minus))
-    found = listed(indices, (plus, minus), taken, cell, group, f000=f000)
+        both = (taken.plus, taken.minus)
+        plus, minus = (None if one is None else _with_flags(mtz, array, one.number) for one in both)
+        sigmas = tuple(None if one is None else _deviations(mtz, array, one.number) for one in both)
+    found = listed(indices, (plus, minus), taken, cell, group, f000=f000, sigmas=sigmas)
     return found._replace(remarks=replaced + found.remarks)
 
 
@@ -111,6 +122,12 @@ def _with_flags(mtz, array, number):
     if mtz.valm == mtz.valm:
         values[values == mtz.valm] = float("nan")
     return values
+
+
+def _deviations(mtz, array, number):
+    """The standard deviations of a column, or None where there are none."""
+    place = sigma_number([(each.label, each.type) for each in mtz.columns], number)
+    return None if place is None else array[:, place].astype("float64")
 
 
 def _check_size(path, data):

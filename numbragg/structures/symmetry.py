@@ -7,10 +7,14 @@ import numpy as np
 
 from .library import gemmi_module, one_line
 
-__all__ = ["DENOMINATOR", "Symmetry", "check_cell", "checked_cell", "settled", "space_group_of", "symmetry_of"]
+__all__ = ["DENOMINATOR", "NO_GROUP", "Symmetry", "check_cell", "checked_cell", "settled", "space_group_of",
+           "symmetry_of"]
 
 #: Translations are in units of one part in this many of an axis.
 DENOMINATOR = 24
+
+#: What is said of a file without one.
+NO_GROUP = "has no space group, or one that is not known; give space_group (--space-group)"
 
 #: Edges from here on [Angstrom] are mistakes.
 _LONGEST_EDGE = 1e6
@@ -51,6 +55,9 @@ def space_group_of(value, cell=None):
     # gemmi has a number 0
     elif isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0:
         found = gemmi.find_spacegroup_by_number(int(value))
+        if found is not None and cell is not None and found.hm.startswith("R"):
+            # the usual setting of these is the hexagonal one; the cell tells which it is, as with a name
+            found = gemmi.find_spacegroup_by_name(found.hm, cell[3], cell[5])
     if found is None:
         raise ValueError(f"space_group: {one_line(repr(value))} is no space group; a name such as 'P 21 21 21', a "
                          "number or a gemmi.SpaceGroup is wanted")
@@ -79,7 +86,7 @@ def settled(asked, own, cell):
     """
     if asked is None:
         if own is None:
-            raise ValueError("has no space group, or one that is not known; give space_group")
+            raise ValueError(NO_GROUP)
         return own, ()
     group = space_group_of(asked, cell)
     if own is None or own.xhm() == group.xhm():

@@ -11,6 +11,8 @@ from ..io.kinds import naming_the_kind
 from ..io.literals import INT_MAX, decimal, decimal_comma, whole
 from .columns import ROOTS
 from .library import text_content
+from .reflections import is_flag
+from .shelx import fixed_rows, without_end
 
 __all__ = ["TextList", "column_names", "read_text_columns"]
 
@@ -21,6 +23,9 @@ _COMMENTS = (b"#", b"!")
 _NAMES = {"H": "h", "K": "k", "L": "l", "F": "F", "FP": "F", "FOBS": "F", "FO": "F", "FMODEL": "F", "FC": "F",
           "FCALC": "F", "FMEAS": "F", "AMPLITUDE": "F", "FHKL": "F", "I": "I", "INTENSITY": "I", "IOBS": "I",
           "FSQUARED": "I", "FSQ": "I", "F2": "I"}
+
+#: Names of what was calculated, which is taken where nothing was observed.
+_CALCULATED = frozenset(("FMODEL", "FC", "FCALC"))
 
 #: One of a Friedel pair: F(+), I-, Fobs_minus, but not F-obs.
 _MATE = re.compile(r"\([+-]\)|[+-]\W*$|(PLUS|MINUS)\W*$")
@@ -36,11 +41,24 @@ class TextList(NamedTuple):
     f: np.ndarray  # (n,) float64
     said: str  # which columns these are
     dropped: tuple  # what was left out, with counts
+    loud: tuple = ()  # what is not as it seems
+
+
+class _Layout(NamedTuple):
+    """Which column is which."""
+
+    names: tuple  # h, k, l, F or I, and nothing for others
+    label: str = ""  # what a header calls the column of F or I
+    loud: tuple = ()
+
+
+def _plain(name):
+    return re.sub("[^A-Z0-9]", "", name.upper())
 
 
 def _meaning(name):
     """h, k, l, F or I for the name of a column, or nothing."""
-    return _NAMES.get(re.sub("[^A-Z0-9]", "", name.upper()), "")
+    return _NAMES.get(_plain(name), "")
 
 
 def column_names(text):
@@ -90,7 +108,7 @@ def _is_mate(name):
 
 
 def _from_header(path, line, words):
-    """Names of columns from a line of words, or None."""
+    """The layout that a line of words tells, or None."""
     # F (+), with a blank
     words = re.sub(rb" (\([+-]\))", rb"\1", b" ".join(words)).split(b" ")
     texts = [word.decode("ascii", "replace") for word in words]
@@ -100,12 +118,24 @@ def _from_header(path, line, words):
         raise format_error(path, f"its columns {', '.join(mates)} are each of one of a Friedel pair, but a list has"
                                  " one F in a row; give -h, -k, -l rows of their own, or name the column to take"
                                  " (h,k,l,F,-)", line)
-    # the first amplitude counts: F, SIGF, FC
+    if not all(names.count(axis) == 1 for axis in "hkl"):
+        return None
     for name in "FI":
-        if name in names and all(names.count(axis) == 1 for axis in "hkl"):
-            first = names.index(name)
-            return tuple(each if each in ("h", "k", "l") or n == first else "" for n, each in enumerate(names))
+        if name in names:
+            # what was observed, else what was calculated; of several the first
+            places = [n for n, each in enumerate(names) if each == name]
+            taken = min(places, key=lambda n: _plain(texts[n]) in _CALCULATED)
+            return _Layout(tuple(each if each in ("h", "k", "l") or n == taken else "" for n, each in enumerate(names)),
+                           texts[taken], tuple(_passed(texts, names, taken)))
     return None
+
+
+def _passed(texts, names, taken):
+    """Calculated amplitudes that are taken where intensities were measured."""
+    measured = [text for text, name in zip(texts, names) if name == "I"]
+    if measured and _plain(texts[taken]) in _CALCULATED:
+        yield (f"column {texts[taken]}: calculated amplitudes are taken, and measured intensities ({measured[0]})"
+               f" passed over; name the columns (h,k,l,I) for {ROOTS}")
 
 
 def _is_number(word):
@@ -113,7 +143,7 @@ def _is_number(word):
 
 
 def _of_comment(path, data, rows):
-    """Names of columns from the last comment before the rows that names as many and h, k, l among them, or None."""
+    """The layout by the last comment before the rows that names as many and h, k, l among them, or None."""
     line, words = rows[0]
     for number, content in reversed(list(enumerate(data.split(b"\n", line)[:line - 1], 1))):
         found = _SPLIT.split(content.strip(b" \t,;\r").lstrip(b"#! \t"))
@@ -123,8 +153,11 @@ def _of_comment(path, data, rows):
     return None
 
 
-def _layout(path, data, rows, wanted):
-    """Names of the columns, and the rows without a header line."""
+def _layout(path, data, rows, wanted, of_shelx):
+    """The layout, and the rows without a header line.
+
+    `of_shelx` is None; or of a list of SHELX's, whether intensities are wanted.
+    """
     header = None
     # flags may follow numbers
     if rows and not _is_number(rows[0][1][0]):
@@ -133,16 +166,28 @@ def _layout(path, data, rows, wanted):
     if not rows:
         raise format_error(path, "has no reflections")
     if wanted != "auto":
-        return column_names(wanted), rows
+        return _Layout(column_names(wanted)), rows
     if header is not None:
-        names = _from_header(path, *header)
-        if names is None:
+        found = _from_header(path, *header)
+        if found is None:
             raise format_error(path, f"the header {shown(b' '.join(header[1]))} does not name h, k, l and F; name the"
                                      " columns (h,k,l,F)", header[0])
-        return names, rows
+        return found, rows
     if len(rows[0][1]) < 4:
         raise format_error(path, f"has {len(rows[0][1])} columns; h, k, l and F are needed", rows[0][0])
-    return _of_comment(path, data, rows) or ("h", "k", "l", "F"), rows
+    found = _of_comment(path, data, rows)
+    if found is None and of_shelx is not None:
+        found = _shelx(path, of_shelx)
+    return found or _Layout(("h", "k", "l", "F")), rows
+
+
+def _shelx(path, squared):
+    """The layout of a list of SHELX's where nothing else tells it, or a refusal."""
+    if squared:
+        return _Layout(("h", "k", "l", "I"))
+    raise format_error(path, "is a list of SHELX's by its fixed columns or its end (0 0 0), whose fourth column holds"
+                             " intensities (HKLF 4) or amplitudes (HKLF 3): columns h,k,l,I with"
+                             ' intensities="sqrt", or columns h,k,l,F (--hkl-columns, --intensities sqrt)')
 
 
 def _index(path, line, word, axis):
@@ -201,14 +246,33 @@ def read_text_columns(path, columns="auto", *, squared=False):
 
 
 def _read(path, data, columns, squared):
-    rows = list(_rows(path, data))
-    names, rows = _layout(path, data, rows, columns)
-    kind = "F" if "F" in names else "I"
+    rows, below = list(_rows(path, data)), 0
+    lines = data.split(b"\n")
+    fixed, cut = fixed_rows([(number, lines[number - 1]) for number, _ in rows])
+    if fixed:
+        rows, below = fixed, cut
+    else:
+        rows, ended = without_end(rows)
+        below = int(ended)
+    layout, rows = _layout(path, data, rows, columns, squared if fixed or below else None)
+    kind = "F" if "F" in layout.names else "I"
     if (kind == "I") != squared:
         raise format_error(path, f"its column I holds intensities; {ROOTS}" if kind == "I" else
                            "has no intensities to take roots of: name a column I (h,k,l,I)")
-    places = [names.index(name) for name in ("h", "k", "l", kind)]
-    indices, f, missing, negative = [], [], 0, 0
+    places = [layout.names.index(name) for name in ("h", "k", "l", kind)]
+    indices, f, dropped = _values(path, rows, places, (kind, columns))
+    if below:
+        dropped += ("ends at its row 0 0 0" + (f", {below - 1} lines below it left out" if below > 1 else ""),)
+    said = "columns " + " ".join(f"{name}={place + 1}" for name, place in zip(("h", "k", "l", kind), places))
+    if layout.label.upper() not in ("", kind):
+        said += f" ({layout.label})"
+    return TextList(indices, f, said, dropped, layout.loud)
+
+
+def _values(path, rows, places, wanted):
+    """Indices and amplitudes of rows, and what was dropped; `wanted` is F or I, and the columns as a user has them."""
+    kind, columns = wanted
+    indices, f, missing, flagged, negative = [], [], 0, 0, 0
     for line, words in rows:
         if len(words) <= max(places):
             raise format_error(path, f"found {len(words)} columns; {max(places) + 1} are needed", line)
@@ -220,16 +284,18 @@ def _read(path, data, columns, squared):
         value = decimal(word)
         if value is None:
             raise format_error(path, f"found {shown(word)} where {kind} should be, a finite number", line)
-        if value < 0.0 and squared:
+        if is_flag(value):
+            flagged += 1
+            continue
+        if value < 0.0 and kind == "I":
             negative, value = negative + 1, 0.0
         elif value < 0.0 and columns == "auto":
             raise format_error(path, f"found {shown(word)} where F should be; amplitudes are not negative: name the"
                                      " columns (h,k,l,I for intensities)", line)
         indices.append(hkl)
-        f.append(math.sqrt(value) if squared else value)
+        f.append(math.sqrt(value) if kind == "I" else value)
     if not f:
         raise format_error(path, "has no reflections with a value")
-    dropped = [f"{missing} without a value"] * bool(missing)
-    dropped += [f"{negative} negative intensities taken for 0"] * bool(negative)
-    said = "columns " + " ".join(f"{name}={place + 1}" for name, place in zip(("h", "k", "l", kind), places))
-    return TextList(np.array(indices, np.int32), np.array(f), said, tuple(dropped))
+    counts = ((flagged, "flagged as missing"), (missing, "without a value"),
+              (negative, "negative intensities taken for 0"))
+    return np.array(indices, np.int32), np.array(f), tuple(f"{count} {what}" for count, what in counts if count)

@@ -46,6 +46,48 @@ def run(words, expected=0):
     assert main(f"{LINE} {words}".split()) == expected
 
 
+def test_notes_name_options(geometry, capsys):
+    run("--detector two.geom -distance 70")
+    said = capsys.readouterr().out
+    assert "geometry: -distance, 70, replaces the file's clen" in said and "distance_mm" not in said
+
+
+@pytest.fixture
+def models(folder):
+    """Two experiments of one detector at two distances."""
+    panel = {"name": "a", "fast_axis": [1, 0, 0], "slow_axis": [0, -1, 0], "pixel_size": [1.0, 1.0],
+             "image_size": [20, 16], "type": "SENSOR_PAD"}
+    beam = {"direction": [0, 0, 1], "wavelength": 1.0}
+    (folder / "two.expt").write_text(json.dumps({
+        "__id__": "ExperimentList", "beam": [beam],
+        "experiment": [{"__id__": "Experiment", "beam": 0, "detector": number} for number in range(2)],
+        "detector": [{"panels": [panel | {"origin": [-10, 8, -distance]}]} for distance in (50, 70)]}))
+    return "two.expt"
+
+
+def test_one_of_several_models(models, folder, capsys):
+    for number in range(2):
+        run(f"--detector two.expt --detector-model {number}")
+        expected = simulated(nb.Detector.from_expt(models, number))
+        assert (folder / "floatimage.bin").read_bytes() == expected.tobytes() and expected.any()
+
+
+@pytest.mark.parametrize("words, message", [
+    ("--detector two.expt", "--detector-model: is not given, but the 2 experiments of two.expt have 2 different"
+     " detectors and beams; give the number of one, from 0 (--detector-model)"),
+    ("--detector two.expt --detector-model 2", "--detector-model: 2, but two.expt has 2 experiments, counted from 0"),
+    ("--detector two.expt --detector-model -1", "--detector-model -1: "),
+    ("--detector two.expt --detector-model 0.5", "--detector-model 0.5: "),
+    ("--detector-model 0", "--detector-model 0: needs --detector and a file of DIALS's models"),
+    ("--detector eiger2_4m -distance 100 --detector-model 0",
+     "--detector-model 0: does not go with --detector eiger2_4m; it is for DIALS's models"),
+    ("--detector two.geom --detector-model 0", "--detector-model 0: does not go with --detector two.geom")])
+def test_numbers_of_models_that_are_refused(models, geometry, capsys, words, message):
+    run(words, 2)
+    said = capsys.readouterr().err
+    assert said.startswith(f"numbragg: error: {message}") and said.count("\n") == 1
+
+
 def simulated(detector, beam=None, factors=10.0, **crystal):
     return nb.simulate(nb.Crystal(**CRYSTAL | crystal), beam or nb.Beam(), detector, factors,
                        sampling=nb.Sampling(oversample=1))

@@ -150,3 +150,47 @@ def test_refusals(folder, capsys, words, message):
     said = capsys.readouterr().err
     assert said.startswith(f"numbragg: error: {message}") and said.count("\n") == 1
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def without_group(folder, item=""):
+    (folder / "b.cif").write_text(
+        "data_b\n_cell.length_a 30\n_cell.length_b 40\n_cell.length_c 50\n_cell.angle_alpha 90\n_cell.angle_beta 90\n"
+        f"_cell.angle_gamma 90\n{item}\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n"
+        "1 2 3 10\n1 0 1 20\n")
+    return "b.cif"
+
+
+@pytest.mark.parametrize("words", ["P212121", "P 21 21 21", "19"])
+@pytest.mark.parametrize("item", ["", "_space_group.IT_number 16"])
+def test_a_space_group_by_option(folder, words, item):
+    _, facts = run("-hkl", without_group(folder, item), "--space-group", words)
+    factors = nb.StructureFactors.from_cif("b.cif", space_group="P 21 21 21")
+    assert facts["structure_factors"]["sha256"] == factors.sha256
+    assert facts["structure_factors"]["space_group"] == "P 21 21 21"
+    _, of_mtz = run("-hkl", written(folder), "--space-group", "P 1")
+    assert of_mtz["structure_factors"]["space_group"] == "P 1"
+
+
+@pytest.mark.parametrize("words, message", [
+    ("-hkl b.cif", "b.cif: has no space group, or one that is not known; give space_group (--space-group)"),
+    ("-hkl b.cif --space-group P99", "--space-group P99: is no space group; a name such as 'P 21 21 21' or P212121"),
+    ("-hkl b.cif --space-group 0", "--space-group 0: is no space group"),
+    ("-hkl l.hkl -cell 30 --space-group 4", "--space-group 4: l.hkl is a text list by its name; no symmetry is"),
+    ("-hkl a.pdb --space-group 4", "--space-group 4: a.pdb is a model by its name; models have their own"),
+    ("-hkl m.cif --space-group 4", "-hkl m.cif: is a model, which has a space group of its own; --space-group is for"),
+    ("-default_F 1 -cell 30 --space-group 4", "--space-group 4: says how -hkl is read, which is not given")])
+def test_space_groups_that_are_refused(folder, capsys, words, message):
+    without_group(folder)
+    (folder / "l.hkl").write_text("1 2 3 10\n")
+    model().make_mmcif_document().write_file("m.cif")
+    model().write_pdb("a.pdb")
+    assert main([*words.split(), *COMMON]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"numbragg: error: {message}") and said.count("\n") == 1
+
+
+def test_columns_to_be_named_are_asked_for_by_option(folder, capsys):
+    mtz(folder / "b.mtz", "P 1 2 1", CELL, [("FA", "F"), ("FB", "F")], [(1, 2, 3, 1, 2)])
+    assert main(["-hkl", "b.mtz", *COMMON]) == 2
+    assert capsys.readouterr().err == (
+        "numbragg: error: b.mtz: several columns may be meant, FA, FB: name one (--hkl-columns)\n")

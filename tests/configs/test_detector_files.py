@@ -445,3 +445,30 @@ def test_binning():
     assert nb.detectors.rayonix_mx340hs(100, binning=8).shape == (960, 960)
     with pytest.raises(ValueError, match="binning: 7 must be one of"):
         nb.detectors.rayonix_mx340hs(100, binning=7)
+
+
+@pytest.mark.parametrize("extra, how, note", [
+    ("clen = 100", {}, "clen and coffset put panel a 100000 mm from the sample; clen is in metres, where no mm stands"
+     " behind it (2 of 2 panels)"),
+    ("clen = 0.2 mm", {}, "clen and coffset put panel a 0.2 mm from the sample; clen is in metres, where no mm stands"
+     " behind it (2 of 2 panels)"),
+    ("clen = -0.1", {}, "clen and coffset put panel a -100 mm from the sample; pixels lie on the side where the beam"
+     " comes from (2 of 2 panels)"),
+    ("", {"distance_mm": 1e5}, "distance_mm and coffset put panel a 100000 mm from the sample; distance_mm is in"
+     " millimetres (2 of 2 panels)"),
+    ("res = 0.0001", {}, "res of panel a, 0.0001 pixels per metre, makes pixels of 1e+07 mm; res is 1 / the size of a"
+     " pixel [m] (2 of 2 panels)"),
+    ("res = 100e-6", {}, "res of panel a, 0.0001 pixels per metre, makes pixels of 1e+07 mm; res is 1 / the size of a"
+     " pixel [m] (2 of 2 panels)"),
+    ("", {"distance_mm": 50, "more": "a/clen = 0.07\nb/clen = 0.08"}, "distance_mm, 50, replaces the clen of every"
+     " panel, 70 to 80 mm: their offsets along the beam are lost, but for coffset")])
+def test_numbers_that_are_probably_in_another_unit(folder, extra, how, note):
+    with pytest.warns(nb.NumbraggWarning) as caught:
+        detector = geom(folder, extra, **how)
+    assert f"geometry: {note}" in [str(warning.message) for warning in caught]
+    assert f"geometry: {note}" in detector.notes
+
+
+def test_a_tab_before_the_unit(folder):
+    detector = geom(folder, "clen = 100\tmm")
+    assert detector.panels[0].origin_mm[2] == pytest.approx(100.0)

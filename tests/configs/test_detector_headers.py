@@ -238,3 +238,58 @@ def test_damaged_hdf5(folder):
         with pytest.raises(ValueError, match="^b.nxs: is not a readable NXmx file") as caught:
             detector_of(folder, content[:size], "b.nxs")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_order_of_many_modules(folder, by_name):
+    """HDF5 lists module_10 before module_2; pixels lie in the order of data_origin."""
+    def change(detector):
+        for number in range(2):
+            del detector[f"module{number}"]
+        where = detector["transformations"].name
+        for number in range(12):
+            # against the names, where there is an origin
+            module = detector.create_group(f"module_{number}" if by_name else f"m{(number * 7) % 12}")
+            module.attrs["NX_class"] = "NXdetector_module"
+            if not by_name:
+                dataset(module, "data_origin", (number, 0, 0))
+            dataset(module, "data_size", (1, 4, 6))
+            for axis, vector in (("fast", (-1, 0, 0)), ("slow", (0, -1, 0))):
+                dataset(module, f"{axis}_pixel_direction", 75.0, units="um", transformation_type="translation",
+                        vector=vector, offset=(number, 0, 0), offset_units="mm", depends_on=f"{where}/arm")
+        detector["transformations/swing"][()] = 0.0
+
+    mask = np.zeros((12, 4, 6), np.uint32)
+    mask[2, 0, :] = 1
+    detector = nb.Detector.from_header(write_nxmx(folder, change=change, mask=None if by_name else mask))
+    assert [panel.origin_mm[0] for panel in detector.panels] == pytest.approx(range(12))
+    if by_name:
+        assert [panel.name for panel in detector.panels] == [f"module_{number}" for number in range(12)]
+    else:
+        assert [panel.mask is not None for panel in detector.panels] == [number == 2 for number in range(12)]
+
+
+@pytest.mark.parametrize("old, new, note", [
+    (b"BEAM_CENTER_X=1.1", b"BEAM_CENTER_X=500", "header: BEAM_CENTER puts the beam at 0.7 mm along fast and 500 mm"
+     " along slow, far off the panel of 3 x 2 mm; its numbers are in mm"),
+    (b"DISTANCE=150", b"DISTANCE=150;\nDISTANCE=250",
+     "header: DISTANCE is there 2 times; '250' counts, the last, and '150' does not"),
+    (b"BEAM_CENTER_Y=0.7", b"BEAM_CENTER_Y=0.7;\nBEAM_CENTER_Y=0.75",
+     "header: BEAM_CENTER_Y is there 2 times; '0.75' counts, the last, and '0.7' does not")])
+def test_headers_that_are_probably_not_meant(folder, old, new, note):
+    with pytest.warns(nb.NumbraggWarning) as caught:
+        detector = detector_of(folder, SMV.replace(old, new).ljust(512) + bytes(1200))
+    assert [str(warning.message) for warning in caught] == [note] and note in detector.notes
+    if b"DISTANCE" in old:
+        assert detector.panels[0].origin_mm[2] == 250.0
+
+
+def test_what_is_there_twice_with_one_value_is_nothing(folder):
+    text = SMV.replace(b"DISTANCE=150", b"DISTANCE=150;\nDISTANCE=150.0")
+    detector = detector_of(folder, text.ljust(512) + bytes(1200))
+    assert len(detector.notes) == 2
+
+
+def test_a_beam_far_off_in_a_cbf(folder):
+    with pytest.warns(nb.NumbraggWarning, match="Beam_xy puts the beam at .* far off .* in pixels"):
+        detector_of(folder, CBF.replace(b"12.5, -3.25", b"1250, -3.25"))

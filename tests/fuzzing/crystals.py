@@ -293,6 +293,7 @@ def _words(r, kind, name):
                   "list": ("h,k,l,-,F", "h,k,l,F", "h,k,l,-,I")}[kind]
         groups += [("--hkl-columns", r.choice(("auto", *column)))] if r.random() < 0.5 or kind == "list" else []
         groups += [("--intensities", "sqrt")] * (r.random() < 0.2)
+        groups += [("--space-group", r.choice(("P212121", "P 1", "19", "0", "x")))] * (r.random() < 0.2)
     elif r.random() < 0.7:
         groups.append(("-dmin", r.choice(("4", "2.5", "1.5"))))
     return groups

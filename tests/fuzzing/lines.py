@@ -133,6 +133,8 @@ def _on_panels(r, line, groups):
     kept = [group for group in groups if group[0] not in of_a_plane or line.mood == "wrong" and r.random() < 0.1]
     named = r.choice(("eiger2-4m", "x.expt")) if r.random() < 0.1 else "panels.geom"
     kept.append(("--detector", named))
+    if named == "x.expt" and r.random() < 0.5:
+        kept.append(("--detector-model", r.choice(("0", "1", "7"))))
     if r.random() < 0.3:
         kept.append(("--crystfel", f"panels{r.choice(('.h5', '.cxi', '', '.png'))}"))
     if r.random() < 0.3:

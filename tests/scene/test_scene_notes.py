@@ -274,3 +274,13 @@ def test_flags_in_an_array():
     values[4, 4, 5] = -999.0
     note, = notes(factors=nb.StructureFactors.from_array(values, (-4, -4, -4)))[1]
     assert note.startswith("table: 1 amplitude looks like a flag for missing values, the first -999 of 0 0 1")
+
+
+def test_sources_on_the_side_to_which_the_beam_goes():
+    """A source is where photons come from: at -x for a beam along x, which is MOSFLM's."""
+    assert notes(beam={"sources": [(-1.0, 0.5, 0.5, 1.0, 1e-10), (np.nan, np.nan, np.nan, 1.0, 1e-10)]})[1] == []
+    note, = notes(beam={"sources": [source(1.0), (10.0, 0.0, 0.01, 1.0, 1e-10), (1.0, 0.0, 0.0, 1.0, 1e-10)]})[1]
+    assert note == ("sources: the source at 10 0 0.01 is more than 90 degrees from that of the nominal beam, at -1 0 0,"
+                    " and its photons travel against the beam (2 of 3 sources)")
+    # of another convention
+    assert notes(beam={"sources": [(0.0, 0.0, -1.0, 1.0, 1e-10)]}, detector={"convention": "adxv"})[1] == []

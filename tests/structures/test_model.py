@@ -114,6 +114,21 @@ def test_f000_is_the_number_of_electrons():
     assert with_it.amplitude(0, 0, 0) == pytest.approx(6 + 0.8 * 7, abs=0.02) and without.amplitude(0, 0, 0) == 0.0
 
 
+@pytest.mark.parametrize("edge, times", [(30.0, 10), (21.0, 7), (33.3, 9), (0.1 * 77, 7), (49.0, 49), (10.7, 3)])
+def test_reflections_at_the_resolution_itself_are_there(edge, times):
+    """h 0 0 where d_min is the h-th part of an edge, whatever the rounding."""
+    structure = model("P 1", (edge, 9.0, 9.5, 90, 90, 90), "C")
+    factors = nb.StructureFactors.from_model(structure, edge / times, solvent=False)
+    assert factors.maximum[0] == times and factors.amplitude(times, 0, 0) > 0.0
+
+
+def test_numbered_assemblies_are_models(folder):
+    structure = model()
+    structure.write_pdb(str(folder / "a.pdb1"))
+    factors = nb.StructureFactors.from_model(folder / "a.pdb1", 3.0)
+    assert factors.cell == tuple(structure.cell.parameters)
+
+
 def test_all_reflections_to_the_resolution():
     structure = CRYSTALS["centred"]
     factors = nb.StructureFactors.from_model(structure, 2.5, solvent=False)

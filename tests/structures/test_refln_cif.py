@@ -122,3 +122,84 @@ def test_real_files(name, column, count):
     values = {tuple(map(int, row[3:6])): float(row[7]) for row in rows if row[6] in "of" and row[7] != "?"}
     assert len(values) == count
     assert all(factors.amplitude(*hkl) == f for hkl, f in values.items())
+
+
+PLAIN = ("_cell.length_a 30\n_cell.length_b 40\n_cell.length_c 50\n_cell.angle_alpha 90\n_cell.angle_beta 90\n"
+         "_cell.angle_gamma 90\n")
+LOOP = "loop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n_refln.F_meas_sigma_au\n"
+
+
+def plain(folder, symmetry, rows="1 2 3 10 1\n", cell=PLAIN, loop=LOOP):
+    path = folder / "b.cif"
+    path.write_text(f"data_b\n{cell}{symmetry}\n{loop}{rows}")
+    return path
+
+
+@pytest.mark.parametrize("symmetry", [
+    "_space_group.name_H-M_alt 'P 21 21 21'", "_space_group.IT_number 19", "_symmetry.Int_Tables_number 19",
+    "_symmetry.space_group_name_Hall 'P 2ac 2ab'", "_space_group.name_Hall 'P 2ac 2ab'",
+    "_SYMMETRY.Space_Group_Name_h-m 'P 21 21 21'",
+    "_symmetry.space_group_name_H-M ?\n_symmetry.Int_Tables_number 19",
+    "_symmetry.space_group_name_H-M 'P odd'\n_symmetry.Int_Tables_number 19"])
+def test_space_groups_by_any_item(folder, symmetry):
+    factors = nb.StructureFactors.from_cif(plain(folder, symmetry))
+    assert factors.space_group == "P 21 21 21" and factors.amplitude(-1, 2, -3) == 10 and len(factors.notes) == 1
+
+
+def test_items_that_name_two_space_groups(folder):
+    path = plain(folder, "_symmetry.space_group_name_H-M 'P 21 21 21'\n_symmetry.Int_Tables_number 18")
+    factors = nb.StructureFactors.from_cif(path)
+    assert factors.space_group == "P 21 21 21" and isinstance(factors.notes[1], Loud)
+    assert factors.notes[1] == (f"{path}: the space group is P 21 21 21 by _symmetry.space_group_name_H-M, which"
+                                " counts, but P 21 21 2 by _symmetry.Int_Tables_number")
+    assert len(nb.StructureFactors.from_cif(path, space_group="P 2 2 2").notes) == 1
+
+
+def test_a_block_without_a_space_group_has_that_of_the_one_before(folder):
+    path = plain(folder, "_space_group.IT_number 19", loop=LOOP.replace("F_meas_au", "intensity_meas"))
+    path.write_text(path.read_text() + f"data_c\n{LOOP}1 2 3 77 1\n")
+    factors = nb.StructureFactors.from_cif(path)
+    assert factors.space_group == "P 21 21 21" and factors.amplitude(1, 2, 3) == 77
+
+
+def test_one_reflection_without_a_loop(folder):
+    items = "_refln.index_h 1\n_refln.index_k 2\n_refln.index_l 3\n_refln.F_meas_au 4\n"
+    factors = nb.StructureFactors.from_cif(plain(folder, "_space_group.IT_number 19", "", loop=items))
+    assert factors.amplitude(1, 2, 3) == 4 and factors.reflections == 8
+
+
+def test_items_in_any_case(folder):
+    loop = LOOP.replace("F_meas_sigma_au", "STATUS").replace("index_h", "Index_H").replace("F_meas", "f_MEAS")
+    path = plain(folder, "_space_group.it_number 19", "1 2 3 10 o\n2 1 1 9 x\n", cell=PLAIN.upper(), loop=loop)
+    factors = nb.StructureFactors.from_cif(path)
+    assert factors.amplitude(1, 2, 3) == 10 and factors.amplitude(2, 1, 1) == 0
+    assert "column F_meas_au; 1 reflections" in factors.notes[0]
+    for name in ("_refln.F_meas_au", "f_meas_AU", "_REFLN.f_meas_au"):
+        assert nb.StructureFactors.from_cif(path, name).amplitude(1, 2, 3) == 10
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"cell": PLAIN.replace("_cell.length_b 40", "_cell.length_b forty")},
+     "_cell.length_b: 'forty' must be a number above 0"),
+    ({"cell": PLAIN.replace("_cell.length_b 40", "")}, "has no unit cell .*; _cell.length_b is not there"),
+    ({"rows": "1 2.5 3 10 1\n"}, "_refln.index_k: '2.5' of reflection 1 must be a whole number"),
+    ({"rows": "1 2 3 ten 1\n"}, "column F_meas_au: 'ten' of 1 2 3 is no number"),
+    ({"symmetry": "_symmetry.space_group_name_H-M 'P odd'"},
+     "has no space group, or one that is not known; give space_group .*: _symmetry.space_group_name_H-M 'P odd'"),
+    ({"symmetry": "_space_group.IT_number 300"}, ".* not known; .*: _space_group.IT_number '300'"),
+    ({"symmetry": ""}, r"has no space group, or one that is not known; give space_group \(--space-group\)")])
+def test_messages_name_item_and_value(folder, change, message):
+    path = plain(folder, **({"symmetry": "_space_group.IT_number 19"} | change))
+    with pytest.raises(ValueError, match=rf"b\.cif: {message}"):
+        nb.StructureFactors.from_cif(path)
+
+
+def test_zeros_without_a_standard_deviation_were_not_measured(folder):
+    path = plain(folder, "_space_group.IT_number 19", "1 2 3 0 0\n2 1 1 0 0.5\n3 1 1 9 0\n")
+    factors = nb.StructureFactors.from_cif(path, default=5.0)
+    assert factors.at([[1, 2, 3], [2, 1, 1], [3, 1, 1]]).tolist() == [5, 0, 9]
+    assert "; 1 of 0 with a standard deviation of 0, taken for not measured;" in factors.notes[0]
+    pairs = LOOP.replace("F_meas_au", "pdbx_F_plus").replace("F_meas_sigma_au", "pdbx_F_plus_sigma")
+    pairs += "_refln.pdbx_F_minus\n_refln.pdbx_F_minus_sigma\n"
+    path = plain(folder, "_space_group.IT_number 19", "1 2 3 10 1 0 0\n", loop=pairs)
+    assert nb.StructureFactors.from_cif(path).at([[1, 2, 3], [-1, -2, -3]]).tolist() == [10, 10]

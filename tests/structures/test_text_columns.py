@@ -6,6 +6,7 @@ import pytest
 
 import numbragg as nb
 from numbragg.io.errors import FileFormatError
+from numbragg.notes import Loud
 from numbragg.structures.text_columns import column_names, read_text_columns
 
 
@@ -92,3 +93,65 @@ def test_lists_that_are_refused(folder, text, columns, message):
 def test_names_that_are_refused(text):
     with pytest.raises(ValueError, match="^columns: "):
         column_names(text)
+
+
+@pytest.mark.parametrize("flag", ["-999", "-999.0", "-9999", "-99999.00", "-9.99e2", "-999.9"])
+@pytest.mark.parametrize("columns", ["auto", "h,k,l,F,-"])
+def test_flags_of_what_is_missing(folder, flag, columns):
+    (folder / "a.hkl").write_text(f"1 2 3 10 1\n1 0 0 {flag} {flag}\n0 0 2 20 1\n")
+    factors = nb.StructureFactors.from_file("a.hkl", 3.0, columns)
+    assert factors.at([[1, 2, 3], [1, 0, 0], [0, 0, 2]]).tolist() == [10, 3, 20]
+    assert factors.notes == ("a.hkl: columns h=1 k=2 l=3 F=4, 2 rows; 1 flagged as missing",)
+    roots = nb.StructureFactors.from_file("a.hkl", 3.0, "h,k,l,I,-", intensities="sqrt")
+    assert roots.amplitude(1, 0, 0) == 3 and "1 flagged as missing" in roots.notes[0]
+
+
+def test_negative_amplitudes_that_are_no_flags_stay(folder):
+    (folder / "a.hkl").write_text("1 2 3 -10\n1 0 0 -998\n")
+    assert rows("a.hkl", "h,k,l,F") == [(1, 2, 3, -10.0), (1, 0, 0, -998.0)]
+
+
+@pytest.mark.parametrize("header, place, name", [
+    ("h k l Fc Fo", 1, "Fo"), ("H,K,L,F_calc,F_obs", 1, "F_obs"), ("h k l Fo Fc", 0, "Fo"), ("# h k l FC FP", 1, "FP"),
+    ("h k l Fc FMODEL", 0, "Fc"), ("h k l Fmodel Fmeas", 1, "Fmeas")])
+def test_observed_amplitudes_before_calculated_ones(folder, header, place, name):
+    (folder / "a.hkl").write_text(f"{header}\n1 2 3 7 10\n")
+    factors = nb.StructureFactors.from_file("a.hkl", columns="auto")
+    assert factors.amplitude(1, 2, 3) == (7, 10)[place]
+    assert factors.notes == (f"a.hkl: columns h=1 k=2 l=3 F={4 + place} ({name}), 1 rows",)
+
+
+def test_calculated_amplitudes_beside_intensities(folder):
+    (folder / "a.hkl").write_text("h k l I Fc\n1 2 3 100 9\n")
+    factors = nb.StructureFactors.from_file("a.hkl", columns="auto")
+    assert factors.amplitude(1, 2, 3) == 9 and isinstance(factors.notes[1], Loud)
+    assert "column Fc: calculated amplitudes are taken, and measured intensities (I) passed over" in factors.notes[1]
+
+
+SHELX = "   1   2   3 1000.00   10.00   1\n-100-201-302   90.00    1.00  12\n"
+END = "   0   0   0    0.00    0.00   0\n"
+
+
+@pytest.mark.parametrize("text", [SHELX, SHELX + END, SHELX + END.replace("   0\n", "\n") + "\nTITL a\nEND\n",
+                                  "1 2 3 1000 10\n-100 -201 -302 90 1\n0 0 0 0.00 0.00\n"])
+def test_lists_of_shelx(folder, text):
+    (folder / "a.hkl").write_text(text)
+    with pytest.raises(FileFormatError, match=r"a\.hkl: is a list of SHELX's .* intensities \(HKLF 4\) or amplitudes"
+                                              r" \(HKLF 3\): columns h,k,l,I with intensities=\"sqrt\", or"):
+        nb.StructureFactors.from_file("a.hkl", columns="auto")
+    expected = [(1, 2, 3, 1000.0), (-100, -201, -302, 90.0)]
+    assert rows("a.hkl", "h,k,l,F") == expected
+    for columns in ("auto", "h,k,l,I"):
+        assert rows("a.hkl", columns, squared=True) == [(*row[:3], row[3] ** 0.5) for row in expected]
+    said = nb.StructureFactors.from_file("a.hkl", columns="h,k,l,F").notes[0]
+    assert ("ends at its row 0 0 0" in said) == ("0.00    0.00" in text or "0.00 0.00" in text)
+    assert ("2 lines below it left out" in said) == ("TITL" in text)
+
+
+def test_what_is_no_list_of_shelx(folder):
+    for text, expected in (("1 2 3 4.50 0.10 1\n", (1, 2, 3, 4.5)), ("0 0 0 0\n1 2 3 4\n", (0, 0, 0, 0.0)),
+                           ("   1   2   3    4.50\n", (1, 2, 3, 4.5)),
+                           ("h k l F sigF\n" + SHELX.splitlines()[0], (1, 2, 3, 1000.0)),
+                           ("# h k l F sigF batch\n" + SHELX.splitlines()[0], (1, 2, 3, 1000.0))):
+        (folder / "a.hkl").write_text(text)
+        assert rows("a.hkl", "auto")[0] == expected
