@@ -69,7 +69,7 @@ class NexusWriter:
     done : int
         Frames that the file has already.
     full : tuple of int
-        How many pixels of whole numbers are saturated, and in how many frames.
+        How many pixels are saturated, and in how many frames.
 
     Raises
     ------
@@ -243,15 +243,14 @@ class NexusWriter:
 
     def _marked(self, panel: Any, mask: Any) -> tuple[Any, int]:
         """A panel as it is written, and how many of its pixels are saturated."""
-        if self._largest is None:
-            return panel, 0
-        limit, full = self._dtype.type(self._largest - 1), 0
-        # few images have any
-        if panel.size and panel.max() >= limit:
+        # means stay as they are, but readers leave out what is above the saturation value
+        limit, full = self._dtype.type(INT_MAX if self._largest is None else self._largest - 1), 0
+        # few images have any; a maximum that is no number says nothing
+        if panel.size and not panel.max() < limit:
             above = panel >= limit
             full = int(np.count_nonzero(above if mask is None else above & (np.asarray(mask) != 0)))
-            panel = np.minimum(panel, limit)
-        if mask is not None:
+            panel = panel if self._largest is None else np.minimum(panel, limit)
+        if mask is not None and self._largest is not None:
             panel = np.where(np.asarray(mask) == 0, self._dtype.type(self._largest), panel)
         return panel, full
 

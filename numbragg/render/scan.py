@@ -254,7 +254,7 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
             if progress is not None:
                 progress(frame + 1)
         file.finish(path)
-    return notes + _saturated(path, file.full, np.iinfo(np.int32).max - 1)
+    return notes + (_above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1))
 
 
 def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPOCH,
@@ -276,9 +276,18 @@ def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPO
 
 def _saturated(name: str, full: tuple[int, int], largest: int) -> list[str]:
     """A note on pixels that reached the end of their type, as a single image has it."""
-    pixels, frames = full
-    return [Loud(f"{name}: {pixels} pixels in {frames} frames hold {largest}, the largest that is counted, and may "
-                 "have had more photons")] if pixels else []
+    return [Loud(f"{name}: {_pixels(*full)} hold {largest}, the largest that is counted, and may have had more "
+                 "photons")] if full[0] else []
+
+
+def _above(name: str, full: tuple[int, int]) -> list[str]:
+    """A note on means that readers of NXmx take for saturated."""
+    return [Loud(f"{name}: {_pixels(*full)} hold 2147483647 or more, the largest saturation value that readers know: "
+                 "they leave them out")] if full[0] else []
+
+
+def _pixels(pixels: int, frames: int) -> str:
+    return f"{pixels} pixel{'s' if pixels > 1 else ''} in {frames} frame{'s' if frames > 1 else ''}"
 
 
 def _not_of_it(template: str, frames: int) -> list[str]:
