@@ -260,7 +260,7 @@ def _tell(line, shot, frames, written, clock):
 
     tell_notes(line, (*line.notices, *scene_notes(shot)))
     if not line.quiet:
-        seconds = clock.seconds["frames"]
-        print(f"  {len(frames)} frames from {frames.experiment.phi_start_deg:g} deg, {frames.experiment.oscillation_deg:g} deg each, "
+        seconds, first = clock.seconds["frames"], frames.experiment
+        print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
               f"in {seconds:.1f} s")
         print(f"  wrote {written}")

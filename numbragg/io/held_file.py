@@ -179,7 +179,7 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     waiting: list[tuple[int, Any]] = []
-    handlers = {number: handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
+    handlers = {int(number): handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
 
     def later(number: int, frame: Any) -> None:
         waiting.append((number, frame))

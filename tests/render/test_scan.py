@@ -250,7 +250,8 @@ def test_a_file_of_more_frames_than_memory_has_angles_for(folder, monkeypatch):
 
 
 #: So bright that some pixels are saturated whatever the type, and some are not.
-BRIGHT = nb.Simulator(replace(PLANE, mask=np.arange(3000).reshape(50, 60) % 3 > 0), nb.Beam(fluence_photons_per_m2=1e37), 100.0)
+BRIGHT = nb.Simulator(replace(PLANE, mask=np.arange(3000).reshape(50, 60) % 3 > 0),
+                      nb.Beam(fluence_photons_per_m2=1e37), 100.0)
 
 
 @pytest.mark.parametrize("name, largest", [("s_#.img", 65535), ("s_#.cbf", 2 ** 31 - 1), ("s.nxs", 2 ** 31 - 2)])
