@@ -90,13 +90,16 @@ class HeldFile:
     # -- what h5py calls
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, also behind the end."""
         self._place = offset + (0, self._place, os.fstat(self._file.fileno()).st_size)[whence]
         return self._place
 
     def tell(self) -> int:
+        """The place of the next byte."""
         return self._place
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; behind the end are zeros."""
         view, done = memoryview(buffer), 0
         try:
             self._file.seek(self._place)
@@ -110,11 +113,13 @@ class HeldFile:
         return len(view)
 
     def read(self, size: int) -> bytes:
+        """So many bytes; behind the end are zeros."""
         content = bytearray(size)
         self.readinto(content)
         return bytes(content)
 
     def write(self, buffer: Any) -> int:
+        """Write all of a buffer, unless something failed; `check` says so."""
         view, done = memoryview(buffer), 0
         if self._error is None:
             try:
@@ -127,6 +132,7 @@ class HeldFile:
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
+        """Give the file a size, unless something failed; `check` says so."""
         size = self._place if size is None else size
         if self._error is None:
             try:
@@ -136,7 +142,7 @@ class HeldFile:
         return size
 
     def flush(self) -> None:
-        pass
+        """Nothing is kept back."""
 
 
 def _locked(path: str) -> Any:
@@ -179,7 +185,8 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     waiting: list[tuple[int, Any]] = []
-    handlers = {int(number): handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
+    handlers = {int(number): handler for number in signal.valid_signals()
+                if callable(handler := signal.getsignal(number))}
 
     def later(number: int, frame: Any) -> None:
         waiting.append((number, frame))

@@ -20,6 +20,7 @@ from .hdf5_filters import COMPRESSIONS, filters
 from .held_file import HeldFile, uninterrupted
 from .literals import INT_MAX
 from .one_image import file_images, one_image
+from .output import OutputSet
 from .right_angles import at_right_angles
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class NexusWriter:
     Parameters
     ----------
     path : str or None
-        Where; a file that is there is replaced, and no other run may write it.  None: in memory, for `content`.
+        Where; a file that is there is replaced.  None: in memory, for `content`.
     experiment : io.experiment.Experiment
         Of the first frame; panels are one below the other, unless `io.one_image` has made one of them.
     series : io.experiment.Series
@@ -60,9 +61,8 @@ class NexusWriter:
     date : str
         ISO 8601, UTC.
     key : str
-        What the pixels are of: an unfinished file of the same key is gone on with.  Empty: never.
-    said : str or None
-        What messages call the file; None: its path.
+        What the pixels are of: until `finish` the file is ``path + ".partial"``, and one of the same key is gone on
+        with.  Empty: it is at its place from the start.
 
     Attributes
     ----------
@@ -80,8 +80,7 @@ class NexusWriter:
     """
 
     def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
-                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "",
-                 said: str | None = None) -> None:
+                 compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
         try:
             import h5py
         except ImportError as error:
@@ -93,7 +92,9 @@ class NexusWriter:
         self.done, self.full = 0, (0, 0)
         packing = filters(compression)
         self._file: Any = None
-        self._held = None if path is None else HeldFile(path, said or path)
+        # where it is put at the end
+        self._place = path if key else None
+        self._held = None if path is None else HeldFile(_partial(path) if key else path, path)
         try:
             with self._writing():
                 if not (key and self._goes_on(key)):
@@ -192,16 +193,16 @@ class NexusWriter:
             if self._held is None or not self._held.failed:
                 raise
 
-    def finish(self, path: str | None = None) -> None:
-        """Say that all frames are there, and give the file its final name, if it has another one."""
+    def finish(self) -> None:
+        """Say that all frames are there, and put the file in its place."""
         with self._writing():
             for name in (_KEY, _DONE, _FULL):
                 del self._file.attrs[name]
-            if path is not None and self._held is not None:
+            if self._place is not None and self._held is not None:
                 self._close_hdf5()
-                # it would be another's to go on with, were it not whole
                 self._held.check()
-                self._held.put_in_place(path)
+                # as long as it is locked
+                self._held.put_in_place(self._place)
 
     def content(self) -> bytes:
         """The file's bytes, where it is in memory."""
@@ -378,6 +379,15 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
         file.write(0, images)
         file.finish()
         return file.content()
+
+
+def _partial(path: str) -> str:
+    """Where a file is written until it is whole, if it can be written at all."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"{path}: must be a file, for it is written in pieces")
+    with OutputSet() as outputs:
+        outputs.reserve(path, "NXmx file")
+    return f"{os.path.realpath(path)}.partial"
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

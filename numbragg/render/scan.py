@@ -15,7 +15,6 @@ from ..io.experiment import EPOCH, Series
 from ..io.image_series import ImageSeries, name_of, others
 from ..io.nxmx import COMPRESSIONS, NexusWriter
 from ..io.one_image import LAYOUTS, one_image
-from ..io.output import OutputSet
 from ..io.right_angles import at_right_angles
 from ..notes import Loud, Misleading, warn
 from ..results.counts import photons
@@ -46,11 +45,6 @@ class Scan:
 
     Attributes
     ----------
-    phi_deg : tuple of float
-        Spindle angle at which each frame begins [deg].  Made when it is asked for, as the next one is.
-    mean_phi_deg : tuple of float
-        Mean of the angles that a frame is simulated at [deg].  nanoBragg's steps begin at the frame's edge, so that
-        it lies half a step before the middle, unless steps were centred.
     noise_seed : int or None
         Of the counts; None: means are rounded.
     experiment : io.experiment.Experiment
@@ -89,10 +83,16 @@ class Scan:
 
     @property
     def phi_deg(self) -> tuple[float, ...]:
+        """Spindle angle at which each frame begins [deg]; made when it is asked for."""
         return tuple(self._start(frame) for frame in range(len(self)))
 
     @property
     def mean_phi_deg(self) -> tuple[float, ...]:
+        """Mean of the angles that a frame is simulated at [deg]; made when it is asked for.
+
+        nanoBragg's steps begin at the frame's edge, so that it lies half a step before the middle, unless steps were
+        centred.
+        """
         return tuple(self._start(frame) + self._mean for frame in range(len(self)))
 
     def __iter__(self) -> Iterator[NDArray[np.float32] | Any]:
@@ -168,7 +168,8 @@ class Scan:
         """Write all frames to one NXmx file.
 
         The file appears when it is whole.  Until then ``path + ".partial"`` has what is done; if the same series is
-        written again after an interrupt, it goes on from there.
+        written again after an interrupt, it goes on from there.  Saturated pixels, and axes that are not at right
+        angles, are a `NumbraggWarning`.
 
         Parameters
         ----------
@@ -191,7 +192,7 @@ class Scan:
         ImportError
             h5py or hdf5plugin is not installed.
         OSError
-            The file cannot be written.
+            The file cannot be written, or another run is writing it.
         """
         warn(nexus_of(self, path, floats=floats, compression=compression, date=date, layout=layout, progress=progress))
 
@@ -200,7 +201,8 @@ class Scan:
         """Write a file of counts for each frame.
 
         After an interrupt a second call of the same series goes on behind the last file that was written; until all
-        are there, a file of the template's name and ".partial" holds what series it is.
+        are there, a file of the template's name and ".partial" holds what series it is.  Saturated pixels, and files of
+        other series among the template's names, are a `NumbraggWarning`.
 
         Parameters
         ----------
@@ -224,7 +226,7 @@ class Scan:
         ImportError
             fabio, which writes .cbf, is not installed.
         OSError
-            A file cannot be written.
+            A file cannot be written, or another run is writing this series.
         """
         names, notes = images_of(self, template, date=date, progress=progress)
         warn(notes)
@@ -243,17 +245,16 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
     memory.require(_FRAME_BYTES * len(frames), f"frames: the angles of {len(frames)} frames")
     experiment = one_image(frames.experiment, layout)
     notes = list(at_right_angles(experiment, "NXmx")[1])
-    partial = _partial(path)
     dtype = np.float32 if floats else np.int32
-    with NexusWriter(partial, experiment, frames.series, dtype, compression=compression, date=date,
-                     key=frames._key(floats, compression, date, layout), said=path) as file:
+    with NexusWriter(path, experiment, frames.series, dtype, compression=compression, date=date,
+                     key=frames._key(floats, compression, date, layout)) as file:
         if progress is not None:
             progress(file.done)
         for frame in range(file.done, len(frames)):
             file.write(frame, frames._images(frame) if floats else frames._counted(frame, dtype))
             if progress is not None:
                 progress(frame + 1)
-        file.finish(path)
+        file.finish()
     return notes + (_above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1))
 
 
@@ -298,15 +299,6 @@ def _not_of_it(template: str, frames: int) -> list[str]:
     many = f"{len(names)} files of this name, {names[0]} to {names[-1]}, are" if len(names) > 1 else (
         f"a file of this name, {names[0]}, is")
     return [Misleading(f"{template}: {many} not of this series, and readers will take them for frames of it")]
-
-
-def _partial(path: str) -> str:
-    """Where a file is written until it is whole, if it can be written at all."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f"{path}: must be a file, for it is written in pieces")
-    with OutputSet() as outputs:
-        outputs.reserve(path, "NXmx file")
-    return f"{os.path.realpath(path)}.partial"
 
 
 def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int, *, phi_midpoints: bool = True,
