@@ -370,7 +370,7 @@ while True:
         most = max(most, begun[1] if begun[1:] else 0)
     limit += 700
     assert limit < 10 ** 6
-assert failed > 10
+assert failed > 5
 if name.endswith(".nxs"):
     with h5py.File(name) as file:
         for n in range(4):
