@@ -199,7 +199,7 @@ def run(arguments):
     try:
         written = _write(line, frames, values, date, floats, progress)
     except KeyboardInterrupt as stop:
-        stop.args = (_how_far(values, progress.done, len(frames)),)
+        stop.args = (_how_far(values, progress, len(frames)),)
         raise
     finally:
         progress.close()
@@ -209,8 +209,11 @@ def run(arguments):
     return 0
 
 
-def _how_far(values, done, frames):
+def _how_far(values, progress, frames):
     """What an interrupted series leaves."""
+    if not progress.started:
+        return "no frame was added; the same command goes on where it was"
+    done = progress.done
     said = f"{done} of {frames} frames are written; the same command goes on from there"
     if "--images" in values:
         from ..io.image_series import others

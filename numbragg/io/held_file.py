@@ -63,6 +63,11 @@ class HeldFile:
         """Whether something was not written."""
         return self._error is not None
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return os.fstat(self._file.fileno()).st_size == 0
+
     def check(self) -> None:
         """Raise the OSError of the first write that failed, if one did."""
         if self._error is not None:
@@ -73,7 +78,10 @@ class HeldFile:
         put_in_place(self._path, path)
 
     def remove(self) -> None:
-        """Take it away."""
+        """Take it away, unless it was released."""
+        if self._file.closed:
+            # the name may be another run's by now
+            return
         try:
             os.unlink(self._path)
         except OSError:

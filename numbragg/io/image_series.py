@@ -172,9 +172,10 @@ class ImageSeries:
         for number, name in there.items():
             if 1 <= number <= frames:
                 check_destination(name)
-        self._held = HeldFile(f"{template}.partial", template)
+        self._held, self._begun = HeldFile(f"{template}.partial", template), False
         try:
             self._go_on(frames)
+            self._begun = True
             self._remember()
         except BaseException:
             self._end()
@@ -187,7 +188,8 @@ class ImageSeries:
         self._end()
 
     def _end(self) -> None:
-        if not self.done:
+        # not what an interrupt left that came before it was looked into
+        if not self.done and (self._begun or self._held.empty):
             self._held.remove()
         self._held.close()
 

@@ -92,6 +92,7 @@ class NexusWriter:
         self.done, self.full = 0, (0, 0)
         packing = filters(compression)
         self._file: Any = None
+        self._begun = False
         # where it is put at the end
         self._place = path if key else None
         self._held = None if path is None else HeldFile(_partial(path) if key else path, path)
@@ -105,6 +106,7 @@ class NexusWriter:
 
     def _begin(self, series: Series, packing: Any, saturation: float | None, date: str, key: str) -> None:
         """Write all but the pixels."""
+        self._begun = True
         if self._held is None:
             self._file = self._h5py.File("numbragg", "w", libver=("earliest", "v110"), driver="core",
                                          backing_store=False)
@@ -138,7 +140,7 @@ class NexusWriter:
 
     def _goes_on(self, key: str) -> bool:
         """Open an unfinished file of the same key, if there is one whose frames can be read."""
-        if self._held is None or not self._held.seek(0, os.SEEK_END):
+        if self._held is None or self._held.empty:
             return False
         try:
             self._file = self._h5py.File(self._held, "r+")
@@ -180,7 +182,8 @@ class NexusWriter:
         with uninterrupted():
             self._close_hdf5()
             if self._held is not None:
-                if not self.done:
+                # not what an interrupt left that came before it was looked into
+                if not self.done and (self._begun or self._held.empty):
                     self._held.remove()
                 self._held.close()
 

@@ -204,7 +204,7 @@ def test_two_at_once(folder, capfd, interruptible, output):
     finally:
         first.send_signal(signal.SIGINT)
         said = first.communicate(timeout=60)[1]
-    assert first.returncode == 130 and "of 5000 frames are written; the same command goes on" in said
+    assert first.returncode == 130 and "; the same command goes on" in said
 
 
 def test_a_full_disk_is_one_line(folder):

@@ -13,20 +13,24 @@ from numbragg.io.held_file import HeldFile, uninterrupted
 
 def test_one_at_a_time(folder):
     first = HeldFile("a.partial", "a")
+    assert first.empty
     with pytest.raises(BlockingIOError, match="another run is writing it") as error:
         HeldFile("a.partial", "a")
     assert error.value.filename == "a"
     first.write(b"begun")
     first.close()
     second = HeldFile("a.partial", "a")
-    assert second.read(8) == b"begun\0\0\0"
+    assert not second.empty and second.read(8) == b"begun\0\0\0"
     second.remove()
     # the name is free while the file that had it is still open
     third = HeldFile("a.partial", "a")
     third.put_in_place("a")
     third.close()
     second.close()
-    assert [path.name for path in folder.iterdir()] == ["a"]
+    fourth = HeldFile("a.partial", "a")
+    third.remove()
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "a.partial"]
+    fourth.close()
 
 
 def test_a_lock_goes_with_its_process(folder):

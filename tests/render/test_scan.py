@@ -322,6 +322,32 @@ def test_a_series_that_is_being_written_is_refused(folder, name):
     getattr(nb.scan(SIMULATOR, CRYSTAL, 2), write)(name)
 
 
+@pytest.mark.parametrize("name, at", [("a.nxs", "numbragg.io.nxmx.NexusWriter._goes_on"),
+                                      ("a_#.img", "numbragg.io.image_series.ImageSeries._go_on")])
+def test_an_interrupt_before_the_first_frame_loses_nothing(folder, monkeypatch, name, at):
+    frames = nb.scan(SIMULATOR, CRYSTAL, 4)
+    write = frames.write_nexus if name == "a.nxs" else frames.write_images
+
+    def stop(*arguments):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at, stop)
+        with pytest.raises(Stop):
+            write(name)
+        # nothing was there
+        assert not list(folder.iterdir())
+        patch.undo()
+        with pytest.raises(Stop):
+            write(name, progress=stop_at(2))
+        patch.setattr(at, stop)
+        with pytest.raises(Stop):
+            write(name)
+    made = []
+    write(name, progress=made.append)
+    assert made == [2, 3, 4]
+
+
 def test_names_in_the_way(folder):
     frames = nb.scan(SIMULATOR, CRYSTAL, 3)
     (folder / "a_2.img").mkdir()
