@@ -76,6 +76,11 @@ class FrameProgress:
         print("\r" if self._terminal else "", self.text(now), sep="", end="" if self._terminal else "\n",
               file=sys.stderr, flush=True)
 
+    @property
+    def started(self):
+        """Whether it is known how many frames an interrupted run left."""
+        return self._first is not None
+
     def text(self, now):
         """How far the series is at a time [s]."""
         frames, start = self._first

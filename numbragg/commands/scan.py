@@ -1,16 +1,16 @@
 """`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files."""
 
+from dataclasses import fields
 import math
-import warnings
+import os
 
 from ..command_line.dates import date_of
 from ..command_line.inputs import read_inputs, with_headers
 from ..command_line.panels import read_panels
 from ..command_line.parse import check, parse
-from ..command_line.values import CommandLineError
+from ..command_line.values import CommandLineError, quoted
 from ..io.literals import whole
-from ..notes import NumbraggWarning
-from .arguments import Parser, file_name
+from .arguments import Parser, check_outputs, file_name
 from .readable import notes_on_axes, write_geometries
 from .running import Clock, opened, settle_seeds, tell_notes
 
@@ -91,6 +91,45 @@ def _check_line(line, floats, images):
         line.outputs.calculate_noise = False
 
 
+def _read_by(line):
+    """Names of all files that a command line reads."""
+    files = line.files
+    # of -dump what other commands read without -hkl
+    read = [getattr(files, each.name) for each in fields(files) if each.name != "dump" or files.hkl is None]
+    read.append(line.detector)
+    if line.detector is not None and line.detector.lower().endswith(".geom"):
+        from ..io.geom import read_geom
+
+        read += [mask.file for panel in read_geom(line.detector).panels for mask in panel.masks]
+    return [name for name in read if name is not None]
+
+
+def _geometry_names(line):
+    names = line.outputs
+    return [name for name in (names.geom, names.expt, names.xds_inp) if name is not None]
+
+
+def _check_names(line, values):
+    """Refuse to write what is read, or two things to one file."""
+    read, geometries, template = _read_by(line), _geometry_names(line), values.get("--images")
+    written = list(geometries)
+    if "--nexus" in values:
+        written += [values["--nexus"], f"{os.path.realpath(values['--nexus'])}.partial"]
+    check_outputs("scan", written, read)
+    if template is None:
+        return
+    from ..io.image_series import check_template, names_in_series
+
+    check_template(template, values["--frames"])
+    places = read + [name.partition("::")[0] for name in read]
+    for name in names_in_series(template, values["--frames"], places):
+        raise CommandLineError(f"scan: {quoted(name)} is read and cannot be written too, as one of --images "
+                               f"{quoted(template)}")
+    for name in names_in_series(template, values["--frames"], geometries):
+        raise CommandLineError(f"scan: {quoted(name)} is one of --images {quoted(template)}; every output needs a file "
+                               "of its own")
+
+
 def _degrees(line, name, angle):
     """An angle [deg]: the word of an option, or of a header what gives the same radians."""
     from ..scene.units import from_degrees, to_degrees
@@ -136,10 +175,7 @@ def run(arguments):
     date = date_of(line.date)
     floats = "--float" in values
     _check_line(line, floats, "--images" in values)
-    if "--images" in values:
-        from ..io.image_series import check_template
-
-        check_template(values["--images"], values["--frames"])
+    _check_names(line, values)
     from ..configs.run_options import Evaluation
     from .progress import FrameProgress, say_compiling
 
@@ -153,48 +189,72 @@ def run(arguments):
                   render=lambda turned: backend.render_shot(turned, evaluation)[0],
                   noise_seed=line.seed if line.outputs.calculate_noise else None,
                   midpoints="--phi-midpoints" in values)
+    # what is wrong with them is found out before the first frame
+    _geometries(line, frames, values, trial=True)
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):
         say_compiling("some 10 seconds")
     backend.load(shot[0][0], evaluation)
     line.notices += notes_on_axes(frames.experiment, line.outputs, "--nexus" in values)
     progress = FrameProgress(len(frames), False if line.quiet else line.progress)
     try:
-        written = _write(frames, values, line.outputs.panel_layout, date, floats, progress)
+        written = _write(line, frames, values, date, floats, progress)
     except KeyboardInterrupt as stop:
-        stop.args = (f"{progress.done} of {len(frames)} frames are written; the same command goes on from there",)
+        stop.args = (_how_far(values, progress, len(frames)),)
         raise
     finally:
         progress.close()
     clock.lap("frames")
-    written += _geometries(line, frames, values.get("--images"))
+    written += _geometries(line, frames, values)
     _tell(line, shot, frames, written, clock)
     return 0
 
 
-def _write(frames, values, layout, date, floats, progress):
+def _how_far(values, progress, frames):
+    """What an interrupted series leaves."""
+    if not progress.started:
+        return "no frame was added; the same command goes on where it was"
+    done = progress.done
+    said = f"{done} of {frames} frames are written; the same command goes on from there"
+    if "--images" in values:
+        from ..io.image_series import others
+
+        more = len(others(values["--images"], done))
+        if more:
+            said += f"; of other series there are {more} file{'s' if more > 1 else ''} of this name"
+    return said
+
+
+def _write(line, frames, values, date, floats, progress):
     """Write all frames. Returns what was written, in words."""
+    from ..render.scan import images_of, nexus_of
+
     if "--nexus" in values:
-        with warnings.catch_warnings():
-            # they are among the notes
-            warnings.simplefilter("ignore", NumbraggWarning)
-            frames.write_nexus(values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
-                               date=date, layout=layout, progress=progress)
-        return values["--nexus"]
-    names = frames.write_images(values["--images"], date=date, progress=progress)
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        notes = nexus_of(frames, values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
+                         date=date, layout=line.outputs.panel_layout, progress=progress)
+        written = values["--nexus"]
+    else:
+        names, notes = images_of(frames, values["--images"], date=date, progress=progress)
+        written = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    # those on axes are there already
+    line.notices += [note for note in notes if note not in line.notices]
+    return written
 
 
-def _geometries(line, frames, template):
-    """Write .geom, .expt and XDS.INP. Returns what was written, in words."""
+def _geometries(line, frames, values, trial=False):
+    """Write .geom, .expt and XDS.INP, or only try. Returns what was written, in words."""
     from ..io.output import OutputSet
 
-    names = line.outputs
-    wanted = [name for name in (names.geom, names.expt, names.xds_inp) if name is not None]
+    wanted, nexus = _geometry_names(line), values.get("--nexus")
     with OutputSet() as outputs:
         for name in wanted:
             outputs.reserve(name, "geometry")
-        write_geometries(outputs, names, frames.experiment, template, len(frames))
-        outputs.commit()
+        if nexus is not None and trial:
+            # no other output may have these names
+            outputs.reserve(nexus, "NXmx file")
+            outputs.reserve(f"{os.path.realpath(nexus)}.partial", "unfinished NXmx file")
+        write_geometries(outputs, line.outputs, frames.experiment, values.get("--images"), len(frames))
+        if not trial:
+            outputs.commit()
     return "".join(f", {name}" for name in wanted)
 
 
@@ -203,7 +263,7 @@ def _tell(line, shot, frames, written, clock):
 
     tell_notes(line, (*line.notices, *scene_notes(shot)))
     if not line.quiet:
-        seconds = clock.seconds["frames"]
-        print(f"  {len(frames)} frames from {frames.phi_deg[0]:g} deg, {frames.experiment.oscillation_deg:g} deg each, "
+        seconds, first = clock.seconds["frames"], frames.experiment
+        print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
               f"in {seconds:.1f} s")
         print(f"  wrote {written}")

@@ -66,5 +66,5 @@ class Series:
 
     frames: int = 1
     width_deg: float = 0.0  # from a frame to the next; 0: stills
-    mean_phi_deg: tuple[float, ...] = ()  # of the steps of each frame
+    mean_phi_deg: Any = ()  # (frames,) of the steps of each frame
     noise_seed: int | None = None  # of counts

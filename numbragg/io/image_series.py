@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .experiment import EPOCH
 from .flat import flat
+from .held_file import HeldFile
 from .minicbf import write_minicbf
 from .one_image import one_image
-from .output import OutputSet
+from .output import OutputSet, check_destination
 from .smv_readable import write_readable_smv
 
 if TYPE_CHECKING:
     from .experiment import Experiment
 
-__all__ = ["ENDINGS", "ImageSeries", "check_template", "name_of"]
+__all__ = ["ENDINGS", "ImageSeries", "check_template", "name_of", "names_in_series", "others"]
 
 #: What a series of images can be, by the ending of its names.
 ENDINGS: dict[str, Any] = {".img": write_readable_smv, ".cbf": write_minicbf}
+#: Bytes that say how far a series has come: always as many, so that a full disk has room for the next ones.
+_STATE_BYTES = 256
 
 
 def check_template(template: str, frames: int) -> None:
@@ -53,6 +60,69 @@ def name_of(template: str, frame: int) -> str:
     return template.replace("#" * digits, f"{frame + 1:0{digits}}")
 
 
+def _pattern(template: str) -> re.Pattern[str]:
+    """What the names of files are, without their folder."""
+    name = os.path.basename(template)
+    digits = name.count("#")
+    before, _, after = name.partition("#" * digits)
+    return re.compile(f"{re.escape(before)}([0-9]{{{digits}}}){re.escape(after)}", re.DOTALL)
+
+
+def _there(template: str) -> dict[int, str]:
+    """Files of a template's names that are there already, by their numbers."""
+    folder, pattern = os.path.dirname(template), _pattern(template)
+    with os.scandir(folder or os.curdir) as entries:
+        return {int(found[1]): os.path.join(folder, entry.name) for entry in entries
+                if (found := pattern.fullmatch(entry.name))}
+
+
+def others(template: str, frames: int) -> list[str]:
+    """Files of a template's names that are none of so many frames, in order."""
+    return [name for number, name in sorted(_there(template).items()) if not 1 <= number <= frames]
+
+
+def names_in_series(template: str, frames: int, paths: Sequence[str]) -> list[str]:
+    """Which of some paths are files that a series writes.
+
+    Parameters
+    ----------
+    template : str
+        As `check_template` wants it.
+    frames : int
+    paths : sequence of str
+
+    Returns
+    -------
+    list of str
+        By their names or, through links, as the same files.
+    """
+    folder, name = os.path.split(template)
+    try:
+        there = {number: path for number, path in _there(template).items() if 1 <= number <= frames}
+    except OSError:
+        # without the folder there are no files in it
+        return []
+    written = {_identity(path) for path in (*there.values(), f"{template}.partial")} - {None}
+    pattern = _pattern(template)
+
+    def is_frame(path: str) -> bool:
+        at, own = os.path.split(os.path.realpath(path))
+        if at != os.path.realpath(folder or os.curdir):
+            return False
+        found = pattern.fullmatch(own)
+        return own == f"{name}.partial" or found is not None and 1 <= int(found[1]) <= frames
+
+    return [path for path in paths if is_frame(path) or _identity(path) in written]
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class ImageSeries:
     """Writes a file for each frame, in their order.
 
@@ -75,13 +145,15 @@ class ImageSeries:
     ----------
     done : int
         Frames that are there already.
+    full : tuple of int
+        How many pixels hold the largest of their type, and in how many frames.
 
     Raises
     ------
     ValueError
         If the template, or the detector, is not possible.
     OSError
-        If nothing can be written there.
+        If nothing can be written there, or another run writes this series.
     """
 
     def __init__(self, template: str, experiment: Experiment, frames: int, *, date: str = EPOCH,
@@ -92,33 +164,61 @@ class ImageSeries:
         flat(experiment, {".img": "SMV", ".cbf": "miniCBF"}[ending], turning=True, square=ending == ".img")
         self._template, self._experiment, self._date, self._key = template, experiment, date, key
         self._write = ENDINGS[ending]
-        self._state = f"{template}.partial"
-        self.done = self._found(frames)
-        self._remember()
+        self.done, self.full = 0, (0, 0)
+        try:
+            there = _there(template)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, template) from error
+        for number, name in there.items():
+            if 1 <= number <= frames:
+                check_destination(name)
+        self._held, self._begun = HeldFile(f"{template}.partial", template), False
+        try:
+            self._go_on(frames)
+            self._begun = True
+            self._remember()
+        except BaseException:
+            self._end()
+            raise
 
     def __enter__(self) -> ImageSeries:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        self._end()
 
-    def _found(self, frames: int) -> int:
+    def _end(self) -> None:
+        # not what an interrupt left that came before it was looked into
+        if not self.done and (self._begun or self._held.empty):
+            self._held.remove()
+        self._held.close()
+
+    def _go_on(self, frames: int) -> None:
+        """Find out what an interrupted run of the same series has done."""
         try:
-            with open(self._state, "rb") as file:
-                state = json.loads(file.read(1000))
-            done = state["done"] if state["key"] == self._key else 0
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            self._held.seek(0)
+            state = json.loads(self._held.read(_STATE_BYTES).rstrip(b"\0"))
+            if state["key"] != self._key:
+                return
+            done, pixels, of_frames = (int(state[name]) for name in ("done", "full", "full_frames"))
+        except (ValueError, KeyError, TypeError):
+            return
         # a frame that somebody has removed is made again, and so are those behind it
-        return next((frame for frame in range(min(done, frames))
-                     if not os.path.isfile(name_of(self._template, frame))), min(done, frames))
+        self.done = next((frame for frame in range(min(done, frames))
+                          if not os.path.isfile(name_of(self._template, frame))), min(done, frames))
+        if self.done == done:
+            self.full = pixels, of_frames
+        elif pixels:
+            # which of the frames they are in is not known
+            self.done = 0
 
     def _remember(self) -> None:
-        with OutputSet() as outputs:
-            outputs.reserve(self._state, "state of the series")
-            with outputs.open(self._state) as file:
-                file.write(json.dumps({"key": self._key, "done": self.done}).encode())
-            outputs.commit()
+        state = {"key": self._key, "done": self.done, "full": self.full[0], "full_frames": self.full[1]}
+        # in its place, for a file that is renamed would lose the lock
+        self._held.seek(0)
+        self._held.write(json.dumps(state).encode().ljust(_STATE_BYTES))
+        self._held.truncate(_STATE_BYTES)
+        self._held.check()
 
     def write(self, frame: int, image: Any, start_deg: float) -> None:
         """Write a frame: (slow, fast) integers, of several panels a list, and where its spindle starts."""
@@ -128,10 +228,14 @@ class ImageSeries:
             with outputs.open(name) as file:
                 self._write(file, image, self._experiment, start_deg=start_deg, date=self._date)
             outputs.commit()
+        panels = image if isinstance(image, (list, tuple)) else [image]
+        full = sum(int(np.count_nonzero(panel == np.iinfo(panel.dtype).max)) for panel in panels)
+        if full:
+            self.full = self.full[0] + full, self.full[1] + 1
         # first the frame, then that it is there
         self.done = frame + 1
         self._remember()
 
     def finish(self) -> None:
         """Say that all frames are there."""
-        os.unlink(self._state)
+        self._held.remove()

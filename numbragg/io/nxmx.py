@@ -6,17 +6,21 @@ along the beam, y up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .experiment import EPOCH, Series
 from .hdf5_filters import COMPRESSIONS, filters
+from .held_file import HeldFile, uninterrupted
 from .literals import INT_MAX
 from .one_image import file_images, one_image
+from .output import OutputSet
 from .right_angles import at_right_angles
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ _NO_SENSOR_UM = 1e-3
 _TRUTH = "numbragg"
 #: Attributes of a file that is not finished: whose it is, and how many frames it has.
 _KEY, _DONE = "numbragg_unfinished", "numbragg_frames_written"
+#: Another one: how many pixels are saturated, and of how many frames.
+_FULL = "numbragg_saturated"
 
 
 class NexusWriter:
@@ -55,17 +61,22 @@ class NexusWriter:
     date : str
         ISO 8601, UTC.
     key : str
-        What the pixels are of: an unfinished file of the same key is gone on with.  Empty: never.
+        What the pixels are of: until `finish` the file is ``path + ".partial"``, and one of the same key is gone on
+        with.  Empty: it is at its place from the start.
 
     Attributes
     ----------
     done : int
         Frames that the file has already.
+    full : tuple of int
+        How many pixels are saturated, and in how many frames.
 
     Raises
     ------
     ImportError
         h5py or hdf5plugin is not installed.
+    OSError
+        The file cannot be written, or another run writes it; `write` and `close` raise it too.
     """
 
     def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
@@ -78,41 +89,73 @@ class NexusWriter:
         self._h5py, self._experiment, self._dtype = h5py, experiment, np.dtype(dtype)
         self._slabs = _slabs(experiment.panels)
         self._largest = None if self._dtype.kind == "f" else np.iinfo(self._dtype).max
-        self.done = 0
+        self.done, self.full = 0, (0, 0)
         packing = filters(compression)
-        if key and path is not None and self._goes_on(path, key):
-            return
-        kept = {"driver": "core", "backing_store": False} if path is None else {}
-        self._file = h5py.File(path or "numbragg", "w", libver=("earliest", "v110"), **kept)
+        self._file: Any = None
+        self._begun = False
+        # where it is put at the end
+        self._place = path if key else None
+        self._held = None if path is None else HeldFile(_partial(path) if key else path, path)
         try:
-            self._file.attrs[_KEY], self._file.attrs[_DONE] = np.bytes_(key), 0
-            self._fill(series, saturation, date)
-            shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in experiment.panels)
-            data = _group(self._file["entry"], "data", "NXdata")
-            data.attrs["signal"] = "data"
-            # a chunk a frame: what readers ask for at once
-            self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
-                                             chunks=(1, *shape), **packing)
-            self._file.flush()
+            with self._writing():
+                if not (key and self._goes_on(key)):
+                    self._begin(series, packing, saturation, date, key)
         except BaseException:
-            self._file.close()
+            self._end()
             raise
 
-    def _goes_on(self, path: str, key: str) -> bool:
+    def _begin(self, series: Series, packing: Any, saturation: float | None, date: str, key: str) -> None:
+        """Write all but the pixels."""
+        self._begun = True
+        if self._held is None:
+            self._file = self._h5py.File("numbragg", "w", libver=("earliest", "v110"), driver="core",
+                                         backing_store=False)
+        else:
+            # what was there before
+            self._held.truncate(0)
+            self._file = self._h5py.File(self._held, "w", libver=("earliest", "v110"))
+        attributes, panels = self._file.attrs, self._experiment.panels
+        attributes[_KEY], attributes[_DONE], attributes[_FULL] = np.bytes_(key), 0, self.full
+        self._fill(series, saturation, date)
+        shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in panels)
+        data = _group(self._file["entry"], "data", "NXdata")
+        data.attrs["signal"] = "data"
+        # a chunk a frame: what readers ask for at once
+        self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
+                                         chunks=(1, *shape), **packing)
+        self._file.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say what was not written as the OSError that it is."""
+        with uninterrupted():
+            try:
+                yield
+            except (OSError, RuntimeError):
+                if self._held is not None:
+                    self._held.check()
+                raise
+            if self._held is not None:
+                self._held.check()
+
+    def _goes_on(self, key: str) -> bool:
         """Open an unfinished file of the same key, if there is one whose frames can be read."""
+        if self._held is None or self._held.empty:
+            return False
         try:
-            self._file = self._h5py.File(path, "r+")
+            self._file = self._h5py.File(self._held, "r+")
         except OSError:
             return False
         try:
             if bytes(self._file.attrs[_KEY]) == key.encode():
                 self._data, done = self._file["entry/data/data"], int(self._file.attrs[_DONE])
+                pixels, frames = (int(number) for number in self._file.attrs[_FULL])
                 for frame in range(done):
                     # what a killed process left may be damaged
                     if not self._data.id.get_chunk_info_by_coord((frame, 0, 0)).size:
                         raise KeyError(frame)
                     self._data[frame]
-                self.done = done
+                self.done, self.full = done, (pixels, frames)
                 return True
         except (KeyError, OSError, RuntimeError, ValueError):
             pass
@@ -123,16 +166,46 @@ class NexusWriter:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.close()
+        if exception[0] is not None:
+            # what is wrong is known
+            self._end()
+        else:
+            self.close()
 
     def close(self) -> None:
-        """Write what is left; the file stays unfinished unless `finish` was called."""
-        self._file.close()
+        """Write what is left; the file stays unfinished unless `finish` was called, and is removed if it is empty."""
+        self._end()
+        if self._held is not None:
+            self._held.check()
+
+    def _end(self) -> None:
+        with uninterrupted():
+            self._close_hdf5()
+            if self._held is not None:
+                # not what an interrupt left that came before it was looked into
+                if not self.done and (self._begun or self._held.empty):
+                    self._held.remove()
+                self._held.close()
+
+    def _close_hdf5(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+        except (OSError, RuntimeError):
+            if self._held is None or not self._held.failed:
+                raise
 
     def finish(self) -> None:
-        """Say that all frames are there."""
-        for name in (_KEY, _DONE):
-            del self._file.attrs[name]
+        """Say that all frames are there, and put the file in its place."""
+        with self._writing():
+            for name in (_KEY, _DONE, _FULL):
+                del self._file.attrs[name]
+            if self._place is not None and self._held is not None:
+                self._close_hdf5()
+                self._held.check()
+                # as long as it is locked
+                self._held.put_in_place(self._place)
 
     def content(self) -> bytes:
         """The file's bytes, where it is in memory."""
@@ -142,31 +215,48 @@ class NexusWriter:
     def write(self, frame: int, image: Any) -> None:
         """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several.
 
-        Masked pixels of whole numbers, gaps between panels too, are marked by the largest of their type.
+        Masked pixels of whole numbers, gaps between panels too, are marked by the largest of their type; others are
+        saturated at the number before it.
         """
         images = file_images(self._experiment, image, lambda dtype: dtype == self._dtype, str(self._dtype))
-        panels = [self._marked(panel, place.mask) for panel, place in zip(images, self._experiment.panels)]
+        panels, full = [], 0
+        for panel, place in zip(images, self._experiment.panels):
+            marked, more = self._marked(panel, place.mask)
+            panels.append(marked)
+            full += more
         if len({np.shape(panel) for panel in panels}) == 1:
             whole = np.concatenate(panels) if len(self._slabs) > 1 else panels[0]
         else:
             whole = np.full(self._data.shape[1:], self._largest or 0, self._dtype)
             for slab, panel in zip(self._slabs, panels):
                 whole[slab, :panel.shape[1]] = panel
-        if self._data.id.get_create_plist().get_nfilters():
-            self._data[frame] = whole
-        else:
-            # a chunk as it lies in memory: the library's own way copies it, at a third of the speed
-            self._data.id.write_direct_chunk((frame, 0, 0), np.ascontiguousarray(whole, self._data.dtype))
-        # first the frame, then that it is there
-        self._file.flush()
+        with self._writing():
+            if self._data.id.get_create_plist().get_nfilters():
+                self._data[frame] = whole
+            else:
+                # a chunk as it lies in memory: the library's own way copies it, at a third of the speed
+                self._data.id.write_direct_chunk((frame, 0, 0), np.ascontiguousarray(whole, self._data.dtype))
+            # first the frame, then that it is there
+            self._file.flush()
+        with self._writing():
+            self._file.attrs[_DONE] = frame + 1
+            if full:
+                self._file.attrs[_FULL] = self.full = self.full[0] + full, self.full[1] + 1
+            self._file.flush()
         self.done = frame + 1
-        self._file.attrs[_DONE] = self.done
-        self._file.flush()
 
-    def _marked(self, panel: Any, mask: Any) -> Any:
-        if mask is None or self._largest is None:
-            return panel
-        return np.where(np.asarray(mask) == 0, self._dtype.type(self._largest), panel)
+    def _marked(self, panel: Any, mask: Any) -> tuple[Any, int]:
+        """A panel as it is written, and how many of its pixels are saturated."""
+        # means stay as they are, but readers leave out what is above the saturation value
+        limit, full = self._dtype.type(INT_MAX if self._largest is None else self._largest - 1), 0
+        # few images have any; a maximum that is no number says nothing
+        if panel.size and not panel.max() < limit:
+            above = panel >= limit
+            full = int(np.count_nonzero(above if mask is None else above & (np.asarray(mask) != 0)))
+            panel = panel if self._largest is None else np.minimum(panel, limit)
+        if mask is not None and self._largest is not None:
+            panel = np.where(np.asarray(mask) == 0, self._dtype.type(self._largest), panel)
+        return panel, full
 
     # -- all but the pixels
 
@@ -196,11 +286,11 @@ class NexusWriter:
         step = width_deg or experiment.oscillation_deg
         _put(sample, "depends_on", "/entry/sample/transformations/omega")
         axis = _group(sample, "transformations", "NXtransformations")
-        starts = [experiment.phi_start_deg + n * step for n in range(frames)]
-        omega = _put(axis, "omega", np.array(starts), "deg")
+        starts = experiment.phi_start_deg + np.arange(frames) * step
+        omega = _put(axis, "omega", starts, "deg")
         omega.attrs["transformation_type"], omega.attrs["depends_on"] = "rotation", "."
         omega.attrs["vector"] = np.array(experiment.spindle_axis)
-        _put(axis, "omega_end", np.array([start + experiment.oscillation_deg for start in starts]), "deg")
+        _put(axis, "omega_end", starts + experiment.oscillation_deg, "deg")
         _put(axis, "omega_increment_set", np.full(frames, experiment.oscillation_deg), "deg")
 
     def _beam(self, instrument: Any) -> None:
@@ -256,7 +346,8 @@ class NexusWriter:
         _put(group, "laboratory_to_nexus", experiment.turn)
         _put(group, "laboratory", experiment.convention)
         # the C program's steps begin at the edge of a frame, so their mean is not its middle
-        _put(group, "phi_mean", np.array(series.mean_phi_deg or [np.mean(experiment.phi_deg)]), "deg")
+        means = series.mean_phi_deg if len(series.mean_phi_deg) else [np.mean(experiment.phi_deg)]
+        _put(group, "phi_mean", np.array(means), "deg")
         if series.noise_seed is not None:
             _put(group, "noise_seed", series.noise_seed)
         for number, crystal in enumerate(experiment.crystals):
@@ -291,6 +382,15 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
         file.write(0, images)
         file.finish()
         return file.content()
+
+
+def _partial(path: str) -> str:
+    """Where a file is written until it is whole, if it can be written at all."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"{path}: must be a file, for it is written in pieces")
+    with OutputSet() as outputs:
+        outputs.reserve(path, "NXmx file")
+    return f"{os.path.realpath(path)}.partial"
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

@@ -8,7 +8,7 @@ import stat
 
 # start-up: few outputs need another temporary name
 
-__all__ = ["OutputSet", "put_in_place"]
+__all__ = ["OutputSet", "check_destination", "put_in_place"]
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +243,25 @@ class OutputSet:
     def _check_open(self):
         if self._closed:
             raise RuntimeError("outputs: already committed or discarded")
+
+
+def check_destination(path):
+    """Refuse what cannot be replaced, and leave nothing behind.
+
+    Parameters
+    ----------
+    path : str
+        A destination, as the user named it.
+
+    Raises
+    ------
+    OSError
+        It is a folder, or protected; `filename` is `path`.
+    """
+    try:
+        OutputSet._prepared(path, "")
+    except OSError as error:
+        raise _about(error, path) from error
 
 
 def put_in_place(temporary, path):

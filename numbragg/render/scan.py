@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import memory
 from ..configs.checks import choice, flag, shown, whole
 from ..io.experiment import EPOCH, Series
-from ..io.image_series import ImageSeries, name_of
+from ..io.image_series import ImageSeries, name_of, others
 from ..io.nxmx import COMPRESSIONS, NexusWriter
 from ..io.one_image import LAYOUTS, one_image
-from ..io.output import OutputSet, put_in_place
 from ..io.right_angles import at_right_angles
-from ..notes import warn
+from ..notes import Loud, Misleading, warn
 from ..results.counts import photons
 from ..results.experiment import describe
 from ..results.fingerprint import fingerprint
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     from ..configs.crystal import Crystal
 
-__all__ = ["Scan", "scan"]
+__all__ = ["Scan", "images_of", "nexus_of", "scan"]
+
+#: A few angles of each frame, and the place of its chunk.
+_FRAME_BYTES = 100
 
 
 class Scan:
@@ -42,11 +45,6 @@ class Scan:
 
     Attributes
     ----------
-    phi_deg : tuple of float
-        Spindle angle at which each frame begins [deg].
-    mean_phi_deg : tuple of float
-        Mean of the angles that a frame is simulated at [deg].  nanoBragg's steps begin at the frame's edge, so that
-        it lies half a step before the middle, unless steps were centred.
     noise_seed : int or None
         Of the counts; None: means are rounded.
     experiment : io.experiment.Experiment
@@ -72,22 +70,38 @@ class Scan:
         step = to_degrees(counts.phi_step)
         # from where steps begin to where they begin if their mean is the middle of the frame
         self._shift = 0.5 * (oscillation_deg - step * (counts.phi_steps - 1)) if midpoints else 0.0
-        self._starts = [[start + n * oscillation_deg for start in starts_deg] for n in range(frames)]
-        self.phi_deg = tuple(starts[0] for starts in self._starts)
-        mean = self._shift + step * (0.5 * (counts.phi_steps - 1))
-        self.mean_phi_deg = tuple(phi + mean for phi in self.phi_deg)
-        self._width = oscillation_deg
-        self.experiment = replace(describe(shot), phi_start_deg=self.phi_deg[0], oscillation_deg=oscillation_deg)
+        self._starts, self._frames, self._width = tuple(starts_deg), frames, oscillation_deg
+        self._mean = self._shift + step * (0.5 * (counts.phi_steps - 1))
+        self.experiment = replace(describe(shot), phi_start_deg=starts_deg[0], oscillation_deg=oscillation_deg)
 
     def __len__(self) -> int:
-        return len(self.phi_deg)
+        return self._frames
+
+    def _start(self, frame: int, crystal: int = 0) -> float:
+        """Where a frame begins [deg]: computed, not added up."""
+        return self._starts[crystal] + frame * self._width
+
+    @property
+    def phi_deg(self) -> tuple[float, ...]:
+        """Spindle angle at which each frame begins [deg]; made when it is asked for."""
+        return tuple(self._start(frame) for frame in range(len(self)))
+
+    @property
+    def mean_phi_deg(self) -> tuple[float, ...]:
+        """Mean of the angles that a frame is simulated at [deg]; made when it is asked for.
+
+        nanoBragg's steps begin at the frame's edge, so that it lies half a step before the middle, unless steps were
+        centred.
+        """
+        return tuple(self._start(frame) + self._mean for frame in range(len(self)))
 
     def __iter__(self) -> Iterator[NDArray[np.float32] | Any]:
         for frame in range(len(self)):
             yield self.image(frame)
 
     def _prepared(self, frame: int) -> Any:
-        angles = [from_degrees(start + self._shift if self._shift else start) for start in self._starts[frame]]
+        starts = [self._start(frame, crystal) for crystal in range(len(self._starts))]
+        angles = [from_degrees(start + self._shift if self._shift else start) for start in starts]
         return tuple(tuple(turned(prepared, angle) for prepared, angle in zip(panel, angles)) for panel in self._shot)
 
     def _images(self, frame: int) -> Any:
@@ -137,14 +151,16 @@ class Scan:
     @property
     def series(self) -> Series:
         """What files say of the frames."""
-        return Series(len(self), self._width, self.mean_phi_deg, self.noise_seed)
+        # as mean_phi_deg, in little memory
+        means = self._starts[0] + np.arange(len(self)) * self._width + self._mean
+        return Series(len(self), self._width, means, self.noise_seed)
 
     def _key(self, *more: Any) -> str:
         """What the pixels depend on, as one word."""
         scenes = [prepared.scene for panel in self._shot for prepared in panel]
         masks = [panel[0].mask for panel in self._shot]
-        return fingerprint(scenes, masks, [panel[0].window for panel in self._shot], self.phi_deg, self._width,
-                           self._shift, self.noise_seed, *more)
+        return fingerprint(scenes, masks, [panel[0].window for panel in self._shot], self._starts, len(self),
+                           self._width, self._shift, self.noise_seed, *more)
 
     def write_nexus(self, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
                     date: str = EPOCH, layout: str | None = None,
@@ -152,7 +168,8 @@ class Scan:
         """Write all frames to one NXmx file.
 
         The file appears when it is whole.  Until then ``path + ".partial"`` has what is done; if the same series is
-        written again after an interrupt, it goes on from there.
+        written again after an interrupt, it goes on from there.  Saturated pixels, and axes that are not at right
+        angles, are a `NumbraggWarning`.
 
         Parameters
         ----------
@@ -175,33 +192,17 @@ class Scan:
         ImportError
             h5py or hdf5plugin is not installed.
         OSError
-            The file cannot be written.
+            The file cannot be written, or another run is writing it.
         """
-        choice("compression", compression, COMPRESSIONS)
-        if layout is not None:
-            choice("layout", layout, LAYOUTS)
-        path = os.fsdecode(path)
-        experiment = one_image(self.experiment, layout)
-        warn(at_right_angles(experiment, "NXmx")[1])
-        partial = _partial(path)
-        dtype = np.float32 if floats else np.int32
-        with NexusWriter(partial, experiment, self.series, dtype, compression=compression, date=date,
-                         key=self._key(floats, compression, date, layout)) as file:
-            if progress is not None:
-                progress(file.done)
-            for frame in range(file.done, len(self)):
-                file.write(frame, self._images(frame) if floats else self._counted(frame, dtype))
-                if progress is not None:
-                    progress(frame + 1)
-            file.finish()
-        put_in_place(partial, path)
+        warn(nexus_of(self, path, floats=floats, compression=compression, date=date, layout=layout, progress=progress))
 
     def write_images(self, template: str | os.PathLike[str], *, date: str = EPOCH,
                      progress: Callable[[int], object] | None = None) -> list[str]:
         """Write a file of counts for each frame.
 
         After an interrupt a second call of the same series goes on behind the last file that was written; until all
-        are there, a file of the template's name and ".partial" holds what series it is.
+        are there, a file of the template's name and ".partial" holds what series it is.  Saturated pixels, and files of
+        other series among the template's names, are a `NumbraggWarning`.
 
         Parameters
         ----------
@@ -225,28 +226,79 @@ class Scan:
         ImportError
             fabio, which writes .cbf, is not installed.
         OSError
-            A file cannot be written.
+            A file cannot be written, or another run is writing this series.
         """
-        template = os.fsdecode(template)
-        dtype = np.uint16 if template.endswith(".img") else np.int32
-        with ImageSeries(template, self.experiment, len(self), date=date, key=self._key(date)) as files:
+        names, notes = images_of(self, template, date=date, progress=progress)
+        warn(notes)
+        return names
+
+
+def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
+             date: str = EPOCH, layout: str | None = None,
+             progress: Callable[[int], object] | None = None) -> list[str]:
+    """As `Scan.write_nexus`, which warns of the notes that this returns."""
+    choice("compression", compression, COMPRESSIONS)
+    if layout is not None:
+        choice("layout", layout, LAYOUTS)
+    path = os.fsdecode(path)
+    # what is held of every frame, by us and by HDF5
+    memory.require(_FRAME_BYTES * len(frames), f"frames: the angles of {len(frames)} frames")
+    experiment = one_image(frames.experiment, layout)
+    notes = list(at_right_angles(experiment, "NXmx")[1])
+    dtype = np.float32 if floats else np.int32
+    with NexusWriter(path, experiment, frames.series, dtype, compression=compression, date=date,
+                     key=frames._key(floats, compression, date, layout)) as file:
+        if progress is not None:
+            progress(file.done)
+        for frame in range(file.done, len(frames)):
+            file.write(frame, frames._images(frame) if floats else frames._counted(frame, dtype))
             if progress is not None:
-                progress(files.done)
-            for frame in range(files.done, len(self)):
-                files.write(frame, self._counted(frame, dtype), self.phi_deg[frame])
-                if progress is not None:
-                    progress(frame + 1)
-            files.finish()
-        return [name_of(template, frame) for frame in range(len(self))]
+                progress(frame + 1)
+        file.finish()
+    return notes + (_above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1))
 
 
-def _partial(path: str) -> str:
-    """Where a file is written until it is whole, if it can be written at all."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f"{path}: must be a file, for it is written in pieces")
-    with OutputSet() as outputs:
-        outputs.reserve(path, "NXmx file")
-    return f"{os.path.realpath(path)}.partial"
+def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPOCH,
+              progress: Callable[[int], object] | None = None) -> tuple[list[str], list[str]]:
+    """As `Scan.write_images`, which warns of the notes that this returns behind the names."""
+    template = os.fsdecode(template)
+    dtype = np.uint16 if template.endswith(".img") else np.int32
+    with ImageSeries(template, frames.experiment, len(frames), date=date, key=frames._key(date)) as files:
+        if progress is not None:
+            progress(files.done)
+        for frame in range(files.done, len(frames)):
+            files.write(frame, frames._counted(frame, dtype), frames._start(frame))
+            if progress is not None:
+                progress(frame + 1)
+        files.finish()
+    notes = _saturated(template, files.full, np.iinfo(dtype).max) + _not_of_it(template, len(frames))
+    return [name_of(template, frame) for frame in range(len(frames))], notes
+
+
+def _saturated(name: str, full: tuple[int, int], largest: int) -> list[str]:
+    """A note on pixels that reached the end of their type, as a single image has it."""
+    return [Loud(f"{name}: {_pixels(*full)} hold {largest}, the largest that is counted, and may have had more "
+                 "photons")] if full[0] else []
+
+
+def _above(name: str, full: tuple[int, int]) -> list[str]:
+    """A note on means that readers of NXmx take for saturated."""
+    return [Loud(f"{name}: {_pixels(*full)} hold 2147483647 or more, the largest saturation value that readers know: "
+                 "they leave them out")] if full[0] else []
+
+
+def _pixels(pixels: int, frames: int) -> str:
+    return f"{pixels} pixel{'s' if pixels > 1 else ''} in {frames} frame{'s' if frames > 1 else ''}"
+
+
+def _not_of_it(template: str, frames: int) -> list[str]:
+    """A note on files of an earlier series, which programs that take all files of a name would read as well."""
+    names = others(template, frames)
+    if not names:
+        return []
+    many = f"{len(names)} files of this name, {names[0]} to {names[-1]}, are" if len(names) > 1 else (
+        f"a file of this name, {names[0]}, is")
+    return [Misleading(f"{template}: {many} not of this series, and readers will take them for frames of it")]
 
 
 def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int, *, phi_midpoints: bool = True,

@@ -1,6 +1,7 @@
 """`numbragg scan`: frames against the command line itself, refusals, dates, interrupts."""
 
 import json
+import resource
 import signal
 import subprocess
 import time
@@ -18,6 +19,17 @@ from numbragg.io.smv import read_header, read_image
 LINE = ("-cell 50 60 70 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 80 -pixel 0.2 -detpixels_f 40 -detpixels_s 30"
         " -Xbeam 2 -Ybeam 6 -misset 10 20 30 -phisteps 3 -mosaic 0.3 -mosaic_dom 3").split()
 TURN = "-phi 3.1 -osc 0.7".split()
+GEOM = """clen = 0.1
+res = 10000
+p0/min_fs = 0
+p0/max_fs = 29
+p0/min_ss = 0
+p0/max_ss = 19
+p0/corner_x = -15
+p0/corner_y = 10
+p0/fs = +1.0x
+p0/ss = -1.0y
+"""
 
 
 def frames_of(name):
@@ -39,7 +51,7 @@ def test_frames_are_those_of_a_loop_of_commands(folder, capfd, revision):
 def test_angles_of_a_header(folder):
     """-img gives PHI and OSC_RANGE; frame 0 is the image that it would give."""
     assert main([*LINE, *TURN, "-nonoise", "--quiet"]) == 0
-    from_header = ["-img", "intimage.img", *LINE[:16], *LINE[20:]]
+    from_header = ["-img", "intimage.img", *LINE[:15], *LINE[21:]]
     assert main(["scan", "--frames", "2", "--nexus", "a.nxs", "--float", "--quiet", *from_header]) == 0
     assert main([*from_header, "-nonoise", "-nopgm", "--quiet", "-floatfile", "b.bin", "-intfile", "b.img"]) == 0
     assert frames_of("a.nxs")[0].tobytes() == (folder / "b.bin").read_bytes()
@@ -104,12 +116,108 @@ def test_panels(folder):
     (["--frames", "2", "--nexus", "a.nxs", "--xds-inp", "X"], "--xds-inp: names the images, so it needs --images"),
     (["--frames", "2", "--nexus", "a.nxs", "-misset", "random"], "needs -misset_seed in a scan"),
     (["--frames", "2", "--nexus", "none/a.nxs"], "none/a.nxs: No such file"),
-    (["--frames", "2", "--images", "none/a_#.img"], "No such file"),
+    (["--frames", "2", "--images", "none/a_#.img"], "none/a_#.img: No such file"),
+    (["--frames", "2", "--images", "a_#.img", "--geom", "none/x"], "none/x: No such file"),
+    (["--frames", "2", "--images", "a_#.img", "--expt", "none/x"], "none/x: No such file"),
+    (["--frames", "2", "--images", "a_#.img", "--xds-inp", "none/x"], "none/x: No such file"),
+    (["--frames", "2", "--nexus", "a.nxs", "--geom", "none/x"], "none/x: No such file"),
+    (["--frames", "2", "--images", "w_###.cbf", "--geom", "w_001.cbf"], "w_001.cbf is one of --images w_###.cbf"),
+    (["--frames", "2", "--images", "w_###.cbf", "--geom", "./w_002.cbf"], "w_002.cbf is one of --images w_###.cbf"),
+    (["--frames", "2", "--images", "w_#.cbf", "--expt", "w_#.cbf.partial"], "w_#.cbf.partial is one of --images"),
+    (["--frames", "2", "--images", "dev#.img", "--xds-inp", "dev1.img"], "dev1.img is one of --images dev#.img"),
+    (["--frames", "2", "--nexus", "a.nxs", "--geom", "x", "--expt", "x"], "x: is the destination of the geometry and"),
+    (["--frames", "2", "--nexus", "a.nxs", "--geom", "a.nxs"], "a.nxs: is the destination of the"),
+    (["--frames", "2", "--nexus", "a.nxs", "--geom", "a.nxs.partial"], "a.nxs.partial: is the destination of the"),
     (["--frames", "2", "--images", "a_#.img", "-twotheta", "20"], "SMV: the detector is tilted"),
 ])
 def test_refusals(folder, capfd, words, said):
     assert main(["scan", *LINE, *TURN, *words]) == 2
     assert said in error_line(capfd) and not list(folder.iterdir())
+
+
+def test_a_file_of_another_number_is_no_frame(folder):
+    words = ["scan", "--frames", "2", "--quiet", *LINE, *TURN]
+    assert main([*words, "--images", "w_###.img", "--geom", "w_03.img"]) == 0
+    assert sorted(content(folder)) == ["w_001.img", "w_002.img", "w_03.img"]
+
+
+@pytest.mark.parametrize("option, name", [
+    ("-hkl", "F.hkl"), ("-matrix", "A.mat"), ("-sourcefile", "s.txt"), ("-stol", "b.stol"), ("--spectrum", "x.txt"),
+    ("-img", "i_1.img"), ("-mask", "i_1.img"), ("--detector", "panels.geom"), ("--detector", "i_1.img"),
+    ("-dump", "Fdump.bin")])
+def test_what_is_read_is_not_written(folder, capfd, option, name):
+    texts = {"F.hkl": "1 2 3 10\n-1 2 3 20\n", "A.mat": "0.02 0 0\n0 0.02 0\n0 0 0.02\n", "s.txt": "0 0 1 1 1e-10\n",
+             "b.stol": "0 1\n1 1\n", "x.txt": "1e-10 1\n", "panels.geom": GEOM}
+    for own, text in texts.items():
+        (folder / own).write_text(text)
+    assert main([*LINE, *TURN, "-hkl", "F.hkl", "--quiet", "--smv-readable", "i_1.img"]) == 0
+    before, images = content(folder), "i_#.img"
+    if name != "i_1.img":
+        # a link is followed, which would replace the file behind it
+        (folder / "l_2.img").symlink_to(name)
+        images = "l_#.img"
+    line = [*LINE, *TURN] if option != "--detector" else [*LINE[:11], "-osc", "1", "-lambda", "1"]
+    words = ["scan", "--frames", "2", "--quiet", *line, option, name]
+    (folder / "q.nxs.partial").symlink_to(name)
+    for outputs in (["--nexus", name], ["--nexus", "x.nxs", "--geom", name], ["--nexus", "x.nxs", "--expt", name],
+                    ["--images", images], ["--images", "n_#.img", "--xds-inp", name], ["--nexus", "q.nxs"]):
+        assert main([*words, *outputs]) == 2
+        assert "is read and cannot be written too" in error_line(capfd)
+        assert content(folder) | before == content(folder)
+
+
+def test_mask_of_a_geometry_is_not_written(folder, capfd):
+    (folder / "panels.geom").write_text("mask_file = m.h5\nmask = /mask\nmask_good = 0\nmask_bad = 1\n" + GEOM)
+    with h5py.File("m.h5", "w") as file:
+        file["mask"] = np.zeros((20, 30), np.int32)
+    before = content(folder)
+    words = ["scan", "--frames", "1", *LINE[:11], "-osc", "1", "--detector", "panels.geom", "--quiet"]
+    assert main([*words, "--nexus", "m.h5"]) == 2
+    assert "m.h5 is read and cannot be written too" in error_line(capfd) and content(folder) == before
+    assert main([*words, "--nexus", "n.nxs"]) == 0
+
+
+def test_saturation_and_leftovers_are_said(folder, capfd):
+    words = ["scan", "--images", "big_#.img", "--quiet", *LINE, *TURN]
+    assert main([*words, "--frames", "3", "-fluence", "1e36"]) == 0
+    full = sum(int((read_image(f"big_{n}.img")[1] == 65535).sum()) for n in (1, 2, 3))
+    assert full > 10 and capfd.readouterr().err == (
+        f"numbragg: warning: big_#.img: {full} pixels in 3 frames hold 65535, the largest that is counted, and may "
+        "have had more photons\n")
+    assert main([*words, "--frames", "1"]) == 0
+    assert capfd.readouterr().err == (
+        "numbragg: warning: big_#.img: 2 files of this name, big_2.img to big_3.img, are not of this series, and "
+        "readers will take them for frames of it\n")
+    assert main([*words, "--frames", "3"]) == 0 and not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("output", [["--nexus", "two.nxs"], ["--images", "two_####.img"]], ids=["nexus", "images"])
+def test_two_at_once(folder, capfd, interruptible, output):
+    words = ["scan", "--frames", "5000", *output, *LINE, *TURN, "--quiet"]
+    first = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
+    try:
+        while not (folder / f"{output[1]}.partial").exists():
+            time.sleep(0.01)
+        assert main(words) == 2
+        assert error_line(capfd) == f"numbragg: error: {output[1]}: another run is writing it\n"
+        assert first.poll() is None
+    finally:
+        first.send_signal(signal.SIGINT)
+        said = first.communicate(timeout=60)[1]
+    assert first.returncode == 130 and "; the same command goes on" in said
+
+
+def test_a_full_disk_is_one_line(folder):
+    words = command("scan", "--frames", "6", "--nexus", "lim.nxs", "--quiet", *LINE, "-detpixels_f", "200",
+                    "-detpixels_s", "180", *TURN)
+    limit = (40_000,) * 2
+    full = subprocess.run(words, capture_output=True, text=True, timeout=100,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    assert (full.returncode, full.stderr) == (2, "numbragg: error: lim.nxs: File too large\n")
+    assert not (folder / "lim.nxs").exists()
+    assert subprocess.run(words, timeout=100).returncode == 0
+    frames = frames_of("lim.nxs")
+    assert frames.shape == (6, 180, 200) and frames.any(axis=(1, 2)).all()
 
 
 def test_interrupted_series_goes_on(folder, interruptible):

@@ -1,6 +1,11 @@
 """Series of frames: their bits, angles, counts and files, and what an interrupt leaves."""
 
 from dataclasses import replace
+from pathlib import Path
+import subprocess
+import sys
+import tracemalloc
+import warnings
 
 import h5py
 import numpy as np
@@ -11,6 +16,7 @@ from numbragg.io.image_series import check_template, name_of
 from numbragg.results.counts import photons
 from numbragg.results.fingerprint import fingerprint
 
+HERE = Path(__file__).parent
 CRYSTAL = nb.Crystal(cell=(50, 60, 70, 90, 90, 90), misset_deg=(10, 20, 30), n_cells=5, phi_start_deg=3.1,
                      oscillation_deg=0.7, phi_steps=3, mosaic_spread_deg=0.5, mosaic_domains=3)
 PLANE = nb.Detector(pixels=(60, 50), pixel_mm=0.2, distance_mm=80, beam_centre_mm=(2, 8))
@@ -222,3 +228,190 @@ def test_fingerprints_tell_what_differs():
     others = [((array + 1.0, 1.5), "a"), ((array.reshape(2, 3), 1.5), "a"), ((array, 1.5), "b"), ((array, 1.5, "a"),),
               ((array.astype(np.float32), 1.5), "a")]
     assert len({same, *(fingerprint(*parts) for parts in others)}) == 6
+
+
+def test_a_long_series_takes_no_memory():
+    tracemalloc.start()
+    try:
+        frames = nb.scan(SIMULATOR, CRYSTAL, 10 ** 9)
+        assert tracemalloc.get_traced_memory()[1] < 10 ** 7
+    finally:
+        tracemalloc.stop()
+    assert len(frames) == 10 ** 9
+    assert frames.image(3).tobytes() == nb.scan(SIMULATOR, CRYSTAL, 4).image(3).tobytes()
+    assert frames.image(10 ** 9 - 1).any()
+
+
+def test_a_file_of_more_frames_than_memory_has_angles_for(folder, monkeypatch):
+    monkeypatch.setattr("numbragg.memory.available", lambda: 10 ** 9)
+    with pytest.raises(ValueError, match="^frames: the angles of 1000000000 frames need 100 GB"):
+        nb.scan(SIMULATOR, CRYSTAL, 10 ** 9).write_nexus("a.nxs")
+    assert not list(folder.iterdir())
+
+
+#: So bright that some pixels are saturated whatever the type, and some are not.
+BRIGHT = nb.Simulator(replace(PLANE, mask=np.arange(3000).reshape(50, 60) % 3 > 0),
+                      nb.Beam(fluence_photons_per_m2=1e37), 100.0)
+
+
+@pytest.mark.parametrize("name, largest", [("s_#.img", 65535), ("s_#.cbf", 2 ** 31 - 1), ("s.nxs", 2 ** 31 - 2)])
+def test_saturation_is_said_once(folder, name, largest):
+    frames = nb.scan(BRIGHT, CRYSTAL, 3)
+    full = [int((frames.counts(n) >= largest).sum()) for n in range(3)]
+    assert all(full)
+    said = f"{name}: {sum(full)} pixels in 3 frames hold {largest}, the largest that is counted"
+    write = frames.write_nexus if name.endswith(".nxs") else frames.write_images
+    with pytest.warns(nb.NumbraggWarning, match=said) as found:
+        write(name)
+    assert len(found) == 1
+    # an interrupt does not make it forget
+    with pytest.raises(Stop):
+        write(name, progress=stop_at(2))
+    with pytest.warns(nb.NumbraggWarning, match=said):
+        write(name)
+
+
+def test_saturated_pixels_are_not_masked_ones(folder):
+    frames = nb.scan(BRIGHT, CRYSTAL, 1)
+    with pytest.warns(nb.NumbraggWarning, match="hold 2147483646"):
+        frames.write_nexus("a.nxs")
+    with h5py.File("a.nxs") as file:
+        detector, data = file["entry/instrument/detector"], file["entry/data/data"][0]
+        mask, largest = detector["pixel_mask"][:] != 0, detector["saturation_value"][()]
+    assert largest == 2 ** 31 - 2 and (data[mask] == 2 ** 31 - 1).all() and (data[~mask] <= largest).all()
+    assert np.array_equal(data[~mask] == largest, frames.counts(0)[~mask] >= largest) and (data == largest).any()
+
+
+def test_means_above_every_saturation_value_are_said(folder):
+    frames = nb.scan(BRIGHT, CRYSTAL, 1)
+    above = int((frames.image(0) >= 2 ** 31 - 1).sum())
+    with pytest.warns(nb.NumbraggWarning, match=f"a.nxs: {above} pixels in 1 frame hold 2147483647 or more"):
+        frames.write_nexus("a.nxs", floats=True)
+    with h5py.File("a.nxs") as file:
+        assert file["entry/data/data"][0].tobytes() == frames.image(0).tobytes()
+
+
+def test_files_of_an_earlier_series_are_said(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nb.scan(SIMULATOR, CRYSTAL, 5).write_images("p_#.img")
+        nb.scan(SIMULATOR, CRYSTAL, 5, noise_seed=2).write_images("p_#.img")
+        (folder / "p_10.img").touch()
+        (folder / "p_x.img").touch()
+        nb.scan(SIMULATOR, CRYSTAL, 5).write_images("p_#.img")
+    with pytest.warns(nb.NumbraggWarning, match="p_#.img: 2 files of this name, p_4.img to p_5.img, are not of this"):
+        nb.scan(SIMULATOR, CRYSTAL, 3).write_images("p_#.img")
+    (folder / "p_5.img").unlink()
+    with pytest.warns(nb.NumbraggWarning, match="p_#.img: a file of this name, p_4.img, is not of this series"):
+        nb.scan(SIMULATOR, CRYSTAL, 3).write_images("p_#.img")
+
+
+@pytest.mark.parametrize("name", ["a.nxs", "a_#.img", "a_#.cbf"])
+def test_a_series_that_is_being_written_is_refused(folder, name):
+    write = ["write_images", "write_nexus"][name == "a.nxs"]
+    inside = []
+
+    def second(done):
+        if done == 1:
+            with pytest.raises(BlockingIOError, match="another run is writing it") as error:
+                getattr(nb.scan(SIMULATOR, CRYSTAL, 2), write)(name)
+            inside.append(error.value.filename)
+
+    getattr(nb.scan(SIMULATOR, CRYSTAL, 2), write)(name, progress=second)
+    assert inside == [name] and not list(folder.glob("*.partial"))
+    getattr(nb.scan(SIMULATOR, CRYSTAL, 2), write)(name)
+
+
+@pytest.mark.parametrize("name, at", [("a.nxs", "numbragg.io.nxmx.NexusWriter._goes_on"),
+                                      ("a_#.img", "numbragg.io.image_series.ImageSeries._go_on")])
+def test_an_interrupt_before_the_first_frame_loses_nothing(folder, monkeypatch, name, at):
+    frames = nb.scan(SIMULATOR, CRYSTAL, 4)
+    write = frames.write_nexus if name == "a.nxs" else frames.write_images
+
+    def stop(*arguments):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at, stop)
+        with pytest.raises(Stop):
+            write(name)
+        # nothing was there
+        assert not list(folder.iterdir())
+        patch.undo()
+        with pytest.raises(Stop):
+            write(name, progress=stop_at(2))
+        patch.setattr(at, stop)
+        with pytest.raises(Stop):
+            write(name)
+    made = []
+    write(name, progress=made.append)
+    assert made == [2, 3, 4]
+
+
+def test_names_in_the_way(folder):
+    frames = nb.scan(SIMULATOR, CRYSTAL, 3)
+    (folder / "a_2.img").mkdir()
+    with pytest.raises(IsADirectoryError) as error:
+        frames.write_images("a_#.img")
+    assert error.value.filename == "a_2.img"
+    for write, name in ((frames.write_images, "none/a_#.img"), (frames.write_nexus, "none/a.nxs")):
+        with pytest.raises(FileNotFoundError) as error:
+            write(name)
+        assert error.value.filename == name
+    (folder / "b_#.img.partial").mkdir()
+    with pytest.raises(IsADirectoryError) as error:
+        frames.write_images("b_#.img")
+    assert error.value.filename == "b_#.img.partial"
+    for write, name in ((frames.write_images, "c_#.img"), (frames.write_nexus, "c.nxs")):
+        with pytest.raises(Stop):
+            write(name, progress=stop_at(0))
+    assert not list(folder.glob("c*"))
+
+
+#: Files may grow to a limit that is raised step by step; each time the same series is written again.
+FULL_DISK = """
+import pathlib, resource, sys
+import h5py
+import numpy as np
+import numbragg as nb
+sys.path.insert(0, {tests!r})
+from test_scan import CRYSTAL, SIMULATOR
+
+frames, name, hard = nb.scan(SIMULATOR, CRYSTAL, 4), {name!r}, resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+write = frames.write_nexus if name.endswith(".nxs") else frames.write_images
+failed, limit, most = 0, 100, 0
+while True:
+    begun = [0]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        write(name, progress=begun.append{more})
+        break
+    except OSError as error:
+        assert error.errno == 27 and error.filename in (name, name.replace("#", "1")), error
+        failed += 1
+        assert not pathlib.Path(name).exists()
+        assert pathlib.Path(name + ".partial").exists() == (begun[-1] > 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        most = max(most, begun[1] if begun[1:] else 0)
+    limit += 700
+    assert limit < 10 ** 6
+assert failed > 5
+if name.endswith(".nxs"):
+    with h5py.File(name) as file:
+        for n in range(4):
+            assert np.array_equal(file["entry/data/data"][n], frames.counts(n))
+print(failed, most, pathlib.Path(name + ".partial").exists())
+"""
+
+
+@pytest.mark.parametrize("name, more", [("a.nxs", ""), ("a.nxs", ", compression='none'"), ("a_#.img", "")],
+                         ids=["gzip", "uncompressed", "images"])
+def test_a_full_disk_is_an_error_and_the_series_goes_on(folder, name, more):
+    pytest.importorskip("resource", reason="no limits of this kind on this system")
+    code = FULL_DISK.format(name=name, more=more, tests=str(HERE))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    most, left = done.stdout.split()[1:]
+    # frames that were whole were gone on with: images have one size, so that the first one is as hard as the last
+    assert (int(most) in (1, 2, 3)) == name.endswith(".nxs") and left == "False" and not done.stderr

@@ -1,0 +1,210 @@
+"""A file that one run at a time writes, piece by piece: locked while it is open, and safe for HDF5 on a full disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import errno
+import os
+import signal
+import threading
+from typing import Any
+
+from .output import put_in_place
+
+try:
+    import fcntl
+except ImportError:
+    # no such system call; two runs of one name are then not found out
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["HeldFile", "uninterrupted"]
+
+
+class HeldFile:
+    """An unfinished file, made if there is none, that no other run may write.
+
+    The lock is the system's and goes with the process, however that ends.
+
+    HDF5 crashes where a file is closed after a write failed.  As a file object of h5py's this one therefore takes
+    whatever it is given: the first failure is kept for `check`, and nothing is written any more.
+
+    Parameters
+    ----------
+    path : str
+        Where.
+    said : str
+        What the user named, for messages.
+
+    Raises
+    ------
+    BlockingIOError
+        Another run writes it.
+    OSError
+        It cannot be written.  `filename` is `said`.
+    """
+
+    def __init__(self, path: str, said: str) -> None:
+        self._path, self._said = path, said
+        self._error: OSError | None = None
+        self._place = 0
+        try:
+            self._file = _locked(path)
+        except OSError as error:
+            raise self._about(error) from error
+
+    def _about(self, error: OSError) -> OSError:
+        # a folder in the way is no fault of the name that was given
+        name = self._path if os.path.isdir(self._path) else self._said
+        return OSError(error.errno or errno.EIO, error.strerror or str(error), name)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was not written."""
+        return self._error is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return os.fstat(self._file.fileno()).st_size == 0
+
+    def check(self) -> None:
+        """Raise the OSError of the first write that failed, if one did."""
+        if self._error is not None:
+            raise self._about(self._error) from self._error
+
+    def put_in_place(self, path: str) -> None:
+        """Give the file its final name."""
+        put_in_place(self._path, path)
+
+    def remove(self) -> None:
+        """Take it away, unless it was released."""
+        if self._file.closed:
+            # the name may be another run's by now
+            return
+        try:
+            os.unlink(self._path)
+        except OSError:
+            # beyond our reach; whoever goes on finds out that it is of no use
+            pass
+
+    def close(self) -> None:
+        """Release it.  Safe to call twice."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._error = self._error or error
+
+    # -- what h5py calls
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, also behind the end."""
+        self._place = offset + (0, self._place, os.fstat(self._file.fileno()).st_size)[whence]
+        return self._place
+
+    def tell(self) -> int:
+        """The place of the next byte."""
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; behind the end are zeros."""
+        view, done = memoryview(buffer), 0
+        try:
+            self._file.seek(self._place)
+            while done < len(view) and (count := self._file.readinto(view[done:])):
+                done += count
+        except OSError as error:
+            self._error = self._error or error
+        # behind what was not written
+        view[done:] = bytes(len(view) - done)
+        self._place += len(view)
+        return len(view)
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; behind the end are zeros."""
+        content = bytearray(size)
+        self.readinto(content)
+        return bytes(content)
+
+    def write(self, buffer: Any) -> int:
+        """Write all of a buffer, unless something failed; `check` says so."""
+        view, done = memoryview(buffer), 0
+        if self._error is None:
+            try:
+                self._file.seek(self._place)
+                while done < len(view):
+                    done += self._file.write(view[done:]) or 0
+            except OSError as error:
+                self._error = error
+        self._place += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Give the file a size, unless something failed; `check` says so."""
+        size = self._place if size is None else size
+        if self._error is None:
+            try:
+                self._file.truncate(size)
+            except OSError as error:
+                self._error = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def _locked(path: str) -> Any:
+    """A file open for reading and writing, without a buffer, and locked."""
+    while True:
+        file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
+        try:
+            _lock(file)
+            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        # it was finished by the run that had it: that name is free, or another's
+        file.close()
+
+
+def _lock(file: Any) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError(errno.EWOULDBLOCK, "another run is writing it") from None
+    except OSError:
+        # a file system without locks
+        pass
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let what signals raise wait for the end of a block.
+
+    HDF5 calls `HeldFile`, and an interrupt that is raised in there would be a failed write to it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Python handles signals in its main thread
+        yield
+        return
+    waiting: list[tuple[int, Any]] = []
+    handlers = {int(number): handler for number in signal.valid_signals()
+                if callable(handler := signal.getsignal(number))}
+
+    def later(number: int, frame: Any) -> None:
+        waiting.append((number, frame))
+
+    try:
+        for number in handlers:
+            signal.signal(number, later)
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in waiting:
+            handlers[number](number, frame)
