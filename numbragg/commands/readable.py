@@ -24,6 +24,11 @@ def readable_files(names):
     return [(name, kind) for name, kind in every if name is not None]
 
 
+def _dated(names):
+    """Whether a file is wanted that states a time."""
+    return any(name is not None for name in (names.nexus, names.cbf, names.smv_readable))
+
+
 def of_counts(names):
     """Whether a file is wanted that holds counts."""
     return names.cbf is not None or names.smv_readable is not None or (
@@ -55,6 +60,9 @@ def described(line, shot):
     from ..io.one_image import one_image
     from ..results.experiment import describe
 
+    if _dated(names):
+        # before anything is computed
+        date_of(line.date)
     if names.xds_inp is not None and names.cbf is None and names.smv_readable is None:
         raise CommandLineError(f"--xds-inp {quoted(names.xds_inp)}: names the images, so it needs --cbf or "
                                "--smv-readable")
@@ -109,7 +117,8 @@ def write_readable(outputs, line, experiment, images, seed):
     from ..io.nxmx import nexus_bytes
     from ..io.smv_readable import write_readable_smv
 
-    names, date = line.outputs, date_of(line.date)
+    names = line.outputs
+    date = date_of(line.date) if _dated(names) else None
     if names.nexus is not None:
         with outputs.open(names.nexus) as file:
             file.write(nexus_bytes(experiment, images, date=date, layout=names.panel_layout))
