@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any
 
+# start-up: NumPy is imported where the variable is bad only
+
 __all__ = ["VARIABLE", "date_text", "let_load", "loadable"]
 
 #: The variable of the environment that names the time of files, in seconds since 1970.
