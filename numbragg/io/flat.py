@@ -154,9 +154,10 @@ def polarisation_notes(experiment: Experiment, kind: str, *, images: bool) -> tu
     normal = ",".join(f"{value + 0.0:.6g}" for value in (-round(y, 9), -round(x, 9), 0.0))
     where = "along slow" if images and abs(off - 90.0) <= _POLARISATION else f"{off:.3g} degrees off it"
     other = (f"; NXmx is read {'alike' if _off(experiment) > _POLARISATION else 'as simulated'}" if images else "")
-    return (Misleading(f"{kind}: DIALS takes the polarisation for one along {'fast' if images else 'x'}, but the field "
-                       f"lies {where}: dials.import needs geometry.beam.polarization_normal={normal} "
-                       f"geometry.beam.polarization_fraction={0.5 * (1.0 + fraction):.6g}, as an .expt has them{other}"),)
+    axis = "fast" if images else "x"
+    said = f"{kind}: DIALS takes the polarisation for one along {axis}, but the field lies {where}: "
+    return (Misleading(said + f"dials.import needs geometry.beam.polarization_normal={normal} geometry.beam."
+                       f"polarization_fraction={0.5 * (1.0 + fraction):.6g}, as an .expt has them{other}"),)
 
 
 def _off(experiment: Experiment) -> float:
