@@ -219,13 +219,25 @@ def _still(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
     excess = length - 1.0 / wavelength
     spread, variance = _spread(prepared, q, outward, turn)
     sigma = np.sqrt(variance)
-    rows = np.flatnonzero(np.abs(excess) < _WIDTHS * _SIGMA * sigma)
+    ball = _is_ball(prepared)
+    rows = np.flatnonzero(np.abs(excess) < (math.sqrt(5.0) if ball else _WIDTHS * _SIGMA) * sigma)
     excess, sigma = excess[rows], sigma[rows]
-    share = _each(math.exp, -0.5 * (excess / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
+    if ball:
+        # the area of its section
+        share = 0.75 * (1.0 - (excess / sigma) ** 2 / 5.0) / (sigma * math.sqrt(5.0))
+    else:
+        share = _each(math.exp, -0.5 * (excess / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
     # on the sphere a spot is brightest where it is longest, not straight below its middle
     on_sphere = to_pixel[rows] - (excess / variance[rows])[:, None] * spread[rows]
     scattered = on_sphere / (_lengths(on_sphere)[:, None] * wavelength)
     return rows, np.full(len(rows), phi), scattered, share / wavelength
+
+
+def _is_ball(prepared: Any) -> bool:
+    """Whether spots are balls with an edge, which nothing blurs."""
+    asked = prepared.request.crystal
+    return (asked.shape == "tophat" and asked.fudge > 0.0 and not prepared.counts.mosaic_spread > 0.0
+            and len(set(truth.sources(prepared).wavelengths_angstrom.tolist())) == 1)
 
 
 def _spread(prepared: Any, q: Any, outward: Any, turn: Any) -> Any:

@@ -30,7 +30,8 @@ crystal = nb.Crystal(cell=(50, 60, 70, 90, 95, 90), n_cells=5, oscillation_deg=2
 nb.Simulator(nb.Detector(pixels=(60, 50), pixel_mm=0.4), nb.Beam(), 100.0).run(crystal).spots().write_csv("spots.csv")
 # hundreds of rows with all their digits, of what takes many functions: mosaicity, polarisation, a spectrum, panels
 axes = {"fast_mm": (0.1, 0.01, 0.003), "slow_mm": (0.01, -0.1, 0.02)}
-panels = nb.Detector(panels=[nb.Panel(pixels=(40, 60), origin_mm=(x, 21.0, 60.0), **axes) for x in (-17.0, 1.0)])
+panels = nb.Detector(panels=[nb.Panel(pixels=(40, 60), origin_mm=(x, 21.0, 60.0), **axes) for x in (-17.0, 1.0)],
+                     convention="xds")
 beam = nb.Beam(polarisation_fraction=0.9, spectrum=nb.Spectrum.gaussian(1.0, 1.0, 3))
 big = nb.Crystal(cell=(150, 160, 170, 85, 95, 100), misset_deg=(10, 25, 33), n_cells=5, mosaic_spread_deg=0.3,
                  mosaic_domains=3, phi_start_deg=17.3)

@@ -101,8 +101,8 @@ def peaks(image, half):
 
 
 @pytest.mark.parametrize("convention", ["mosflm", "xds", "dials"])
-@pytest.mark.parametrize("shape, metric, cells, phi", [("gauss", "hkl", (12, 10, 9), 20), ("gauss", "hkl", (24, 7, 9), 0),
-                                                       ("tophat", "hkl", (12, 10, 9), 20)])
+@pytest.mark.parametrize("shape, metric, cells, phi", [
+    ("gauss", "hkl", (12, 10, 9), 20), ("gauss", "hkl", (24, 7, 9), 0), ("tophat", "hkl", (12, 10, 9), 20)])
 def test_stills(convention, shape, metric, cells, phi):
     """Every strong peak that is alone is predicted, at its place and with its photons."""
     still = replace(CRYSTAL, oscillation_deg=None, phi_steps=None, n_cells=cells, phi_start_deg=phi, shape=shape,
@@ -119,7 +119,8 @@ def test_stills(convention, shape, metric, cells, phi):
         if np.hypot(place[0] - 200, place[1] - 180) > 20 and (apart < 20).sum() < 2:
             found.append((apart.min(), photons / spots.intensity[apart.argmin()]))
     distances, ratios = np.array(found).T
-    assert len(found) > 12 and distances.max() < 0.5
+    # a ball that the sphere only touches has few sub-pixels
+    assert len(found) > 12 and distances.max() < (0.5 if shape == "gauss" else 0.7)
     # a ball's sections are no Gaussian
     assert np.median(ratios) == pytest.approx(1.0, abs=0.01 if shape == "gauss" else 0.1)
     assert np.abs(ratios - 1.0).mean() < (0.02 if shape == "gauss" else 0.25), ratios
