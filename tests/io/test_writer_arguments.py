@@ -154,7 +154,7 @@ def test_sensors(folder):
         warnings.simplefilter("error")
         # a tenth of a pixel is 20 micrometres
         nb.write_nexus("a.nxs", result)
-    fine = describe(((shot(replace(detector, pixel_mm=0.15)).prepared,),))
+    fine = describe(((shot(replace(detector, pixel_mm=0.1)).prepared,),))
     note, = sensor_notes(fine, "NXmx")
     assert isinstance(note, Misleading) and note.startswith(
         "NXmx: the sensor of 450 micrometres captures at a mean depth of 171, and is of no material that its readers "
