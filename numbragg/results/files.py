@@ -197,6 +197,8 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
                   date: str = EPOCH) -> None:
     """Write an image of counts as miniCBF, with the geometry of a result; the file appears whole or not at all.
 
+    A `NumbraggWarning` says so where DIALS takes polarisation or sensor for others than were simulated.
+
     Parameters
     ----------
     path : str or path-like
@@ -222,11 +224,6 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
     OSError
         The file cannot be written.
 
-    Warns
-    -----
-    NumbraggWarning
-        If DIALS takes polarisation or sensor for others than were simulated.
-
     Examples
     --------
     >>> import os, tempfile
@@ -249,7 +246,8 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     """Write an image as SMV that other programs place as it was simulated; it appears whole or not at all.
 
     nanoBragg's own header says BEAMLINE=fake, by which dxtbx takes the beam centre for adxv's; this one is as ADSC's
-    detectors have it, in as many bytes as its lines need, with MOSFLM's beam centre.
+    detectors have it, in as many bytes as its lines need, with MOSFLM's beam centre.  A `NumbraggWarning` says so where
+    DIALS takes polarisation or sensor for others than were simulated.
 
     Parameters
     ----------
@@ -273,11 +271,6 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
 
     OSError
         The file cannot be written.
-
-    Warns
-    -----
-    NumbraggWarning
-        If DIALS takes polarisation or sensor for others than were simulated.
 
     Examples
     --------
