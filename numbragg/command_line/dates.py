@@ -1,11 +1,36 @@
 """The time that files state: an option's, that of reproducible builds, or one fixed time; never the clock."""
 
+from contextlib import contextmanager
 from datetime import datetime, timezone
 import os
+import re
 
+from ..io.dates import VARIABLE, date_text, loadable
 from ..io.experiment import EPOCH
 
-__all__ = ["date_of", "date_word", "is_date"]
+__all__ = ["date_of", "date_word", "is_date", "out_of_the_way"]
+
+#: The last second of the year 9999.
+_LAST = 253402300799
+
+_taken = []
+
+
+@contextmanager
+def out_of_the_way():
+    """Keep a value of SOURCE_DATE_EPOCH that libraries do not load with from them while a command runs.
+
+    `date_of` knows it all the same, and refuses it where a file has a date.
+    """
+    word = os.environ.get(VARIABLE)
+    if loadable(word):
+        yield
+        return
+    _taken.append(os.environ.pop(VARIABLE))
+    try:
+        yield
+    finally:
+        os.environ[VARIABLE] = _taken.pop()
 
 
 def date_word(word):
@@ -13,13 +38,7 @@ def date_word(word):
 
     Returns it as files have it.
     """
-    try:
-        when = datetime.fromisoformat(word)
-    except ValueError:
-        raise ValueError("must be a time such as 2026-11-26T22:00:00Z") from None
-    if when.tzinfo is not None:
-        when = when.astimezone(timezone.utc)
-    return f"{when:%Y-%m-%dT%H:%M:%S}Z" if when.year >= 1000 else f"{when.year:04}{when:-%m-%dT%H:%M:%S}Z"
+    return date_text(word)
 
 
 def is_date(word):
@@ -48,10 +67,9 @@ def date_of(given):
     ValueError
         If there is none and SOURCE_DATE_EPOCH is no number of seconds.
     """
-    word = os.environ.get("SOURCE_DATE_EPOCH")
+    word = _taken[-1] if _taken else os.environ.get(VARIABLE)
     if given is not None or not word:
         return given or EPOCH
-    try:
-        return date_word(datetime.fromtimestamp(int(word), timezone.utc).isoformat())
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(f"SOURCE_DATE_EPOCH: {word[:40]!r} must be a number of seconds since 1970") from None
+    if not re.fullmatch("[0-9]{1,20}", word) or int(word) > _LAST:
+        raise ValueError(f"{VARIABLE}: {word[:40]!r} must be a number of seconds since 1970, whole, from 0 to {_LAST}")
+    return date_text(datetime.fromtimestamp(int(word), timezone.utc).isoformat())

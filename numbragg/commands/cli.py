@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from ..command_line.dates import out_of_the_way
 from .catalogue import COMMANDS, PLANNED, module_of
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -81,7 +82,7 @@ def main(argv=None):
     if not argv:
         print(USAGE, file=sys.stderr)
         return 2
-    with _escaping(sys.stdout):
+    with _escaping(sys.stdout), out_of_the_way():
         return _run(argv)
 
 

@@ -5,7 +5,7 @@ import re
 
 from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
-from ..notes import Loud
+from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -22,6 +22,11 @@ def readable_files(names):
              (names.smv_readable, "SMV image"), (names.geom, "CrystFEL geometry"), (names.expt, "DIALS models"),
              (names.xds_inp, "XDS.INP"))
     return [(name, kind) for name, kind in every if name is not None]
+
+
+def _dated(names):
+    """Whether a file is wanted that states a time."""
+    return any(name is not None for name in (names.nexus, names.cbf, names.smv_readable))
 
 
 def of_counts(names):
@@ -55,6 +60,9 @@ def described(line, shot):
     from ..io.one_image import one_image
     from ..results.experiment import describe
 
+    if _dated(names):
+        # before anything is computed
+        date_of(line.date)
     if names.xds_inp is not None and names.cbf is None and names.smv_readable is None:
         raise CommandLineError(f"--xds-inp {quoted(names.xds_inp)}: names the images, so it needs --cbf or "
                                "--smv-readable")
@@ -67,22 +75,55 @@ def described(line, shot):
         if name is not None:
             flat(one_image(experiment), kind, turning=experiment.oscillation_deg != 0.0,
                  square=name == names.smv_readable)
+    if names.xds_inp is not None and "?" not in _template(names.cbf or names.smv_readable):
+        raise CommandLineError(f"--xds-inp {quoted(names.xds_inp)}: XDS knows images by their number, so the name of "
+                               f"{quoted(names.cbf or names.smv_readable)} must have one: a_0001.cbf")
     if names.crystfel is not None:
         from ..io.crystfel_data import check_crystfel
         from ..io.geom import read_geom
 
         check_crystfel(line.detector, read_geom(line.detector), experiment)
-    line.notices += notes_on_axes(experiment, names, names.nexus is not None)
+    line.notices += _notes(experiment, names, [kind for kind, name in (
+        ("NXmx", names.nexus), ("miniCBF", names.cbf), ("SMV", names.smv_readable)) if name is not None])
     return experiment
 
 
 def notes_on_axes(experiment, names, nexus):
-    """Notes on files whose readers know axes at right angles only."""
+    """Notes on the files of a series, NXmx or images, whose readers take something for granted."""
+    return _notes(experiment, names, ["NXmx" if nexus else "images"])
+
+
+def _notes(experiment, names, formats):
+    """Notes on files whose readers know axes at right angles only, or take other things for granted."""
+    from ..io.geometry_text import mask_notes
     from ..io.one_image import one_image
     from ..io.right_angles import at_right_angles
+    from ..results.files import reader_notes
 
-    kinds = " and ".join(kind for kind, wanted in (("NXmx", nexus), ("DIALS models", names.expt is not None)) if wanted)
-    return list(at_right_angles(one_image(experiment, names.panel_layout), kinds)[1]) if kinds else []
+    laid_out, plane = one_image(experiment, names.panel_layout), one_image(experiment)
+    kinds = " and ".join(kind for kind, wanted in (
+        ("NXmx", "NXmx" in formats), ("DIALS models", names.expt is not None)) if wanted)
+    notes = list(at_right_angles(laid_out, kinds)[1]) if kinds else []
+    for kind in formats:
+        notes += reader_notes(laid_out if kind == "NXmx" else plane, kind)
+    for name, kind in ((names.geom, "geom"), (names.expt, "expt")):
+        if name is not None:
+            notes += mask_notes(laid_out, os.fsdecode(name), kind)
+    if names.expt is not None and "NXmx" in formats and len(formats) > 1:
+        notes += _two_frames(plane, names)
+    return notes
+
+
+def _two_frames(plane, names):
+    """A note if an image is read in another frame than the NXmx file, whose frame the .expt has."""
+    from ..io.flat import in_frame_of_images
+
+    if all(abs(a - b) < 1e-9 for one, other in zip(in_frame_of_images(plane).panels, plane.panels)
+           for a, b in zip(one.fast_mm, other.fast_mm)):
+        return []
+    return [Misleading(f"{os.fsdecode(names.expt)}: is in the frame of the NXmx file, turned about the beam from that "
+                       f"in which DIALS reads {os.fsdecode(names.cbf or names.smv_readable)}; without --nexus it is in "
+                       "the frame of that image")]
 
 
 def write_readable(outputs, line, experiment, images, seed):
@@ -109,7 +150,8 @@ def write_readable(outputs, line, experiment, images, seed):
     from ..io.nxmx import nexus_bytes
     from ..io.smv_readable import write_readable_smv
 
-    names, date = line.outputs, date_of(line.date)
+    names = line.outputs
+    date = date_of(line.date) if _dated(names) else None
     if names.nexus is not None:
         with outputs.open(names.nexus) as file:
             file.write(nexus_bytes(experiment, images, date=date, layout=names.panel_layout))
@@ -169,16 +211,24 @@ def write_tiff(outputs, line, experiment, images, facts, seed):
 
 
 def write_geometries(outputs, names, experiment, image, frames=1):
-    """Write .geom, .expt and XDS.INP to their temporary places; `image` is the name of the (first) image."""
-    from ..io.geometry_text import expt_text, geom_text, xds_text
+    """Write .geom, .expt and XDS.INP to their temporary places; `image` is the name of the (first) image.
+
+    The .expt is in the frame in which that image is read, or in that of the NXmx file if there is one.
+    """
+    from ..io.geometry_text import geom_text, xds_text
     from ..io.one_image import one_image
+    from ..results.files import expt_of_images
 
     if names.geom is None and names.expt is None and names.xds_inp is None:
         return
     # images of XDS are of one plane
     plane = one_image(experiment)
     experiment = one_image(experiment, names.panel_layout)
-    for name, make in ((names.geom, lambda: geom_text(experiment)), (names.expt, lambda: expt_text(experiment, frames)),
+
+    def make_expt():
+        return expt_of_images(*((plane, image) if image and names.nexus is None else (experiment, None)), frames)
+
+    for name, make in ((names.geom, lambda: geom_text(experiment)), (names.expt, make_expt),
                        (names.xds_inp, lambda: xds_text(plane, _template(image), frames))):
         if name is not None:
             with outputs.open(name) as file:

@@ -26,6 +26,7 @@ class PanelPlace:
     thickness_um: float
     material: str  # "": not known
     mask: Any  # (slow, fast) array, zero: left out; or None
+    depth_um: float = 0.0  # at which 1/e of photons are left; 0: not known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,7 @@ class CrystalTruth:
     a_matrix: Any  # columns a*, b*, c* [1/Angstrom] at phi = 0
     mosaic_rotations: Any  # (domains, 3, 3)
     mosaic_seed: int
+    misset_seed: int | None = None  # of an orientation that was drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,18 +7,58 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..kernels.arithmetic.vectors import cross, dot
+from ..notes import Loud
 from .literals import INT_MAX
+from .rectangles import masked_rectangles
 from .right_angles import at_right_angles
 
 if TYPE_CHECKING:
     from .experiment import Experiment
 
-__all__ = ["expt_text", "geom_text", "xds_text"]
+__all__ = ["expt_text", "geom_text", "mask_notes", "xds_text"]
+
+#: Rectangles of masked pixels of all panels that a file lists.
+_GEOM_RECTANGLES, _EXPT_RECTANGLES = 500, 20_000
 
 
 def _numbers(values: Any) -> list[float]:
     # no negative zeros
     return [float(value) + 0.0 for value in values]
+
+
+def _masked(experiment: Experiment, most: int) -> list[list[tuple[int, int, int, int]]] | None:
+    """Masked rectangles of each panel; None where there are too many in all."""
+    found = []
+    for panel in experiment.panels:
+        rectangles = masked_rectangles(panel.mask, most)
+        if rectangles is None or len(rectangles) > most:
+            return None
+        most -= len(rectangles)
+        found.append(rectangles)
+    return found
+
+
+def mask_notes(experiment: Experiment, name: str, kind: str) -> tuple[str, ...]:
+    """A note where a file leaves out masked pixels because there are too many of them to be listed.
+
+    Parameters
+    ----------
+    experiment : io.experiment.Experiment
+    name : str
+        The file, for the message.
+    kind : {"geom", "expt"}
+
+    Returns
+    -------
+    tuple of str
+        None or one.
+    """
+    most = _GEOM_RECTANGLES if kind == "geom" else _EXPT_RECTANGLES
+    if _masked(experiment, most) is not None:
+        return ()
+    where = ("names the mask of the NXmx file, which CrystFEL reads beside it" if kind == "geom"
+             else "has no mask; that of the images counts")
+    return (Loud(f"{name}: masked pixels are more than {most} rectangles, which it does not list: it {where}"),)
 
 
 # -- CrystFEL
@@ -34,7 +74,7 @@ def geom_text(experiment: Experiment, data: str = "/entry/data/data",
     data : str
         Where the images lie: (frame, rows, columns), one panel below the other.
     mask : str or None
-        Where the mask lies, if there is one.
+        Where the mask lies; named if masked pixels are too many rectangles to be listed as bad regions.
 
     Returns
     -------
@@ -44,7 +84,8 @@ def geom_text(experiment: Experiment, data: str = "/entry/data/data",
     lines = ["; written by numbragg; x and y of the first panel's corner, z and fs, ss as simulated",
              f"wavelength = {experiment.wavelength_angstrom!r} A", f"clen = {nearest / 1000.0!r} m",
              "adu_per_photon = 1", f"data = {data}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
-    if mask is not None and any(panel.mask is not None for panel in experiment.panels):
+    rectangles = _masked(experiment, _GEOM_RECTANGLES)
+    if rectangles is None and mask is not None:
         lines += [f"mask = {mask}", "mask_good = 0x0", "mask_bad = 0xffffffff"]
     row = 0
     for number, panel in enumerate(experiment.panels):
@@ -58,6 +99,12 @@ def geom_text(experiment: Experiment, data: str = "/entry/data/data",
                   f"p{number}/coffset = {(panel.origin_mm[2] - nearest) / 1000.0!r}",
                   f"p{number}/fs = {_direction(panel.fast_mm, pitch)}",
                   f"p{number}/ss = {_direction(panel.slow_mm, pitch)}"]
+        if rectangles is not None:
+            for region, (first_f, end_f, first_s, end_s) in enumerate(rectangles[number]):
+                name = f"bad_{number}_{region}"
+                lines += [f"{name}/min_fs = {first_f}", f"{name}/max_fs = {end_f - 1}",
+                          f"{name}/min_ss = {row + first_s}", f"{name}/max_ss = {row + end_s - 1}",
+                          f"{name}/panel = p{number}"]
         row += slow
     return "\n".join(lines) + "\n"
 
@@ -76,14 +123,17 @@ def _dials(vector: Any) -> list[float]:
     return _numbers((-x, y, -z))
 
 
-def expt_text(experiment: Experiment, frames: int = 1) -> str:
+def expt_text(experiment: Experiment, frames: int = 1, largest: int = INT_MAX) -> str:
     """DIALS models of beam, detector, spindle and the first crystal, without images.
 
     Parameters
     ----------
     experiment : io.experiment.Experiment
+        In the frame in which DIALS reads the images (`flat.in_frame_of_images`); as it is, that is NXmx's.
     frames : int
         Of a rotation.
+    largest : int
+        The largest value that counts in the images.
 
     Returns
     -------
@@ -92,6 +142,7 @@ def expt_text(experiment: Experiment, frames: int = 1) -> str:
     """
     experiment, _ = at_right_angles(experiment, "DIALS models")
     turning = experiment.oscillation_deg != 0.0
+    masks = _masked(experiment, _EXPT_RECTANGLES)
     made: dict[str, Any] = {
         "__id__": "ExperimentList",
         "experiment": [{"__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "crystal": 0}
@@ -101,7 +152,8 @@ def expt_text(experiment: Experiment, frames: int = 1) -> str:
                   "wavelength": experiment.wavelength_angstrom, "flux": 0.0, "transmission": 1.0,
                   "polarization_normal": _dials(_normal(experiment)),
                   "polarization_fraction": _dials_fraction(experiment.polarisation_fraction)}],
-        "detector": [{"panels": [_dials_panel(number, panel) for number, panel in enumerate(experiment.panels)],
+        "detector": [{"panels": [_dials_panel(number, panel, largest, masks[number] if masks is not None else [])
+                                 for number, panel in enumerate(experiment.panels)],
                       "hierarchy": {"name": "", "type": "", "fast_axis": [1.0, 0.0, 0.0], "slow_axis": [0.0, 1.0, 0.0],
                                     "origin": [0.0, 0.0, 0.0], "raw_image_offset": [0, 0], "image_size": [0, 0],
                                     "pixel_size": [0.0, 0.0], "trusted_range": [0.0, 0.0], "thickness": 0.0,
@@ -132,13 +184,22 @@ def _dials_fraction(kahn: float | None) -> float:
     return 0.5 if kahn is None else 0.5 * (1.0 + kahn)
 
 
-def _dials_panel(number: int, panel: Any) -> dict[str, Any]:
+def _dials_panel(number: int, panel: Any, largest: int, mask: Any) -> dict[str, Any]:
+    sensor = _dials_sensor(panel)
     fast, slow = (math.hypot(*vector) for vector in (panel.fast_mm, panel.slow_mm))
     return {"name": f"p{number}", "type": "SENSOR_PAD", "identifier": "",
             "fast_axis": _dials(v / fast for v in panel.fast_mm), "slow_axis": _dials(v / slow for v in panel.slow_mm),
             "origin": _dials(panel.origin_mm), "raw_image_offset": [0, 0], "image_size": list(panel.pixels),
-            "pixel_size": [fast, slow], "trusted_range": [0.0, float(INT_MAX)], "thickness": 0.0, "material": "",
-            "mu": 0.0, "mask": [], "gain": 1.0, "pedestal": 0.0, "px_mm_strategy": {"type": "SimplePxMmStrategy"}}
+            "pixel_size": [fast, slow], "trusted_range": [0.0, float(largest)], **sensor,
+            "mask": [[f, s, end_f, end_s] for f, end_f, s, end_s in mask], "gain": 1.0, "pedestal": 0.0}
+
+
+def _dials_sensor(panel: Any) -> dict[str, Any]:
+    """Thickness [mm], attenuation [1/mm] and the correction that goes with them: spots lie at the depth of a sensor."""
+    thickness, mu = panel.thickness_um / 1000.0, 1000.0 / panel.depth_um if panel.depth_um > 0.0 else 0.0
+    strategy = ({"type": "ParallaxCorrectedPxMmStrategy"} if thickness > 0.0 and mu > 0.0
+                else {"type": "SimplePxMmStrategy"})
+    return {"thickness": thickness, "material": panel.material, "mu": mu, "px_mm_strategy": strategy}
 
 
 def _dials_crystal(crystal: Any) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from .dates import date_text
 from .experiment import EPOCH
 from .flat import flat
 from .literals import INT_MAX
 from .one_image import file_images, one_image
+from .sensors import sensor_of
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["write_minicbf"]
 
 _START = b"\x0c\x1a\x04\xd5"
-#: Sensors that readers know; without one they move no pixel for its depth.
+#: Sensors as the header names them; without one readers move no pixel for its depth.
 _SENSORS = {"Si": "Silicon", "CdTe": "CdTe", "GaAs": "GaAs"}
 
 
@@ -49,8 +51,9 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         fabio is not installed.
     ValueError
         If the image is not of such integers, or of another size than the detector; or if a header cannot say what
-        the detector is.
+        the detector is; or the date is none.
     """
+    date = date_text(date)
     experiment = one_image(experiment)
     detector = flat(experiment, "miniCBF", turning=experiment.oscillation_deg != 0.0)
     try:
@@ -58,13 +61,17 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
     except ImportError as error:
         raise ImportError("writing CBF images needs fabio: pip install fabio") from error
     pixels, = file_images(experiment, image, lambda dtype: dtype.kind in "iu", "whole numbers")
-    if pixels.dtype != np.int32:
-        if pixels.size and int(pixels.max()) > INT_MAX:
-            raise ValueError("image: a pixel is above 2^31 - 1, the largest of a CBF image")
-        pixels = pixels.astype(np.int32)
-    mask, panel = experiment.panels[0].mask, experiment.panels[0]
+    panel = experiment.panels[0]
+    mask = None if panel.mask is None else np.asarray(panel.mask) == 0
+    counted = pixels if mask is None else np.where(mask, pixels.dtype.type(0), pixels)
+    if counted.size and int(counted.max()) > INT_MAX:
+        raise ValueError("image: a pixel is above 2^31 - 1, the largest of a CBF image")
+    if counted.size and int(counted.min()) < 0:
+        raise ValueError(f"image: {int(counted.min())} must be 0 or more, a count; -1 marks pixels that the detector's "
+                         "mask leaves out")
+    pixels = counted.astype(np.int32, copy=False)
     if mask is not None:
-        pixels = np.where(np.asarray(mask) == 0, np.int32(-1), pixels)
+        pixels = np.where(mask, np.int32(-1), pixels)
     blob = compByteOffset(np.ascontiguousarray(pixels))
     fast, slow = detector.pixels
     binary = "\r\n".join((
@@ -75,12 +82,12 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         "Content-MD5: " + base64.b64encode(hashlib.md5(blob, usedforsecurity=False).digest()).decode(),
         f"X-Binary-Number-of-Elements: {fast * slow}", f"X-Binary-Size-Fastest-Dimension: {fast}",
         f"X-Binary-Size-Second-Dimension: {slow}", "X-Binary-Size-Padding: 0", "", ""))
-    material, thickness = panel.material, panel.thickness_um
+    material, thickness = sensor_of(panel, experiment.wavelength_angstrom)
     start = experiment.phi_start_deg if start_deg is None else start_deg
     header = "\r\n".join(f"# {line}" for line in (
         "Detector: numbragg simulated, S/N 00-0000", date.rstrip("Z") + ".000",
         f"Pixel_size {detector.pixel_mm[0] * 1e-3:.10g} m x {detector.pixel_mm[1] * 1e-3:.10g} m",
-        *([f"{_SENSORS[material]} sensor, thickness {thickness * 1e-6:.6f} m"] if material in _SENSORS else []),
+        *([f"{_SENSORS[material]} sensor, thickness {thickness * 1e-6:.6f} m"] if panel.thickness_um > 0.0 else []),
         f"Exposure_time {experiment.exposure_s:.7f} s", f"Exposure_period {experiment.exposure_s:.7f} s",
         f"Count_cutoff {count_cutoff} counts",
         f"Wavelength {experiment.wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .dates import date_text
 from .experiment import EPOCH, Series
 from .hdf5_filters import COMPRESSIONS, filters
 from .held_file import HeldFile, uninterrupted
@@ -22,6 +23,7 @@ from .literals import INT_MAX
 from .one_image import file_images, one_image
 from .output import OutputSet
 from .right_angles import at_right_angles
+from .sensors import sensor_of
 
 if TYPE_CHECKING:
     from .experiment import Experiment, PanelPlace
@@ -29,11 +31,6 @@ if TYPE_CHECKING:
 # start-up: h5py is an extra and imported with the first file
 
 __all__ = ["COMPRESSIONS", "NexusWriter", "nexus_bytes"]
-
-#: What readers take for a sensor.
-_MATERIALS = ("Si", "CdTe", "GaAs")
-#: Others are written as silicon so thin [um] that no reader moves a pixel for it; dxtbx refuses 0.
-_NO_SENSOR_UM = 1e-3
 
 _TRUTH = "numbragg"
 #: Attributes of a file that is not finished: whose it is, and how many frames it has.
@@ -75,12 +72,15 @@ class NexusWriter:
     ------
     ImportError
         h5py or hdf5plugin is not installed.
+    ValueError
+        The date is none.
     OSError
         The file cannot be written, or another run writes it; `write` and `close` raise it too.
     """
 
     def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
                  compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
+        date = date_text(date)
         try:
             import h5py
         except ImportError as error:
@@ -120,6 +120,8 @@ class NexusWriter:
         shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in panels)
         data = _group(self._file["entry"], "data", "NXdata")
         data.attrs["signal"] = "data"
+        # photons: a gain of 1
+        _put(data, "data_scale_factor", 1.0)
         # a chunk a frame: what readers ask for at once
         self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
                                          chunks=(1, *shape), **packing)
@@ -307,10 +309,10 @@ class NexusWriter:
     def _detector(self, instrument: Any, saturation: float | None) -> None:
         panels = self._experiment.panels
         detector = _group(instrument, "detector", "NXdetector")
-        known = panels[0].material in _MATERIALS
+        material, thickness = sensor_of(panels[0], self._experiment.wavelength_angstrom)
         _put(detector, "description", "simulated detector")
-        _put(detector, "sensor_material", panels[0].material if known else "Si")
-        _put(detector, "sensor_thickness", panels[0].thickness_um if known else _NO_SENSOR_UM, "um")
+        _put(detector, "sensor_material", material)
+        _put(detector, "sensor_thickness", thickness, "um")
         # readers take whole numbers of 32 bits
         largest = INT_MAX if self._largest is None else self._largest - 1
         _put(detector, "saturation_value", int(largest if saturation is None else min(saturation, largest)))
@@ -348,6 +350,13 @@ class NexusWriter:
         # the C program's steps begin at the edge of a frame, so their mean is not its middle
         means = series.mean_phi_deg if len(series.mean_phi_deg) else [np.mean(experiment.phi_deg)]
         _put(group, "phi_mean", np.array(means), "deg")
+        _put(group, "phi_start", np.array([experiment.phi_start_deg + n * series.width_deg
+                                           for n in range(series.frames)]), "deg")
+        _put(group, "phi_width", experiment.oscillation_deg, "deg")
+        _put(group, "phi_steps", len(experiment.phi_deg))
+        _put(group, "sensor_thickness", np.array([panel.thickness_um for panel in experiment.panels]), "um")
+        _put(group, "sensor_attenuation_depth", np.array([panel.depth_um or math.inf for panel in experiment.panels]),
+             "um")
         if series.noise_seed is not None:
             _put(group, "noise_seed", series.noise_seed)
         for number, crystal in enumerate(experiment.crystals):
@@ -356,6 +365,8 @@ class NexusWriter:
             _put(own, "a_matrix", crystal.a_matrix, "1/angstrom")
             _put(own, "mosaic_rotations", crystal.mosaic_rotations)
             _put(own, "mosaic_seed", crystal.mosaic_seed)
+            if crystal.misset_seed is not None:
+                _put(own, "misset_seed", crystal.misset_seed)
 
 
 def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip", saturation: float | None = None,

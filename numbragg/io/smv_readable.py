@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from .dates import date_text
 from .experiment import EPOCH
 from .flat import flat
 from .one_image import file_images, one_image
@@ -43,8 +44,9 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
     ------
     ValueError
         If the image is not of such integers, or of another size than the detector; or if a header cannot say what
-        the detector is.
+        the detector is; or the date is none.
     """
+    date = date_text(date)
     experiment = one_image(experiment)
     detector = flat(experiment, "SMV", turning=experiment.oscillation_deg != 0.0, square=True)
     pixels, = file_images(experiment, image, lambda dtype: dtype == np.uint16, "uint16")

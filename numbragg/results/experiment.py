@@ -12,6 +12,7 @@ import numpy as np
 
 from ..io.experiment import CrystalTruth, Experiment, PanelPlace
 from ..kernels.arithmetic.vectors import unit
+from ..scene.materials import MATERIALS
 from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
@@ -59,8 +60,23 @@ def _panel(prepared: Any, turn: Any) -> PanelPlace:
     origin = tuple(to_mm(o) + geometry.first_fast * f + geometry.first_slow * s
                    for o, f, s in zip(turn(place.origin), fast, slow))
     return PanelPlace(pixels=(prepared.shape[1], prepared.shape[0]), origin_mm=origin, fast_mm=fast, slow_mm=slow,
-                      thickness_um=to_um(prepared.counts.thickness), material=prepared.request.detector.sensor_material,
-                      mask=_mask(prepared))
+                      thickness_um=to_um(prepared.counts.thickness), material=_material(prepared),
+                      mask=_mask(prepared), depth_um=_depth_um(prepared))
+
+
+def _material(prepared: Any) -> str:
+    """The formula of a sensor's material."""
+    name = prepared.request.detector.sensor_material
+    return MATERIALS[name.lower()][0] if name else ""
+
+
+def _depth_um(prepared: Any) -> float:
+    """Depth at which 1/e of photons are left, of several wavelengths that of the mean attenuation; 0: not known."""
+    beam, attenuation = prepared.scene.beam, prepared.scene.geometry.attenuation
+    if len(beam.attenuations):
+        weights = beam.weights.tolist() if len(beam.weights) else [1.0] * len(beam.attenuations)
+        attenuation = sum(w * v for w, v in zip(weights, beam.attenuations.tolist())) / sum(weights)
+    return to_um(1.0 / attenuation) if prepared.counts.thickness > 0.0 and attenuation > 0.0 else 0.0
 
 
 def _mask(prepared: Any) -> Any:
@@ -95,4 +111,5 @@ def _crystal(prepared: Any, matrix: Any) -> CrystalTruth:
         cell=truth.cell(prepared), a_matrix=_product(matrix, truth.a_matrix(prepared)),
         mosaic_rotations=np.array([_product(_product(matrix, rotation), matrix.T)
                                    for rotation in truth.mosaic_rotations(prepared)]),
-        mosaic_seed=prepared.request.crystal.mosaic_seed)
+        mosaic_seed=prepared.request.crystal.mosaic_seed,
+        misset_seed=prepared.request.crystal.misset_seed if prepared.request.crystal.misset == "random" else None)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..configs.checks import choice
+import numpy as np
+
+from ..configs.checks import choice, finite, positive, shown, whole
 from ..io import minicbf, smv_readable
 from ..io.crystfel_data import crystfel_bytes
+from ..io.dates import date_text
+from ..io.endings import ending_of, fits_ending
 from ..io.experiment import EPOCH
+from ..io.flat import flat, in_frame_of_images, polarisation_notes
 from ..io.geom import read_geom
-from ..io.geometry_text import expt_text, geom_text, xds_text
+from ..io.geometry_text import expt_text, geom_text, mask_notes, xds_text
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import INT_MAX
 from ..io.nxmx import nexus_bytes
 from ..io.one_image import LAYOUTS, file_images, one_image
 from ..io.output import OutputSet
 from ..io.right_angles import at_right_angles
+from ..io.sensors import sensor_notes
 from ..notes import warn
 from .experiment import describe
 
-__all__ = ["write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_smv"]
+__all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
+           "write_minicbf", "write_nexus", "write_smv", "write_whole"]
 
 #: Types of pixels of HDF5 files.
 _TYPES, _TYPES_SAID = ("float32", "int32", "uint16"), "float32, int32 or uint16"
@@ -30,12 +37,27 @@ def _checked_layout(layout: str | None) -> str | None:
     return None if layout is None else choice("layout", layout, LAYOUTS)
 
 
-def _described(result: Any) -> Any:
-    prepared = result.prepared
+def described(result: Any) -> Any:
+    """What files say of a result."""
+    prepared = getattr(result, "prepared", None)
+    if prepared is None:
+        raise ValueError(f"result: {shown(result)} must be a Result, as Simulator.run returns it")
     return describe(prepared if isinstance(prepared, tuple) else ((prepared,),))
 
 
-def _write(path: str | os.PathLike[str], kind: str, write: Any) -> None:
+def checked_name(path: Any, kind: str | None) -> str:
+    """The name of a file; a number is none, and a name may not be that of another format."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"path: {shown(path)} must be the name of a file")
+    name = os.fsdecode(path)
+    if kind is not None and not fits_ending(name, kind):
+        raise ValueError(f"path: {name} must not have the name of another format; that of {kind} ends in "
+                         f"{ending_of(kind)}")
+    return name
+
+
+def write_whole(path: str | os.PathLike[str], kind: str, write: Any) -> None:
+    """Write a file that appears whole or not at all."""
     with OutputSet() as outputs:
         outputs.reserve(path, kind)
         with outputs.open(path) as file:
@@ -50,7 +72,8 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     Of one panel or of many.  DIALS and CrystFEL open it as it is (docs/read.md).  The group ``entry/numbragg`` has the
     truth: cell and A matrix of each crystal, mosaic rotations, spectrum, polarisation, mean spindle angle, in the
     frame of the file.  Readers know axes at right angles only: panels that have others are written as the nearest
-    that have, and if that shifts a pixel by more than 0.1 of one, a `NumbraggWarning` says so.
+    that have, and if that shifts a pixel by more than 0.1 of one, a `NumbraggWarning` says so; so it does where DIALS
+    takes polarisation or sensor for others than were simulated.
 
     Parameters
     ----------
@@ -62,9 +85,9 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     compression : {"gzip", "bitshuffle", "zstd", "none"}
         The second and third need hdf5plugin, also to be read.
     saturation : float, optional
-        The largest value that counts.
+        The largest value that counts, a whole number of 1 or more.
     date : str
-        Time that the file states, ISO 8601, UTC.
+        Time that the file states, ISO 8601; UTC where it names no zone.
     layout : {"whole", "stacked"}, optional
         How several panels lie in the file: as one image with masked gaps, as files of EIGER, PILATUS and JUNGFRAU
         have it, or one below the other.  Default: one image where panels lie on one grid of pixels and gaps are less
@@ -73,8 +96,8 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     Raises
     ------
     ValueError
-        If the image is of another size than the detector or of another type; the detector is curved; or one image is
-        asked for and panels do not lie on one grid.
+        If the image is of another size than the detector or of another type; the detector is curved; one image is
+        asked for and panels do not lie on one grid; or an argument breaks its rule.
     ImportError
         h5py or hdf5plugin is not installed.
     OSError
@@ -91,13 +114,24 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     >>> nb.Detector.from_header(path).shape
     (48, 64)
     """
+    checked_name(path, "HDF5")
     choice("compression", compression, COMPRESSIONS)
-    experiment, notes = at_right_angles(one_image(_described(result), _checked_layout(layout)), "NXmx")
+    date = date_text(date)
+    if saturation is not None and (positive("saturation", saturation) < 1.0 or saturation != int(saturation)):
+        raise ValueError(f"saturation: {shown(saturation)} must be a whole number, 1 or more")
+    whole_image = one_image(described(result), _checked_layout(layout))
+    experiment, notes = at_right_angles(whole_image, "NXmx")
     images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
                          _TYPES_SAID)
-    _write(path, "NXmx file", lambda file: file.write(
+    write_whole(path, "NXmx file", lambda file: file.write(
         nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date, layout="stacked")))
-    warn(notes)
+    warn((*notes, *reader_notes(whole_image, "NXmx")))
+
+
+def reader_notes(experiment: Any, kind: str) -> tuple[str, ...]:
+    """Notes on what readers of a format take for granted: "NXmx", "miniCBF" or "SMV"."""
+    return (*polarisation_notes(experiment, kind, images=kind != "NXmx"),
+            *sensor_notes(experiment, kind, has_sensor=kind != "SMV"))
 
 
 def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os.PathLike[str], image: Any = None, *,
@@ -149,18 +183,21 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     >>> result = simulator.run(nb.Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells=5))
     >>> nb.write_crystfel(os.path.join(folder, "image.h5"), result, geometry)
     """
+    checked_name(path, "HDF5")
     choice("compression", compression, COMPRESSIONS)
-    experiment = _described(result)
+    experiment = described(result)
     images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
                          _TYPES_SAID)
     content, notes = crystfel_bytes(geometry, read_geom(geometry), experiment, images, compression=compression)
-    _write(path, "HDF5 file", lambda file: file.write(content))
+    write_whole(path, "HDF5 file", lambda file: file.write(content))
     warn(notes)
 
 
 def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, count_cutoff: int = INT_MAX,
                   date: str = EPOCH) -> None:
     """Write an image of counts as miniCBF, with the geometry of a result; the file appears whole or not at all.
+
+    A `NumbraggWarning` says so where DIALS takes polarisation or sensor for others than were simulated.
 
     Parameters
     ----------
@@ -170,17 +207,18 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
         Of one flat panel normal to the beam, or of several on one grid of pixels, as those of EIGER and PILATUS, which
         become one image with gaps; others need `write_nexus`.
     image : (slow, fast) array of integers, or sequence of one for each panel
-        Of at most 32 bits; masked pixels and gaps are written as -1.
+        Counts, 0 or more, of at most 32 bits; masked pixels, whatever they hold, and gaps are written as -1.
     count_cutoff : int
-        The largest value that counts.
+        The largest value that counts, 1 or more.
     date : str
-        Time that the file states, ISO 8601.
+        Time that the file states, ISO 8601; UTC where it names no zone.
 
     Raises
     ------
     ValueError
-        If the image is not of such integers, or of another size than the detector; or if a header cannot say what
-        the detector is.
+        If the image is not of such integers, or of another size than the detector; a header cannot say what the
+        detector is; or an argument breaks its rule.
+
     ImportError
         fabio is not installed.
     OSError
@@ -195,9 +233,12 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
     >>> path = os.path.join(tempfile.mkdtemp(), "image_0001.cbf")
     >>> nb.write_minicbf(path, result, nb.add_noise(result.image, seed=1, adc_offset=0))
     """
-    experiment = _described(result)
-    _write(path, "CBF image", lambda file: minicbf.write_minicbf(
+    checked_name(path, "CBF")
+    count_cutoff, date = whole("count_cutoff", count_cutoff), date_text(date)
+    experiment = one_image(described(result))
+    write_whole(path, "CBF image", lambda file: minicbf.write_minicbf(
         file, image, experiment, count_cutoff=count_cutoff, date=date))
+    warn(reader_notes(experiment, "miniCBF"))
 
 
 def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal: float = 0.0,
@@ -205,7 +246,8 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     """Write an image as SMV that other programs place as it was simulated; it appears whole or not at all.
 
     nanoBragg's own header says BEAMLINE=fake, by which dxtbx takes the beam centre for adxv's; this one is as ADSC's
-    detectors have it, in as many bytes as its lines need, with MOSFLM's beam centre.
+    detectors have it, in as many bytes as its lines need, with MOSFLM's beam centre.  A `NumbraggWarning` says so where
+    DIALS takes polarisation or sensor for others than were simulated.
 
     Parameters
     ----------
@@ -217,15 +259,16 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     image : (slow, fast) uint16 array, or sequence of one for each panel
         Masked pixels and gaps are written as 0.
     pedestal : float
-        What was added to every pixel.
+        What was added to every pixel, a finite number.
     date : str
-        Time that the file states, ISO 8601.
+        Time that the file states, ISO 8601; UTC where it names no zone.
 
     Raises
     ------
     ValueError
-        If the image is not of such integers, or of another size than the detector; or if a header cannot say what
-        the detector is.
+        If the image is not of such integers, or of another size than the detector; a header cannot say what the
+        detector is; or an argument breaks its rule.
+
     OSError
         The file cannot be written.
 
@@ -238,9 +281,12 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     >>> path = os.path.join(tempfile.mkdtemp(), "image_0001.img")
     >>> nb.write_smv(path, result, nb.add_noise(result.image, seed=1), pedestal=40)
     """
-    experiment = _described(result)
-    _write(path, "SMV image", lambda file: smv_readable.write_readable_smv(
+    checked_name(path, "SMV")
+    pedestal, date = finite("pedestal", pedestal), date_text(date)
+    experiment = one_image(described(result))
+    write_whole(path, "SMV image", lambda file: smv_readable.write_readable_smv(
         file, image, experiment, pedestal=pedestal, date=date))
+    warn(reader_notes(experiment, "SMV"))
 
 
 def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None = None, *,
@@ -248,7 +294,8 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
     """Write the geometry of a result for another program, which the name of the file chooses.
 
     DIALS's axes are at right angles: panels that have others are written as the nearest that have, and if that shifts
-    a pixel by more than 0.1 of one, a `NumbraggWarning` says so.
+    a pixel by more than 0.1 of one, a `NumbraggWarning` says so; so it does where masked pixels are too many for the
+    file to list.
 
     Parameters
     ----------
@@ -257,7 +304,9 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
         detector, spindle and crystal; .INP or .inp: an XDS.INP.
     result : Result
     images : str, optional
-        For XDS: names of the images, with a question mark for each digit of the number.
+        For XDS: names of the images, with a question mark for each digit of the number.  For DIALS: name of an image
+        that the models go with: one that ends in .cbf or .img is read in a frame that may be turned about the beam
+        from that of NXmx, which is the default.
     layout : {"whole", "stacked"}, optional
         As of `write_nexus`.
 
@@ -280,15 +329,31 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
     >>> nb.Detector.from_geom(path).shape
     (48, 64)
     """
-    name = os.fsdecode(path)
+    name = checked_name(path, None)
     ending = os.path.splitext(name)[1].lower()
     if ending not in (".geom", ".expt", ".inp"):
         raise ValueError(f"{name}: must end in .geom, .expt or .INP")
-    if (ending == ".inp") != isinstance(images, str):
-        raise ValueError(f"images: {images!r} must be names such as frame_????.cbf for an XDS.INP, and None for others")
-    experiment = one_image(_described(result), _checked_layout(layout))
-    notes = at_right_angles(experiment, name)[1] if ending == ".expt" else ()
-    text = (geom_text(experiment) if ending == ".geom" else expt_text(experiment) if ending == ".expt"
+    if ending == ".inp" and not (isinstance(images, str) and "?" in images):
+        raise ValueError(f"images: {shown(images)} must be names such as frame_????.cbf for an XDS.INP, with a question"
+                         " mark for each digit of the number")
+    if ending == ".geom" and images is not None or not isinstance(images, (str, type(None))):
+        raise ValueError(f"images: {shown(images)} must be None for a .geom, and the name of an image or None for an "
+                         ".expt")
+    experiment = one_image(described(result), _checked_layout(layout))
+    notes = () if ending == ".inp" else mask_notes(experiment, name, ending[1:])
+    if ending == ".expt":
+        notes = (*at_right_angles(experiment, name)[1], *notes)
+    text = (geom_text(experiment) if ending == ".geom" else expt_of_images(experiment, images) if ending == ".expt"
             else xds_text(experiment, str(images)))
-    _write(path, "geometry", lambda file: file.write(text.encode()))
+    write_whole(path, "geometry", lambda file: file.write(text.encode()))
     warn(notes)
+
+
+def expt_of_images(experiment: Any, images: str | None, frames: int = 1) -> str:
+    """DIALS models in the frame in which images of a name are read; None: NXmx."""
+    kind = os.path.splitext(images or "")[1].lower()
+    if kind not in (".cbf", ".img"):
+        return expt_text(experiment, frames)
+    flat(experiment, f"DIALS models of {images}", turning=experiment.oscillation_deg != 0.0)
+    return expt_text(in_frame_of_images(experiment), frames,
+                     np.iinfo(np.uint16).max if kind == ".img" else INT_MAX)

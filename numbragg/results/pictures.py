@@ -8,32 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..configs.checks import choice, positive
+from ..configs.checks import choice, positive, shown
 from ..io.one_image import file_images, one_image, panel_list
-from ..io.output import OutputSet
 from ..io.png import write_assembled_png
 from ..io.tiff import TYPES
 from ..io.tiff import write_tiff as write_tiff_pages
 from ..notes import Loud, warn
 from .assembly import assemble_panels
 from .counts import photons
-from .experiment import describe
+from .files import checked_name, described, write_whole
 from .rings import rings_of
 
 __all__ = ["write_picture", "write_png", "write_tiff"]
-
-
-def _described(result: Any) -> Any:
-    prepared = result.prepared
-    return describe(prepared if isinstance(prepared, tuple) else ((prepared,),))
-
-
-def _write(path: str | os.PathLike[str], kind: str, write: Any) -> None:
-    with OutputSet() as outputs:
-        outputs.reserve(path, kind)
-        with outputs.open(path) as file:
-            write(file)
-        outputs.commit()
 
 
 def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float32") -> None:
@@ -67,9 +53,10 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
     >>> path = os.path.join(tempfile.mkdtemp(), "counts.tif")
     >>> nb.write_tiff(path, nb.add_noise(result.image, seed=1, adc_offset=0), dtype="uint16")
     """
+    checked_name(path, "TIFF")
     choice("dtype", dtype, TYPES)
     if hasattr(image, "prepared"):
-        pages = file_images(one_image(_described(image)), image.image, lambda kind: True, "numbers")
+        pages = file_images(one_image(described(image)), image.image, lambda kind: True, "numbers")
     else:
         pages = panel_list(image)
     wrong = next((page for page in pages if page.ndim != 2 or page.size == 0 or page.dtype.kind not in "biuf"), None)
@@ -86,7 +73,7 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
         if above:
             notes.append(Loud(f"{os.fsdecode(path)}: {above} pixels are above {largest}, the largest of {dtype}, and "
                               "are written as that"))
-    _write(path, "TIFF image", lambda file: write_tiff_pages(file, made, {"program": "numbragg"}))
+    write_whole(path, "TIFF image", lambda file: write_tiff_pages(file, made, {"program": "numbragg"}))
     warn(notes)
 
 
@@ -100,7 +87,7 @@ def write_png(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     Parameters
     ----------
     path : str or path-like
-        The file; one that is there is replaced.
+        The file, of no other format by its name; one that is there is replaced.
     result : Result
         Of flat panels.
     image : (slow, fast) array, or sequence of one for each panel, optional
@@ -127,11 +114,20 @@ def write_png(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     >>> result = nb.Simulator(nb.Detector(pixels=(64, 48), twotheta_deg=20), nb.Beam(), 100.0).run(crystal)
     >>> nb.write_png(os.path.join(tempfile.mkdtemp(), "a.png"), result, rings=(40, 20, 10))
     """
-    wanted = rings if isinstance(rings, bool) else [positive("rings", d, "Angstrom") for d in rings]
-    experiment = _described(result)
+    checked_name(path, "PNG")
+    if title is not None and not isinstance(title, str):
+        raise ValueError(f"title: {shown(title)} must be text")
+    wanted: bool | list[float]
+    if isinstance(rings, bool):
+        wanted = rings
+    elif isinstance(rings, str) or not hasattr(rings, "__iter__"):
+        raise ValueError(f"rings: {shown(rings)} must be True, False or resolutions in Angstrom")
+    else:
+        wanted = [positive("rings", d, "Angstrom") for d in rings]
+    experiment = described(result)
     images = file_images(experiment, result.image if image is None else image, lambda kind: kind.kind in "biuf",
                          "numbers")
-    _write(path, "picture", lambda file: write_picture(file, experiment, images, wanted, title))
+    write_whole(path, "picture", lambda file: write_picture(file, experiment, images, wanted, title))
 
 
 def write_picture(file: Any, experiment: Any, images: Sequence[Any], rings: bool | Sequence[float],

@@ -1,6 +1,8 @@
 """Predictions of spots: where reflections meet the detector, at which spindle angle, and how many photons they have.
 
 By the geometry of Ewald's sphere and the kinematic intensity of a small crystal, without the steps of an image.
+Arithmetic is by basic operations in a stated order and by the C library's functions, one number at a time: products of
+matrices and NumPy's elementary functions have other last bits on other processors, and a table has all its digits.
 """
 
 from __future__ import annotations
@@ -31,6 +33,26 @@ _SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _SCHERRER = 0.886
 #: Bytes of a reflection while predictions are made.
 _BYTES = 400
+
+
+def _dots(a: Any, b: Any) -> Any:
+    """Scalar products of rows; either may be one vector."""
+    a, b = np.asarray(a), np.asarray(b)
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+
+
+def _lengths(a: Any) -> Any:
+    return np.sqrt(_dots(a, a))
+
+
+def _times(rows: Any, matrix: Any) -> Any:
+    """Rows times a (3, 3) matrix."""
+    return rows[:, 0:1] * matrix[0] + rows[:, 1:2] * matrix[1] + rows[:, 2:3] * matrix[2]
+
+
+def _each(function: Any, *columns: Any) -> Any:
+    """A function of the `math` module of each row of numbers."""
+    return np.array([function(*row) for row in zip(*(column.tolist() for column in columns))], dtype=np.float64)
 
 
 class Spots(NamedTuple):
@@ -93,13 +115,13 @@ def _of_crystal(panels: Sequence[Any], number: int) -> Spots:
     wavelength = to_angstrom(first.request.beam.wavelength)
     s0 = np.array(first.placement.beam) / wavelength
     hkl = _indices(first, _finest(panels, wavelength), wavelength)
-    q = hkl @ truth.a_matrix(first).T
+    q = _times(hkl, truth.a_matrix(first).T)
     turning = first.counts.oscillation > 0.0
     rows, angles, scattered, geometric = (_rotation if turning else _still)(first, q, s0, wavelength)
     hkl, q = hkl[rows], q[rows]
     panel, fast, slow = _on_detector(panels, scattered)
     hit = panel >= 0
-    lengths = np.sqrt((q * q).sum(axis=1))
+    lengths = _lengths(q)
     photons = geometric * _scattering(first, hkl, wavelength) * _polarisation(first, scattered)
     return Spots(np.full(int(hit.sum()), number), hkl[hit], panel[hit], fast[hit], slow[hit],
                  np.array([to_degrees(angle) for angle in angles[hit].tolist()]), photons[hit], 1.0 / lengths[hit])
@@ -113,8 +135,7 @@ def _finest(panels: Sequence[Any], wavelength: float) -> float:
     sharpest = 1.0
     for prepared in panels:
         corners = _corners(prepared)
-        directions = corners / np.sqrt((corners * corners).sum(axis=1))[:, None]
-        sharpest = min(sharpest, float((directions @ np.array(prepared.placement.beam)).min()))
+        sharpest = min(sharpest, float((_dots(corners, prepared.placement.beam) / _lengths(corners)).min()))
     d = wavelength / math.sqrt(2.0 * (1.0 - sharpest)) if sharpest < 1.0 else math.inf
     return max(d, wavelength / 2.0, to_angstrom(panels[0].request.beam.d_min))
 
@@ -147,8 +168,8 @@ def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
     memory.require(_BYTES * math.prod(counts), f"spots: {' x '.join(map(str, counts))} reflections")
     hkl = np.stack(np.meshgrid(*(np.arange(start, last + 1) for start, last in zip(low, high)), indexing="ij"),
                    axis=-1).reshape(-1, 3)
-    q = hkl @ truth.a_matrix(prepared).T
-    squared = (q * q).sum(axis=1)
+    q = _times(hkl, truth.a_matrix(prepared).T)
+    squared = _dots(q, q)
     hkl = hkl[(squared > 0.0) & (squared <= 1.0 / (d_min * d_min))]
     return hkl[factors.at(hkl) != 0.0]
 
@@ -159,14 +180,14 @@ def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
 def _rotation(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
     """Reflections that pass through the sphere during the rotation: cos and sin of the angle obey one equation."""
     axis = np.array(prepared.placement.spindle)
-    along = (q @ axis)[:, None] * axis
+    along = _dots(q, axis)[:, None] * axis
     across = q - along
     side = np.cross(axis, across)
-    a, b = across @ s0, side @ s0
-    c = -0.5 * (q * q).sum(axis=1) - along @ s0
-    size = np.hypot(a, b)
+    a, b = _dots(across, s0), _dots(side, s0)
+    c = -0.5 * _dots(q, q) - _dots(along, s0)
+    size = np.sqrt(a * a + b * b)
     meets = np.flatnonzero(np.abs(c) < size)
-    middle, half = np.arctan2(b[meets], a[meets]), np.arccos(c[meets] / size[meets])
+    middle, half = _each(math.atan2, b[meets], a[meets]), _each(math.acos, c[meets] / size[meets])
     start, width = prepared.request.crystal.phi_start, prepared.counts.oscillation
     rows, angles = [], []
     for sign in (-1.0, 1.0):
@@ -179,9 +200,9 @@ def _rotation(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
     row, angle = np.concatenate(rows), np.concatenate(angles)
     order = np.lexsort((angle, row))
     row, angle = row[order], angle[order]
-    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    cosine, sine = _each(math.cos, angle)[:, None], _each(math.sin, angle)[:, None]
     scattered = s0 + along[row] + cosine * across[row] + sine * side[row]
-    speed = np.abs(np.cross(s0, scattered) @ axis) * wavelength * wavelength
+    speed = np.abs(_dots(np.cross(s0, scattered), axis)) * wavelength * wavelength
     # Lorentz's factor, for the share of the exposure that a radian takes
     with np.errstate(divide="ignore"):
         return row, angle, scattered, 1.0 / (speed * width)
@@ -191,31 +212,69 @@ def _still(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
     """Reflections near the sphere, as the crystal stands; their share is a Gaussian's of the distance from it."""
     phi = prepared.request.crystal.phi_start
     turn = np.array([rotate_axis(axis, prepared.placement.spindle, phi) for axis in np.eye(3).tolist()])
-    q = q @ turn
+    q = _times(q, turn)
     to_pixel = q + s0
-    length = np.sqrt((to_pixel * to_pixel).sum(axis=1))
+    length = _lengths(to_pixel)
+    outward = to_pixel / length[:, None]
     excess = length - 1.0 / wavelength
-    width = _width(prepared, q, to_pixel, wavelength)
-    rows = np.flatnonzero(np.abs(excess) < _WIDTHS * width)
-    sigma = width[rows] / _SIGMA
-    share = np.exp(-0.5 * (excess[rows] / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
-    scattered = to_pixel[rows] / (length[rows, None] * wavelength)
+    spread, variance = _spread(prepared, q, outward, turn)
+    sigma = np.sqrt(variance)
+    ball = _is_ball(prepared)
+    rows = np.flatnonzero(np.abs(excess) < (math.sqrt(5.0) if ball else _WIDTHS * _SIGMA) * sigma)
+    excess, sigma = excess[rows], sigma[rows]
+    if ball:
+        # the area of its section
+        share = 0.75 * (1.0 - (excess / sigma) ** 2 / 5.0) / (sigma * math.sqrt(5.0))
+    else:
+        share = _each(math.exp, -0.5 * (excess / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
+    # on the sphere a spot is brightest where it is longest, not straight below its middle
+    on_sphere = to_pixel[rows] - (excess / variance[rows])[:, None] * spread[rows]
+    scattered = on_sphere / (_lengths(on_sphere)[:, None] * wavelength)
     return rows, np.full(len(rows), phi), scattered, share / wavelength
 
 
-def _width(prepared: Any, q: Any, to_pixel: Any, wavelength: float) -> Any:
-    """Width across the sphere at half of the height [1/Angstrom], of size, mosaicity and spectrum."""
+def _is_ball(prepared: Any) -> bool:
+    """Whether spots are balls with an edge, which nothing blurs."""
+    asked = prepared.request.crystal
+    return (asked.shape == "tophat" and asked.fudge > 0.0 and not prepared.counts.mosaic_spread > 0.0
+            and len(set(truth.sources(prepared).wavelengths_angstrom.tolist())) == 1)
+
+
+def _spread(prepared: Any, q: Any, outward: Any, turn: Any) -> Any:
+    """How far a spot reaches around its middle in reciprocal space, by size, mosaicity and spectrum.
+
+    Its covariance times the direction out of the sphere, (n, 3), and the variance along that, (n,) [1/Angstrom^2].
+    """
     found = truth.sources(prepared)
-    outward = to_pixel / np.sqrt((to_pixel * to_pixel).sum(axis=1))[:, None]
-    sizes = np.array([to_angstrom(length) for length in prepared.crystal_size])
-    cells = truth.real_space_vectors(prepared)
-    unit_cells = cells / np.sqrt((cells * cells).sum(axis=1))[:, None]
-    extent = np.sqrt((((outward @ unit_cells.T) * sizes) ** 2).sum(axis=1))
-    squared = (q * q).sum(axis=1)
-    mosaic = 2.0 * prepared.counts.mosaic_spread * np.sqrt(squared)
-    spread = _SIGMA * math.sqrt(max(float(np.average(found.wavelengths_angstrom ** 2, weights=found.weights))
-                                    - float(np.average(found.wavelengths_angstrom, weights=found.weights)) ** 2, 0.0))
-    return np.sqrt((_SCHERRER / extent) ** 2 + mosaic ** 2 + (0.5 * squared * spread) ** 2)
+    size = _of_size(prepared, outward, turn)
+    squared = _dots(q, q)
+    # domains are turned by up to the spread either way, across the reflection's own direction
+    mosaic = (2.0 * prepared.counts.mosaic_spread / _SIGMA) ** 2
+    across = squared[:, None] * outward - _dots(q, outward)[:, None] * q
+    weights, wavelengths = found.weights.tolist(), found.wavelengths_angstrom.tolist()
+    total = math.fsum(weights)
+    mean = math.fsum(w * v for w, v in zip(weights, wavelengths)) / total
+    bandwidth = math.fsum(w * (v - mean) ** 2 for w, v in zip(weights, wavelengths)) / total
+    spread = size + mosaic * across + (0.25 * squared * squared * bandwidth)[:, None] * outward
+    return spread, _dots(spread, outward)
+
+
+def _of_size(prepared: Any, outward: Any, turn: Any) -> Any:
+    """The part of the crystal's size, by its shape."""
+    asked = prepared.request.crystal
+    if asked.shape in ("gauss", "tophat") and asked.fudge > 0.0:
+        # a Gaussian's variance, and that of a ball's sections, in indices times numbers of cells
+        variance = (GAUSS_WIDTH / 4.0 if asked.shape == "gauss" else TOPHAT_LIMIT / 5.0) / asked.fudge
+        if asked.spot_metric != "hkl":
+            # the same in all directions
+            return variance / math.prod(prepared.n_cells) ** 2 * outward
+        reciprocal = _times(truth.a_matrix(prepared).T, turn)
+        return sum((variance / cells ** 2 * _dots(outward, axis))[:, None] * axis
+                   for cells, axis in zip(prepared.n_cells, reciprocal))
+    cells = _times(truth.real_space_vectors(prepared), turn)
+    extent = sum((_dots(outward, axis / math.sqrt(float(_dots(axis, axis)))) * to_angstrom(length)) ** 2
+                 for axis, length in zip(cells, prepared.crystal_size))
+    return (_SCHERRER / _SIGMA) ** 2 / extent[:, None] * outward
 
 
 # -- where they meet the detector
@@ -231,11 +290,11 @@ def _on_detector(panels: Sequence[Any], scattered: Any) -> Any:
         height, width = prepared.shape
         normal = np.cross(f_axis, s_axis)
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = (origin @ normal) / (scattered @ normal)
+            far = _dots(origin, normal) / _dots(scattered, normal)
             place = far[:, None] * scattered - origin
             # places in the plane, by the axes that are at right angles to the other one
-            f = place @ np.cross(s_axis, normal) / (normal @ normal)
-            s = place @ np.cross(normal, f_axis) / (normal @ normal)
+            f = _dots(place, np.cross(s_axis, normal)) / _dots(normal, normal)
+            s = _dots(place, np.cross(normal, f_axis)) / _dots(normal, normal)
         hit = (far > 0.0) & (far < nearest) & (f >= 0.0) & (f < width) & (s >= 0.0) & (s < height)
         panel[hit], fast[hit], slow[hit], nearest[hit] = number, f[hit], s[hit], far[hit]
     return panel, fast, slow
@@ -248,7 +307,7 @@ def _scattering(prepared: Any, hkl: Any, wavelength: float) -> Any:
     """Photons of a spot but for what depends on its direction: fluence, amplitudes, size of the crystal."""
     amplitudes = prepared.structure_factors.at(hkl)
     a, b, c = truth.real_space_vectors(prepared)
-    volume = abs(float(np.cross(a, b) @ c))
+    volume = abs(float(_dots(np.cross(a, b), c)))
     scale = prepared.scene.sampling.scale * wavelength ** 3 / volume
     return scale * _peak(prepared, volume) * amplitudes * amplitudes
 
@@ -272,11 +331,11 @@ def _polarisation(prepared: Any, scattered: Any) -> Any:
     beam = prepared.request.beam
     if beam.unpolarised_factor:
         return np.ones(len(scattered))
-    directions = scattered / np.sqrt((scattered * scattered).sum(axis=1))[:, None]
+    directions = scattered / _lengths(scattered)[:, None]
     s0, electric = np.array(prepared.placement.beam), np.array(prepared.placement.polarisation)
-    cosine = directions @ s0
+    cosine = _dots(directions, s0)
     other = np.cross(s0, electric)
-    x, y = directions @ electric, directions @ other
+    x, y = _dots(directions, electric), _dots(directions, other)
     with np.errstate(divide="ignore", invalid="ignore"):
         # of the angle about the beam; along the beam it is of no consequence
         double = np.where(x * x + y * y > 0.0, (x * x - y * y) / (x * x + y * y), 1.0)

@@ -28,13 +28,27 @@ assert main([*scan, "--images", "s_##.img", "--xds-inp", "XDS.INP"]) == 0
 assert main([*scan, "--images", "s_##.cbf", "--phi-midpoints"]) == 0
 crystal = nb.Crystal(cell=(50, 60, 70, 90, 95, 90), n_cells=5, oscillation_deg=2.0, phi_steps=2)
 nb.Simulator(nb.Detector(pixels=(60, 50), pixel_mm=0.4), nb.Beam(), 100.0).run(crystal).spots().write_csv("spots.csv")
+# hundreds of rows with all their digits, of what takes many functions: mosaicity, polarisation, a spectrum, panels
+axes = {"fast_mm": (0.1, 0.01, 0.003), "slow_mm": (0.01, -0.1, 0.02)}
+panels = nb.Detector(panels=[nb.Panel(pixels=(40, 60), origin_mm=(x, 21.0, 60.0), **axes) for x in (-17.0, 1.0)],
+                     convention="xds")
+beam = nb.Beam(polarisation_fraction=0.9, spectrum=nb.Spectrum.gaussian(1.0, 1.0, 3))
+big = nb.Crystal(cell=(150, 160, 170, 85, 95, 100), misset_deg=(10, 25, 33), n_cells=5, mosaic_spread_deg=0.3,
+                 mosaic_domains=3, phi_start_deg=17.3)
+turning = nb.Crystal(cell=(150, 160, 170, 85, 95, 100), misset_deg=(10, 25, 33), n_cells=5, oscillation_deg=20.0)
+round_one = nb.Crystal(cell=(150, 160, 170, 85, 95, 100), n_cells=(5, 3, 4), shape="gauss", spot_metric="hkl")
+for name, one in (("still", big), ("turning", turning), ("gauss", round_one)):
+    nb.Simulator(panels, beam, 100.0, sampling=nb.Sampling(oversample=1)).run(one).spots().write_csv(f"{name}.csv")
+    with open(f"{name}.csv") as file:
+        assert len(list(file)) > 200, name
 for name in sorted(os.listdir()):
     with open(name, "rb") as file:
         print(name, hashlib.sha256(file.read()).hexdigest())
 """
 
 WRITTEN = {"a.nxs", "a.cbf", "a.img", "a.tif", "a.npy", "a.png", "a.geom", "a.expt", "gzip.h5", "bitshuffle.h5",
-           "zstd.h5", "none.h5", "means.h5", "s_01.img", "s_03.cbf", "XDS.INP", "spots.csv", "floatimage.bin"}
+           "zstd.h5", "none.h5", "means.h5", "s_01.img", "s_03.cbf", "XDS.INP", "spots.csv", "floatimage.bin",
+           "still.csv", "turning.csv", "gauss.csv"}
 
 
 def hashes(folder, **environment):

@@ -91,11 +91,46 @@ def test_resolution_and_order(result):
     assert few.d_angstrom.min() >= 4.0 and len(few.hkl) == (spots.d_angstrom >= 4.0).sum()
 
 
-def test_stills_have_the_bright_spots():
-    still = replace(CRYSTAL, oscillation_deg=None, phi_steps=None, n_cells=(6, 6, 6))
+def peaks(image, half):
+    """Places of local maxima, their moments and sums, of pixels far from the edges."""
+    for s, f in np.argwhere(image > 0.01 * image.max()):
+        part = image[s - half:s + half + 1, f - half:f + half + 1]
+        if part.shape == (2 * half + 1, 2 * half + 1) and image[s, f] == part.max():
+            at = np.arange(-half, half + 1) + 0.5
+            yield (f + part.sum(axis=0) @ at / part.sum(), s + part.sum(axis=1) @ at / part.sum()), part.sum()
+
+
+@pytest.mark.parametrize("convention", ["mosflm", "xds", "dials"])
+@pytest.mark.parametrize("shape, metric, cells, phi", [
+    ("gauss", "hkl", (12, 10, 9), 20), ("gauss", "hkl", (24, 7, 9), 0), ("tophat", "hkl", (12, 10, 9), 20)])
+def test_stills(convention, shape, metric, cells, phi):
+    """Every strong peak that is alone is predicted, at its place and with its photons."""
+    still = replace(CRYSTAL, oscillation_deg=None, phi_steps=None, n_cells=cells, phi_start_deg=phi, shape=shape,
+                    spot_metric=metric)
+    detector = nb.Detector(pixels=(400, 360), pixel_mm=0.07, distance_mm=60, convention=convention)
+    result = nb.Simulator(detector, BEAM, amplitudes(), sampling=nb.Sampling(oversample=2)).run(still)
+    spots = result.spots()
+    assert (spots.phi_deg == phi).all()
+    places = np.stack([spots.fast, spots.slow], axis=1)
+    found = []
+    for place, photons in peaks(result.image.astype(float), 7):
+        apart = np.sqrt(((places - place) ** 2).sum(axis=1))
+        # but for the direct beam, which is no spot, and where two are in one box
+        if np.hypot(place[0] - 200, place[1] - 180) > 20 and (apart < 20).sum() < 2:
+            found.append((apart.min(), photons / spots.intensity[apart.argmin()]))
+    distances, ratios = np.array(found).T
+    # a ball that the sphere only touches has few sub-pixels
+    assert len(found) > 12 and distances.max() < (0.5 if shape == "gauss" else 0.7)
+    # a ball's sections are no Gaussian
+    assert np.median(ratios) == pytest.approx(1.0, abs=0.01 if shape == "gauss" else 0.1)
+    assert np.abs(ratios - 1.0).mean() < (0.02 if shape == "gauss" else 0.25), ratios
+
+
+def test_stills_of_parallelepipeds_have_the_bright_spots():
+    still = replace(CRYSTAL, oscillation_deg=None, phi_steps=None, n_cells=(6, 6, 6), shape="square",
+                    spot_metric="nanobragg")
     result = nb.Simulator(PLANE, BEAM, 100.0, sampling=nb.Sampling(oversample=3)).run(still)
     spots = result.spots()
-    assert (spots.phi_deg == 20.0).all()
     order = np.argsort(-spots.intensity)[:30]
     image = np.pad(result.image, 3)
     sums = np.array([image[int(s):int(s) + 7, int(f):int(f) + 7].sum() for f, s in zip(spots.fast, spots.slow)])
