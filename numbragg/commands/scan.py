@@ -220,7 +220,7 @@ def _how_far(values, progress, frames):
 
         more = len(others(values["--images"], done))
         if more:
-            said += f"; of other series there are {more} file{'s' if more > 1 else ''} of this name"
+            said += f"; of other series there {'are' if more > 1 else 'is'} {more} file{'s' if more > 1 else ''} of this name"
     return said
 
 
