@@ -220,7 +220,8 @@ def _how_far(values, progress, frames):
 
         more = len(others(values["--images"], done))
         if more:
-            said += f"; of other series there are {more} file{'s' if more > 1 else ''} of this name"
+            many = f"are {more} files" if more > 1 else "is 1 file"
+            said += f"; of other series there {many} of this name"
     return said
 
 

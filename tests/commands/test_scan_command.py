@@ -275,3 +275,22 @@ def test_progress_has_rate_and_time_left():
     start = progress._first[1]
     progress(4)
     assert progress.text(start + 4.0) == "numbragg: frame 4 of 10, 0.5 frames/s, 0 min 12 s left  "
+
+
+def test_an_interrupt_says_what_is_left_of_another_series(folder, capfd, monkeypatch):
+    words = ["scan", "--images", "w_#.img", "--quiet", *LINE, *TURN]
+    assert main([*words, "--frames", "5"]) == 0
+    from numbragg.render.scan import Scan
+
+    counted = Scan._counted
+
+    def stop_at_third(frames, frame, dtype):
+        if frame == 2:
+            raise KeyboardInterrupt
+        return counted(frames, frame, dtype)
+
+    monkeypatch.setattr(Scan, "_counted", stop_at_third)
+    assert main([*words, "--frames", "5", "-seed", "7"]) == 130
+    assert capfd.readouterr().err == (
+        "numbragg: interrupted; 2 of 5 frames are written; the same command goes on from there; of other series there "
+        "are 3 files of this name\n")
