@@ -181,9 +181,9 @@ def test_xds(folder, result):
     (nb.Detector(pixels=(160, 130), pixel_mm=0.2, distance_mm=80, convention="dials"), "the spindle does not turn")])
 def test_what_headers_cannot_say(folder, counts, detector, said):
     result = shot(detector)
-    for write, kind in ((nb.write_smv, "SMV"), (nb.write_minicbf, "miniCBF")):
+    for write, kind, name in ((nb.write_smv, "SMV", "a.img"), (nb.write_minicbf, "miniCBF", "a.cbf")):
         with pytest.raises(ValueError, match=f"{kind}: {said}.*NXmx can"):
-            write("a.img", result, counts)
+            write(name, result, counts)
     assert not list(folder.iterdir())
 
 
