@@ -9,7 +9,7 @@ from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["described", "notes_on_axes", "of_counts", "readable_files", "write_geometries", "write_readable",
+__all__ = ["described", "notes_on_series", "of_counts", "readable_files", "write_geometries", "write_readable",
            "write_tiff"]
 
 #: What an account says of where and how fast an image was computed.
@@ -88,9 +88,9 @@ def described(line, shot):
     return experiment
 
 
-def notes_on_axes(experiment, names, nexus):
-    """Notes on the files of a series, NXmx or images, whose readers take something for granted."""
-    return _notes(experiment, names, ["NXmx" if nexus else "images"])
+def notes_on_series(experiment, names, kind):
+    """Notes on the files of a series, NXmx, miniCBF or SMV, whose readers take something for granted."""
+    return _notes(experiment, names, [kind])
 
 
 def _notes(experiment, names, formats):

@@ -11,7 +11,7 @@ from ..command_line.parse import check, parse
 from ..command_line.values import CommandLineError, quoted
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
-from .readable import notes_on_axes, write_geometries
+from .readable import notes_on_series, write_geometries
 from .running import Clock, opened, settle_seeds, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -183,6 +183,7 @@ def run(arguments):
     clock = Clock()
     backend = opened(line, evaluation)
     shot, phi, oscillation = _shot(line)
+    from ..io.image_series import format_of
     from ..render.scan import Scan
 
     frames = Scan(shot, [phi] * len(shot[0]), oscillation, values["--frames"],
@@ -194,7 +195,8 @@ def run(arguments):
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):
         say_compiling("some 10 seconds")
     backend.load(shot[0][0], evaluation)
-    line.notices += notes_on_axes(frames.experiment, line.outputs, "--nexus" in values)
+    kind = "NXmx" if "--nexus" in values else format_of(values["--images"])
+    line.notices += notes_on_series(frames.experiment, line.outputs, kind)
     progress = FrameProgress(len(frames), False if line.quiet else line.progress)
     try:
         written = _write(line, frames, values, date, floats, progress)

@@ -21,12 +21,17 @@ from .smv_readable import write_readable_smv
 if TYPE_CHECKING:
     from .experiment import Experiment
 
-__all__ = ["ENDINGS", "ImageSeries", "check_template", "name_of", "names_in_series", "others"]
+__all__ = ["ENDINGS", "ImageSeries", "check_template", "format_of", "name_of", "names_in_series", "others"]
 
 #: What a series of images can be, by the ending of its names.
 ENDINGS: dict[str, Any] = {".img": write_readable_smv, ".cbf": write_minicbf}
 #: Bytes that say how far a series has come: always as many, so that a full disk has room for the next ones.
 _STATE_BYTES = 256
+
+
+def format_of(template: str) -> str:
+    """The name of the format of a series' images."""
+    return "SMV" if template.endswith(".img") else "miniCBF"
 
 
 def check_template(template: str, frames: int) -> None:
@@ -161,7 +166,7 @@ class ImageSeries:
         check_template(template, frames)
         ending = os.path.splitext(template)[1]
         experiment = one_image(experiment)
-        flat(experiment, {".img": "SMV", ".cbf": "miniCBF"}[ending], turning=True, square=ending == ".img")
+        flat(experiment, format_of(template), turning=True, square=ending == ".img")
         self._template, self._experiment, self._date, self._key = template, experiment, date, key
         self._write = ENDINGS[ending]
         self.done, self.full = 0, (0, 0)

@@ -12,13 +12,14 @@ import numpy as np
 from .. import memory
 from ..configs.checks import choice, flag, shown, whole
 from ..io.experiment import EPOCH, Series
-from ..io.image_series import ImageSeries, name_of, others
+from ..io.image_series import ImageSeries, format_of, name_of, others
 from ..io.nxmx import COMPRESSIONS, NexusWriter
 from ..io.one_image import LAYOUTS, one_image
 from ..io.right_angles import at_right_angles
 from ..notes import Loud, Misleading, warn
 from ..results.counts import photons
 from ..results.experiment import describe
+from ..results.files import reader_notes
 from ..results.fingerprint import fingerprint
 from ..scene.draws import LARGEST_SEED
 from ..scene.prepare import turned
@@ -194,7 +195,9 @@ class Scan:
         OSError
             The file cannot be written, or another run is writing it.
         """
-        warn(nexus_of(self, path, floats=floats, compression=compression, date=date, layout=layout, progress=progress))
+        notes = nexus_of(self, path, floats=floats, compression=compression, date=date, layout=layout,
+                         progress=progress)
+        warn((*notes, *reader_notes(one_image(self.experiment, layout), "NXmx")))
 
     def write_images(self, template: str | os.PathLike[str], *, date: str = EPOCH,
                      progress: Callable[[int], object] | None = None) -> list[str]:
@@ -228,8 +231,9 @@ class Scan:
         OSError
             A file cannot be written, or another run is writing this series.
         """
+        template = os.fsdecode(template)
         names, notes = images_of(self, template, date=date, progress=progress)
-        warn(notes)
+        warn((*notes, *reader_notes(one_image(self.experiment), format_of(template))))
         return names
 
 

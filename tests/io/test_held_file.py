@@ -61,6 +61,7 @@ def test_the_first_failure_is_kept(folder, monkeypatch):
     assert (folder / "a.partial").read_bytes() == b"123"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_signals_wait():
     done = []
     with pytest.raises(KeyboardInterrupt):

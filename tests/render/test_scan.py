@@ -415,3 +415,14 @@ def test_a_full_disk_is_an_error_and_the_series_goes_on(folder, name, more):
     most, left = done.stdout.split()[1:]
     # frames that were whole were gone on with: images have one size, so that the first one is as hard as the last
     assert (int(most) in (1, 2, 3)) == name.endswith(".nxs") and left == "False" and not done.stderr
+
+
+def test_what_readers_take_for_granted_is_said(folder):
+    plane = nb.Detector(pixels=(20, 16), pixel_mm=1.0, convention="dials")
+    crystal = nb.Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells=3, oscillation_deg=0.5)
+    frames = nb.scan(nb.Simulator(plane, nb.Beam(polarisation_fraction=0.9), 100.0), crystal, 1)
+    with pytest.warns(nb.NumbraggWarning, match="NXmx: DIALS takes the polarisation"):
+        frames.write_nexus("a.nxs")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*polarisation")
+        nb.scan(nb.Simulator(plane, nb.Beam(polarisation_fraction=0.0), 100.0), crystal, 1).write_nexus("a.nxs")
