@@ -1,12 +1,12 @@
 """The time that files state: an option's, that of reproducible builds, or one fixed time; never the clock."""
 
 from contextlib import contextmanager
-from datetime import datetime, timezone
 import os
 import re
 
 from ..io.dates import VARIABLE, date_text, loadable
-from ..io.experiment import EPOCH
+
+# start-up: what a date needs is imported where one is made
 
 __all__ = ["date_of", "date_word", "is_date", "out_of_the_way"]
 
@@ -67,6 +67,10 @@ def date_of(given):
     ValueError
         If there is none and SOURCE_DATE_EPOCH is no number of seconds.
     """
+    from datetime import datetime, timezone
+
+    from ..io.experiment import EPOCH
+
     word = _taken[-1] if _taken else os.environ.get(VARIABLE)
     if given is not None or not word:
         return given or EPOCH

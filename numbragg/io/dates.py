@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 import os
 import sys
 import time
 from typing import Any
 
-# start-up: NumPy is imported where the variable is bad only
+# start-up: NumPy is imported where the variable is bad only, datetime where a date is read
 
 __all__ = ["VARIABLE", "date_text", "let_load", "loadable"]
 
@@ -41,6 +40,8 @@ def date_text(value: Any, field: str = "date") -> str:
     >>> date_text("2026-01-02T03:04:05+02:00")
     '2026-01-02T01:04:05Z'
     """
+    from datetime import datetime, timezone
+
     try:
         when = datetime.fromisoformat(value)
         if when.tzinfo is not None:
