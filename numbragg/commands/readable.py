@@ -59,6 +59,7 @@ def described(line, shot):
     from ..io.flat import flat
     from ..io.one_image import one_image
     from ..results.experiment import describe
+    from ..results.files import name_notes
 
     if _dated(names):
         # before anything is computed
@@ -85,6 +86,7 @@ def described(line, shot):
         check_crystfel(line.detector, read_geom(line.detector), experiment)
     line.notices += _notes(experiment, names, [kind for kind, name in (
         ("NXmx", names.nexus), ("miniCBF", names.cbf), ("SMV", names.smv_readable)) if name is not None])
+    line.notices += [note for name in (names.cbf, names.smv_readable) if name is not None for note in name_notes(name)]
     return experiment
 
 
@@ -229,10 +231,17 @@ def write_geometries(outputs, names, experiment, image, frames=1):
         return expt_of_images(*((plane, image) if image and names.nexus is None else (experiment, None)), frames)
 
     for name, make in ((names.geom, lambda: geom_text(experiment)), (names.expt, make_expt),
-                       (names.xds_inp, lambda: xds_text(plane, _template(image), frames))):
+                       (names.xds_inp, lambda: xds_text(plane, *_numbered(image, names.xds_inp, frames)))):
         if name is not None:
             with outputs.open(name) as file:
                 file.write(make().encode())
+
+
+def _numbered(image, file, frames):
+    """What an XDS.INP says of its images: their names as its folder has them, how many, the number of the first."""
+    template = _template(os.path.relpath(image, os.path.dirname(file) or "."))
+    number = re.search(r"(\d+)\.[^.]*$", image)
+    return template, frames, int(number[1]) if number else 1
 
 
 def _template(name):

@@ -72,7 +72,11 @@ def flat(experiment: Experiment, kind: str, *, turning: bool, square: bool = Fal
     if cross(fast, slow)[2] < 0.0:
         raise refuse("fast x slow points to the sample, so that its readers see the mirror image")
     if turning and max(abs(s - f) for s, f in zip(experiment.spindle_axis, fast)) > 1e-6:
-        raise refuse("the spindle does not turn about the fast axis")
+        if max(abs(s + f) for s, f in zip(experiment.spindle_axis, fast)) > 1e-6:
+            raise refuse("the spindle does not turn about the fast axis")
+        # as for detectors by name, whose frame is adxv's
+        raise refuse("the spindle turns the other way about the fast axis than with -mosflm (in Python: "
+                     "detector.in_convention('mosflm'))")
     distance = panel.origin_mm[2]
     if distance <= 0.0 or not math.isfinite(distance):
         raise refuse("the detector is not downstream of the sample")

@@ -213,7 +213,7 @@ def _dials_crystal(crystal: Any) -> dict[str, Any]:
 # -- XDS
 
 
-def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
+def xds_text(experiment: Experiment, template: str, frames: int = 1, first: int = 1) -> str:
     """An XDS.INP for a rotation series of one panel; the frame is that of NXmx.
 
     Parameters
@@ -222,6 +222,8 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
     template : str
         Names of the images, with question marks for the number.
     frames : int
+    first : int
+        Number of the first image.
 
     Returns
     -------
@@ -244,7 +246,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
     # XDS's pixels have their centres at whole numbers from 1
     centre = [0.5 - sum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
 
-    smv = template.endswith(".img")
+    smv, numbers = template.endswith(".img"), f"{first} {first + frames - 1}"
 
     def vector(values: Any) -> str:
         return " ".join(f"{value:.9f}" for value in _numbers(values))
@@ -253,7 +255,8 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1) -> str:
     return "\n".join((
         "! written by numbragg",
         "JOB= XYCORR INIT COLSPOT IDXREF DEFPIX INTEGRATE CORRECT",
-        f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", f"DATA_RANGE= 1 {frames}", f"SPOT_RANGE= 1 {frames}",
+        f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", f"DATA_RANGE= {numbers}",
+        f"SPOT_RANGE= {numbers}",
         f"DETECTOR= {'ADSC' if smv else 'PILATUS'} MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {65535 if smv else INT_MAX}",
         f"NX= {panel.pixels[0]} NY= {panel.pixels[1]} QX= {fast:.9g} QY= {slow:.9g}",
         f"ORGX= {centre[0]:.6f} ORGY= {centre[1]:.6f}",

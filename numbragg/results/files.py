@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..io.one_image import LAYOUTS, file_images, one_image
 from ..io.output import OutputSet
 from ..io.right_angles import at_right_angles
 from ..io.sensors import sensor_notes
-from ..notes import warn
+from ..notes import Loud, warn
 from .experiment import describe
 
 __all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
@@ -126,6 +127,14 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     write_whole(path, "NXmx file", lambda file: file.write(
         nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date, layout="stacked")))
     warn((*notes, *reader_notes(whole_image, "NXmx")))
+
+
+def name_notes(name: str | os.PathLike[str]) -> tuple[str, ...]:
+    """A note if an image of a simple format has a name by which DIALS cannot open it."""
+    said = os.path.basename(os.fsdecode(name))
+    return () if re.search(r"[0-9]\.[^.]*$", said) else (
+        Loud(f"{said}: DIALS and XDS know images by the number at the end of their name, such as name_0001.cbf, and "
+             "do not open this one"),)
 
 
 def reader_notes(experiment: Any, kind: str) -> tuple[str, ...]:
@@ -238,7 +247,7 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
     experiment = one_image(described(result))
     write_whole(path, "CBF image", lambda file: minicbf.write_minicbf(
         file, image, experiment, count_cutoff=count_cutoff, date=date))
-    warn(reader_notes(experiment, "miniCBF"))
+    warn((*reader_notes(experiment, "miniCBF"), *name_notes(path)))
 
 
 def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal: float = 0.0,
@@ -286,7 +295,7 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     experiment = one_image(described(result))
     write_whole(path, "SMV image", lambda file: smv_readable.write_readable_smv(
         file, image, experiment, pedestal=pedestal, date=date))
-    warn(reader_notes(experiment, "SMV"))
+    warn((*reader_notes(experiment, "SMV"), *name_notes(path)))
 
 
 def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None = None, *,

@@ -279,3 +279,34 @@ def test_command_line_refusals(folder, capfd, words, said):
 
     assert main([*LINE, *words]) == 2
     assert re.search(said, capfd.readouterr().err) and not list(folder.iterdir())
+
+
+def test_names_that_dials_does_not_open_are_said(folder, capfd):
+    words = ("-cell 60 70 30 90 90 90 -default_F 100 -N 2 -detpixels 20 -pixel 0.5 -nonoise -floatfile f.bin "
+             "-intfile i.img --quiet").split()
+    assert main([*words, "--cbf", "a_1.cbf", "--smv-readable", "b1.img"]) == 0 and capfd.readouterr().err == ""
+    assert main([*words, "--cbf", "a1_.cbf", "--smv-readable", "b.img"]) == 0
+    said = capfd.readouterr().err
+    assert "a1_.cbf: DIALS and XDS know images by the number" in said and "b.img: DIALS and XDS" in said
+
+
+def test_xds_has_the_number_and_the_folder_of_its_images(folder):
+    words = ("-cell 60 70 30 90 90 90 -default_F 100 -N 2 -detpixels 20 -pixel 0.5 -floatfile f.bin -intfile i.img "
+             "-osc 0.5 -phisteps 1 --quiet").split()
+    (folder / "out").mkdir()
+    for place, template in (("out/XDS.INP", "q_????.cbf"), ("XDS.INP", "out/q_????.cbf")):
+        assert main([*words, "--cbf", "out/q_0007.cbf", "--xds-inp", place]) == 0
+        lines = (folder / place).read_text().splitlines()
+        assert {f"NAME_TEMPLATE_OF_DATA_FRAMES= {template}", "DATA_RANGE= 7 7", "SPOT_RANGE= 7 7"} <= set(lines)
+    assert main(["scan", "--frames", "3", "--images", "out/s_##.cbf", "--xds-inp", "out/S.INP",
+                 *(word for word in words if word not in ("-floatfile", "f.bin", "-intfile", "i.img"))]) == 0
+    lines = (folder / "out" / "S.INP").read_text().splitlines()
+    assert {"NAME_TEMPLATE_OF_DATA_FRAMES= s_??.cbf", "DATA_RANGE= 1 3"} <= set(lines)
+
+
+def test_a_spindle_that_turns_the_other_way_has_a_remedy(folder):
+    crystal = nb.Crystal(cell=(60, 70, 30, 90, 90, 90), n_cells=2, oscillation_deg=0.5, phi_steps=1)
+    detector = nb.detectors.pilatus3_6m(300, sensor_thickness_um=0)
+    with pytest.raises(ValueError, match=r"spindle turns the other way .* than with -mosflm .*in_convention"):
+        nb.scan(nb.Simulator(detector, nb.Beam(), 1.0), crystal, 1).write_images("a_#.cbf")
+    assert list(folder.iterdir()) == []

@@ -67,8 +67,8 @@ LINE = ("-cell 50 60 70 90 95 90 -default_F 1000 -N 8 -distance 60 -pixel 0.8 -d
 
 
 def test_tiff_of_the_command_line(folder, capfd):
-    assert main([*LINE, "--tiff", "a.tif", "--tiff-type", "uint16", "--cbf", "a.cbf"]) == 0
-    counts = fabio.open("a.cbf").data
+    assert main([*LINE, "--tiff", "a.tif", "--tiff-type", "uint16", "--cbf", "a_1.cbf"]) == 0
+    counts = fabio.open("a_1.cbf").data
     full = int((counts >= 65535).sum())
     assert full > 0 and np.array_equal(tifffile.imread("a.tif"), np.minimum(counts, 65535))
     assert capfd.readouterr().err == (f"numbragg: warning: a.tif: {full} pixels hold 65535, the largest of uint16, and "
