@@ -22,7 +22,8 @@ import numpy as np
 
 import numbragg as nb
 from numbragg.io.experiment import Series
-from numbragg.io.nxmx import COMPRESSIONS, NexusWriter
+from numbragg.io.hdf5_filters import COMPRESSIONS
+from numbragg.io.nxmx import NexusWriter
 from numbragg.results.counts import photons
 from numbragg.results.experiment import describe
 

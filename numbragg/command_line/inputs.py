@@ -85,7 +85,7 @@ def _check_mosaicity(p):
 
 def _enter_spectrum(line):
     """Read a spectrum; its mean is the wavelength unless an option or a header gave one."""
-    path, p, given = line.files.spectrum, line.draft, {use.option.name: use for use in line.uses}
+    path, p, given = line.files.spectrum, line.draft, line.given
     if path is None:
         idle = [name for name in _OF_A_SPECTRUM if name in given]
         if idle:

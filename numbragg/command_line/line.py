@@ -141,6 +141,11 @@ class CommandLine:
     help: bool = False
     version: bool = False
 
+    @property
+    def given(self):
+        """The last use of each option, by its name."""
+        return {use.option.name: use for use in self.uses}
+
 
 def assign(line, setting, value):
     """Put a value into a setting of a command line.

@@ -3,7 +3,7 @@
 from ..io.literals import decimal
 from .values import CommandLineError
 
-__all__ = ["RINGS", "are_rings", "check_outputs", "ring_words"]
+__all__ = ["RINGS", "are_rings", "check_partners", "ring_words"]
 
 #: What `--png-rings` must be, in words.
 RINGS = "be auto, or resolutions in Angstrom above 0 with commas between them, such as 8,4,2"
@@ -33,7 +33,7 @@ def are_rings(word):
     return True
 
 
-def check_outputs(line):
+def check_partners(line):
     """Refuse options of output that need another one.
 
     Parameters
@@ -46,7 +46,7 @@ def check_outputs(line):
     CommandLineError
     """
     names = line.outputs
-    given = {use.option.name: use for use in line.uses}
+    given = line.given
     needs = (("--tiff-type", "--tiff", names.tiff), ("--png-rings", "--png", names.png),
              ("--panel-layout", "--detector", line.detector), ("--crystfel", "--detector", line.detector))
     for name, other, value in needs:

@@ -20,10 +20,6 @@ _SENSOR = ("-detector_thick", "-detector_abs", "-detector_thicksteps")
 _GEOMETRY, _EXPERIMENTS = (".geom",), (".expt", ".json")
 
 
-def _given(line):
-    return {use.option.name: use for use in line.uses}
-
-
 def _kind(name):
     """"geometry", "experiments" or "header", by the name of a file; "name" for a detector's own."""
     from ..detectors import __all__ as names
@@ -52,7 +48,7 @@ def check_panels(line):
     ------
     CommandLineError
     """
-    given = _given(line)
+    given = line.given
     if line.detector is None:
         if line.detector_model is not None:
             raise CommandLineError(f"{given['--detector-model'].said}: needs --detector and a file of DIALS's models")
@@ -90,7 +86,7 @@ def read_panels(line):
     from ..notes import NumbraggWarning
     from .remarks_detector import CONVENTIONS
 
-    given, kind = _given(line), _kind(line.detector)
+    given, kind = line.given, _kind(line.detector)
     said = given["--detector"].said
     takes = {"name": {"-distance", "-detector_thick", "--beam-centre-pixels"}, "geometry": {"-distance", *_SENSOR},
              "experiments": {"--detector-model"}, "header": set()}[kind]

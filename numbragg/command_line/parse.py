@@ -16,7 +16,7 @@ from ..scene.request import DEFAULTS
 from ..scene.revisions import revision_rules
 from ..scene.units import to_angstrom, to_mm, to_percent
 from .line import CommandLine, Files, Outputs, assign
-from .outputs import check_outputs
+from .outputs import check_partners
 from .overridden import overridden
 from .panels import check_panels
 from .remarks import remarks
@@ -158,7 +158,7 @@ def check(line):
     if line.printout and line.precision != "exact":
         _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
     check_panels(line)
-    check_outputs(line)
+    check_partners(line)
     check_words(line)
     if line.files.matrix is None and p.matrix is None and not p.cell_given and not crystal_may_be_read(line.files):
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")

@@ -9,6 +9,7 @@ from ..command_line.inputs import read_inputs, with_headers
 from ..command_line.panels import read_panels
 from ..command_line.parse import check, parse
 from ..command_line.values import CommandLineError, quoted
+from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
 from .readable import notes_on_series, write_geometries
@@ -51,9 +52,8 @@ def _frames(word):
 
 
 def _compression(word):
-    allowed = ("gzip", "bitshuffle", "zstd", "none")
-    if word not in allowed:
-        raise ValueError(f"must be one of {', '.join(allowed)}")
+    if word not in COMPRESSIONS:
+        raise ValueError(f"must be one of {', '.join(COMPRESSIONS)}")
     return word
 
 
@@ -238,8 +238,7 @@ def _write(line, frames, values, date, floats, progress):
     else:
         names, notes = images_of(frames, values["--images"], date=date, progress=progress)
         written = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-    # those on axes are there already
-    line.notices += [note for note in notes if note not in line.notices]
+    line.notices += notes
     return written
 
 

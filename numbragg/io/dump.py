@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import format_error
 from .literals import INT_MAX
-from .output import OutputSet
+from .output import write_whole
 
 __all__ = ["Dump", "read_dump", "write_dump"]
 
@@ -161,11 +161,7 @@ def write_dump(file, table, minimum, maximum):
         raise ValueError(f"table: shape {table.shape}; the ranges {tuple(minimum)} to {tuple(maximum)} "
                          f"with one plane of padding per axis need {shape}")
     if isinstance(file, (str, bytes, os.PathLike)):
-        with OutputSet() as outputs:
-            outputs.reserve(file, "dump of structure factors")
-            with outputs.open(file) as opened:
-                write_dump(opened, table, minimum, maximum)
-            outputs.commit()
+        write_whole(file, "dump of structure factors", lambda opened: write_dump(opened, table, minimum, maximum))
         return
     if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
         raise ValueError(f"file: {type(file).__name__} must be a path or an open binary file")

@@ -15,7 +15,7 @@ from .flat import flat
 from .held_file import HeldFile
 from .minicbf import write_minicbf
 from .one_image import one_image
-from .output import OutputSet, check_destination
+from .output import check_destination, write_whole
 from .smv_readable import write_readable_smv
 
 if TYPE_CHECKING:
@@ -228,11 +228,8 @@ class ImageSeries:
     def write(self, frame: int, image: Any, start_deg: float) -> None:
         """Write a frame: (slow, fast) integers, of several panels a list, and where its spindle starts."""
         name = name_of(self._template, frame)
-        with OutputSet() as outputs:
-            outputs.reserve(name, "image")
-            with outputs.open(name) as file:
-                self._write(file, image, self._experiment, start_deg=start_deg, date=self._date)
-            outputs.commit()
+        write_whole(name, "image", lambda file: self._write(file, image, self._experiment, start_deg=start_deg,
+                                                            date=self._date))
         panels = image if isinstance(image, (list, tuple)) else [image]
         full = sum(int(np.count_nonzero(panel == np.iinfo(panel.dtype).max)) for panel in panels)
         if full:

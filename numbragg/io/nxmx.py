@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.arithmetic.vectors import unit
 from .dates import date_text
 from .experiment import EPOCH, Series
-from .hdf5_filters import COMPRESSIONS, filters
+from .hdf5_filters import filters
 from .held_file import HeldFile, uninterrupted
 from .literals import INT_MAX
 from .one_image import file_images, one_image
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 # start-up: h5py is an extra and imported with the first file
 
-__all__ = ["COMPRESSIONS", "NexusWriter", "nexus_bytes"]
+__all__ = ["NexusWriter", "nexus_bytes"]
 
 _TRUTH = "numbragg"
 #: Attributes of a file that is not finished: whose it is, and how many frames it has.
@@ -52,7 +53,7 @@ class NexusWriter:
     dtype : numpy dtype
         Of the pixels: float32, int32 or uint16.
     compression : str
-        One of `COMPRESSIONS`.
+        One of `io.hdf5_filters.COMPRESSIONS`.
     saturation : float or None
         The largest value that counts; None: all that the type has, but for its largest, which marks masked pixels.
     date : str
@@ -417,14 +418,9 @@ def _put(group: Any, name: str, value: Any, units: str | None = None) -> Any:
     return made
 
 
-def _unit(vector: Sequence[float]) -> tuple[np.ndarray, float]:
-    length = math.sqrt(sum(v * v for v in vector))
-    return np.array([v / length for v in vector]), length
-
-
 def _translation(dataset: Any, direction: Any, depends_on: str) -> None:
     dataset.attrs["transformation_type"], dataset.attrs["depends_on"] = "translation", depends_on
-    dataset.attrs["vector"], dataset.attrs["offset"] = direction, np.zeros(3)
+    dataset.attrs["vector"], dataset.attrs["offset"] = np.array(direction), np.zeros(3)
     dataset.attrs["offset_units"] = "mm"
 
 
@@ -436,12 +432,12 @@ def _slabs(panels: Sequence[PanelPlace]) -> list[slice]:
 
 def _place(places: Any, detector: Any, number: int, panel: PanelPlace, row: int) -> None:
     """A module and the corner that it starts from."""
-    direction, length = _unit(panel.origin_mm)
+    direction, length = unit(panel.origin_mm)
     _translation(_put(places, f"origin_{number}", np.array([length]), "mm"), direction, ".")
     module = _group(detector, f"module_{number}", "NXdetector_module")
     _put(module, "data_origin", np.array([row, 0], np.int32))
     _put(module, "data_size", np.array(panel.pixels[::-1], np.int32))
     for name, vector in (("fast", panel.fast_mm), ("slow", panel.slow_mm)):
-        direction, length = _unit(vector)
+        direction, length = unit(vector)
         _translation(_put(module, f"{name}_pixel_direction", np.array([length]), "mm"), direction,
                      f"/entry/instrument/detector/transformations/origin_{number}")

@@ -8,7 +8,7 @@ import stat
 
 # start-up: few outputs need another temporary name
 
-__all__ = ["OutputSet", "check_destination", "put_in_place"]
+__all__ = ["OutputSet", "check_destination", "put_in_place", "write_whole"]
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +243,30 @@ class OutputSet:
     def _check_open(self):
         if self._closed:
             raise RuntimeError("outputs: already committed or discarded")
+
+
+def write_whole(path, kind, write):
+    """Write one file that appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; one that is there is replaced.
+    kind : str
+        What it is, for messages.
+    write : callable
+        Takes the open binary file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    with OutputSet() as outputs:
+        outputs.reserve(path, kind)
+        with outputs.open(path) as file:
+            write(file)
+        outputs.commit()
 
 
 def check_destination(path):

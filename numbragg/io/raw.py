@@ -87,10 +87,6 @@ def write_raw(file: str | os.PathLike[str] | BinaryIO, image: NDArray[np.float32
     if not isinstance(file, (str, bytes, os.PathLike)):
         file.write(content)
         return
-    from .output import OutputSet
+    from .output import write_whole
 
-    with OutputSet() as outputs:
-        outputs.reserve(file, "float image")
-        with outputs.open(file) as opened:
-            opened.write(content)
-        outputs.commit()
+    write_whole(file, "float image", lambda opened: opened.write(content))

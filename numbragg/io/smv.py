@@ -453,7 +453,7 @@ def write_image(path: str | os.PathLike[str], header: SmvHeader | Mapping[str, A
     >>> read_image(second)[1].tolist()
     [[1, 2, 3], [4, 5, 6]]
     """
-    from .output import OutputSet
+    from .output import write_whole
 
     pixels = np.asarray(pixels)
     kind = pixels.dtype.kind + str(pixels.dtype.itemsize)
@@ -463,13 +463,13 @@ def write_image(path: str | os.PathLike[str], header: SmvHeader | Mapping[str, A
     content = (header.content if isinstance(header, SmvHeader)
                else header if isinstance(header, bytes) else made_header(header, pixels, kind))
     order = _agreed_order(content, pixels)
-    with OutputSet() as outputs:
-        outputs.reserve(path, "SMV image")
-        with outputs.open(path) as file:
-            file.write(content)
-            stored = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(order))
-            file.write(stored.reshape(-1).view(np.uint8).data)
-        outputs.commit()
+
+    def write(file):
+        file.write(content)
+        stored = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(order))
+        file.write(stored.reshape(-1).view(np.uint8).data)
+
+    write_whole(path, "SMV image", write)
 
 
 def _agreed_order(content, pixels):

@@ -12,8 +12,9 @@ import numpy as np
 from .. import memory
 from ..configs.checks import choice, flag, shown, whole
 from ..io.experiment import EPOCH, Series
+from ..io.hdf5_filters import COMPRESSIONS
 from ..io.image_series import ImageSeries, format_of, name_of, others
-from ..io.nxmx import COMPRESSIONS, NexusWriter
+from ..io.nxmx import NexusWriter
 from ..io.one_image import LAYOUTS, one_image
 from ..io.right_angles import at_right_angles
 from ..notes import Loud, Misleading, warn
@@ -197,7 +198,8 @@ class Scan:
         """
         notes = nexus_of(self, path, floats=floats, compression=compression, date=date, layout=layout,
                          progress=progress)
-        warn((*notes, *reader_notes(one_image(self.experiment, layout), "NXmx")))
+        experiment = one_image(self.experiment, layout)
+        warn((*at_right_angles(experiment, "NXmx")[1], *notes, *reader_notes(experiment, "NXmx")))
 
     def write_images(self, template: str | os.PathLike[str], *, date: str = EPOCH,
                      progress: Callable[[int], object] | None = None) -> list[str]:
@@ -248,18 +250,13 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
     # what is held of every frame, by us and by HDF5
     memory.require(_FRAME_BYTES * len(frames), f"frames: the angles of {len(frames)} frames")
     experiment = one_image(frames.experiment, layout)
-    notes = list(at_right_angles(experiment, "NXmx")[1])
     dtype = np.float32 if floats else np.int32
     with NexusWriter(path, experiment, frames.series, dtype, compression=compression, date=date,
                      key=frames._key(floats, compression, date, layout)) as file:
-        if progress is not None:
-            progress(file.done)
-        for frame in range(file.done, len(frames)):
+        for frame in _left(file, len(frames), progress):
             file.write(frame, frames._images(frame) if floats else frames._counted(frame, dtype))
-            if progress is not None:
-                progress(frame + 1)
         file.finish()
-    return notes + (_above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1))
+    return _above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1)
 
 
 def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPOCH,
@@ -268,15 +265,22 @@ def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPO
     template = os.fsdecode(template)
     dtype = np.uint16 if template.endswith(".img") else np.int32
     with ImageSeries(template, frames.experiment, len(frames), date=date, key=frames._key(date)) as files:
-        if progress is not None:
-            progress(files.done)
-        for frame in range(files.done, len(frames)):
+        for frame in _left(files, len(frames), progress):
             files.write(frame, frames._counted(frame, dtype), frames._start(frame))
-            if progress is not None:
-                progress(frame + 1)
         files.finish()
     notes = _saturated(template, files.full, np.iinfo(dtype).max) + _not_of_it(template, len(frames))
     return [name_of(template, frame) for frame in range(len(frames))], notes
+
+
+def _left(files: Any, frames: int, progress: Callable[[int], object] | None) -> Iterator[int]:
+    """The frames that are not written yet, one after the other; `progress` is told how many are."""
+    done = files.done
+    if progress is not None:
+        progress(done)
+    for frame in range(done, frames):
+        yield frame
+        if progress is not None:
+            progress(frame + 1)
 
 
 def _saturated(name: str, full: tuple[int, int], largest: int) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..io.experiment import CrystalTruth, Experiment, PanelPlace
 from ..kernels.arithmetic.vectors import unit
 from ..scene.materials import MATERIALS
+from ..scene.matrices import product
 from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
@@ -100,16 +101,10 @@ def _spectrum(prepared: Any) -> tuple[Any, Any]:
     return wavelengths, weights
 
 
-def _product(first: Any, second: Any) -> Any:
-    """Of two (3, 3) matrices, by basic operations: the same bits everywhere."""
-    return np.array([[sum(a * b for a, b in zip(row, column)) for column in second.T.tolist()]
-                     for row in first.tolist()])
-
-
 def _crystal(prepared: Any, matrix: Any) -> CrystalTruth:
     return CrystalTruth(
-        cell=truth.cell(prepared), a_matrix=_product(matrix, truth.a_matrix(prepared)),
-        mosaic_rotations=np.array([_product(_product(matrix, rotation), matrix.T)
+        cell=truth.cell(prepared), a_matrix=product(matrix, truth.a_matrix(prepared)),
+        mosaic_rotations=np.array([product(product(matrix, rotation), matrix.T)
                                    for rotation in truth.mosaic_rotations(prepared)]),
         mosaic_seed=prepared.request.crystal.mosaic_seed,
         misset_seed=prepared.request.crystal.misset_seed if prepared.request.crystal.misset == "random" else None)

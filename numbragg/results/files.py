@@ -21,14 +21,14 @@ from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import INT_MAX
 from ..io.nxmx import nexus_bytes
 from ..io.one_image import LAYOUTS, file_images, one_image
-from ..io.output import OutputSet
+from ..io.output import write_whole
 from ..io.right_angles import at_right_angles
 from ..io.sensors import sensor_notes
 from ..notes import Loud, warn
 from .experiment import describe
 
 __all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
-           "write_minicbf", "write_nexus", "write_smv", "write_whole"]
+           "write_minicbf", "write_nexus", "write_smv"]
 
 #: Types of pixels of HDF5 files.
 _TYPES, _TYPES_SAID = ("float32", "int32", "uint16"), "float32, int32 or uint16"
@@ -55,15 +55,6 @@ def checked_name(path: Any, kind: str | None) -> str:
         raise ValueError(f"path: {name} must not have the name of another format; that of {kind} ends in "
                          f"{ending_of(kind)}")
     return name
-
-
-def write_whole(path: str | os.PathLike[str], kind: str, write: Any) -> None:
-    """Write a file that appears whole or not at all."""
-    with OutputSet() as outputs:
-        outputs.reserve(path, kind)
-        with outputs.open(path) as file:
-            write(file)
-        outputs.commit()
 
 
 def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *, compression: str = "gzip",

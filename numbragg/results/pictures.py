@@ -10,13 +10,14 @@ import numpy as np
 
 from ..configs.checks import choice, positive, shown
 from ..io.one_image import file_images, one_image, panel_list
+from ..io.output import write_whole
 from ..io.png import write_assembled_png
 from ..io.tiff import TYPES
 from ..io.tiff import write_tiff as write_tiff_pages
 from ..notes import Loud, warn
 from .assembly import assemble_panels
 from .counts import photons
-from .files import checked_name, described, write_whole
+from .files import checked_name, described
 from .rings import rings_of
 
 __all__ = ["write_picture", "write_png", "write_tiff"]

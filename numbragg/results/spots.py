@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import memory
-from ..io.output import OutputSet
+from ..io.output import write_whole
 from ..kernels.arithmetic.vectors import rotate_axis
 from ..kernels.physics.shapes.gauss import GAUSS_WIDTH
 from ..kernels.physics.shapes.tophat import TOPHAT_LIMIT
@@ -80,13 +80,12 @@ class Spots(NamedTuple):
         OSError
             The file cannot be written.
         """
-        with OutputSet() as outputs:
-            outputs.reserve(path, "spots")
-            with outputs.open(path) as file:
-                file.write(b"crystal,h,k,l,panel,fast,slow,phi_deg,intensity,d_angstrom\n")
-                for row in zip(self.crystal.tolist(), *self.hkl.T.tolist(), *(part.tolist() for part in self[2:])):
-                    file.write((",".join(map(repr, row)) + "\n").encode())
-            outputs.commit()
+        def write(file: Any) -> None:
+            file.write(b"crystal,h,k,l,panel,fast,slow,phi_deg,intensity,d_angstrom\n")
+            for row in zip(self.crystal.tolist(), *self.hkl.T.tolist(), *(part.tolist() for part in self[2:])):
+                file.write((",".join(map(repr, row)) + "\n").encode())
+
+        write_whole(path, "spots", write)
 
 
 def spots(shot: Sequence[Sequence[Any]]) -> Spots:

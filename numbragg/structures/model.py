@@ -9,6 +9,7 @@ from .. import memory
 from ..io.kinds import naming_the_kind
 from ..kernels.atoms import Sites, add_atoms, form_factors
 from ..kernels.drive.crew import Crew, available_threads
+from ..scene.matrices import product
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
@@ -140,12 +141,7 @@ def _beta(atom, fractional):
     """Coefficients of h^2, k^2, l^2, hk, hl, kl in the exponent of an anisotropic atom, as a matrix."""
     u = np.array([[atom.aniso.u11, atom.aniso.u12, atom.aniso.u13], [atom.aniso.u12, atom.aniso.u22, atom.aniso.u23],
                   [atom.aniso.u13, atom.aniso.u23, atom.aniso.u33]])
-    return 2.0 * math.pi ** 2 * _product(_product(fractional, u), fractional.T)
-
-
-def _product(a, b):
-    """Matrices multiplied with each sum in its order, whatever library NumPy has."""
-    return np.array([[sum(x * y for x, y in zip(row, column)) for column in b.T.tolist()] for row in a.tolist()])
+    return 2.0 * math.pi ** 2 * product(product(fractional, u), fractional.T)
 
 
 def _packed(matrix):
@@ -176,7 +172,7 @@ def atoms_of(structure, space_group):
         images, b_iso = [(0.0,) * 6] * len(rotations), atom.b_iso
         if atom.aniso.nonzero():
             beta = _beta(atom, fractional)
-            images, b_iso = [_packed(_product(_product(each, beta), each.T)) for each in rotations], math.nan
+            images, b_iso = [_packed(product(product(each, beta), each.T)) for each in rotations], math.nan
         place = cell.fractionalize(atom.pos).tolist()
         numbers = [*place, atom.occ, atom.b_iso, *images[0]]
         if not all(map(math.isfinite, numbers)) or max(map(abs, numbers)) > _LARGEST_NUMBER:
@@ -300,7 +296,7 @@ def _check_copy(operation):
     products = [sum(a * b for a, b in zip(one, other)) - (one is other) for one in rows for other in rows]
     shift = max(map(abs, operation.tr.vec.tolist()))
     # not a number is never within
-    if not (all(abs(product) <= _FRAME for product in products) and shift <= _LARGEST_NUMBER):
+    if not (all(abs(value) <= _FRAME for value in products) and shift <= _LARGEST_NUMBER):
         raise ValueError(f"its operation {operation.id!a} between copies (MTRIXn) is no rotation with a shift")
 
 
