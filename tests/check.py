@@ -12,11 +12,13 @@
 """
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import time
 
 import dials_part
+import oldest
 from places import ROOT, jobs
 
 PARTS = ("lint", "types", "tests", "oldest", "dials")
@@ -27,7 +29,7 @@ kernels/ shows what is interpreted (and the rest of it is compared with the orac
 
 
 def commands(part, words=()):
-    """The commands of a part, the first of which decides; `words` are pytest's."""
+    """The commands of a part, the first of which decides; `words` are what it takes, of the tests pytest's."""
     python = [sys.executable, "-m"]
     if part == "lint":
         return [[*python, "ruff", "check", "--config", "tests/ruff.toml", "."]]
@@ -40,7 +42,7 @@ def commands(part, words=()):
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
     if part == "dials":
         return [dials_part.command()]
-    return [[sys.executable, "tests/oldest.py"]]
+    return [[sys.executable, "tests/oldest.py", *words]]
 
 
 def run(part, words=()):
@@ -69,8 +71,18 @@ def main(arguments):
     wanted = [part for part in chosen.only or PARTS if part not in chosen.without]
     if not wanted:
         parser.error("nothing is left to check")
-    # what takes minutes to be installed comes while other parts run
-    dials = dials_part.Installation() if "dials" in wanted else None
+    with contextlib.ExitStack() as stack:
+        # what takes minutes to be installed comes while other parts run
+        dials = dials_part.Installation() if "dials" in wanted else None
+        environment = stack.enter_context(oldest.Environment()) if "oldest" in wanted else None
+        return _checked(wanted, words, dials, environment)
+
+
+def _checked(wanted, words, dials, environment):
+    """Run the parts that are wanted, and print what became of each.
+
+    Returns the exit status.
+    """
     lines, failed = [], False
     for part in PARTS:
         if part not in wanted:
@@ -81,7 +93,10 @@ def main(arguments):
             lines.append(f"{part:8} left out: {missing}")
             continue
         start = time.perf_counter()
-        passed = run(part, words if part == "tests" else ())
+        if part == "oldest":
+            passed = run(part, ["--run", environment.ready()])
+        else:
+            passed = run(part, words if part == "tests" else ())
         lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
         failed |= not passed
     print("\n".join(["-- summary", *lines, "-- FAILED" if failed else "-- passed"]))

@@ -9,6 +9,7 @@ import configparser
 import os
 from pathlib import Path
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 #: What is run: every format, the reference files of one revision, the Python interface, the comparisons.
 TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py")
 LEFT_OUT = "test_golden and main"
+
+#: The command that makes the environment in the folder that is put behind it.
+MAKE = [sys.executable, __file__, "--make"]
 
 
 def requirements(text):
@@ -46,25 +50,72 @@ def requirements(text):
     return [f"{name}=={version}" for name, version in sorted(found.items())]
 
 
-def main():
-    """Make the environment and run the tests in it.
+def make(folder):
+    """Make the environment in a folder; `made` in it says that it is whole."""
+    pinned = requirements((ROOT / "setup.cfg").read_text(encoding="utf-8"))
+    print(f"oldest: {' '.join(pinned)}", flush=True)
+    python = Path(folder, "venv", "bin", "python")
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in ([sys.executable, "-m", "venv", Path(folder, "venv")], [*install, *pinned, *TOOLS],
+                    [*install, "--no-deps", "-e", "."]):
+        if subprocess.run(command, cwd=ROOT).returncode:
+            return
+    Path(folder, "made").touch()
+
+
+def run(folder):
+    """Run the tests in the environment of a folder.
 
     Returns the exit status.
     """
-    pinned = requirements((ROOT / "setup.cfg").read_text(encoding="utf-8"))
-    print(f"oldest: {' '.join(pinned)}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        python = Path(folder, "venv", "bin", "python")
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        environment = dict(os.environ, NUMBRAGG_CACHE_DIR=str(Path(folder, "cache")))
-        for command in ([sys.executable, "-m", "venv", Path(folder, "venv")], [*install, *pinned, *TOOLS],
-                        [*install, "--no-deps", "-e", "."]):
-            if subprocess.run(command, cwd=ROOT, env=environment).returncode:
-                print("oldest: the environment could not be made, so nothing was tested")
-                return 1
-        return subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(jobs()), "-k",
-                               f"not ({LEFT_OUT})", *TESTS], cwd=ROOT, env=environment).returncode
+    if not Path(folder, "made").exists():
+        print("oldest: the environment could not be made, so nothing was tested")
+        return 1
+    environment = dict(os.environ, NUMBRAGG_CACHE_DIR=str(Path(folder, "cache")))
+    return subprocess.run([Path(folder, "venv", "bin", "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                           "-n", str(jobs()), "-k", f"not ({LEFT_OUT})", *TESTS], cwd=ROOT,
+                          env=environment).returncode
+
+
+class Environment:
+    """The environment on its way, in a process and a folder of its own, which go when `with` ends."""
+
+    def __enter__(self):
+        self._folder, self._output = tempfile.TemporaryDirectory(), tempfile.TemporaryFile("w+")
+        self.folder = self._folder.name
+        # in a session of its own, so that what it starts ends with it
+        self.process = subprocess.Popen([*MAKE, self.folder], start_new_session=True, stdin=subprocess.DEVNULL,
+                                        stdout=self._output, stderr=subprocess.STDOUT)
+        return self
+
+    def ready(self):
+        """Wait for its end, and print what was said.
+
+        Returns the folder.
+        """
+        self.process.wait()
+        self._output.seek(0)
+        print(self._output.read(), end="", flush=True)
+        return self.folder
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait()
+        self._output.close()
+        self._folder.cleanup()
+
+
+def main(words):
+    """Make the environment and run the tests in it; `--make FOLDER` and `--run FOLDER` do one of the two.
+
+    Returns the exit status.
+    """
+    if words:
+        return (make if words[0] == "--make" else run)(words[1]) or 0
+    with Environment() as environment:
+        return run(environment.ready())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

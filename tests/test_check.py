@@ -36,6 +36,7 @@ def nothing_is_installed(monkeypatch):
     """Nothing is installed by a test; DIALS is there unless the test says otherwise."""
     monkeypatch.setattr(dials_part, "installed", lambda: True)
     monkeypatch.setattr(dials_part.Installation, "possible", staticmethod(lambda: False))
+    monkeypatch.setattr(oldest, "MAKE", [sys.executable, "-c", "print('oldest: made')"])
 
 
 @pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1},
@@ -241,13 +242,32 @@ def test_oldest_versions_that_are_not_said_are_refused(line, says):
 
 @pytest.mark.parametrize("statuses, code", [([0, 0, 0, 0], 0), ([1], 1), ([0, 1], 1), ([0, 0, 1], 1),
                                             ([0, 0, 0, 1], 1), ([0, 0, 0, 5], 5)])
-def test_oldest_fails_where_anything_does(statuses, code, monkeypatch, capsys):
+def test_oldest_fails_where_anything_does(statuses, code, monkeypatch, capsys, tmp_path):
     """No environment, no network, no installation: nothing was tested, which is no pass."""
     left = list(statuses)
     monkeypatch.setattr(oldest.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(
         command, left.pop(0)))
-    assert oldest.main() == code and left == []
+    assert oldest.main(["--make", str(tmp_path)]) == 0
+    assert oldest.main(["--run", str(tmp_path)]) == code and left == []
     assert ("nothing was tested" in capsys.readouterr().out) == (len(statuses) < 4)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_oldest_is_made_meanwhile(made, monkeypatch, capsys):
+    script = "import pathlib, sys; print('oldest: of old'); " + ("pathlib.Path(sys.argv[1], 'made').touch()" * made)
+    monkeypatch.setattr(oldest, "MAKE", [sys.executable, "-c", script])
+    monkeypatch.setattr(oldest.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 7))
+    assert oldest.main([]) == (7 if made else 1)
+    assert "oldest: of old\n" in capsys.readouterr().out
+
+
+def test_oldest_leaves_nothing_behind(monkeypatch):
+    """What is not waited for ends, and its folder goes."""
+    monkeypatch.setattr(oldest, "MAKE", ["sh", "-c", "sleep 100; :"])
+    with oldest.Environment() as environment:
+        folder, process = Path(environment.folder), environment.process
+        assert folder.is_dir()
+    assert not folder.exists() and process.returncode == -15
 
 
 def test_oldest_runs_tests_that_are_there():
