@@ -31,7 +31,7 @@ function joined(bytes, size) {
 }
 
 function hidden(number, mask, i) {
-  return (mask !== null && mask[i] === 0) || Number.isNaN(number) || number === facts.marked || number < facts.least;
+  return (mask !== null && mask[i] === 0) || Number.isNaN(number) || number === facts.marked || number < (facts.least ?? -Infinity);
 }
 
 function halved(level, width, height) {

@@ -48,12 +48,10 @@ def page(seen, limits=None, scale="sqrt", rings=None):
         "panels": [{"name": panel.name, "pixels": panel.pixels, "origin": panel.origin_mm, "fast": panel.fast_mm,
                     "slow": panel.slow_mm, "masked": panel.mask is not None} for panel in seen.panels],
         "frames": [{"name": frame.name, "phi": frame.phi_deg} for frame in seen.frames],
-        "type": kind.name, "marked": seen.marked, "least": -np.inf if seen.least is None else seen.least,
+        "type": kind.name, "marked": seen.marked, "least": seen.least,
         "saturation": seen.saturation, "wavelength": seen.wavelength_angstrom if rings is not False else None,
         "rings": ring_distances(seen, rings), "contrast": contrast(seen, limits), "scale": scale,
         "spots": seen.spots, "notes": seen.notes}
-    if facts["least"] == -np.inf:
-        facts["least"] = -1.7976931348623157e308
     data, size = [], 0
     for name, array in _arrays(seen, kind):
         lines = _packed(array)
