@@ -5,6 +5,7 @@
     types     mypy: the annotations of the public interface
     tests     pytest with warnings as errors, and the coverage of what runs as Python
     oldest    some of the tests with the oldest libraries that setup.cfg allows, in an environment of its own
+    browser   chromium opens the pages of `numbragg view`; installed meanwhile, as DIALS is
     dials     DIALS reads and processes our files; installed meanwhile by root on Debian, else left out where it is not
 
 `--without PART` leaves a part out, `--only PART` all others.  Further words go to the pytest of `tests`:
@@ -16,10 +17,15 @@ import subprocess
 import sys
 import time
 
+import browser_part
+import debian
 import dials_part
 from places import ROOT, jobs
 
-PARTS = ("lint", "types", "tests", "oldest", "dials")
+PARTS = ("lint", "types", "tests", "oldest", "browser", "dials")
+
+#: Parts that need a program which is no Python package, in the order in which they are installed.
+PROGRAMS = {"browser": browser_part, "dials": dials_part}
 
 COVERAGE = """\
 coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that
@@ -38,8 +44,8 @@ def commands(part, words=()):
         # side by side, the tests of a file in one process
         return [[*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--cov", "--cov-report=", *words],
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
-    if part == "dials":
-        return [dials_part.command()]
+    if part in PROGRAMS:
+        return [PROGRAMS[part].command()]
     return [[sys.executable, "tests/oldest.py"]]
 
 
@@ -70,13 +76,13 @@ def main(arguments):
     if not wanted:
         parser.error("nothing is left to check")
     # what takes minutes to be installed comes while other parts run
-    dials = dials_part.Installation() if "dials" in wanted else None
+    coming = debian.Installation([PROGRAMS[part].WANTED for part in PROGRAMS if part in wanted])
     lines, failed = [], False
     for part in PARTS:
         if part not in wanted:
             lines.append(f"{part:8} left out")
             continue
-        missing = dials.reason() if part == "dials" else ""
+        missing = coming.reason(PROGRAMS[part].WANTED) if part in PROGRAMS else ""
         if missing:
             lines.append(f"{part:8} left out: {missing}")
             continue

@@ -25,6 +25,7 @@ def _parser():
     parser.option("--frames", "A:B", "frames A to before B; of a page or a window", _frames)
     parser.option("--geometry", "FILE", "where panels are: .geom (CrystFEL) or .expt (DIALS); default: as the image says",
                   out_name)
+    parser.option("--distance", "MM", "camera length, in the place of that of a .geom [mm]", finite_number(1e-3, 1e9))
     parser.option("--spots", "FILE", "spots to be marked, a table as Spots.write_csv writes it; default: those of the\n"
                   "crystals that an NXmx file of numbragg names", out_name)
     parser.option("--wavelength", "A", "of the beam [Angstrom], for rings (default: what the files say)",
@@ -82,6 +83,8 @@ def _read(arguments):
         raise ValueError(f"view: there must be one image, not {len(files)}; see numbragg view --help")
     if "--frame" in values and "--frames" in values:
         raise ValueError("view: --frame and --frames exclude one another")
+    if "--distance" in values and "--geometry" not in values:
+        raise ValueError("view: --distance replaces the camera length of --geometry, which is not given")
     if "--png" in values and len(values.get("--frames", range(1))) > 1:
         raise ValueError("view: --frames: a picture has one frame; use --frame N")
     return values, files[0]
@@ -107,7 +110,7 @@ def run(arguments):
         for _, path, _, what in wanted:
             outputs.reserve(path, what)
         seen = read_seen(name, frames=values.get("--frame", values.get("--frames")), shape=values.get("--shape"),
-                         geometry=values.get("--geometry"), spots=values.get("--spots"),
+                         geometry=values.get("--geometry"), distance_mm=values.get("--distance"), spots=values.get("--spots"),
                          wavelength=values.get("--wavelength"))
         look = values.get("--contrast"), values.get("--scale", "sqrt"), values.get("--rings")
         if not wanted:

@@ -45,8 +45,11 @@ function halved(level, width, height) {
   return [made, w, h];
 }
 
-async function loaded(number) {
-  if (frames[number]) return frames[number];
+// a frame is unpacked once, whoever asks first
+const loading = [];
+const loaded = number => loading[number] ??= read(number);
+
+async function read(number) {
   const raw = joined(await unpacked("frame-" + number), TYPES[facts.type].BYTES_PER_ELEMENT);
   const values = new TYPES[facts.type](raw), panels = [];
   let start = 0;
@@ -403,7 +406,7 @@ async function begin() {
   for (let p = 0; p < facts.panels.length; p++) masks.push(facts.panels[p].masked ? await unpacked("mask-" + p) : null);
   $("frame").max = facts.frames.length - 1;
   $("frame").parentElement.hidden = facts.frames.length < 2;
-  [$("low").value, $("high").value] = facts.contrast;
+  [$("low").value, $("high").value] = facts.contrast.map(v => String(Number(v.toPrecision(6))));
   $("scale").value = facts.scale;
   $("rings").parentElement.hidden = !facts.wavelength;
   $("spots").parentElement.hidden = !facts.spots.length;
@@ -411,7 +414,7 @@ async function begin() {
   listen();
   fit(false);
   await loaded(0);
-  say(null);
+  $("readout").textContent = "point at a pixel for its number; the wheel zooms, a drag moves, a double click shows all";
   await follow();
   document.body.dataset.ready = "1";
 }

@@ -22,9 +22,11 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CBF_WORDS = {"wavelength": re.compile(r"#\s*Wavelength:?\s*([0-9.eE+-]+)\s*A"),
               "saturation": re.compile(r"#\s*Count_cutoff:?\s*([0-9.eE+-]+)")}
 _KEV_ANGSTROM = 12.398419843320026
+#: Panels are side by side as they are from any distance [mm].
+_SOME_MM = 100.0
 
 
-def read_seen(path, *, frames=None, shape=None, geometry=None, spots=None, wavelength=None):
+def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None, spots=None, wavelength=None):
     """All that is shown of a file.
 
     Parameters
@@ -37,6 +39,8 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, spots=None, wavel
         Slow and fast pixels of a raw image.
     geometry : str or None
         A .geom or .expt; None: what the file says of itself, if anything.
+    distance_mm : float or None
+        In the place of the camera length of a .geom.
     spots : str or None
         A table of spots; None: those of the crystals that the file names, if any.
     wavelength : float or None
@@ -71,12 +75,15 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, spots=None, wavel
         placed = None
     kind = images[0].dtype
     if geometry is not None:
-        placed, own = _given_geometry(geometry, notes)
+        placed, own, far = _given_geometry(geometry, distance_mm, notes)
         facts["wavelength"] = own or facts["wavelength"]
     elif not hdf5:
         placed = _own_geometry(name, notes)
     if wavelength is not None:
         facts["wavelength"] = wavelength
+    if geometry is not None and not far:
+        # at a length that is not known no angle is
+        facts["wavelength"] = None
     cut = [_cut(name, image, placed) for image in images]
     panels = [panel for panel, _ in placed] if placed else [_unplaced(images[0])]
     predictions = []
@@ -88,7 +95,7 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, spots=None, wavel
         from .spots import predicted
 
         predictions = predicted(series, panels, facts["wavelength"])
-    if placed and facts["wavelength"] is None:
+    if placed and facts["wavelength"] is None and (geometry is None or far):
         notes.append("no wavelength is known, so there are no rings of resolution; --wavelength tells it")
     shown = [Frame(f"frame {number}", own, series.phi_deg[at] if series else None)
              for at, (number, own) in enumerate(zip(numbers, cut))]
@@ -175,7 +182,7 @@ def _own_geometry(name, notes):
         # an image without a geometry can be looked at; one whose file crashes the library is refused by its reader
         notes.append(f"no geometry: {str(error).removeprefix(name).lstrip(': ')}")
         return None
-    notes.extend(map(str, more))
+    _add(notes, more)
     return [(_seen(panel), (0, 0)) for panel in panels]
 
 
@@ -184,8 +191,8 @@ def _seen(panel):
                      tuple(panel.slow_mm), panel.mask)
 
 
-def _given_geometry(path, notes):
-    """Panels of a geometry file, and its wavelength or None."""
+def _given_geometry(path, distance, notes):
+    """Panels of a geometry file, its wavelength or None, and whether it is known how far they are."""
     ending = os.path.splitext(path)[1].lower()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -193,6 +200,9 @@ def _given_geometry(path, notes):
             from ..configs.panels_from_files import panels_of_expt
             from ..io.expt import read_expt
 
+            if distance is not None:
+                raise ValueError(f"{path}: a distance replaces the camera length of a .geom, and this is none")
+            far = True
             panels, more = panels_of_expt(path, None)
             places, wavelength = [None] * len(panels), read_expt(path, None).wavelength
         elif ending == ".geom":
@@ -200,19 +210,26 @@ def _given_geometry(path, notes):
             from ..io.geom import read_geom
 
             said = read_geom(path)
-            distance = None if _has_distance(said) else 100.0
-            if distance is not None:
-                notes.append("geometry: the camera length stands in an image; it is taken for 100 mm, and without it "
-                             "there are no rings")
-            panels, more = panels_of_geom(path, distance, None, {})
+            far = distance is not None or _has_distance(said)
+            if not far:
+                notes.append("geometry: the camera length stands in an image; --distance tells it, and without it there "
+                             "are no rings")
+            panels, more = panels_of_geom(path, distance if far else _SOME_MM, None, {})
             # an event's number and whole numbers before ss and fs say which array of a stack
             places = [(*(number for number in panel.dimensions if isinstance(number, int)), panel.edges[2],
                        panel.edges[0]) for panel in said.panels]
-            wavelength = None if distance is not None else _of_beam(said.beam)
+            wavelength = _of_beam(said.beam)
         else:
             raise ValueError(f"{path}: a geometry must end in .geom (CrystFEL) or .expt (DIALS)")
-    notes.extend(map(str, more))
-    return [(_seen(panel), place) for panel, place in zip(panels, places)], wavelength
+    _add(notes, more)
+    return [(_seen(panel), place) for panel, place in zip(panels, places)], wavelength, far
+
+
+def _add(notes, more):
+    """Notes of readers of geometries, without those on what simulations do not use and this does."""
+    notes.extend(str(note) for note in more if not ("not taken over" in note or "not used" in note
+                                                    or "count for masks only" in note or "replaces the file" in note
+                                                    or "for masks only" in note))
 
 
 def _has_distance(said):
