@@ -33,7 +33,8 @@ def main():
 
     Returns the exit status.
     """
-    reason = debian.Installation([WANTED]).reason(WANTED)
+    with debian.Installation([WANTED]) as coming:
+        reason = coming.reason(WANTED)
     if reason:
         print(f"browser: left out: {reason}")
         return 0

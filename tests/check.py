@@ -63,20 +63,8 @@ def run(part, words=()):
     return not any([status, *(subprocess.run(command, cwd=ROOT).returncode for command in others)])
 
 
-def main(arguments):
-    """Run all parts that are wanted, also after one has failed.
-
-    Returns the exit status.
-    """
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--without", action="append", default=[], choices=PARTS, help="leave this part out")
-    parser.add_argument("--only", action="append", default=[], choices=PARTS, help="leave all others out")
-    chosen, words = parser.parse_known_args(arguments)
-    wanted = [part for part in chosen.only or PARTS if part not in chosen.without]
-    if not wanted:
-        parser.error("nothing is left to check")
-    # what takes minutes to be installed comes while other parts run
-    coming = debian.Installation([PROGRAMS[part].WANTED for part in PROGRAMS if part in wanted])
+def _parts(wanted, words, coming):
+    """Run parts. Returns a line on each, and whether one failed."""
     lines, failed = [], False
     for part in PARTS:
         if part not in wanted:
@@ -90,6 +78,24 @@ def main(arguments):
         passed = run(part, words if part == "tests" else ())
         lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
         failed |= not passed
+    return lines, failed
+
+
+def main(arguments):
+    """Run all parts that are wanted, also after one has failed.
+
+    Returns the exit status.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("--without", action="append", default=[], choices=PARTS, help="leave this part out")
+    parser.add_argument("--only", action="append", default=[], choices=PARTS, help="leave all others out")
+    chosen, words = parser.parse_known_args(arguments)
+    wanted = [part for part in chosen.only or PARTS if part not in chosen.without]
+    if not wanted:
+        parser.error("nothing is left to check")
+    # what takes minutes to be installed comes while other parts run
+    with debian.Installation([PROGRAMS[part].WANTED for part in PROGRAMS if part in wanted]) as coming:
+        lines, failed = _parts(wanted, words, coming)
     print("\n".join(["-- summary", *lines, "-- FAILED" if failed else "-- passed"]))
     return 1 if failed else 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import os
 from pathlib import Path
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -36,6 +37,8 @@ def possible():
 class Installation:
     """Packages on their way, in a process of their own; nothing where they are not needed, or not to be had.
 
+    A context manager: what is not there at the end is given up.
+
     Parameters
     ----------
     wanted : sequence of Wanted
@@ -43,7 +46,7 @@ class Installation:
     """
 
     def __init__(self, wanted):
-        self._process, self._start = None, time.monotonic()
+        self._process, self._folder, self._start = None, None, time.monotonic()
         self._missing = [one for one in wanted if not one.installed()]
         if not self._missing or not possible():
             return
@@ -61,6 +64,21 @@ class Installation:
             ["sh", "-c", "; ".join(steps)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _stop(self):
+        if self._process is not None:
+            if self._process.poll() is None:
+                # the shell and what it runs
+                os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+
     def reason(self, wanted):
         """Wait until a program is there.
 
@@ -70,10 +88,11 @@ class Installation:
             status = Path(self._folder.name, f"{wanted.part}.status")
             while not status.exists() and self._process.poll() is None:
                 if time.monotonic() > self._start + LIMIT:
-                    self._process.terminate()
-                    self._process.wait()
+                    self._stop()
                     break
                 time.sleep(0.05)
+            if wanted is self._missing[-1] and status.exists():
+                self._process.wait()
             if not status.exists():
                 return f"apt-get took more than {LIMIT} s to install {wanted.packages[0]}"
             said = Path(self._folder.name, f"{wanted.part}.said").read_text(errors="replace").strip()
