@@ -11,6 +11,9 @@ from .contrast import contrast, counting
 
 __all__ = ["open_window", "write_picture"]
 
+#: Matplotlib's backends that write files only; it chooses the first where there is no display.
+_WITHOUT_WINDOW = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+
 
 def write_picture(file, seen, limits=None, scale="sqrt", rings=None):
     """Write the first frame as PNG; parameters as of `page.page`."""
@@ -72,10 +75,8 @@ def open_window(seen, limits=None, scale="sqrt", rings=None):
     except ImportError as error:
         raise ImportError("a window needs matplotlib: pip install matplotlib; --html FILE needs nothing") from error
     from matplotlib import get_backend
-    from matplotlib.backends import backend_registry
 
-    kinds = backend_registry.BackendFilter.INTERACTIVE
-    if get_backend().lower() not in {name.lower() for name in backend_registry.list_builtin(kinds)}:
+    if get_backend().lower() in _WITHOUT_WINDOW:
         raise ValueError("view: there is no display for a window; --html FILE writes a page, --png FILE a picture")
     figure = make_window(pyplot.figure(figsize=(9.0, 8.0)), seen, contrast(seen, limits), scale, rings)
     pyplot.show()
