@@ -2,7 +2,7 @@
 // The page of `numbragg view --html`: pixels are unpacked once, and drawn through each panel's own axes.
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const $ = name => document.getElementById(name);
-const canvas = $("canvas"), paper = canvas.getContext("2d");
+const canvas = $("canvas"), paper = canvas.getContext("2d", {willReadFrequently: true});
 const TYPES = {uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16: Int16Array, uint32: Uint32Array,
                int32: Int32Array, float32: Float32Array, float64: Float64Array};
 const masks = [];

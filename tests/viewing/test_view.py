@@ -102,11 +102,11 @@ def test_a_series_has_frames_and_the_spots_of_its_crystal(folder):
     assert said["marked"] == 2 ** 31 - 1 and said["saturation"] > 1e6
     # spots are bright on the frames that they are predicted on, and elsewhere they are not
     for number in range(3):
-        bright = [pixels[frame][pixels_around(spot, pixels[0].shape)].max() > np.percentile(pixels[frame], 97)
+        bright = [pixels[frame][pixels_around(spot, pixels[0].shape)].max() > np.percentile(pixels[frame], 99.5)
                   for frame in (number, (number + 1) % 3)
                   for spot in said["spots"] if number <= spot[6] < number + 1]
         here, there = np.reshape(bright, (2, -1)).mean(axis=1)
-        assert here > 0.9 and there < 0.6, (here, there)
+        assert here > 1.5 * there and here > 0.6, (here, there)
     assert main(["view", "s.nxs", "--frame", "2", "--png", "s.png"]) == 0 and min(png_size("s.png")) > 300
 
 
@@ -115,7 +115,7 @@ def test_spots_of_the_series_are_those_that_are_predicted(folder):
     import numbragg as nb
 
     crystal = nb.Crystal(cell=(60, 60, 60, 90, 90, 90), n_cells=20, misset_deg=(10, 20, 30), oscillation_deg=3.0)
-    result = nb.Simulator(nb.Detector(pixels=(220, 200), pixel_mm=0.1), nb.Beam(1.0), 100.0).run(crystal)
+    result = nb.Simulator(nb.Detector(pixels=(220, 200), pixel_mm=0.1), nb.Beam(wavelength_angstrom=1.0), 100.0).run(crystal)
     result.spots().write_csv("spots.csv")
     nb.write_nexus("a.nxs", result)
     ours = read_seen("a.nxs").spots
