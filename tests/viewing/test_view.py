@@ -100,13 +100,11 @@ def test_a_series_has_frames_and_the_spots_of_its_crystal(folder):
     said = facts("s.html")
     assert [frame["phi"] for frame in said["frames"]] == [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
     assert said["marked"] == 2 ** 31 - 1 and said["saturation"] > 1e6
-    # spots are bright on the frames that they are predicted on, and elsewhere they are not
-    for number in range(3):
-        bright = [pixels[frame][pixels_around(spot, pixels[0].shape)].max() > np.percentile(pixels[frame], 99.5)
-                  for frame in (number, (number + 1) % 3)
-                  for spot in said["spots"] if number <= spot[6] < number + 1]
-        here, there = np.reshape(bright, (2, -1)).mean(axis=1)
-        assert here > 1.5 * there and here > 0.6, (here, there)
+    # a spot is brighter on the frame that it is predicted on than on the next but one
+    for number in (0, 2):
+        around = [pixels_around(spot, pixels[0].shape) for spot in said["spots"] if number <= spot[6] < number + 1]
+        brighter = [pixels[number][place].max() > pixels[2 - number][place].max() for place in around]
+        assert len(brighter) > 5 and np.mean(brighter) > 0.9, brighter
     assert main(["view", "s.nxs", "--frame", "2", "--png", "s.png"]) == 0 and min(png_size("s.png")) > 300
 
 
@@ -115,12 +113,12 @@ def test_spots_of_the_series_are_those_that_are_predicted(folder):
     import numbragg as nb
 
     crystal = nb.Crystal(cell=(60, 60, 60, 90, 90, 90), n_cells=20, misset_deg=(10, 20, 30), oscillation_deg=3.0)
-    result = nb.Simulator(nb.Detector(pixels=(220, 200), pixel_mm=0.1), nb.Beam(wavelength_angstrom=1.0), 100.0).run(crystal)
+    result = nb.Simulator(nb.Detector(pixels=(220, 200), pixel_mm=0.1), nb.Beam(), 100.0).run(crystal)
     result.spots().write_csv("spots.csv")
     nb.write_nexus("a.nxs", result)
     ours = read_seen("a.nxs").spots
     table = read_seen("a.nxs", spots="spots.csv").spots
-    assert len(table) > 50
+    assert len(table) > 20
     for spot in table:
         same = [one for one in ours if one[3:6] == spot[3:6] and abs(one[6] - spot[6]) < 1e-6]
         assert len(same) == 1 and math.dist(same[0][1:3], spot[1:3]) < 1e-6
@@ -137,12 +135,14 @@ def test_contrast_in_numbers_and_percentiles(folder):
 
 
 @pytest.mark.parametrize("words, said", [
-    ("", "there must be one image"), ("a.npy b.npy", "there must be one image, not 2"), ("no.npy --html x.html", "no.npy"),
+    ("", "there must be one image"), ("a.npy b.npy", "there must be one image, not 2"),
+    ("no.npy --html x.html", "no.npy"),
     ("a.npy --html a.npy", "a.npy is read and cannot be written too"), ("a.npy --html x.png", "must not have the name"),
     ("a.npy --png x.png --frame -1", "must be the number of a frame"), ("a.npy --html x.html --frames 2:2", "A:B"),
     ("a.npy --html x.html --frame 1", "a.npy: has one frame, number 0"), ("a.npy --contrast 5:1", "LOW:HIGH"),
     ("a.npy --html x.html --contrast 90%:0.5", "the first must be below the second"),
-    ("a.npy --frame 0 --frames 0:1", "exclude one another"), ("a.npy --png x.png --frames 0:2", "a picture has one frame"),
+    ("a.npy --frame 0 --frames 0:1", "exclude one another"),
+    ("a.npy --png x.png --frames 0:2", "a picture has one frame"),
     ("a.npy --distance 5", "--distance replaces the camera length"), ("a.npy --rings 0", "must be resolutions"),
     ("a.npy --html x.html --geometry two.geom", "a.npy: is an image of 3 x 4 numbers, and the geometry has 2 panels of "
                                                 "400 pixels"),
