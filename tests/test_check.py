@@ -41,8 +41,8 @@ def nothing_is_installed(monkeypatch):
     monkeypatch.setattr(debian, "possible", lambda: False)
 
 
-@pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1}, {"browser": 1},
-                                      {"tests": 1, "oldest": 1}])
+@pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1},
+                                      {"browser": 1},  {"tests": 1, "oldest": 1}])
 def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     monkeypatch.setattr(check, "commands", lambda part, words: [
         [sys.executable, "-c", f"raise SystemExit({statuses.get(part, 0)})"]])

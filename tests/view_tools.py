@@ -44,7 +44,10 @@ bad_one/max_ss = 14
 
 
 def series(path):
-    """An NXmx rotation series of three frames of counts; returns them."""
+    """An NXmx rotation series of three frames of counts.
+
+    Returns them.
+    """
     import h5py
     import hdf5plugin  # noqa: F401
 
@@ -54,13 +57,19 @@ def series(path):
 
 
 def image(path):
-    """An SMV image; returns its pixels."""
+    """An SMV image.
+
+    Returns its pixels.
+    """
     assert main(IMAGE.format(path).split()) == 0
     return np.fromfile(path, "<u2", offset=512).reshape(100, 120)
 
 
 def stack(name="stack.npy", clen="0.1"):
-    """Two panels in an array, and their geometry; returns the array."""
+    """Two panels in an array, and their geometry.
+
+    Returns the array.
+    """
     pixels = np.arange(25 * 20, dtype=np.float32).reshape(25, 20) / 7
     np.save(name, pixels)
     with open("two.geom", "w") as file:

@@ -16,23 +16,26 @@ _SCALES = ("linear", "sqrt", "log")
 def _parser():
     parser = Parser(
         "view", "IMAGE [options]",
-        "Look at an image: panels where their geometry has them, rings of resolution, predicted spots, every pixel's\n"
-        "number.  A window, or with --html one page that a browser shows without a network, or with --png a picture.\n"
+        "Look at an image: panels where their geometry has them, rings of resolution, predicted spots, and every\n"
+        "pixel's number.  A window, or with --html one page that a browser shows without a network, or with --png\n"
+        "a picture.\n"
         "Formats: see numbragg compare --help; of HDF5 also series, and npy and raw floats of several panels.")
     parser.option("--html", "FILE", "write a page: zoom, contrast, frames, rings, spots, pixels' numbers", file_name)
     parser.option("--png", "FILE", "write a picture of one frame", file_name)
     parser.option("--frame", "N", "this frame of a series, from 0 (default: the first)", _frame)
     parser.option("--frames", "A:B", "frames A to before B; of a page or a window", _frames)
-    parser.option("--geometry", "FILE", "where panels are: .geom (CrystFEL) or .expt (DIALS); default: as the image says",
+    parser.option("--geometry", "FILE", "where panels are: .geom (CrystFEL) or .expt (DIALS); default: as the image\n"
+                  "says",
                   out_name)
     parser.option("--distance", "MM", "camera length, in the place of that of a .geom [mm]", finite_number(1e-3, 1e9))
     parser.option("--spots", "FILE", "spots to be marked, a table as Spots.write_csv writes it; default: those of the\n"
                   "crystals that an NXmx file of numbragg names", out_name)
-    parser.option("--wavelength", "A", "of the beam [Angstrom], for rings (default: what the files say)",
+    parser.option("--wavelength", "A", "of the beam [Angstrom], for rings (default: as files say)",
                   finite_number(1e-6, 1e6))
-    parser.option("--rings", "D,D,...", "resolutions of rings [Angstrom], or none (default: some that are seen)", _rings)
-    parser.option("--contrast", "LOW:HIGH", "values of the lightest and the darkest pixel; with %% percentiles, such as\n"
-                  "1%:99.5% (default: from 0 to the 99.9th of values above 0)".replace("%%", "%"), _contrast)
+    parser.option("--rings", "D,D,...", "resolutions of rings [Angstrom], or none (default: some that are seen)",
+                  _rings)
+    parser.option("--contrast", "LOW:HIGH", "values of the lightest and the darkest pixel; with %% percentiles, such\n"
+                  "as 1%:99.5% (default: from 0 to the 99.9th of values above 0)".replace("%%", "%"), _contrast)
     parser.option("--scale", "WORD", "linear, sqrt or log (default: sqrt)", choice(*_SCALES))
     parser.option("--shape", "SLOWxFAST", "pixels of raw images (default: they are square)", shape)
     return parser
@@ -110,8 +113,8 @@ def run(arguments):
         for _, path, _, what in wanted:
             outputs.reserve(path, what)
         seen = read_seen(name, frames=values.get("--frame", values.get("--frames")), shape=values.get("--shape"),
-                         geometry=values.get("--geometry"), distance_mm=values.get("--distance"), spots=values.get("--spots"),
-                         wavelength=values.get("--wavelength"))
+                         geometry=values.get("--geometry"), distance_mm=values.get("--distance"),
+                         spots=values.get("--spots"), wavelength=values.get("--wavelength"))
         look = values.get("--contrast"), values.get("--scale", "sqrt"), values.get("--rings")
         if not wanted:
             from ..viewing.picture import open_window

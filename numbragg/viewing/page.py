@@ -1,4 +1,4 @@
-"""A look as one page of HTML: pixels as they are, packed; nothing is loaded from elsewhere, nothing in a file can run."""
+"""A look as one page of HTML: exact pixels, packed; nothing is loaded from elsewhere, no text of a file can run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from ..io.json_text import json_ready
 from .contrast import contrast
+
+# start-up: rings are made where an image has a geometry
 
 __all__ = ["LARGEST_PAGE", "page"]
 

@@ -146,7 +146,8 @@ def _header_facts(name):
         from ..io.smv import read_header
 
         words = dict(re.findall(rb"([A-Z_]+)=([^;\n]*)", read_header(name).text))
-        found = {"wavelength": words.get(b"WAVELENGTH", b""), "saturation": words.get(b"CCD_IMAGE_SATURATION", b"65535")}
+        found = {"wavelength": words.get(b"WAVELENGTH", b""),
+                 "saturation": words.get(b"CCD_IMAGE_SATURATION", b"65535")}
     elif _starts(name, b"###CBF"):
         with open(name, "rb") as file:
             start = file.read(2 ** 16)
@@ -212,8 +213,8 @@ def _given_geometry(path, distance, notes):
             said = read_geom(path)
             far = distance is not None or _has_distance(said)
             if not far:
-                notes.append("geometry: the camera length stands in an image; --distance tells it, and without it there "
-                             "are no rings")
+                notes.append("geometry: the camera length stands in an image; --distance tells it, and without it "
+                             "there are no rings")
             panels, more = panels_of_geom(path, distance if far else _SOME_MM, None, {})
             # an event's number and whole numbers before ss and fs say which array of a stack
             places = [(*(number for number in panel.dimensions if isinstance(number, int)), panel.edges[2],

@@ -77,7 +77,8 @@ def test_a_series(folder):
           await show(frame);
           for (const [slow, fast] of {json.dumps(places)}) {{
             await picture();
-            const [i, j] = toDots(...seen(facts.panels[0], fast + 0.5, slow + 0.5)), box = canvas.getBoundingClientRect();
+            const [i, j] = toDots(...seen(facts.panels[0], fast + 0.5, slow + 0.5));
+            const box = canvas.getBoundingClientRect();
             canvas.dispatchEvent(new PointerEvent("pointermove", {{clientX: box.left + i, clientY: box.top + j}}));
             said.texts.push(readout());
           }}
@@ -136,8 +137,9 @@ def test_panels_masks_and_floats(folder):
         """, "#panel=1&fast=7&slow=4&rings=0")
     assert said["first"].startswith(f"fast 7   slow 4   panel 1 (b)   value {pixels[16, 7]!s}   d "), said["first"]
     for text, (panel, fast, slow, row) in zip(said["texts"], [(0, 19, 9, 9), (1, 0, 0, 12), (1, 3, 2, 14)]):
-        assert text.startswith(f"fast {fast}   slow {slow}   panel {panel} ({'ab'[panel]})   value {pixels[row, fast]!s}"
-                               + ("   masked" if (panel, fast, slow) == (1, 3, 2) else "   d")), text
+        value = pixels[row, fast]
+        assert text.startswith(f"fast {fast}   slow {slow}   panel {panel} ({'ab'[panel]})   value {value!s}" + (
+            "   masked" if (panel, fast, slow) == (1, 3, 2) else "   d")), text
     # the colour of masked pixels, and nothing between panels
     assert said["masked"] == [0xa0, 0xa0, 0xe0] and said["gap"] == 0
 

@@ -28,7 +28,8 @@ def pixels_around(spot, shape):
     return tuple(slice(max(int(v) - 1, 0), min(int(v) + 2, size)) for v, size in zip(spot[2:0:-1], shape))
 
 
-@pytest.mark.parametrize("kind", ["uint8", "int16", "uint16", "int32", "uint32", "float32", "float64", "int64", "float16"])
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint16", "int32", "uint32", "float32", "float64", "int64",
+                                  "float16"])
 def test_a_page_has_every_pixel_exactly(kind, folder):
     rng = np.random.default_rng(3)
     if kind.startswith("float"):
