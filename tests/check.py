@@ -5,6 +5,7 @@
     types     mypy: the annotations of the public interface
     tests     pytest with warnings as errors, and the coverage of what runs as Python
     oldest    some of the tests with the oldest libraries that setup.cfg allows, in an environment of its own
+    browser   chromium opens the pages of `numbragg view`; installed meanwhile, as DIALS is
     dials     DIALS reads and processes our files; installed meanwhile by root on Debian, else left out where it is not
 
 `--without PART` leaves a part out, `--only PART` all others.  Further words go to the pytest of `tests`:
@@ -17,11 +18,16 @@ import subprocess
 import sys
 import time
 
+import browser_part
+import debian
 import dials_part
 import oldest
 from places import ROOT, jobs
 
-PARTS = ("lint", "types", "tests", "oldest", "dials")
+PARTS = ("lint", "types", "tests", "oldest", "browser", "dials")
+
+#: Parts that need a program which is no Python package, in the order in which they are installed.
+PROGRAMS = {"browser": browser_part, "dials": dials_part}
 
 COVERAGE = """\
 coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that
@@ -40,8 +46,8 @@ def commands(part, words=()):
         # side by side, the tests of a file in one process
         return [[*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--cov", "--cov-report=", *words],
                 [*report, "numbragg/*"], [*report, "kernels/*"]]
-    if part == "dials":
-        return [dials_part.command()]
+    if part in PROGRAMS:
+        return [PROGRAMS[part].command()]
     return [[sys.executable, "tests/oldest.py", *words]]
 
 
@@ -59,6 +65,27 @@ def run(part, words=()):
     return not any([status, *(subprocess.run(command, cwd=ROOT).returncode for command in others)])
 
 
+def _parts(wanted, words, coming, environment):
+    """Run parts. Returns a line on each, and whether one failed."""
+    lines, failed = [], False
+    for part in PARTS:
+        if part not in wanted:
+            lines.append(f"{part:8} left out")
+            continue
+        missing = coming.reason(PROGRAMS[part].WANTED) if part in PROGRAMS else ""
+        if missing:
+            lines.append(f"{part:8} left out: {missing}")
+            continue
+        start = time.perf_counter()
+        if part == "oldest":
+            passed = run(part, ["--run", environment.ready()])
+        else:
+            passed = run(part, words if part == "tests" else ())
+        lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
+        failed |= not passed
+    return lines, failed
+
+
 def main(arguments):
     """Run all parts that are wanted, also after one has failed.
 
@@ -73,32 +100,10 @@ def main(arguments):
         parser.error("nothing is left to check")
     with contextlib.ExitStack() as stack:
         # what takes minutes to be installed comes while other parts run
-        dials = dials_part.Installation() if "dials" in wanted else None
+        coming = stack.enter_context(
+            debian.Installation([PROGRAMS[part].WANTED for part in PROGRAMS if part in wanted]))
         environment = stack.enter_context(oldest.Environment()) if "oldest" in wanted else None
-        return _checked(wanted, words, dials, environment)
-
-
-def _checked(wanted, words, dials, environment):
-    """Run the parts that are wanted, and print what became of each.
-
-    Returns the exit status.
-    """
-    lines, failed = [], False
-    for part in PARTS:
-        if part not in wanted:
-            lines.append(f"{part:8} left out")
-            continue
-        missing = dials.reason() if part == "dials" else ""
-        if missing:
-            lines.append(f"{part:8} left out: {missing}")
-            continue
-        start = time.perf_counter()
-        if part == "oldest":
-            passed = run(part, ["--run", environment.ready()])
-        else:
-            passed = run(part, words if part == "tests" else ())
-        lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
-        failed |= not passed
+        lines, failed = _parts(wanted, words, coming, environment)
     print("\n".join(["-- summary", *lines, "-- FAILED" if failed else "-- passed"]))
     return 1 if failed else 0
 

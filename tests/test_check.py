@@ -8,7 +8,9 @@ import subprocess
 import sys
 import textwrap
 
+import browser_part
 import check
+import debian
 import dials_part
 import oldest
 from places import ROOT
@@ -33,14 +35,15 @@ def status(command, folder, **environment):
 
 @pytest.fixture(autouse=True)
 def nothing_is_installed(monkeypatch):
-    """Nothing is installed by a test; DIALS is there unless the test says otherwise."""
+    """Nothing is installed by a test; DIALS and a browser are there unless the test says otherwise."""
     monkeypatch.setattr(dials_part, "installed", lambda: True)
-    monkeypatch.setattr(dials_part.Installation, "possible", staticmethod(lambda: False))
+    monkeypatch.setattr(browser_part, "program", lambda: "chromium")
+    monkeypatch.setattr(debian, "possible", lambda: False)
     monkeypatch.setattr(oldest, "MAKE", [sys.executable, "-c", "print('oldest: made')"])
 
 
 @pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1},
-                                      {"tests": 1, "oldest": 1}])
+                                      {"browser": 1},  {"tests": 1, "oldest": 1}])
 def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     monkeypatch.setattr(check, "commands", lambda part, words: [
         [sys.executable, "-c", f"raise SystemExit({statuses.get(part, 0)})"]])
@@ -51,32 +54,58 @@ def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     assert summary[-1] == ("-- FAILED" if statuses else "-- passed")
 
 
-@pytest.mark.parametrize("script, said", [
-    (None, "DIALS is not installed, and only root on Debian installs it"),
-    ("echo E: no such package; exit 100", "apt-get could not install dials: E: no such package"),
-    ("exec sleep 5", "apt-get took more than 0.5 s to install dials"), ("touch there", None)])
-def test_dials_is_installed_or_left_out(script, said, monkeypatch, capfd, tmp_path):
-    """A stand-in for apt-get: it fails, takes too long, or leaves what is wanted."""
-    there = tmp_path / "there"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dials_part, "installed", there.exists)
-    monkeypatch.setattr(dials_part, "LIMIT", 0.5 if "sleep" in str(script) else 60)
+def stand_in(monkeypatch, folder, script):
+    """A stand-in for apt-get, and programs that are there when a file of their part's name is."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(dials_part, "installed", (folder / "dials").exists)
+    monkeypatch.setattr(browser_part, "program", lambda: "x" if (folder / "chromium").exists() else None)
+    monkeypatch.setattr(debian, "LIMIT", 0.5 if "sleep" in str(script) else 60)
     monkeypatch.setattr(check, "commands", lambda part, words: [[sys.executable, "-c", "raise SystemExit(1)"]])
     if script is not None:
-        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / "apt-get").chmod(0o755)
-        monkeypatch.setattr(dials_part.Installation, "possible", staticmethod(lambda: True))
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    # where DIALS has come, its tests run, and here they fail
-    assert check.main(["--only", "dials"]) == (1 if said is None else 0)
+        (folder / "apt-get").write_text(f"#!/bin/sh\nfor last; do :; done\n{script}\n")
+        (folder / "apt-get").chmod(0o755)
+        monkeypatch.setattr(debian, "possible", lambda: True)
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize("part, name, package", [("dials", "DIALS", "dials"), ("browser", "Chromium", "chromium")])
+@pytest.mark.parametrize("script, said", [
+    (None, "{name} is not installed, and only root on Debian installs it"),
+    ("echo E: no such package; exit 100", "apt-get could not install {package}: E: no such package"),
+    ("exec sleep 5", "apt-get took more than 0.5 s to install {package}"), ("touch chromium dials", None)])
+def test_a_program_is_installed_or_left_out(part, name, package, script, said, monkeypatch, capfd, tmp_path):
+    """A stand-in for apt-get: it fails, takes too long, or leaves what is wanted."""
+    stand_in(monkeypatch, tmp_path, script)
+    # where the program has come, its tests run, and here they fail
+    assert check.main(["--only", part]) == (1 if said is None else 0)
     summary = capfd.readouterr().out.partition("-- summary\n")[2]
-    assert ("dials    FAILED" if said is None else f"dials    left out: {said}") in summary
+    assert (f"{part:8} FAILED" if said is None
+            else f"{part:8} left out: {said.format(name=name, package=package)}") in summary
+
+
+@pytest.mark.parametrize("missing, there", [("chromium", "dials"), ("python3-hdf5plugin", "chromium")])
+def test_programs_fail_apart_in_one_run(missing, there, monkeypatch, capfd, tmp_path):
+    """One that is not to be had leaves the other alone; only one apt-get runs at a time."""
+    stand_in(monkeypatch, tmp_path, f"""
+        [ -e running ] && touch twice
+        touch running
+        sleep 0.2
+        rm running
+        [ "$last" = {missing} ] && exit 100
+        [ "$last" = update ] || touch {there}
+        exit 0""")
+    monkeypatch.setattr(debian, "LIMIT", 60)
+    assert check.main(["--only", "dials", "--only", "browser"]) == 1
+    summary = capfd.readouterr().out.partition("-- summary\n")[2]
+    left, ran = ("browser", "dials") if there == "dials" else ("dials", "browser")
+    assert f"{left:8} left out: apt-get could not install" in summary and f"{ran:8} FAILED" in summary
+    assert not (tmp_path / "twice").exists()
 
 
 def test_root_on_debian_installs(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(dials_part.os, "geteuid", lambda: 1000)
-    assert not dials_part.Installation.possible()
+    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    assert not debian.possible()
 
 
 def test_a_report_that_fails_is_enough(monkeypatch, capfd):
@@ -89,7 +118,8 @@ def test_parts_can_be_left_out(monkeypatch, capfd):
     asked = []
     monkeypatch.setattr(check, "run", lambda part, words: asked.append((part, tuple(words))) or True)
     assert check.main(["--without", "oldest", "-k", "golden"]) == 0
-    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden")), ("dials", ())]
+    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden")), ("browser", ()),
+                     ("dials", ())]
     assert "oldest   left out" in capfd.readouterr().out
     asked.clear()
     assert check.main(["--only", "types"]) == 0 and asked == [("types", ())]

@@ -37,7 +37,7 @@ suppress_warnings = ["myst.header"]
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
          "crystals", "command-line", "read", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary",
          "accuracy/single", "accuracy/certificate", "precision", "summation", "selftest", "trace", "compare",
-         "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
+         "view", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
 
 
 def _with_contents(app, name, source):

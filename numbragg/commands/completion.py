@@ -16,7 +16,7 @@ __all__ = ["SHELLS", "run", "script"]
 SHELLS = ("bash", "zsh", "fish")
 
 #: Subcommands whose words, besides options, are files; the words of the others are none.
-_TAKE_FILES = ("compare", "plateau")
+_TAKE_FILES = ("compare", "plateau", "view")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ __all__ = ["ending_of", "fits_ending", "format_of_ending", "without_compression"
 _FORMATS = {ending: kind for kind, endings in {
     "npy": ".npy", "TIFF": ".tif .tiff", "CBF": ".cbf", "HDF5": ".h5 .hdf5 .nxs .cxi", "raw": ".bin .raw",
     "PGM": ".pgm", "PNG": ".png", "JPEG": ".jpg .jpeg .jpe .jfif", "GIF": ".gif", "BMP": ".bmp", "WebP": ".webp",
-    "PDF": ".pdf", "PostScript": ".ps .eps", "SVG": ".svg", "JSON": ".json", "CSV": ".csv",
+    "PDF": ".pdf", "HTML": ".html .htm", "PostScript": ".ps .eps", "SVG": ".svg", "JSON": ".json", "CSV": ".csv",
     "SMV": ".img .smv", "npz": ".npz", "gzip": ".gz .tgz", "bzip2": ".bz2", "xz": ".xz .lzma", "Zstandard": ".zst",
     "ZIP": ".zip", "tar": ".tar", "compress": ".z", "MTZ": ".mtz", "CIF": ".cif", "PDB": ".pdb .ent",
     "reflection list": ".hkl", "EDF": ".edf", "MarCCD": ".mccd .marccd", "mar345": ".mar345 .mar2300 .mar3450",

@@ -35,6 +35,7 @@ class NxPanel(NamedTuple):
     fast: tuple  # from a pixel to the next [mm]
     slow: tuple
     mask: np.ndarray | None  # (slow, fast), False: left out
+    first: tuple = (0, 0)  # where its pixels begin in a frame of the data, slow and fast last
 
 
 class NxDetector(NamedTuple):
@@ -273,7 +274,7 @@ def _module(group, module, mask, notes):
         origin = origin - centre[0] * axes[0] - centre[1] * axes[1]
         notes.append("header: modules are on the axis of the beam; beam_center_x and _y put them in their place")
     return NxPanel(name, (size[-1], size[-2]), tuple(origin.tolist()), *(tuple(axis.tolist()) for axis in axes),
-                   _mask_of(mask, first, size))
+                   _mask_of(mask, first, size), tuple(first))
 
 
 def _mask_of(mask, first, size):

@@ -8,7 +8,7 @@ from .silence import silenced
 
 # start-up: Matplotlib takes long, and is an extra
 
-__all__ = ["write_assembled_png", "write_png"]
+__all__ = ["Look", "draw_marks", "draw_rings", "norm_of", "write_assembled_png", "write_png"]
 
 _DOTS_PER_INCH = 100
 #: What rounding may not take away, in dots.
@@ -17,11 +17,22 @@ _HAIR = 1e-6
 _MARGINS = 80, 130, 60, 50
 _LARGEST_SIDE = 2048
 _SMALLEST_SIDE = 600
+_SCALES = {"sqrt": "square-root", "linear": "linear", "log": "logarithmic"}
 # the brightest part of a pixel in a thousand may be black
 _BLACK_PERCENTILE = 99.9
 
 
-def write_png(file, image, title=None):
+class Look(NamedTuple):
+    """How a picture shows values, where it is not as usual."""
+
+    low: float
+    high: float
+    scale: str = "sqrt"  # or "linear", "log"
+    saturation: float | None = None  # values from here on are orange
+    spots: tuple = ()  # of (across, along), where circles are drawn
+
+
+def write_png(file, image, title=None, look=None):
     """Write a picture of an image: dark spots on white, square root of the intensity.
 
     Every pixel of the image is a whole number of dots wide.  Images over 2048 pixels wide or high
@@ -36,6 +47,7 @@ def write_png(file, image, title=None):
         The image; zeros, NaN and infinities may be in it.
     title : str, optional
         Text above the picture.
+    look : Look, optional
 
     Raises
     ------
@@ -54,10 +66,10 @@ def write_png(file, image, title=None):
     frame = _Frame("fast axis [pixel]", "slow axis [pixel]", (0, columns * factor, rows * factor, 0))
     # letters that no font has, numbers that overflow: a picture is for looking at
     with silenced():
-        _draw(file, reduced, _black_level(image), frame, title)
+        _draw(file, reduced, look or Look(0.0, _black_level(image)), frame, title)
 
 
-def write_assembled_png(file, assembled, title=None, rings=None):
+def write_assembled_png(file, assembled, title=None, rings=None, look=None):
     """Write a picture of the panels of a detector, in the same manner; blue where there is no pixel.
 
     Parameters
@@ -68,7 +80,7 @@ def write_assembled_png(file, assembled, title=None, rings=None):
     title : str, optional
     rings : results.rings.Rings, optional
         Lines of equal resolution, and a cross where the beam goes.
-        Text above the picture.
+    look : Look, optional
 
     Raises
     ------
@@ -80,7 +92,8 @@ def write_assembled_png(file, assembled, title=None, rings=None):
         assembled.left_mm, assembled.left_mm + columns * assembled.pixel_mm,
         assembled.top_mm - rows * assembled.pixel_mm, assembled.top_mm), "lightsteelblue")
     with silenced():
-        _draw(file, assembled.image.astype(np.float64), _black_level(assembled.image), frame, title, rings)
+        _draw(file, assembled.image.astype(np.float64), look or Look(0.0, _black_level(assembled.image)), frame, title,
+              rings)
 
 
 class _Frame(NamedTuple):
@@ -92,12 +105,11 @@ class _Frame(NamedTuple):
     bad: str = "red"  # colour of what is no finite number
 
 
-def _draw(file, reduced, black, frame, title, rings=None):
+def _draw(file, reduced, look, frame, title, rings=None):
     # never pyplot: it would look for a display
     try:
         from matplotlib import colormaps
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.colors import PowerNorm
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
@@ -115,22 +127,45 @@ def _draw(file, reduced, black, frame, title, rings=None):
     axes = figure.add_axes((left / total_width, bottom / total_height, (width - 2 * _HAIR) / total_width,
                             (height - 2 * _HAIR) / total_height))
     colours = colormaps["gray_r"].with_extremes(bad=frame.bad)
-    shown = axes.imshow(
-        np.ma.masked_invalid(reduced), cmap=colours, norm=PowerNorm(0.5, 0.0, black, clip=True),
-        extent=frame.extent, aspect="auto", interpolation="nearest")
+    shown = axes.imshow(np.ma.masked_invalid(reduced), cmap=colours, norm=norm_of(look), extent=frame.extent,
+                        aspect="auto", interpolation="nearest")
+    draw_marks(axes, reduced, look, frame.extent)
     if rings is not None:
-        _draw_rings(axes, rings, frame.extent)
+        draw_rings(axes, rings, frame.extent)
     axes.set_xlabel(frame.across)
     axes.set_ylabel(frame.along)
     if title:
         axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     bar = figure.add_axes(((left + width + 20) / total_width, bottom / total_height, 18 / total_width,
                            max(height, 200) / total_height))
-    figure.colorbar(shown, cax=bar, extend="max", label="intensity, square-root scale")
+    figure.colorbar(shown, cax=bar, extend="max", label=f"intensity, {_SCALES[look.scale]} scale")
     figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
 
 
-def _draw_rings(axes, rings, extent):
+def norm_of(look):
+    """Matplotlib's scale of a look."""
+    from matplotlib.colors import FuncNorm, PowerNorm
+
+    if look.scale == "log":
+        # values below have no logarithm: a thousandth of what is shown is added
+        span = look.high - look.low
+        return FuncNorm((lambda v: np.log1p(np.maximum(v - look.low, 0.0) * 1000.0 / span),
+                         lambda v: np.expm1(v) * span / 1000.0 + look.low), look.low, look.high, clip=True)
+    return PowerNorm(0.5 if look.scale == "sqrt" else 1.0, look.low, look.high, clip=True)
+
+
+def draw_marks(axes, values, look, extent):
+    """What is saturated, orange, and circles around spots."""
+    if look.saturation is not None and (full := values >= look.saturation).any():
+        from matplotlib.colors import ListedColormap
+
+        axes.imshow(np.ma.masked_where(~full, full.astype(float)), cmap=ListedColormap(["tab:orange"]), extent=extent,
+                    aspect="auto", interpolation="nearest")
+    if look.spots:
+        axes.plot(*zip(*look.spots), "o", color="tab:green", markersize=7, fillstyle="none", markeredgewidth=0.8)
+
+
+def draw_rings(axes, rings, extent):
     """Lines of equal resolution on each panel, one label a ring, and a cross where the beam goes."""
     left, right, bottom, top = extent
     # whole labels fit

@@ -8,6 +8,7 @@ from numbragg.commands.cli import COMMANDS, main
 
 #: A subcommand, words before the option, an option of it with one word, and a value that is right.
 ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.bin"], "--csv", "t.csv"),
+            "view": (["a.bin"], "--rings", "5"),
             "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3"),
             "scan": (["--nexus", "a.nxs"], "--frames", "2")}
 

@@ -1,0 +1,185 @@
+"""Frames of an HDF5 file and what it says of them: beam, spindle, crystals; by h5py alone, frame by frame."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..io.errors import format_error
+
+# start-up: h5py is an extra and imported with the first file
+
+__all__ = ["Series", "read_series"]
+
+_ENERGY_KEV_ANGSTROM = 12.398419843320026
+_METRES = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10}
+_EIGER = re.compile(r"data_[0-9]+")
+
+
+class Series(NamedTuple):
+    """What was read."""
+
+    frames: list[Any]  # arrays, whole as they are stored: (slow, fast) or (panel, slow, fast)
+    numbers: list[int]
+    wavelength_angstrom: float | None
+    saturation: float | None
+    phi_deg: list[tuple[float, float] | None]  # of each frame
+    spindle: tuple[float, ...] | None
+    crystals: list[tuple[Any, float]]  # A (3, 3) [1/Angstrom] at phi = 0, and spread [rad]
+    bandwidth: float  # relative width of the spectrum
+
+
+def read_series(path: str, dataset: str | None, wanted: range | None) -> Series:
+    """Read some frames.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    dataset : str or None
+        Where its pixels are; None: ``/entry/data/data``, Eiger's numbered ones, or the only one that may be images.
+    wanted : range or None
+        Frames, from 0; None: the first.
+
+    Raises
+    ------
+    FileFormatError
+        No such frames, or no images.
+    ImportError
+        h5py is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(f"{path}: reading HDF5 needs h5py and hdf5plugin: pip install h5py hdf5plugin") from error
+    try:
+        # its import registers what images are packed with
+        import hdf5plugin  # noqa: F401
+    except ImportError:
+        pass
+    with open(path, "rb"), _reading(path), h5py.File(path, "r") as file:
+        places = _places(h5py, path, file, dataset)
+        counts = [1 if place.ndim == 2 else place.shape[0] for place in places]
+        total = sum(counts)
+        wanted = range(1) if wanted is None else wanted
+        if not wanted or wanted.stop > total:
+            raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {wanted.start}:{wanted.stop}")
+        frames = [_frame(places, counts, number) for number in wanted]
+        return Series(frames, list(wanted), _wavelength(file), _number(file, "entry/instrument/detector", (
+            "saturation_value",)), [_phi(file, number) for number in wanted], _spindle(file), _crystals(file),
+            _bandwidth(file))
+
+
+@contextmanager
+def _reading(path):
+    """What a library has to say of a damaged file, in one line."""
+    try:
+        yield
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith(path):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise format_error(path, f"is not a readable HDF5 image ({reason[:200]})") from error
+
+
+def _places(h5py, path, file, dataset):
+    if dataset is not None:
+        place = file.get(dataset)
+        if not isinstance(place, h5py.Dataset):
+            raise format_error(path, f"has no dataset {dataset!r}")
+        places = [place]
+    elif isinstance(file.get("entry/data/data"), h5py.Dataset):
+        places = [file["entry/data/data"]]
+    else:
+        group = file.get("entry/data", {})
+        places = [group[name] for name in sorted(group) if _EIGER.fullmatch(name)] or _only(h5py, path, file)
+    for place in places:
+        if place.ndim not in (2, 3, 4) or 0 in place.shape or place.dtype.kind not in "iuf":
+            raise format_error(path, f"{place.name}: {place.dtype} of shape {place.shape} is no series of images")
+    return places
+
+
+def _only(h5py, path, file):
+    found = []
+    file.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) and item.ndim in (2, 3, 4)
+                    and min(item.shape[-2:]) > 8 and item.dtype.kind in "iuf" else None)
+    if len(found) != 1:
+        raise format_error(path, f"has {len(found)} datasets that may be images; name one, FILE::DATASET")
+    return found
+
+
+def _frame(places, counts, number):
+    for place, count in zip(places, counts):
+        if number < count:
+            return np.asarray(place[()] if place.ndim == 2 else place[number])
+        number -= count
+    raise IndexError(number)
+
+
+def _array(file, place):
+    found = file.get(place)
+    return None if found is None or not hasattr(found, "shape") else np.asarray(found[()], float).reshape(-1)
+
+
+def _number(file, group, names):
+    for name in names:
+        values = _array(file, f"{group}/{name}")
+        if values is not None and values.size and np.isfinite(values[0]):
+            return float(values[0])
+    return None
+
+
+def _units(file, place, kinds):
+    units = file[place].attrs.get("units", "")
+    return kinds.get((units.decode() if isinstance(units, bytes) else str(units)).lower())
+
+
+def _wavelength(file):
+    for place in ("entry/instrument/beam/incident_wavelength", "entry/sample/beam/incident_wavelength"):
+        values = _array(file, place)
+        if values is not None and values.size and values[0] > 0.0:
+            unit = _units(file, place, _METRES)
+            return None if unit is None else float(values[0]) * unit
+    energy = _number(file, "entry/instrument/beam", ("incident_energy",))
+    if energy is not None and energy > 0.0:
+        unit = _units(file, "entry/instrument/beam/incident_energy", {"ev": 1e-3, "kev": 1.0})
+        return None if unit is None else _ENERGY_KEV_ANGSTROM / (energy * unit)
+    return None
+
+
+def _phi(file, number):
+    starts, ends = (_array(file, f"entry/sample/transformations/{name}") for name in ("omega", "omega_end"))
+    if starts is None or ends is None or number >= min(len(starts), len(ends)) or not ends[number] > starts[number]:
+        return None
+    return float(starts[number]), float(ends[number])
+
+
+def _spindle(file):
+    axis = file.get("entry/sample/transformations/omega")
+    vector = None if axis is None else axis.attrs.get("vector")
+    return None if vector is None else tuple(float(v) for v in np.asarray(vector).reshape(-1)[:3])
+
+
+def _crystals(file):
+    """Of a file of ours."""
+    group, found = file.get("entry/numbragg", {}), []
+    while f"crystal_{len(found)}" in group:
+        own = group[f"crystal_{len(found)}"]
+        turns = np.asarray(own["mosaic_rotations"][()]).reshape(-1, 3, 3)
+        cosine = (np.trace(turns, axis1=1, axis2=2) - 1.0) / 2.0
+        spread = float(np.sqrt(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0)) ** 2)))
+        found.append((np.asarray(own["a_matrix"][()], float).reshape(3, 3), spread))
+    return found
+
+
+def _bandwidth(file):
+    wavelengths, weights = (_array(file, f"entry/numbragg/spectrum_{name}") for name in ("wavelengths", "weights"))
+    if wavelengths is None or weights is None or len(wavelengths) < 2:
+        return 0.0
+    mean = float(np.average(wavelengths, weights=weights))
+    return float(np.sqrt(np.average((wavelengths - mean) ** 2, weights=weights)) / mean)
