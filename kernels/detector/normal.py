@@ -10,7 +10,10 @@ from ..arithmetic.fused import sqrt
 from ..arithmetic.logarithm import log
 from ..compile.compilation import inlined
 
-__all__ = ["NORMAL_BOUND", "normal", "deviate_of_tail"]
+__all__ = ["CENTRAL", "NORMAL_BOUND", "central_deviate", "deviate_of_tail", "normal"]
+
+#: Largest distance of the uniform number from 1/2 for `central_deviate`.
+CENTRAL = 0.425
 
 #: Error of `normal`, relative, in units of 2**-53 (tests/kernels/detector/test_normal.py).
 NORMAL_BOUND = 16.0
@@ -50,11 +53,17 @@ def _ratio(c, r):
 
 
 @inlined
+def central_deviate(q):
+    """The standard normal deviate whose probability is 1/2 + q; |q| <= `CENTRAL`."""
+    return q * _ratio(_CENTRE, 0.180625 - q * q)
+
+
+@inlined
 def deviate_of_tail(t):
     """The number, 0 or above, that a standard normal deviate exceeds with probability t; 2**-54 <= t <= 1/2."""
     q = 0.5 - t
-    if q <= 0.425:
-        return q * _ratio(_CENTRE, 0.180625 - q * q)
+    if q <= CENTRAL:
+        return central_deviate(q)
     r = sqrt(-log(t))
     if r <= 5.0:
         return _ratio(_TAIL, r - 1.6)

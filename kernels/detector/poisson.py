@@ -22,7 +22,7 @@ from ..arithmetic.logarithm import log
 from ..compile.compilation import inlined, jit
 from ..compile.stack import on_stack
 from .draws import draw
-from .normal import deviate_of_tail
+from .normal import CENTRAL, central_deviate, deviate_of_tail
 
 __all__ = ["LARGEST_MEAN", "count", "replace_by_counts"]
 
@@ -44,8 +44,10 @@ _SERIES_LARGEST = 0.75
 _SERIES_MARGIN = 2.0**-10
 _SERIES_ROUNDING = 2.0**-49
 
-#: Counts that are found without a branch.
+#: Counts that are found without a branch, where most means are below a limit and where they are not.
 _FEW = 8
+_FEW_LARGEST = 4.0
+_MORE = 24
 _NOT_FOUND = -1.0
 
 _RECIPROCALS = 1.0 / np.maximum(np.arange(_RUNNING_LARGEST + 1.0), 1.0)
@@ -180,9 +182,10 @@ def _search(guess, mean, k):
 
 
 @inlined
-def _of_small_mean(mean, k, p):
-    """The count of a mean below `_RUNNING`; p = exp(-mean)."""
+def _of_small_mean(mean, k):
+    """The count of a mean below `_RUNNING`."""
     u = (k + 0.5) * 2.0**-53
+    p = exp_negative(-mean)
     n, total = 0.0, p
     while total < u and n < _RUNNING_LARGEST:
         n += 1.0
@@ -194,11 +197,11 @@ def _of_small_mean(mean, k, p):
 
 
 @inlined
-def _of_few(mean, k, p):
-    """The count if it is below `_FEW` and certain, else `_NOT_FOUND`; without a branch."""
+def _of_few(mean, k, p, most):
+    """The count if it is at most `most` and certain, else `_NOT_FOUND`; without a branch."""
     u = (k + 0.5) * 2.0**-53
     n, total, nearest = 0.0, p, abs(u - p)
-    for j in range(1, _FEW + 1):
+    for j in range(1, most + 1):
         n += 1.0 if total < u else 0.0
         p *= mean * (1.0 / j)
         total += p
@@ -207,25 +210,30 @@ def _of_few(mean, k, p):
 
 
 @inlined
-def _of_large_mean(mean, k):
-    """The count of a mean from `_RUNNING` on."""
-    z = _deviate(k, False)
+def _series(mean, z):
+    """The count where the deviate is z, and whether it is certain."""
     root = sqrt(mean)
     s = z / root
     rest = _polynomial(_POISSON[1], s) + (_polynomial(_POISSON[2], s) + _polynomial(_POISSON[3], s) / mean) / mean
     x = mean + (z * (root + z * _polynomial(_POISSON[0], s)) + rest)
     n = floor(x)
     margin = _SERIES_MARGIN + mean * _SERIES_ROUNDING
-    if abs(s) <= _SERIES_LARGEST and x - n > margin and n + 1.0 - x > margin:
-        return n
-    return _search(n, mean, k)
+    return n, (abs(s) <= _SERIES_LARGEST) & (x - n > margin) & (n + 1.0 - x > margin)
 
 
 @inlined
-def _count(mean, k, p):
-    if mean < _RUNNING:
-        return _of_small_mean(mean, k, p) if mean > 0.0 else 0.0
-    return _of_large_mean(min(mean, LARGEST_MEAN), k) if mean >= _RUNNING else 0.0
+def _of_central(mean, k):
+    """The count of a mean from `_RUNNING` on if k is not in a tail and it is certain, else `_NOT_FOUND`; no branch."""
+    q = (k - 0.5 * (_ONE - 1.0)) * 2.0**-53
+    n, certain = _series(mean, central_deviate(min(max(q, -CENTRAL), CENTRAL)))
+    return n if certain & (abs(q) <= CENTRAL) else _NOT_FOUND
+
+
+@inlined
+def _of_large_mean(mean, k):
+    """The count of a mean from `_RUNNING` on."""
+    n, certain = _series(mean, _deviate(k, False))
+    return n if certain else _search(n, mean, k)
 
 
 @inlined
@@ -247,7 +255,36 @@ def count(mean, k):
         A whole number: the least n of which the probability of n or fewer photons is not below the uniform
         number, or n of a mean that is other by at most 1e-12 of it, or of a tail other by 1e-12.
     """
-    return _count(mean, np.float64(k), exp_negative(-min(mean, _RUNNING)))
+    x = np.float64(k)
+    if mean < _RUNNING:
+        return _of_small_mean(mean, x) if mean > 0.0 else 0.0
+    return _of_large_mean(min(mean, LARGEST_MEAN), x) if mean >= _RUNNING else 0.0
+
+
+@inlined
+def _find(pixels, row, first, size, numbers, found):
+    """Counts of a block, or `_NOT_FOUND`, by loops that are vector code."""
+    middling = large = 0
+    for i in range(size):
+        middling += 1 if pixels[row, first + i] >= _FEW_LARGEST else 0
+        large += 1 if pixels[row, first + i] >= _RUNNING else 0
+        found[i] = _NOT_FOUND
+    # a loop that is of use to few pixels costs more than it saves
+    if 4 * (middling - large) > size:
+        for i in range(size):
+            mean = pixels[row, first + i]
+            n = _of_few(mean, np.float64(numbers[i]), exp_negative(-min(mean, _RUNNING)), _MORE)
+            found[i] = n if 0.0 <= mean < _RUNNING else _NOT_FOUND
+    elif large < size:
+        for i in range(size):
+            mean = pixels[row, first + i]
+            n = _of_few(mean, np.float64(numbers[i]), exp_negative(-min(mean, _RUNNING)), _FEW)
+            found[i] = n if 0.0 <= mean < _RUNNING else _NOT_FOUND
+    if 4 * large > size:
+        for i in range(size):
+            mean = pixels[row, first + i]
+            n = _of_central(mean, np.float64(numbers[i]))
+            found[i] = n if _RUNNING <= mean <= LARGEST_MEAN else found[i]
 
 
 @jit
@@ -265,7 +302,6 @@ def replace_by_counts(pixels, seed, stage, frame, panel, slow, fast):
         Of the first pixel, on its panel.
     """
     numbers = on_stack(_BLOCK, np.uint64)
-    powers = on_stack(_BLOCK, np.float64)
     found = on_stack(_BLOCK, np.float64)
     for row in range(pixels.shape[0]):
         for first in range(0, pixels.shape[1], _BLOCK):
@@ -273,13 +309,9 @@ def replace_by_counts(pixels, seed, stage, frame, panel, slow, fast):
             size = min(_BLOCK, pixels.shape[1] - first)
             for i in range(size):
                 numbers[i] = draw(seed, stage, frame, panel, slow + row, fast + first + i)
-            for i in range(size):
-                powers[i] = exp_negative(-min(pixels[row, first + i], _RUNNING))
-            for i in range(size):
-                found[i] = _of_few(min(pixels[row, first + i], _RUNNING), np.float64(numbers[i]), powers[i])
+            _find(pixels, row, first, size, numbers, found)
             for i in range(size):
                 mean = pixels[row, first + i]
-                if found[i] >= 0.0 and 0.0 < mean < _RUNNING:
-                    pixels[row, first + i] = found[i]
-                else:
-                    pixels[row, first + i] = _count(mean, np.float64(numbers[i]), powers[i])
+                if found[i] == _NOT_FOUND:
+                    found[i] = count(mean, numbers[i])
+                pixels[row, first + i] = found[i]

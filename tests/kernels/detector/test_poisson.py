@@ -111,7 +111,8 @@ def test_against_another_program_at_a_million_points():
     k = rng.integers(0, LAST, means.size)
     n, u, rest = counts(means, k), (k + 0.5) * 2.0**-53, (LAST - k + 0.5) * 2.0**-53
     with np.errstate(all="ignore"):
-        wrong = np.where(k < 2**52, special.pdtr(n, means) < u * (1 - 1e-9), special.pdtrc(n, means) > rest * (1 + 1e-9))
+        wrong = np.where(k < 2**52, special.pdtr(n, means) < u * (1 - 1e-9),
+                         special.pdtrc(n, means) > rest * (1 + 1e-9))
         wrong |= (n > 0) & np.where(k < 2**52, special.pdtr(n - 1, means) > u * (1 + 1e-9),
                                     special.pdtrc(n - 1, means) < rest * (1 - 1e-9))
     assert not wrong.any()
@@ -239,6 +240,27 @@ def test_the_short_ways_agree_with_the_decisions():
     means = np.concatenate([np.exp(rng.uniform(math.log(1e-2), math.log(1e9), size)), rng.uniform(10.0, 1500.0, size)])
     k = rng.integers(0, LAST, means.size).astype(np.uint64)
     assert _differences(means, k, rng.integers(-3, 4, means.size).astype(np.float64)) == 0
+
+
+@numba.njit
+def _one_by_one(means, result):
+    for slow in range(means.shape[0]):
+        for fast in range(means.shape[1]):
+            k = draws.draw(np.uint64(9), draws.COUNTING, 1, 2, slow + 3, fast + 4)
+            result[slow, fast] = poisson.count(means[slow, fast], k)
+
+
+@pytest.mark.parametrize("low, high", [(0.01, 3.0), (3.0, 15.9), (0.01, 1e3), (10.0, 40.0), (16.0, 1e9)])
+def test_rows_are_the_counts_of_their_pixels(low, high):
+    """Whatever means lie side by side, and whichever loop finds them."""
+    shape = (3, 700) if INTERPRETED else (300, 1300)
+    means = np.exp(np.random.default_rng(26).uniform(math.log(low), math.log(high), shape))
+    means[::2, 100] = [0.0, math.nan, -1.0, math.inf, 1e20][int(low * 10) % 5]
+    wanted, found = np.empty(shape), means.copy()
+    with np.errstate(all="ignore"):
+        _one_by_one(means, wanted)
+        poisson.replace_by_counts(found, np.uint64(9), draws.COUNTING, 1, 2, 3, 4)
+    assert np.array_equal(found, wanted)
 
 
 @numba.njit
