@@ -68,7 +68,8 @@ def photons(image: Any, dtype: Any, *, seed: int | None, frame: int = 0, panel: 
     from ..kernels.drive.crew import Crew
 
     def draw(part: slice) -> None:
-        pixels = image[part].astype(np.float64)
+        # C order, whatever the image's: kernels are compiled for one
+        pixels = np.array(image[part], dtype=np.float64, order="C")
         replace_by_counts(pixels, np.uint64(seed), COUNTING, frame, panel, part.start, 0)
         made[part] = np.minimum(pixels, largest)
 
