@@ -8,7 +8,7 @@ __all__ = ["COMMANDS", "PLANNED", "module_of", "parser_of", "summaries"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
 COMMANDS = {"demo": "demo", "scan": "scan", "selftest": "selftest", "trace": "trace", "compare": "compare",
-            "plateau": "plateau", "help": "help", "completion": "completion"}
+            "plateau": "plateau", "nonbragg": "nonbragg", "noisify": "noisify", "help": "help", "completion": "completion"}
 
 #: Subcommands that are planned and not there.
 PLANNED = ("view", "campaign")

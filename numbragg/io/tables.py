@@ -15,7 +15,7 @@ import numpy as np
 from .errors import format_error, shown
 from .literals import decimal, next_number
 
-__all__ = ["read_sources", "read_stol"]
+__all__ = ["read_amplitudes", "read_sources", "read_stol"]
 
 _DELIMITERS = b" \t,;:!"
 _SPLIT = re.compile(rb"[ \t,;:!]+")
@@ -86,6 +86,33 @@ def read_stol(path):
     return np.array(rows)
 
 
+def read_amplitudes(path):
+    """A table of structure factors that are used: two columns, sin(theta)/lambda and F.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.  Further columns are ignored.
+
+    Returns
+    -------
+    (n, 2) float64
+        F is NaN where it says nan or is missing, but 0.0 where the last line lacks its newline too, as in the C
+        program.
+
+    Raises
+    ------
+    FileFormatError
+        No row, a word where a number should be, a number that is not finite, a line over 10239 characters, or no F.
+    OSError
+        The file cannot be read.
+    """
+    rows, _ = _table(path, 2, "a table of structure factors", may_be_nan=1)
+    if np.isnan(rows[:, 1]).all():
+        raise format_error(path, "has no structure factor in its second column")
+    return rows
+
+
 def _value(token):
     """The number that a word is to its last character, infinite and NaN included, or None."""
     found = next_number(token)
@@ -108,14 +135,18 @@ def _lines(path):
             yield line, [], has_newline
 
 
-def _table(path, columns, what):
-    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
+def _table(path, columns, what, may_be_nan=None):
+    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has.
+
+    One column may say nan.
+    """
     rows = []
     given = {}
     for line, tokens, has_newline in _lines(path):
         if not tokens:
             raise format_error(path, "the last line has no number and no newline; remove it", line)
-        values = [_number(path, token, line) for token in tokens[:columns]]
+        values = [math.nan if column == may_be_nan and token.lower() == b"nan" else _number(path, token, line)
+                  for column, token in enumerate(tokens[:columns])]
         rows.append(values + [math.nan if has_newline else 0.0] * (columns - len(values)))
         given[line] = len(values)
     if not rows:
