@@ -11,6 +11,7 @@ from ..io.tables import read_amplitudes, read_sources
 from ..kernels.drive.crew import Chunk, Crew, available_threads
 from ..kernels.physics import records
 from ..kernels.programs.amorphous import Amorphous, amorphous_pixels, cubic_divisors
+from ..notes import Loud
 from ..scene.counts import step_counts
 from ..scene.pixels import clipped, edge
 from ..scene.placement import Frame, placed
@@ -70,7 +71,7 @@ def scattering_table(rows, scale):
 
 def _walks_alike(stol, wavelengths):
     """Whether the pointer comes to the same point from everywhere: the points increase, and no value is beyond them."""
-    return bool((np.diff(stol[:-_SPARE]) > 0.0).all()) and float(np.min(wavelengths)) > 1e-97
+    return bool((np.diff(stol[:-_SPARE]) > 0.0).all()) and bool((wavelengths > 1e-97).all())
 
 
 # -- the scene
@@ -149,6 +150,8 @@ def prepared(line):
         sub_pixel_size=detector.pixel_size / oversample, oversample=oversample, curved=bool(detector.curved),
         point_pixel=bool(detector.point_pixel), thickness=0.0, layers=1, layer_step=0.0, attenuation=0.0)
     light, weights = _light(line, request, counts, placement)
+    if not light.count:
+        line.notices.append(Loud("divergence: no source is left of it inside the round beam: every pixel is NaN"))
     steps = light.count * oversample * oversample
     if steps > 2 ** 31 - 1:
         raise ValueError(f"nonbragg: {steps} steps of a pixel; must be below 2^31")
@@ -196,7 +199,6 @@ def amorphous_image(scene, threads=None):
         amorphous_pixels(scene.geometry, scene.table, scene.window, chunk.start, chunk.stop, image)
 
     if chunks:
-        # a first pixel by one thread: kernels are compiled once
         Crew(threads).run(work, chunks)
     return image
 
