@@ -13,12 +13,15 @@ import re
 import numpy as np
 
 from .errors import format_error, shown
-from .literals import decimal, next_number
+from .literals import decimal, leading_number, next_number
 
 __all__ = ["read_amplitudes", "read_sources", "read_stol"]
 
 _DELIMITERS = b" \t,;:!"
 _SPLIT = re.compile(rb"[ \t,;:!]+")
+
+#: Characters that the C program takes for those of numbers.
+_OF_NUMBERS = b"0123456789-+.EGeg"
 
 # the C program reads a longer line in pieces
 _LONGEST_LINE = 10239
@@ -87,7 +90,7 @@ def read_stol(path):
 
 
 def read_amplitudes(path):
-    """A table of structure factors that are used: two columns, sin(theta)/lambda and F.
+    """A table of structure factors that are used: two columns, sin(theta)/lambda and F, read as the C program does.
 
     Parameters
     ----------
@@ -96,21 +99,35 @@ def read_amplitudes(path):
 
     Returns
     -------
-    (n, 2) float64
-        F is NaN where it says nan or is missing, but 0.0 where the last line lacks its newline too, as in the C
-        program.
+    rows : (n, 2) float64
+        F is NaN where it is missing or says so, but 0.0 where something that is no number, or the end of the file,
+        takes its place.
+    doubtful : list of int
+        Numbers of the lines of which something that is no number was taken for 0, or for the number it begins with:
+        comments, mostly.
 
     Raises
     ------
     FileFormatError
-        No row, a word where a number should be, a number that is not finite, a line over 10239 characters, or no F.
+        No row, no F, or a line over 10238 characters.
     OSError
         The file cannot be read.
     """
-    rows, _ = _table(path, 2, "a table of structure factors", may_be_nan=1)
+    rows, doubtful = [], []
+    for line, tokens, has_newline in _lines(path):
+        used = tokens[:2]
+        values = [leading_number(token) for token in used]
+        if any(_value(token) is None for token in used) or not tokens:
+            doubtful.append(line)
+        # the C program looks for the end of the line right behind the number
+        ended = has_newline and len(tokens) == 1 and not tokens[0].strip(_OF_NUMBERS)
+        rows.append((values + [0.0, math.nan if ended else 0.0][len(values):])[:2])
+    if not rows:
+        raise format_error(path, "has no rows; a table of structure factors needs at least one")
+    rows = np.array(rows)
     if np.isnan(rows[:, 1]).all():
         raise format_error(path, "has no structure factor in its second column")
-    return rows
+    return rows, doubtful
 
 
 def _value(token):
@@ -135,18 +152,14 @@ def _lines(path):
             yield line, [], has_newline
 
 
-def _table(path, columns, what, may_be_nan=None):
-    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has.
-
-    One column may say nan.
-    """
+def _table(path, columns, what):
+    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
     rows = []
     given = {}
     for line, tokens, has_newline in _lines(path):
         if not tokens:
             raise format_error(path, "the last line has no number and no newline; remove it", line)
-        values = [math.nan if column == may_be_nan and token.lower() == b"nan" else _number(path, token, line)
-                  for column, token in enumerate(tokens[:columns])]
+        values = [_number(path, token, line) for token in tokens[:columns]]
         rows.append(values + [math.nan if has_newline else 0.0] * (columns - len(values)))
         given[line] = len(values)
     if not rows:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 import math
+import os
 
 import numpy as np
 
@@ -135,7 +136,12 @@ def prepared(line):
     ValueError, OSError
         If a file cannot be read, or what is asked for has no place or is too large.
     """
-    stol, amplitudes = scattering_table(read_amplitudes(line.files.stol), line.stol_scale)
+    rows, doubtful = read_amplitudes(line.files.stol)
+    if doubtful:
+        line.notices.append(Loud(
+            f"{os.fsdecode(line.files.stol)}: what is no number is taken for a point of the table, mostly one at 0 0, as"
+            f" in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
+    stol, amplitudes = scattering_table(rows, line.stol_scale)
     if line.files.sources is not None:
         line.draft.sources = read_sources(line.files.sources)
     request = line.draft.freeze()
