@@ -1,4 +1,4 @@
-"""nonBragg's image: amorphous scattering from a table of structure factors, interpolated by a cubic through four points.
+"""nonBragg's image: amorphous scattering from a table of structure factors, a cubic through four of its points.
 
 The order of operations, the walk of the pointer through the table and the repeated normalising of vectors are the C
 program's.  Arguments are not checked.

@@ -1,4 +1,4 @@
-"""Point spread as noisify has it: every pixel is scattered over its neighbours, in float32, with the C program's bounds.
+"""Point spread as noisify has it: pixels are scattered over their neighbours in float32, with the C program's bounds.
 
 Kernels are Gaussian or that of a fibre-coupled detector, integrated over pixels.  Arguments are not checked.
 

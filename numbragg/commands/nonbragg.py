@@ -9,7 +9,9 @@ from .arguments import check_outputs
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["run"]
+__all__ = ["WORDS", "run"]
+
+WORDS = NONBRAGG
 
 
 def run(arguments):
