@@ -24,8 +24,8 @@ from .structure_inputs import check_words, crystal_may_be_read
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
 
-__all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "check_settings", "checked_pixels", "entered",
-           "parse"]
+__all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "check_settings", "checked_pixels",
+           "entered", "parse"]
 
 #: Settings that are NaN where they were not given.
 _UNSET_AS_NAN = frozenset(name for name, default in DEFAULTS.items() if default != default)

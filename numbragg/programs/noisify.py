@@ -9,12 +9,14 @@ import numpy as np
 
 from .. import memory
 from ..io.errors import format_error
+from ..io.literals import INT_MAX
 from ..io.smv import general, read_header
 from ..kernels.detector.random import empty_table, new_stream
 from ..kernels.drive.crew import Chunk, Crew, available_threads
 from ..kernels.programs.noisify import digitise, draw_photons, photon_scale
 from ..kernels.programs.spread import FIBER, GAUSS, largest_radius, scatter, spread_radii, spread_table
 from ..notes import Loud, Misleading
+from ..scene.pixels import LARGEST_PIXEL
 from ..scene.size import R_E_SQR
 from ..scene.units import from_mm
 
@@ -23,7 +25,6 @@ __all__ = ["Noisy", "made"]
 _KINDS = {"gauss": GAUSS, "gaussian": GAUSS, "fiber": FIBER}
 #: noisify's own seed of the calibration: positive, and so the generator does not begin anew with it.
 _CALIBRATION_SEED = 123456789
-_INT_MAX, _SHORT_MAX = 2147483647.0, 65535.0
 #: Steps of rows that a thread takes at once.
 _BANDS = 4
 
@@ -193,13 +194,14 @@ def made(line):
         return (shorts if line.bits == "16" else integers).reshape(slow, fast).copy()
 
     # noisify cuts even the 32-bit image at 65535 here
-    digitise(image, line.gain, line.adc_offset, 0.0, own, _SHORT_MAX, shorts, integers)
+    digitise(image, line.gain, line.adc_offset, 0.0, own, float(LARGEST_PIXEL), shorts, integers)
     out = Noisy(header, pixels(), np.minimum(shorts, 255).astype(np.uint8).reshape(slow, fast), None, lines)
     if noise:
         draw_photons(image, line.flicker, line.calibration, own, of_calibration)
         if spreads:
             image = _spread(line, image, fast, slow)
-        total, *overloads = digitise(image, line.gain, line.adc_offset, line.readout, own, _INT_MAX, shorts, integers)
+        total, *overloads = digitise(image, line.gain, line.adc_offset, line.readout, own, float(INT_MAX), shorts,
+                                     integers)
         out.noisy = pixels()
         lines.append(f"{total:.0f} photons on the noise image ({overloads[line.bits == '32']} overloads)")
     return out

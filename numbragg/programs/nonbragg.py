@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from .. import memory
+from ..io.literals import INT_MAX
 from ..io.smv import general
 from ..io.tables import read_amplitudes, read_sources
 from ..kernels.drive.crew import Chunk, Crew, available_threads
@@ -159,7 +160,7 @@ def prepared(line):
     if not light.count:
         line.notices.append(Loud("divergence: no source is left of it inside the round beam: every pixel is NaN"))
     steps = light.count * oversample * oversample
-    if steps > 2 ** 31 - 1:
+    if steps > INT_MAX:
         raise ValueError(f"nonbragg: {steps} steps of a pixel; must be below 2^31")
     axes, following = polarisation_axes(placement.polarisation)
     table = Amorphous(

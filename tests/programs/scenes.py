@@ -47,8 +47,8 @@ NONBRAGG = {
 #: Float images for noisify, made by nonBragg's kernels and, of spots, by nanoBragg's.
 INPUTS = {
     "liquid.bin": f"nonbragg {NONBRAGG['plain']} --quiet",
-    "strong.bin": "nonbragg -stol liquid.stol -detpixels_x 24 -detpixels_y 20 -pixel 2 -distance 60 -fluence 3e25 -seed 1"
-                  " --quiet",
+    "strong.bin": "nonbragg -stol liquid.stol -detpixels_x 24 -detpixels_y 20 -pixel 2 -distance 60 -fluence 3e25"
+                  " -seed 1 --quiet",
     "negative.bin": f"nonbragg {NONBRAGG['square']} --quiet",
     "floatimage.bin.spots": "-cell 40 50 60 90 90 90 -default_F 30 -N 6 -lambda 2 -distance 60 -pixel 0.9"
                             " -detpixels_f 37 -detpixels_s 29 -fluence 4e23 -misset 10 20 30 -nonoise --quiet",
