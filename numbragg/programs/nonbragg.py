@@ -140,8 +140,8 @@ def prepared(line):
     rows, doubtful = read_amplitudes(line.files.stol)
     if doubtful:
         line.notices.append(Loud(
-            f"{os.fsdecode(line.files.stol)}: what is no number is taken for a point of the table, mostly one at 0 0, as"
-            f" in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
+            f"{os.fsdecode(line.files.stol)}: what is no number is taken for a point of the table, mostly one at 0 0,"
+            f" as in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
     stol, amplitudes = scattering_table(rows, line.stol_scale)
     if line.files.sources is not None:
         line.draft.sources = read_sources(line.files.sources)
