@@ -19,7 +19,8 @@ import numpy as np
 
 from .fused import in_kernels
 
-__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan2", "c_powf", "sincos"]
+__all__ = ["c_sin", "c_cos", "c_exp", "c_log", "c_tan", "c_atan", "c_atan2", "c_erf", "c_powf",
+           "sincos"]
 
 
 def _library():
@@ -37,7 +38,7 @@ def _register(name):
     llvmlite.binding.add_symbol(_PREFIX + name, address)
 
 
-for _name in ("sin", "cos", "exp", "log", "tan", "atan2", "powf"):
+for _name in ("sin", "cos", "exp", "log", "tan", "atan", "atan2", "erf", "powf"):
     _register(_name)
 
 _d1 = types.float64(types.float64)
@@ -46,6 +47,8 @@ _cos = types.ExternalFunction(_PREFIX + "cos", _d1)
 _exp = types.ExternalFunction(_PREFIX + "exp", _d1)
 _log = types.ExternalFunction(_PREFIX + "log", _d1)
 _tan = types.ExternalFunction(_PREFIX + "tan", _d1)
+_atan = types.ExternalFunction(_PREFIX + "atan", _d1)
+_erf = types.ExternalFunction(_PREFIX + "erf", _d1)
 _atan2 = types.ExternalFunction(_PREFIX + "atan2", types.float64(types.float64, types.float64))
 _powf = types.ExternalFunction(_PREFIX + "powf", types.float32(types.float32, types.float32))
 
@@ -78,6 +81,21 @@ def c_tan(x):
     return math.tan(x)
 
 
+def c_atan(x):
+    """The C library's arc tangent of a double."""
+    return math.atan(x)
+
+
+_erf_ctypes = _LIBM.erf
+_erf_ctypes.restype = ctypes.c_double
+_erf_ctypes.argtypes = [ctypes.c_double]
+
+
+def c_erf(x):
+    """The C library's error function of a double (Python had one of its own)."""
+    return _erf_ctypes(x)
+
+
 def c_atan2(y, x):
     """The C library's arc tangent of y/x in the right quadrant."""
     return math.atan2(y, x)
@@ -93,7 +111,8 @@ def c_powf(x, y):
     return np.float32(_powf_ctypes(x, y))
 
 
-for _function, _called in ((c_sin, _sin), (c_cos, _cos), (c_exp, _exp), (c_log, _log), (c_tan, _tan)):
+for _function, _called in ((c_sin, _sin), (c_cos, _cos), (c_exp, _exp), (c_log, _log), (c_tan, _tan),
+                           (c_atan, _atan), (c_erf, _erf)):
     in_kernels(_function, _called)
 
 

@@ -24,7 +24,8 @@ from .structure_inputs import check_words, crystal_may_be_read
 from .values import CommandLineError, quoted
 from .words import EARLY, option_uses
 
-__all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "entered", "parse"]
+__all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "check_settings", "checked_pixels",
+           "entered", "parse"]
 
 #: Settings that are NaN where they were not given.
 _UNSET_AS_NAN = frozenset(name for name, default in DEFAULTS.items() if default != default)
@@ -39,12 +40,17 @@ def _refuse(text):
 
 def _pixels(line):
     """Numbers of pixels (fast, slow) as the C program ends up with.  Raises `CommandLineError`."""
+    return checked_pixels(line, pixels_along)
+
+
+def checked_pixels(line, along):
+    """Numbers of pixels (fast, slow) by a rule of a size and a pixel size.  Raises `CommandLineError`."""
     p = line.draft
     if not 0.0 < p.pixel_size < math.inf:
         _refuse(f"{line.origins.get('pixel_size', '')}pixel size: {to_mm(p.pixel_size):g} mm; "
                 "must be greater than zero and finite")
     axes = (p.detector_size_f, p.pixels_f), (p.detector_size_s, p.pixels_s)
-    fast, slow = (pixels_along(edge(p.pixel_size, count, size), p.pixel_size) for size, count in axes)
+    fast, slow = (along(edge(p.pixel_size, count, size), p.pixel_size) for size, count in axes)
     try:
         check_pixels(fast, slow)
     except ValueError as error:
@@ -151,10 +157,6 @@ def check(line):
         dispersion reaches a wavelength of zero.
     """
     p = line.draft
-
-    def origin(name):
-        return line.origins.get(name, "")
-
     if line.printout and line.precision != "exact":
         _refuse(f"--precision {line.precision}: -printout lists the exact evaluation only")
     check_panels(line)
@@ -164,7 +166,29 @@ def check(line):
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):
         _refuse("-misset_seed: the words after it, read as misset angles, are not finite numbers")
-    _pixels(line)
+    check_settings(line, _pixels)
+
+
+def check_settings(line, pixels):
+    """Refuse settings of beam and detector that make no image together: the part of `check` without a crystal.
+
+    Parameters
+    ----------
+    line : CommandLine
+    pixels : callable
+        Returns the numbers of pixels of a command line (fast, slow), or refuses them.
+
+    Raises
+    ------
+    CommandLineError
+        As `check`.
+    """
+    p = line.draft
+
+    def origin(name):
+        return line.origins.get(name, "")
+
+    pixels(line)
     for name in DEFAULTS:
         value = getattr(p, name)
         for number in value if isinstance(value, (list, tuple)) else (value,):
@@ -173,7 +197,7 @@ def check(line):
                 _refuse(f"{origin(name)}{name.replace('_', ' ')}: {number} is not a finite number")
     if not p.wavelength > 0.0:
         _refuse(f"{origin('wavelength')}wavelength: {to_angstrom(p.wavelength):g} Angstrom; must be greater than zero")
-    fast, slow = _pixels(line)
+    fast, slow = pixels(line)
     if p.mask is not None and tuple(p.mask.shape) != (slow, fast):
         _refuse(f"mask: {p.mask.shape[1]} x {p.mask.shape[0]} pixels, but the detector has {fast} x {slow}"
                 " (fast x slow)")

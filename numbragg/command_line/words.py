@@ -4,6 +4,7 @@ Every word must be an option of the table or one of the values of the option bef
 the C program would ignore, or would take for a longer form of an option, are errors here.
 """
 
+from dataclasses import dataclass
 import math
 
 from .effects import Use
@@ -12,23 +13,36 @@ from .suggestions import meant
 from .table import EXACT, TABLE
 from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
-__all__ = ["EARLY", "option_uses"]
+__all__ = ["EARLY", "Vocabulary", "option_uses", "vocabulary"]
 
 
-def _accepted():
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """The words of one program.
+
+    Attributes
+    ----------
+    table : tuple of numbragg.command_line.table.Option
+    accepted : dict
+        The option of every word that is one.
+    instead : dict
+        What there is in the place of words that the program takes no notice of.
+    """
+
+    table: tuple
+    accepted: dict
+    instead: dict
+
+
+def vocabulary(table, exact, instead):
+    """The words of a table of options; those of `exact` are not found inside longer words by the C program."""
     words = {}
-    for option in TABLE:
+    for option in table:
         for spelling in option.spellings:
             words[spelling] = option
-            if not option.own and spelling not in EXACT:
+            if not option.own and spelling not in exact:
                 words["-" + spelling] = option  # the C program finds the keyword in it
-    return words
-
-
-_ACCEPTED = _accepted()
-#: Words that end the reading of a command line at once, and the setting they stand for.
-EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[option.name]
-         for word, option in _ACCEPTED.items() if option.name in ("--help", "--version")}
+    return Vocabulary(table, words, instead)
 
 
 #: Words of nanoBragg's documentation, or of programs beside it, that it takes no notice of: what there is instead.
@@ -39,25 +53,30 @@ _INSTEAD = {
     "-vdivergence": "-vdivrange",
 }
 
+NANOBRAGG = vocabulary(TABLE, EXACT, _INSTEAD)
+#: Words that end the reading of a command line at once, and the setting they stand for.
+EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[option.name]
+         for word, option in NANOBRAGG.accepted.items() if option.name in ("--help", "--version")}
 
-def _suggestion(word):
+
+def _suggestion(word, known):
     """ "; did you mean ...?" for an unknown word, or nothing."""
     plain = word.partition("=")[0]
-    if plain in _INSTEAD:
-        return f"; did you mean {_INSTEAD[plain]}?"
-    found = meant(plain, (option.spellings for option in TABLE))
+    if plain in known.instead:
+        return f"; did you mean {known.instead[plain]}?"
+    found = meant(plain, (option.spellings for option in known.table))
     return f"; did you mean {' or '.join(map(quoted, found))}?" if found else ""
 
 
-def _no_option(word, previous):
+def _no_option(word, previous, known):
     """The error for a word that stands where an option should."""
     after = f" after {' '.join([previous.word, *map(quoted, previous.words)])}" if previous else ""
     if not word.startswith("-") or is_number(word):
         return CommandLineError(f"stray word {quoted(word)}{after}: it belongs to no option")
-    return CommandLineError(f"unknown option {quoted(word)}{after}{_suggestion(word)}")
+    return CommandLineError(f"unknown option {quoted(word)}{after}{_suggestion(word, known)}")
 
 
-def _missing(option, word, given, stop):
+def _missing(option, word, given, stop, known):
     """The error for an option that has only the values `given`, before the word `stop`."""
     count = len(option.values)
     what = f"{count} values" if count > 1 else "a value"
@@ -67,12 +86,12 @@ def _missing(option, word, given, stop):
         what = "1 to 6 values"
     end = "the command line ends" if stop is None else f"{quoted(stop)} follows"
     after = f" after {' '.join(map(quoted, given))}" if given else ""
-    if option.kind == "file" and stop is not None and stop not in _ACCEPTED:
+    if option.kind == "file" and stop is not None and stop not in known.accepted:
         end += f" (if that is the file, write ./{quoted(stop)})"
     return CommandLineError(f"{word}: needs {what} ({' '.join(option.values)}), but {end}{after}")
 
 
-def _values_of(option, word, words):
+def _values_of(option, word, words, known):
     """The words among `words` that are the values of an option, by the rules for its kind."""
     taken = []
     if option.idle:
@@ -89,7 +108,7 @@ def _values_of(option, word, words):
         if len(taken) < count and stop is not None and is_number(stop):
             raise CommandLineError(f"{word} {quoted(stop)}: a cell has no negative length or angle")
     elif len(taken) < count:
-        raise _missing(option, word, taken, stop)
+        raise _missing(option, word, taken, stop, known)
     return taken
 
 
@@ -149,13 +168,15 @@ def _read(option, word, words):
     return values
 
 
-def option_uses(words):
+def option_uses(words, known=NANOBRAGG):
     """The options of a command line with their values, in order.
 
     Parameters
     ----------
     words : list of str
         The command line.
+    known : Vocabulary, optional
+        The options that there are.
 
     Returns
     -------
@@ -173,17 +194,17 @@ def option_uses(words):
     while position < len(words):
         word, value_words = words[position], words[position + 1:]
         position += 1
-        option = _ACCEPTED.get(word)
+        option = known.accepted.get(word)
         head, equals, inline = word.partition("=")
-        if option is None and equals and head in _ACCEPTED and _ACCEPTED[head].own:
-            option, word = _ACCEPTED[head], head
+        if option is None and equals and head in known.accepted and known.accepted[head].own:
+            option, word = known.accepted[head], head
             if not option.values:
                 raise CommandLineError(f"{quoted(words[position - 1])}: {head} takes no value")
             taken = [inline]
         elif option is None:
-            raise _no_option(word, uses[-1] if uses else None)
+            raise _no_option(word, uses[-1] if uses else None, known)
         else:
-            taken = _values_of(option, word, value_words)
+            taken = _values_of(option, word, value_words, known)
             position += len(taken)
         uses.append(Use(option, word, taken, _read(option, word, taken)))
         if not option.own:

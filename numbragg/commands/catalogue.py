@@ -4,11 +4,12 @@ from importlib import import_module
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["COMMANDS", "PLANNED", "module_of", "parser_of", "summaries"]
+__all__ = ["COMMANDS", "PLANNED", "module_of", "parser_of", "summaries", "table_of"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
 COMMANDS = {"demo": "demo", "scan": "scan", "selftest": "selftest", "trace": "trace", "compare": "compare",
-            "plateau": "plateau", "view": "view", "help": "help", "completion": "completion"}
+            "plateau": "plateau", "view": "view", "nonbragg": "nonbragg", "noisify": "noisify", "help": "help",
+            "completion": "completion"}
 
 #: Subcommands that are planned and not there.
 PLANNED = ("campaign",)
@@ -29,6 +30,18 @@ def parser_of(name):
     """
     make = getattr(module_of(name), "_parser", None)
     return None if make is None else make()
+
+
+def table_of(name):
+    """The options of a subcommand that has those of a C program.
+
+    Returns
+    -------
+    tuple of numbragg.command_line.table.Option or None
+        None for one that has not.
+    """
+    known = getattr(module_of(name), "WORDS", None)
+    return None if known is None else known.table
 
 
 def summaries():

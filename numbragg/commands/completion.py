@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..command_line.table import GROUPS, TABLE
 from .arguments import Parser
-from .catalogue import COMMANDS, parser_of, summaries
+from .catalogue import COMMANDS, parser_of, summaries, table_of
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -38,9 +38,9 @@ def _parser():
         "  fish    numbragg completion fish > ~/.config/fish/completions/numbragg.fish")
 
 
-def _own_words():
-    """Every spelling of nanoBragg's command line."""
-    for option in TABLE:
+def _own_words(table=TABLE):
+    """Every spelling of nanoBragg's command line, or of another table."""
+    for option in table:
         follows, words = "other" if option.values else "", ()
         if option.kind == "file":
             follows = "files"
@@ -52,6 +52,10 @@ def _own_words():
 
 def _words_of(name):
     """Every option of a subcommand."""
+    table = table_of(name)
+    if table is not None:
+        yield from _own_words(table)
+        return
     parser = parser_of(name)
     for spelling, shows, reader, text in (parser.options() if parser is not None else ()):
         words = getattr(reader, "words", ())

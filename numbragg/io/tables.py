@@ -13,12 +13,15 @@ import re
 import numpy as np
 
 from .errors import format_error, shown
-from .literals import decimal, next_number
+from .literals import decimal, leading_number, next_number
 
-__all__ = ["read_sources", "read_stol"]
+__all__ = ["read_amplitudes", "read_sources", "read_stol"]
 
 _DELIMITERS = b" \t,;:!"
 _SPLIT = re.compile(rb"[ \t,;:!]+")
+
+#: Characters that the C program takes for those of numbers.
+_OF_NUMBERS = b"0123456789-+.EGeg"
 
 # the C program reads a longer line in pieces
 _LONGEST_LINE = 10239
@@ -84,6 +87,47 @@ def read_stol(path):
     if not rows:
         raise format_error(path, "has no rows; a scattering curve needs at least one")
     return np.array(rows)
+
+
+def read_amplitudes(path):
+    """A table of structure factors that are used: two columns, sin(theta)/lambda and F, read as the C program does.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.  Further columns are ignored.
+
+    Returns
+    -------
+    rows : (n, 2) float64
+        F is NaN where it is missing or says so, but 0.0 where something that is no number, or the end of the file,
+        takes its place.
+    doubtful : list of int
+        Numbers of the lines of which something that is no number was taken for 0, or for the number it begins with:
+        comments, mostly.
+
+    Raises
+    ------
+    FileFormatError
+        No row, no F, or a line over 10238 characters.
+    OSError
+        The file cannot be read.
+    """
+    rows, doubtful = [], []
+    for line, tokens, has_newline in _lines(path):
+        used = tokens[:2]
+        values = [leading_number(token) for token in used]
+        if any(_value(token) is None for token in used) or not tokens:
+            doubtful.append(line)
+        # the C program looks for the end of the line right behind the number
+        ended = has_newline and len(tokens) == 1 and not tokens[0].strip(_OF_NUMBERS)
+        rows.append((values + [0.0, math.nan if ended else 0.0][len(values):])[:2])
+    if not rows:
+        raise format_error(path, "has no rows; a table of structure factors needs at least one")
+    rows = np.array(rows)
+    if np.isnan(rows[:, 1]).all():
+        raise format_error(path, "has no structure factor in its second column")
+    return rows, doubtful
 
 
 def _value(token):

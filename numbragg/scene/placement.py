@@ -11,7 +11,8 @@ from ..kernels.arithmetic.vectors import cross, dot, rotate_axis, rotate_xyz, un
 from .pixels import edge, pixels_along
 from .units import to_mm
 
-__all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "least_turn", "place_detector"]
+__all__ = ["Frame", "Placement", "CONVENTIONS", "detector_size", "least_turn", "place_detector",
+           "placed"]
 
 TINY = 2.2250738585072014e-308
 
@@ -158,9 +159,36 @@ def place_detector(request):
         If the vectors leave the detector no area or no defined place.
     """
     detector = request.detector
-    detsize_f, detsize_s, fpixels, spixels = detector_size(detector)
-    beam_x, beam_y, fast_beam, slow_beam, fast_close, slow_close = _beam_centre(detector, detsize_f, detsize_s)
-    frame = _frame(request)
+    size = detector_size(detector)
+    return placed(detector, _frame(request), size, _beam_centre(detector, *size[:2]), abs)
+
+
+def placed(detector, frame, size, centre, nearest):
+    """Place a detector whose frame, size and centre are known.
+
+    Parameters
+    ----------
+    detector : request.DetectorRequest
+    frame : Frame
+        Vectors of any length; a normal whose length is not 1 is replaced by that of fast and slow.
+    size : tuple
+        As of `detector_size`.
+    centre : tuple of 6 float
+        Xbeam and Ybeam as asked for, the beam's spot and the point of closest approach, each along fast and slow [m].
+    nearest : callable
+        Makes the distance of closest approach of what follows from the distance along the beam.
+
+    Returns
+    -------
+    Placement
+
+    Raises
+    ------
+    ValueError
+        As `place_detector`.
+    """
+    detsize_f, detsize_s, fpixels, spixels = size
+    beam_x, beam_y, fast_beam, slow_beam, fast_close, slow_close = centre
     beam, _ = unit(_floats(frame.beam))
     fast, _ = unit(_floats(frame.fast))
     slow, _ = unit(_floats(frame.slow))
@@ -185,7 +213,7 @@ def place_detector(request):
         ratio = TINY
     close_distance = detector.close_distance
     if math.isnan(close_distance):
-        close_distance = abs(ratio * detector.distance)
+        close_distance = nearest(ratio * detector.distance)
     distance = close_distance / ratio
 
     def turn(vector):

@@ -31,12 +31,12 @@ class SourceTable(NamedTuple):
 _ALIKE = np.empty(0)
 
 
-def _grid_sources(beam, counts, placement):
+def _grid_sources(beam, counts, placement, distance):
     h_steps, h_range, h_step = counts.divergence_h
     v_steps, v_range, v_step = counts.divergence_v
     d_steps, d_range, d_step = counts.dispersion
     directions, wavelengths = [], []
-    start = tuple(-SOURCE_DISTANCE * b for b in placement.beam)
+    start = tuple(-distance * b for b in placement.beam)
     for i in range(h_steps):
         h = h_step * i - h_range / 2.0
         for j in range(v_steps):
@@ -53,9 +53,9 @@ def _grid_sources(beam, counts, placement):
     return directions, wavelengths
 
 
-def _listed_sources(beam, placement):
+def _listed_sources(beam, placement, distance):
     b = placement.beam
-    defaults = (-SOURCE_DISTANCE * b[0], -SOURCE_DISTANCE * b[1], -SOURCE_DISTANCE * b[2], 1.0, beam.wavelength)
+    defaults = (-distance * b[0], -distance * b[1], -distance * b[2], 1.0, beam.wavelength)
     rows = np.asarray(beam.sources, dtype=np.float64)
     rows = np.where(np.isnan(rows), np.array(defaults), rows)
     for number, row in enumerate(rows, 1):
@@ -64,7 +64,7 @@ def _listed_sources(beam, placement):
     return [tuple(float(x) for x in row[:3]) for row in rows], [float(row[4]) for row in rows]
 
 
-def source_list(beam, counts, placement):
+def source_list(beam, counts, placement, distance=SOURCE_DISTANCE):
     """Directions to the sources, wavelengths and weights.
 
     A spectrum is listed once, however many directions there are: nothing holds their product.
@@ -74,13 +74,15 @@ def source_list(beam, counts, placement):
     beam : request.BeamRequest
     counts : counts.StepCounts
     placement : placement.Placement
+    distance : float, optional
+        From the sample to a source [m], before directions are normalised.
 
     Returns
     -------
     SourceTable
     """
-    directions, wavelengths = (_grid_sources(beam, counts, placement) if beam.sources is None
-                               else _listed_sources(beam, placement))
+    directions, wavelengths = (_grid_sources(beam, counts, placement, distance) if beam.sources is None
+                               else _listed_sources(beam, placement, distance))
     units = np.array([unit(d)[0] for d in directions], dtype=np.float64).reshape(-1, 3)
     if beam.spectrum is None:
         return SourceTable(units, np.array(wavelengths, dtype=np.float64), 1, _ALIKE)

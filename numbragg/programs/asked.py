@@ -1,0 +1,85 @@
+"""What the drop-ins have in common: help, seeds from the clock, sizes and reports."""
+
+import math
+import sys
+
+from ..command_line.help import option_text
+from ..command_line.values import CommandLineError
+from ..notes import Loud, Misleading
+
+# start-up: help and refused words load neither NumPy nor Numba
+
+__all__ = ["asked_for_text", "pixels_rounded_up", "settle_seed", "tell"]
+
+_PROGRAMS = {"nonbragg": "nonBragg", "noisify": "noisify"}
+
+
+def asked_for_text(command, known, arguments):
+    """Print the help or the version, if it is asked for.
+
+    Parameters
+    ----------
+    command : str
+        Name of the subcommand.
+    known : numbragg.command_line.words.Vocabulary
+    arguments : list of str
+
+    Returns
+    -------
+    bool
+        Whether that is all.
+
+    Raises
+    ------
+    CommandLineError
+        If there are no arguments.
+    """
+    if not arguments:
+        raise CommandLineError(f"{command}: nothing to do; see numbragg {command} --help")
+    for word in arguments:
+        option = known.accepted.get(word)
+        if option is not None and option.name == "--help":
+            print(_help(command, known))
+            return True
+        if option is not None and option.name == "--version":
+            from .._version import __version__
+
+            print(f"numbragg {__version__}")
+            return True
+    return False
+
+
+def _help(command, known):
+    groups = dict.fromkeys(option.group for option in known.table)
+    text = [f"usage: numbragg {command} ARGUMENTS\n",
+            f"Acts as the C program {_PROGRAMS[command]}: the same words, the same files, the same bytes. The last of "
+            "repeated\nwords counts."]
+    for group in groups:
+        text.append("\n".join([f"\n{group}:", *(option_text(o) for o in known.table if o.group == group)]))
+    return "\n".join(text)
+
+
+def pixels_rounded_up(size, pixel_size):
+    """Pixels along an edge: rounded up, so that a last bit of the quotient can make one more, as in nonBragg."""
+    pixels = size / pixel_size
+    return math.ceil(pixels) if math.isfinite(pixels) else pixels
+
+
+def settle_seed(line, needed):
+    """Take the seed from the clock where it was not given, and say so where it is needed."""
+    if line.seed is None:
+        import time
+
+        line.seed = int(time.time())
+        if needed:
+            line.notices.append(f"noise seed {line.seed} taken from the clock (-seed {line.seed} repeats it)")
+
+
+def tell(line, lines):
+    """Print warnings and, unless `--quiet`, the report; all files are in place."""
+    for note in line.notices:
+        if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
+            print(f"numbragg: warning: {note}", file=sys.stderr)
+    if not line.quiet:
+        told = [f"note: {note}" for note in line.notices if not isinstance(note, Misleading)]
+        print("\n".join([*told, *(f"  {text}" for text in lines)]))
