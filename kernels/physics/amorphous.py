@@ -181,15 +181,19 @@ def _from_place(geometry, beam, layer, place, sensor_layer, source, z):
 
 @inlined
 def _at_place(geometry, beam, layer, f, s):
-    """Mean over sources, sum over the layers of sensor and material, of one point of the detector."""
-    total, sources = 0.0, number_of_sources(beam)
+    """Mean over sources, sum over the layers of sensor and material, of one point of the detector; sin(theta)/lambda.
+
+    The latter is the largest of all.
+    """
+    total, largest, sources = 0.0, 0.0, number_of_sources(beam)
     for sensor_layer in range(geometry.layers):
         place = _pixel_place(geometry, f, s, sensor_layer * geometry.layer_step)
         for source in range(sources):
             for node in range(layer.places.shape[0]):
-                value, _ = _from_place(geometry, beam, layer, place, sensor_layer, source, layer.places[node])
+                value, stol = _from_place(geometry, beam, layer, place, sensor_layer, source, layer.places[node])
                 total += layer.weights[node] * value
-    return total / sources
+                largest = max(largest, stol)
+    return total / sources, largest
 
 
 @inlined
@@ -202,20 +206,17 @@ def _needed(layer, stol):
 
 
 @inlined
-def _span(geometry, beam, layer, f, s):
-    """Largest sin(theta)/lambda of a point, and the finest sampling that any of its scattering vectors needs."""
-    place = _pixel_place(geometry, f, s, 0.0)
-    largest, finest = 0.0, layer.sub_pixels
+def _finest(geometry, beam, layer, f, s):
+    """Sub-pixels per edge that any scattering vector of a point needs."""
+    place, finest = _pixel_place(geometry, f, s, 0.0), layer.sub_pixels
     for source in range(number_of_sources(beam)):
+        row, column = place_of_source(beam.per_direction, source)
+        s0 = incident_direction(beam.directions, row)
         for node in range(layer.places.shape[0]):
-            row, column = place_of_source(beam.per_direction, source)
-            s0 = incident_direction(beam.directions, row)
             z = layer.places[node]
             s1, _ = unit((place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2]))
-            stol = 0.5 * magnitude(scattering_vector(s1, s0, beam.wavelengths[column]))
-            largest = max(largest, stol)
-            finest = max(finest, _needed(layer, stol))
-    return largest, finest
+            finest = max(finest, _needed(layer, 0.5 * magnitude(scattering_vector(s1, s0, beam.wavelengths[column]))))
+    return finest
 
 
 @jit
@@ -223,8 +224,9 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
     """Fill the photons of a layer that pixels get whose middle stands for all of them."""
     size = geometry.sub_pixel_size * geometry.oversample
     for i in range(fast.shape[0]):
-        out[i] = layer.scale * _at_place(geometry, beam, layer, (fast[i] + geometry.first_fast + 0.5) * size,
-                                         (slow[i] + geometry.first_slow + 0.5) * size)
+        value, _ = _at_place(geometry, beam, layer, (fast[i] + geometry.first_fast + 0.5) * size,
+                             (slow[i] + geometry.first_slow + 0.5) * size)
+        out[i] = layer.scale * value
 
 
 @jit
@@ -255,8 +257,12 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
     alone = (layer.places.shape[0] == 1 and geometry.layers == 1 and number_of_sources(beam) == 1)
     masked = mask.shape[0] > 0
-    for number in range(start, stop):
-        fast, slow = place[0] + number % place[2], place[1] + number // place[2]
+    fast, slow = place[0] + start % place[2] - 1, place[1] + start // place[2]
+    for _ in range(start, stop):
+        # pixels are counted: a division takes half as long as all else
+        fast += 1
+        if fast == place[0] + place[2]:
+            fast, slow = place[0], slow + 1
         if masked and mask[slow, fast] == 0:
             continue
         first_f, first_s = (fast + geometry.first_fast) * size, (slow + geometry.first_slow) * size
@@ -267,14 +273,17 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
             total *= layer.weights[0]
             finest = _needed(layer, stol)
         else:
-            total = 0.0
-            stol, finest = _span(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)
-        if finest > 1 or not alone:
+            total, stol = _at_place(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)
+            finest = layer.sub_pixels
+            if layer.fineness.shape[0] > 0:
+                finest = _finest(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)
+        if finest > 1:
             total, step = 0.0, size / finest
             for sub_slow in range(finest):
                 for sub_fast in range(finest):
-                    total += _at_place(geometry, beam, layer, first_f + (sub_fast + 0.5) * step,
-                                       first_s + (sub_slow + 0.5) * step)
+                    value, _ = _at_place(geometry, beam, layer, first_f + (sub_fast + 0.5) * step,
+                                         first_s + (sub_slow + 0.5) * step)
+                    total += value
             total /= finest * finest
         out[slow, fast] += layer.scale * total
         largest = max(largest, stol)
