@@ -22,7 +22,7 @@ _CHUNK = 1 << 14
 _ROWS = 64
 #: What sums over sub-pixels and nodes may be wrong by, of a pixel or of a thousandth of the greatest.
 _TOLERANCE, _FLOOR = 2e-4, 1e-3
-_SUB_PIXELS, _REFERENCE = (1, 2, 3, 4, 6, 8, 12, 16), 96
+_SUB_PIXELS, _REFERENCE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48), 192
 _MOST_NODES, _MOST_PARTS = 512, 1 << 16
 #: Pixels along an edge that rules are tried on, of all panels together some thousand.
 _TRIED = 33

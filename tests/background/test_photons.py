@@ -55,8 +55,8 @@ def tilted(sensor=None, **more):
     """A panel of 6 x 5 pixels with a normal of its own, in a frame whose beam is along +z."""
     c, s = math.cos(0.3), math.sin(0.3)
     sensor = {} if sensor is None else {"sensor_thickness_um": sensor[0] * 1e3, "attenuation_depth_um": sensor[1] * 1e3}
-    return Panel(origin_mm=(12.0, -9.0, 60.0), fast_axis=(c, 0.0, -s), slow_axis=(0.0, 1.0, 0.0), pixels=(6, 5),
-                 pixel_mm=0.2, **sensor, **more), np.array((s, 0.0, c))
+    return Panel(origin_mm=(12.0, -9.0, 60.0), fast_mm=(0.2 * c, 0.0, -0.2 * s), slow_mm=(0.0, 0.2, 0.0),
+                 pixels=(6, 5), **sensor, **more), np.array((s, 0.0, c))
 
 
 BEAMS = (Beam(polarisation_fraction=None), Beam(polarisation_fraction=0.0),
@@ -88,8 +88,8 @@ def frame(detector, beam):
 
 def place_of(panel, fast, slow):
     """Middle of a pixel [mm]."""
-    fast_axis, slow_axis = np.asarray(panel.fast_axis), np.asarray(panel.slow_axis)
-    return np.asarray(panel.origin_mm) + 0.2 * ((fast + 0.5) * fast_axis + (slow + 0.5) * slow_axis)
+    return (np.asarray(panel.origin_mm) + (fast + 0.5) * np.asarray(panel.fast_mm)
+            + (slow + 0.5) * np.asarray(panel.slow_mm))
 
 
 def test_a_sensor_captures_part_of_them():
@@ -166,8 +166,7 @@ def test_regions_masks_threads_and_panels():
     assert np.array_equal(masked, np.where(mask == 0, 0.0, whole))
     two = Simulator(detector, beam, 0.0, background=words, threads=2).run(CRYSTAL).background
     assert np.array_equal(two, whole)
-    panels = [tilted()[0], Panel(origin_mm=(-5.0, 3.0, 70.0), fast_axis=(1, 0, 0), slow_axis=(0, 1, 0), pixels=(4, 3),
-                                 pixel_mm=0.2)]
+    panels = [tilted()[0], Panel(origin_mm=(-5.0, 3.0, 70.0), fast_mm=(0.2, 0, 0), slow_mm=(0, 0.2, 0), pixels=(4, 3))]
     both = background(Detector(panels=panels, convention="adxv"), beam, "water:5um")
     for panel, found in zip(panels, both):
         assert np.array_equal(found, background(Detector(panels=[panel], convention="adxv"), beam, "water:5um"))
@@ -177,13 +176,15 @@ def test_regions_masks_threads_and_panels():
 @pytest.mark.parametrize("pixel, distance", [(0.1, 100.0), (1.5, 60.0)])
 def test_pixels_are_means(words, pixel, distance):
     """Of fine ones, also where rings are finer than pixels."""
-    n = 48 if pixel < 1 else 30
-    beam = Beam(wavelength_angstrom=1.3)
-    centre = (n * pixel + 20.0, n * pixel / 2)
-    coarse = Detector(pixels=(n, 8), pixel_mm=pixel, distance_mm=distance, beam_centre_mm=centre)
-    fine = Detector(pixels=(16 * n, 128), pixel_mm=pixel / 16, distance_mm=distance, beam_centre_mm=centre)
-    found, right = background(coarse, beam, words), background(fine, beam, words)
-    right = right.reshape(8, 16, n, 16).sum(axis=(1, 3))
+    n, beam = 30, Beam(wavelength_angstrom=1.3)
+    # rings of ice are 30 mm away at 100 mm
+    origin = (28.0, -2.0, distance)
+    coarse, fine = (Detector(panels=[Panel(origin_mm=origin, fast_mm=(pixel / parts, 0, 0),
+                                           slow_mm=(0, pixel / parts, 0), pixels=(parts * n, parts * 3))],
+                             convention="adxv") for parts in (1, 16))
+    still = Sampling(oversample=1)
+    found, right = (background(detector, beam, words, sampling=still) for detector in (coarse, fine))
+    right = right.reshape(3, 16, n, 16).sum(axis=(1, 3))
     assert np.allclose(found, right, rtol=1e-3, atol=1e-4 * right.max())
 
 
