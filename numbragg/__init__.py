@@ -18,7 +18,8 @@ __all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Pane
            "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
            "write_smv", "write_tiff", "__version__"]
 
-_HOMES = {"Background": "background.layers", "Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
+_HOMES = {"Background": "background.layers", "Beam": "configs.beam",
+          "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
           "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",

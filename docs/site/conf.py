@@ -34,10 +34,10 @@ myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
-PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams", "background",
-         "crystals", "command-line", "read", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary",
-         "accuracy/single", "accuracy/certificate", "precision", "summation", "selftest", "trace", "compare",
-         "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
+PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
+         "background", "crystals", "command-line", "read", "faq", "parallel", "quirks", "accuracy",
+         "accuracy/elementary", "accuracy/single", "accuracy/certificate", "precision", "summation", "selftest",
+         "trace", "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
 
 
 def _with_contents(app, name, source):

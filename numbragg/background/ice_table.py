@@ -1,4 +1,4 @@
-"""Ice Ih as a powder: amplitude of a molecule, made from its structure by tests/background/ice_ih.py."""
+"""Ice Ih as a powder: amplitude of a molecule, from its structure by tests/background/ice_ih.py."""
 
 __all__ = ["DENSITY", "F", "MOLECULAR_WEIGHT", "STEP"]
 

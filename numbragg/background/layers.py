@@ -15,8 +15,7 @@ __all__ = ["Background", "Layer", "split_words"]
 #: Units of lengths in millimetres, as a division or a factor, each exact.
 _UNITS = {"nm": 1e-6, "um": 1e-3, "mm": 1.0, "m": 1e3}
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_LENGTH = re.compile(rf"({_NUMBER})\s*(nm|um|µm|mm|m)$")
+_LENGTH = re.compile(r"(.+?)\s*(nm|um|µm|mm|m)$")
 _RULE = ("must be MATERIAL:EXTENT[:DENSITY[:WEIGHT]], such as water:5um, air:-30mm..20mm or FILE.stol:5um:0.92:18.015; "
          "units nm, um, mm, m")
 
@@ -189,7 +188,10 @@ def _length(text):
     match = _LENGTH.match(text.strip())
     if match is None:
         return None
-    number = float(match[1]) * _UNITS[match[2].replace("µ", "u")]
+    try:
+        number = float(match[1]) * _UNITS[match[2].replace("µ", "u")]
+    except ValueError:
+        return None
     return number if math.isfinite(number) else None
 
 

@@ -119,7 +119,7 @@ def _column(field, values):
 def material(name, density=None, weight=None):
     """A built-in table, with another density or molecular weight where they are given."""
     if name == "ice":
-        from .ice_table import DENSITY, F, MOLECULAR_WEIGHT, STEP
+        from .ice_table import DENSITY, MOLECULAR_WEIGHT, STEP, F
 
         stol, f, standard = tuple(i * STEP for i in range(len(F))), F, (DENSITY, MOLECULAR_WEIGHT)
     else:

@@ -266,7 +266,6 @@ def _kind(name, value, kind):
 def _background(value):
     """A background, from one or from its words."""
     from ..background.layers import Background
-
     return Background(value) if isinstance(value, str) else _kind("background", value, Background)
 
 

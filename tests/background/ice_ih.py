@@ -104,7 +104,7 @@ def table():
 def module():
     """Text of the module that holds the table."""
     density = MOLECULES * MOLECULAR_WEIGHT / (VOLUME * 1e-24 * AVOGADRO)
-    lines = ['"""Ice Ih as a powder: amplitude of a molecule, made from its structure by tests/background/ice_ih.py."""',
+    lines = ['"""Ice Ih as a powder: amplitude of a molecule, from its structure by tests/background/ice_ih.py."""',
              "", '__all__ = ["DENSITY", "F", "MOLECULAR_WEIGHT", "STEP"]', "",
              "#: From row to row, sin(theta)/lambda [1/Angstrom]; the first is at 0.", f"STEP = {STEP}",
              "#: [g/cm^3] and [g/mol].", f"DENSITY, MOLECULAR_WEIGHT = {density:.4f}, {MOLECULAR_WEIGHT}",
