@@ -13,12 +13,13 @@ import os
 
 from ._version import __version__
 
-__all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
+__all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
            "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
            "write_smv", "write_tiff", "__version__"]
 
-_HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
+_HOMES = {"Background": "background.layers", "Beam": "configs.beam",
+          "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
           "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",

@@ -1,6 +1,7 @@
 from numbragg import detectors as detectors
 
 from ._version import __version__
+from .background.layers import Background
 from .configs.beam import Beam
 from .configs.crystal import Crystal
 from .configs.detector import Detector
@@ -19,7 +20,7 @@ from .results.pictures import write_png, write_tiff
 from .results.statistics import image_statistics
 from .tracing.record import trace
 
-__all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
+__all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
            "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
            "write_smv", "write_tiff", "__version__"]

@@ -35,9 +35,9 @@ suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
-         "crystals", "command-line", "read", "view", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary",
-         "accuracy/single", "accuracy/certificate", "accuracy/counts", "precision", "summation", "selftest", "trace",
-         "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
+         "background", "counts", "crystals", "command-line", "programs", "read", "view", "faq", "parallel", "quirks",
+         "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate", "accuracy/counts", "precision",
+         "summation", "selftest", "trace", "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
 
 
 def _with_contents(app, name, source):

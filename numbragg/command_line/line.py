@@ -87,6 +87,8 @@ class CommandLine:
         Where the beam meets it, if it has a name (fast, slow).
     panels : numbragg.Detector or None
         What `numbragg.command_line.panels` made of it.
+    background : str or None
+        Layers of amorphous material, as words.
     printout : bool
         Whether to list the pixels.
     printout_pixel : tuple of int or None
@@ -126,6 +128,7 @@ class CommandLine:
     detector_model: int | None = None
     beam_centre_pixels: tuple | None = None
     panels: object = None
+    background: str | None = None
     printout: bool = False
     printout_pixel: tuple | None = None
     date: str | None = None

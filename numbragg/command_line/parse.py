@@ -162,6 +162,11 @@ def check(line):
     check_panels(line)
     check_partners(line)
     check_words(line)
+    if line.background is not None:
+        # start-up: nothing is read or computed here
+        from ..background.layers import split_words
+
+        split_words(line.background)
     if line.files.matrix is None and p.matrix is None and not p.cell_given and not crystal_may_be_read(line.files):
         _refuse("no crystal: give a unit cell (-cell) or an orientation matrix (-mat)")
     if p.misset == "angles" and not all(map(math.isfinite, p.misset_angles)):

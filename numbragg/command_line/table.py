@@ -418,6 +418,9 @@ _OWN = (
     _row("--spectrum-samples", "N", "merge the spectrum to so many wavelengths; or make it of so many",
          store(CommandLine.spectrum_samples),
          default="all that have photons; 21, sase 100", kind="whole", rule=AT_LEAST_ONE),
+    _row("--background", "LAYERS", "add what amorphous material scatters: MATERIAL:THICKNESS (water, air, ice), or "
+         "MATERIAL:BEGIN..END along the beam from the sample, or FILE.stol:THICKNESS:DENSITY:WEIGHT; several with "
+         "commas: water:5um,air:50mm", store(CommandLine.background), kind="text", default="none"),
     _row("--spot-metric", "WORD", "how Gaussian and top-hat spots are measured: in reciprocal space (nanobragg), or in "
          "indices, with the proportions of the crystal (hkl)", store(Draft.spot_metric), default="nanobragg",
          kind="choice", choices=words("nanobragg hkl")),

@@ -8,7 +8,7 @@ from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
 from .readable import described, readable_files, write_readable, write_tiff
-from .running import Clock, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -27,6 +27,7 @@ class _Run:
     image: object = None
     outcome: object = None
     dump: bool = False  # whether the structure factors are to be written
+    ground: object = None  # the background
     experiment: object = None  # what files for other programs say
 
     @property
@@ -77,10 +78,14 @@ def run(argv):
     with OutputSet() as outputs:
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
         this.experiment = described(line, ((prepared,),))
+        this.ground = ground_of(line, ((prepared,),), evaluation.threads)
         this.dump = _reserve(outputs, line)
         announce(line)
         clock.lap("prepare")
         this.image, this.outcome = _render(this, backend)
+        if this.ground is not None:
+            this.ground.add([this.image])
+            this.outcome.remarks = (*this.outcome.remarks, *this.ground.notes)
         clock.lap("render")
         facts = _write(outputs, this)
         outputs.commit()
@@ -191,6 +196,8 @@ def _facts(this, products, remarks):
     facts["notices"] = list(this.line.notices)
     facts["image"]["adc_offset"] = this.line.adc_offset
     facts["image"]["noise_seed"] = this.noise_seed
+    if this.ground is not None:
+        facts["background"] = this.ground.account()
     return facts
 
 

@@ -4,7 +4,7 @@ from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
-from .running import Clock, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
 
@@ -46,15 +46,21 @@ def run_panels(argv, line):
     request = line.draft.freeze()
     shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
     experiment = described(line, shot)
+    ground = ground_of(line, shot, evaluation.threads)
     with OutputSet() as outputs:
         for name, kind in _wanted(line.outputs):
             outputs.reserve(name, kind)
         announce(line)
         clock.lap("prepare")
         images, accounts = _render(line, shot, evaluation, backend, clock)
+        if ground is not None:
+            ground.add(images)
+            accounts[0].remarks = (*accounts[0].remarks, *ground.notes)
         clock.lap("render")
         facts = account_of_panels(shot, accounts, images, clock.seconds, argv)
         facts |= {"precision": evaluation.precision, "summation": evaluation.summation}
+        if ground is not None:
+            facts["background"] = ground.account()
         seed = line.seed if names.calculate_noise else None
         written = _write_images(outputs, line, experiment, images, " ".join(argv))
         written += write_tiff(outputs, line, experiment, images, facts, seed)

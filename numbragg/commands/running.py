@@ -9,7 +9,7 @@ from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "opened", "settle_seeds", "tell", "tell_notes", "write_statistics"]
+__all__ = ["Clock", "ground_of", "opened", "settle_seeds", "tables_read", "tell", "tell_notes", "write_statistics"]
 
 
 class Clock:
@@ -34,6 +34,26 @@ def opened(line, evaluation):
     if backend.remark is not None:
         line.notices.append(backend.remark)
     return backend
+
+
+def tables_read(line):
+    """Names of the files that `--background` reads."""
+    if line.background is None:
+        return []
+    from ..background.layers import split_words
+    from ..background.tables import MATERIALS
+
+    return [layer[0] for layer in split_words(line.background) if layer[0] not in MATERIALS]
+
+
+def ground_of(line, shot, threads):
+    """The background of a prepared shot (`background.ground.Ground`); None without `--background`."""
+    if line.background is None:
+        return None
+    from ..background.ground import Ground
+    from ..background.layers import Background
+
+    return Ground(Background(line.background), shot, threads)
 
 
 def settle_seeds(line):

@@ -13,7 +13,7 @@ from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
 from .readable import notes_on_series, write_geometries
-from .running import Clock, opened, settle_seeds, tell_notes
+from .running import Clock, ground_of, opened, settle_seeds, tables_read, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -97,6 +97,7 @@ def _read_by(line):
     # of -dump what other commands read without -hkl
     read = [getattr(files, each.name) for each in fields(files) if each.name != "dump" or files.hkl is None]
     read.append(line.detector)
+    read += tables_read(line)
     if line.detector is not None and line.detector.lower().endswith(".geom"):
         from ..io.geom import read_geom
 
@@ -186,10 +187,12 @@ def run(arguments):
     from ..io.image_series import format_of
     from ..render.scan import Scan
 
+    ground = ground_of(line, shot, evaluation.threads)
+    line.notices += () if ground is None else ground.notes
     frames = Scan(shot, [phi] * len(shot[0]), oscillation, values["--frames"],
                   render=lambda turned: backend.render_shot(turned, evaluation)[0],
                   noise_seed=line.seed if line.outputs.calculate_noise else None,
-                  midpoints="--phi-midpoints" in values)
+                  midpoints="--phi-midpoints" in values, ground=ground)
     # what is wrong with them is found out before the first frame
     _geometries(line, frames, values, trial=True)
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):

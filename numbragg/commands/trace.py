@@ -98,6 +98,8 @@ def _traced(words, fast, slow, steps, panel):
         raise ValueError(f"--backend {line.backend}: a trace is computed on the CPU")
     if line.precision != "exact":
         raise ValueError(f"--precision {line.precision}: a trace shows the exact evaluation only")
+    if line.background is not None:
+        raise ValueError("--background: a trace shows what crystals scatter only")
     if line.detector is not None:
         from ..command_line.panels import read_panels
 

@@ -65,8 +65,8 @@ class Scan:
 
     def __init__(self, shot: Sequence[Sequence[Any]], starts_deg: Sequence[float], oscillation_deg: float,
                  frames: int, *, render: Callable[[Any], Any], noise_seed: int | None = None,
-                 midpoints: bool = False) -> None:
-        self._shot, self._render = shot, render
+                 midpoints: bool = False, ground: Any = None) -> None:
+        self._shot, self._render, self._ground = shot, render, ground
         self.noise_seed = noise_seed
         counts = shot[0][0].counts
         step = to_degrees(counts.phi_step)
@@ -110,7 +110,10 @@ class Scan:
         """The images of all panels."""
         if not 0 <= frame < len(self):
             raise IndexError(f"frame: {frame} of {len(self)}; must be from 0 to {len(self) - 1}")
-        return self._render(self._prepared(frame))
+        images = self._render(self._prepared(frame))
+        if self._ground is not None:
+            self._ground.add(images)
+        return images
 
     def _counted(self, frame: int, dtype: Any) -> list[Any]:
         return [photons(image, dtype, seed=self.noise_seed, frame=frame, panel=number)
@@ -162,7 +165,8 @@ class Scan:
         scenes = [prepared.scene for panel in self._shot for prepared in panel]
         masks = [panel[0].mask for panel in self._shot]
         return fingerprint(scenes, masks, [panel[0].window for panel in self._shot], self._starts, len(self),
-                           self._width, self._shift, self.noise_seed, *more)
+                           self._width, self._shift, self.noise_seed, *more,
+                           *([] if self._ground is None else self._ground.images))
 
     def write_nexus(self, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
                     date: str = EPOCH, layout: str | None = None,
@@ -357,6 +361,10 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
         raise ValueError(f"oscillation_deg: {shown(width)} must be above 0, and the same for all crystals, "
                          "in a scan")
     shot = simulator.prepare_shot(crystals)
+    # frames have the background of all of them: a spindle turns crystals
+    ground = simulator.ground(shot)
+    if ground is not None:
+        warn(ground.notes)
     return Scan(shot, [each.phi_start_deg for each in crystals], width, count, noise_seed=seed,
-                midpoints=flag("phi_midpoints", phi_midpoints),
+                midpoints=flag("phi_midpoints", phi_midpoints), ground=ground,
                 render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])

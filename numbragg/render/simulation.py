@@ -25,6 +25,7 @@ from .backends import CPU, CUDA, open_backend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..background.layers import Background
     from ..results.spots import Spots
     from ..results.truth import SourceList
     from ..scene.prepare import Prepared
@@ -60,6 +61,8 @@ class Result:
     outcome : kernels.drive.order.Outcome
         What the driver did: pixels, threads, where interpolation was given up; and remarks on it.  Of
         several panels a tuple.
+    background : (slow, fast) float64 array, tuple of arrays or None
+        Photons per pixel of the background in the image, read-only; of several panels a tuple; None: there is none.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class Result:
     image: NDArray[np.float32] | Any
     prepared: Any
     outcome: Any
+    background: Any = None
 
     def __repr__(self) -> str:
         from ..results.statistics import image_statistics
@@ -259,6 +263,12 @@ def _kind(name, value, kind):
     return value
 
 
+def _background(value):
+    """A background, from one or from its words."""
+    from ..background.layers import Background
+    return Background(value) if isinstance(value, str) else _kind("background", value, Background)
+
+
 def crystals_of(value):
     """The crystals of a shot, as a tuple: from one, or from a sequence of them."""
     if isinstance(value, Crystal):
@@ -329,6 +339,8 @@ class Simulator:
         What computes; the image does not depend on it.  "auto": CUDA where there is a device.
     device : int, optional
         Number of the CUDA device; by default the first.
+    background : Background, optional
+        Amorphous material in the beam, whose photons are added to every image; made once, on the CPU.
 
     Raises
     ------
@@ -347,7 +359,7 @@ class Simulator:
     def __init__(self, detector: Detector, beam: Beam, structure_factors: StructureFactors | float, *,
                  sampling: Sampling | None = None, roi: Region | None = None, threads: int | None = None,
                  revision: str = DEFAULT, precision: str = "exact", summation: str | None = None,
-                 backend: str = "cpu", device: int | None = None) -> None:
+                 backend: str = "cpu", device: int | None = None, background: Background | str | None = None) -> None:
         self.detector = _kind("detector", detector, Detector)
         self.beam = _kind("beam", beam, Beam)
         self.structure_factors = as_structure_factors(structure_factors)
@@ -358,6 +370,8 @@ class Simulator:
         self.evaluation = Evaluation(precision, summation, threads, backend, device)
         self.revision = choice("revision", revision, revision_names())
         self._backend: CPU | CUDA | None = None
+        self.background = None if background is None else _background(background)
+        self._ground: Any = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -376,6 +390,20 @@ class Simulator:
             if getattr(config, name) is not None and self.detector.convention != "custom":
                 raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
                                  f"not {self.detector.convention!r}")
+
+    def ground(self, shot: Any) -> Any:
+        """The background of a prepared shot (`background.ground.Ground`), made once for its geometry and beam.
+
+        None where there is none.
+        """
+        if self.background is None:
+            return None
+        from ..background.ground import Ground
+
+        found = self._ground
+        if found is None or not found.fits(shot):
+            found = self._ground = Ground(self.background, shot, self.evaluation.threads)
+        return found
 
     def prepare_shot(self, crystal: Crystal | Sequence[Crystal]) -> tuple[tuple[Prepared, ...], ...]:
         """Derive everything for one crystal or several, on all panels, without rendering.
@@ -426,13 +454,18 @@ class Simulator:
         """
         step = _progress(progress)
         shot = self.prepare_shot(crystal)
+        ground = self.ground(shot)
         images, outcomes = self.backend.render_shot(shot, self.evaluation, step)
+        if ground is not None:
+            ground.add(images)
+            outcomes[0].remarks = (*outcomes[0].remarks, *ground.notes)
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
         outcomes = tuple(outcomes)
+        background = None if ground is None else ground.image
         if len(shot) == 1:
-            return Result(images[0], shot[0][0] if alone else shot, outcomes[0])
-        return Result(images, shot, outcomes)
+            return Result(images[0], shot[0][0] if alone else shot, outcomes[0], background)
+        return Result(images, shot, outcomes, background)
 
     def image(self, crystal: Crystal | Sequence[Crystal],
               progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
@@ -475,6 +508,8 @@ class Simulator:
         if not isinstance(self.backend, CUDA):
             raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, "
                              "so no image is on a device")
+        if self.background is not None:
+            raise ValueError("background: is added on the CPU, so no image with it stays on a device; `image` has it")
         done = [self.backend.render_there(panel, self.evaluation, step) for panel in self.prepare_shot(crystal)]
         _warn_of([outcome for _, outcome in done])
         images = [image for image, _ in done]
@@ -505,7 +540,8 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
              structure_factors: StructureFactors | float, *, sampling: Sampling | None = None,
              roi: Region | None = None, threads: int | None = None, revision: str = DEFAULT,
              precision: str = "exact", summation: str | None = None, backend: str = "cpu",
-             device: int | None = None, progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:
+             device: int | None = None, progress: Callable[[int], object] | Any = None,
+             background: Background | str | None = None) -> NDArray[np.float32] | Any:
     """Simulate the diffraction image of a small crystal, with the bits of the C program nanoBragg.
 
     Parameters
@@ -536,6 +572,8 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
     progress : callable or progress bar, optional
         A function that is called with the number of pixels just finished, or an object with such a method
         `update`, as tqdm's bars are: ``progress=tqdm(total=64 * 64)``.
+    background : Background, optional
+        Amorphous material in the beam, whose photons are added.
 
     Returns
     -------
@@ -559,4 +597,4 @@ def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detecto
     """
     return Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                      revision=revision, precision=precision, summation=summation, backend=backend,
-                     device=device).image(crystal, progress)
+                     device=device, background=background).image(crystal, progress)

@@ -107,6 +107,8 @@ def _of_command_line(words, revision, folder):
         Evaluation(line.precision, line.summation, line.threads)
         if line.precision != "exact":
             raise ValueError(f"--precision {line.precision}: a reference image is exact")
+        if line.background is not None:
+            raise ValueError("--background: is not nanoBragg's; a reference image has what crystals scatter only")
         if line.draft.misset == "random" and line.draft.misset_seed is None:
             raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
         factors = read_inputs(line)
@@ -143,6 +145,8 @@ def prepare_scene(*scene: Any, revision: str | None = None, folder: str | os.Pat
         raise ValueError("scene: must be a command line, or a crystal, a beam, a detector and structure factors")
     if folder is not None:
         raise ValueError("folder: goes with a command line")
+    if settings.get("background") is not None:
+        raise ValueError("background: is not nanoBragg's; a reference image has what crystals scatter only")
     crystal, beam, detector, factors = scene
     return Simulator(detector, beam, factors, **settings).prepare(crystal)
 
