@@ -15,22 +15,19 @@ from ._version import __version__
 
 __all__ = ["Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Response", "Sampling", "Simulator", "Spectrum",
            "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
-           "write_smv", "write_tiff", "__version__"]
+           "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry", "write_minicbf",
+           "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]
 
 _HOMES = {"Beam": "configs.beam", "Crystal": "configs.crystal", "Detector": "configs.detector",
           "NumbraggWarning": "notes", "Panel": "configs.panel", "Response": "response.response",
-          "Sampling": "configs.sampling",
-          "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
+          "Sampling": "configs.sampling", "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
           "assemble": "results.assembly", "image_statistics": "results.statistics",
           "integer_image": "results.digitise", "random_rotations": "configs.orientations", "scan": "render.scan",
-          "simulate": "render.simulation", "simulate_counts": "render.counting",
-          "trace": "tracing.record",
+          "simulate": "render.simulation", "simulate_counts": "render.counting", "trace": "tracing.record",
           "write_crystfel": "results.files", "write_geometry": "results.files", "write_minicbf": "results.files",
           "write_nexus": "results.files", "write_png": "results.pictures", "write_smv": "results.files",
           "write_tiff": "results.pictures"}
-
 
 #: Modules that are loaded when they are first used.
 _MODULES = ("detectors", "response")

@@ -98,8 +98,8 @@ def fibre_weights(fwhm, pixel_fast, pixel_slow, radius, weights):
         for j in range(weights.shape[1]):
             left, right = (j - columns - 0.5) * pixel_fast, (j - columns + 0.5) * pixel_fast
             low, high = (i - rows - 0.5) * pixel_slow, (i - rows + 0.5) * pixel_slow
-            share = (_corner(right, high, g) - _corner(left, high, g)) - (_corner(right, low, g) - _corner(left, low, g))
-            weights[i, j] = max(share, 0.0)
+            above = _corner(right, high, g) - _corner(left, high, g)
+            weights[i, j] = max(above - (_corner(right, low, g) - _corner(left, low, g)), 0.0)
     _cut(weights, pixel_fast, pixel_slow, radius)
 
 

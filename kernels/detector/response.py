@@ -121,7 +121,9 @@ def expose(image, place, origin, key, shadow, factor, counting, calibration, out
                 slow, fast = row + origin[0], column + origin[1]
                 mean = np.float64(image[row, column]) * factor
                 if mean > 0.0 and not _in_gap(shadow, slow, fast) and not _shaded(shadow, slow, fast):
-                    light = count(mean, draw(key.seed, COUNTING, key.frame, key.panel, slow, fast)) if counting else mean
+                    light = mean
+                    if counting:
+                        light = count(mean, draw(key.seed, COUNTING, key.frame, key.panel, slow, fast))
                     if calibration > 0.0:
                         g = normal(draw(key.detector_seed, CALIBRATION, 0, key.panel, slow, fast))
                         light *= max(0.0, 1.0 + calibration * g)

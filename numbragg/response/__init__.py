@@ -1,4 +1,4 @@
-"""What a detector makes of mean photons: its stages in the order of light, named detectors, TOML files; no simulation."""
+"""What a detector makes of mean photons: its stages in the order of light, named detectors, TOML files."""
 
 from .named import DETECTORS, EIGER, JUNGFRAU, PILATUS, RAYONIX
 from .response import Response

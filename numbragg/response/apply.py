@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from ..kernels.detector.point_spread import spread
 from ..kernels.drive.crew import Crew, available_threads
 from ..scene.draws import LARGEST_SEED
 from ..scene.pixels import region
-
-if TYPE_CHECKING:
-    from .response import Response
 
 __all__ = ["apply", "mask"]
 
@@ -63,7 +60,7 @@ class _Work:
     first: tuple[int, int]  # slow, fast: the panel's pixel that is the first of what is made
 
 
-def apply(response: Response, image: Any, *, seed: int, frame: int, panel: int, pixel_mm: Any, roi: Any, origin: Any,
+def apply(response: Any, image: Any, *, seed: int, frame: int, panel: int, pixel_mm: Any, roi: Any, origin: Any,
           threads: int | None) -> Any:
     """As `Response.apply`."""
     panels = _panels(image)
@@ -89,7 +86,7 @@ def apply(response: Response, image: Any, *, seed: int, frame: int, panel: int, 
     return work.made
 
 
-def mask(response: Response, shape: Sequence[int], panel: int) -> Any:
+def mask(response: Any, shape: Sequence[int], panel: int) -> Any:
     """As `Response.mask`."""
     slow, fast = (whole("shape", v, 1) for v in entries("shape", shape, 2, "slow and fast"))
     kinds = np.empty((slow, fast), np.uint8)
@@ -122,13 +119,13 @@ def _real_image(image: Any) -> Any:
     return np.require(array, np.float32 if array.dtype == np.float32 else np.float64, "CAW")
 
 
-def _key(response: Response, key: Any, stage: str) -> Any:
+def _key(response: Any, key: Any, stage: str) -> Any:
     """The key with the seed of the detector that a stage has."""
     record = getattr(response, stage)
     return key._replace(detector_seed=np.uint64(0 if record is None else record.detector_seed))
 
 
-def _work(response: Response, image: Any, key: Any, pixel_mm: Any, origin: Any, first: Any, shape: Any) -> _Work:
+def _work(response: Any, image: Any, key: Any, pixel_mm: Any, origin: Any, first: Any, shape: Any) -> _Work:
     weights = transform = None
     # whole rows of the image
     edge = (max(1, _PART_PIXELS // image.shape[1]), origin[1] + image.shape[1])
@@ -159,7 +156,7 @@ def _edges_mm(pixel_mm: Any) -> tuple[float, float]:
     return fast, slow
 
 
-def _shadow(response: Response, panel: int) -> Any:
+def _shadow(response: Any, panel: int) -> Any:
     stop, gaps = response.beamstop, response.gaps
     if stop is None or stop.panel != panel:
         disc = (0.0, 0.0, -1.0)
@@ -168,7 +165,7 @@ def _shadow(response: Response, panel: int) -> Any:
     return kernels.Shadow(*disc, *((0,) * 4 if gaps is None else (*gaps.module_pixels, *gaps.gap_pixels)))
 
 
-def _numbers(response: Response) -> Any:
+def _numbers(response: Any) -> Any:
     stages, defects = response.gain_stages, response.defects
     zeros = (0.0, 0.0, 0.0)
     three = (0, zeros, zeros, zeros, (0.0, 0.0)) if stages is None else (
@@ -188,7 +185,7 @@ def _parts(work: _Work) -> Iterator[_Part]:
             yield _Part((row, row + work.edge[0]), (column, column + work.edge[1]))
 
 
-def _kinds(response: Response, key: Any, place: tuple[int, int], out: Any) -> None:
+def _kinds(response: Any, key: Any, place: tuple[int, int], out: Any) -> None:
     """Gaps, dead and hot pixels of a part."""
     defects = response.defects
     dead, hot = (0.0, 0.0) if defects is None else (defects.dead_fraction, defects.hot_fraction)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any
-
-from ..configs.checks import shown
-from .response import Response
+from .response import NAMED, Response
 from .stages import Calibration, GainStages, Gaps, PointSpread
 
-__all__ = ["DETECTORS", "EIGER", "JUNGFRAU", "PILATUS", "RAYONIX", "named"]
+__all__ = ["DETECTORS", "EIGER", "JUNGFRAU", "PILATUS", "RAYONIX"]
 
 #: PILATUS3: photons are counted, without read-out noise, up to 20 bits (DECTRIS, PILATUS3 technical specifications);
 #: modules and gaps of `numbragg.detectors.pilatus3_6m`.
@@ -42,14 +37,4 @@ JUNGFRAU = Response(name="JUNGFRAU", gaps=Gaps(module_pixels=(1030, 514), gap_pi
 #: All of them, by their names.
 DETECTORS = {"pilatus": PILATUS, "eiger": EIGER, "rayonix": RAYONIX, "jungfrau": JUNGFRAU}
 
-
-def named(name: str, changes: Mapping[str, Any]) -> Response:
-    """As `Response.named`."""
-    found = DETECTORS.get(name.lower()) if isinstance(name, str) else None
-    if found is None:
-        raise ValueError(f"name: {shown(name)} must be one of {', '.join(DETECTORS)}")
-    known = {each.name for each in fields(Response)}
-    for field in changes:
-        if field not in known:
-            raise ValueError(f"{field}: is no field of Response; must be one of {', '.join(sorted(known))}")
-    return replace(found, **changes)
+NAMED.update(DETECTORS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from ..configs.checks import choice, finite, flag, not_negative, positive, shown
 from .stages import Beamstop, Calibration, Defects, GainStages, Gaps, PointSpread, fraction
 
-__all__ = ["DTYPES", "Response"]
+__all__ = ["DTYPES", "NAMED", "RECORDS", "Response"]
 
 #: Types that counts can have.
 DTYPES = ("int32", "uint32", "int16", "uint16")
 
-_RECORDS = {"beamstop": Beamstop, "gaps": Gaps, "calibration": Calibration, "point_spread": PointSpread,
+#: Responses of detectors by their names: `named` fills it, which the package imports.
+NAMED: dict[str, Response] = {}
+
+#: Stages that are records of their own.
+RECORDS = {"beamstop": Beamstop, "gaps": Gaps, "calibration": Calibration, "point_spread": PointSpread,
             "gain_stages": GainStages, "defects": Defects}
 
 
@@ -91,7 +95,7 @@ class Response:
     name: str = ""
 
     def __post_init__(self) -> None:
-        for field, kind in _RECORDS.items():
+        for field, kind in RECORDS.items():
             value = getattr(self, field)
             if value is not None and not isinstance(value, kind):
                 raise ValueError(f"{field}: {shown(value)} must be a {kind.__name__} object, or None")
@@ -190,10 +194,14 @@ class Response:
         >>> nb.Response.named("rayonix", offset_adu=10).offset_adu
         10.0
         """
-        # start-up: that module makes records of this one
-        from importlib import import_module
-
-        return import_module(".named", __package__).named(name, changes)
+        found = NAMED.get(name.lower()) if isinstance(name, str) else None
+        if found is None:
+            raise ValueError(f"name: {shown(name)} must be one of {', '.join(NAMED)}")
+        known = {each.name for each in fields(cls)}
+        for field in changes:
+            if field not in known:
+                raise ValueError(f"{field}: is no field of Response; must be one of {', '.join(sorted(known))}")
+        return replace(found, **changes)
 
     # -- images
 

@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from ..configs.checks import shown
-from .named import DETECTORS, named
-from .response import _RECORDS, Response
+from .named import DETECTORS
+from .response import RECORDS, Response
 
 # start-up: TOML and suggestions are imported with the first file
 
@@ -74,12 +74,12 @@ def _response(found: dict[str, Any]) -> Response:
     if detector is not None and (not isinstance(detector, str) or detector.lower() not in DETECTORS):
         raise ValueError(f"detector: {shown(detector)} must be one of {', '.join(DETECTORS)}")
     start = Response() if detector is None else DETECTORS[detector.lower()]
-    for key, kind in _RECORDS.items():
+    for key, kind in RECORDS.items():
         if key in values:
             values[key] = _stage(key, kind, values[key], getattr(start, key))
     if detector is None:
         return Response(**values)
-    return named(detector, values)
+    return Response.named(detector, **values)
 
 
 def _stage(key: str, kind: Any, table: Any, before: Any) -> Any:
