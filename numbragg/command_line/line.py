@@ -19,6 +19,7 @@ class Files:
     sources: str | None = None
     stol: str | None = None
     spectrum: str | None = None
+    response: str | None = None
 
 
 @dataclass(slots=True, kw_only=True, repr=False, eq=False)
@@ -42,6 +43,7 @@ class Outputs:
     panel_layout: str | None = None
     cbf: str | None = None
     smv_readable: str | None = None
+    counts: str | None = None
     geom: str | None = None
     expt: str | None = None
     xds_inp: str | None = None
@@ -87,6 +89,8 @@ class CommandLine:
         Where the beam meets it, if it has a name (fast, slow).
     panels : numbragg.Detector or None
         What `numbragg.command_line.panels` made of it.
+    response : numbragg.Response or None
+        What stands in the file of `--response`.
     printout : bool
         Whether to list the pixels.
     printout_pixel : tuple of int or None
@@ -126,6 +130,7 @@ class CommandLine:
     detector_model: int | None = None
     beam_centre_pixels: tuple | None = None
     panels: object = None
+    response: object = None
     printout: bool = False
     printout_pixel: tuple | None = None
     date: str | None = None

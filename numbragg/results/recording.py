@@ -60,7 +60,8 @@ def recorded(experiment: Experiment, response: Response, *, seed: int, frame: in
     panels = experiment.panels
     if response.gaps is not None or response.defects is not None:
         panels = tuple(replace(panel, mask=_mask(panel, response, number)) for number, panel in enumerate(panels))
-    settings = json.dumps(json_ready(response.settings(), not_finite=lambda number: None))
+    given = {name: value for name, value in response.settings().items() if value is not None}
+    settings = json.dumps(json_ready(given, not_finite=lambda number: None))
     return replace(experiment, panels=panels, recording=Recording(
         gain=response.gain_adu_per_photon, offset=round(response.offset_adu), saturation=response.saturation,
         least=response.least, settings=settings, seed=seed, first_frame=frame))
