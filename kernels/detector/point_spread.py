@@ -6,8 +6,6 @@ same bits on every processor.
 
 import math
 
-import numpy as np
-
 from ..arithmetic.elementary import exp_negative
 from ..compile.compilation import jit
 
@@ -108,15 +106,15 @@ def gaussian_weights(fwhm, pixel_fast, pixel_slow, radius, weights):
     """As `fibre_weights`, of a Gaussian: the product of two integrals along the edges of a pixel."""
     rows, columns = weights.shape[0] // 2, weights.shape[1] // 2
     scale = _ROOT_LOG_16 / fwhm
-    along = np.empty(weights.shape[1])
+    # the first row keeps what the others are made of, and is the last to be made
     for j in range(weights.shape[1]):
-        along[j] = 0.5 * (error_function((j - columns + 0.5) * pixel_fast * scale)
-                          - error_function((j - columns - 0.5) * pixel_fast * scale))
-    for i in range(weights.shape[0]):
+        weights[0, j] = 0.5 * (error_function((j - columns + 0.5) * pixel_fast * scale)
+                               - error_function((j - columns - 0.5) * pixel_fast * scale))
+    for i in range(weights.shape[0] - 1, -1, -1):
         across = 0.5 * (error_function((i - rows + 0.5) * pixel_slow * scale)
                         - error_function((i - rows - 0.5) * pixel_slow * scale))
         for j in range(weights.shape[1]):
-            weights[i, j] = across * along[j]
+            weights[i, j] = across * weights[0, j]
     _cut(weights, pixel_fast, pixel_slow, radius)
 
 

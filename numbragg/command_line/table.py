@@ -449,8 +449,8 @@ _OWN = (
     _row("--smv-readable", "FILE", "also write such counts as SMV, with a header by which other programs place the "
          "image as it was simulated", store(Outputs.smv_readable), kind="file", rule=_named("SMV")),
     _row("--counts", "FILE", "also write what a detector counts, with seed -seed: photons, or by --response; NXmx "
-         "(.h5, .nxs), miniCBF (.cbf), SMV (.img), TIFF (.tif) or a numpy array (.npy)", store(Outputs.counts), kind="file",
-         rule=Rule("end in .h5, .nxs, .cbf, .img, .tif or .npy", is_of_counts)),
+         "(.h5, .nxs), miniCBF (.cbf), SMV (.img), TIFF (.tif) or a numpy array (.npy)", store(Outputs.counts),
+         kind="file", rule=Rule("end in .h5, .nxs, .cbf, .img, .tif or .npy", is_of_counts)),
     _row("--response", "FILE", "detector that counts, in TOML (docs/counts.md): noise, point spread, gain, offset and "
          "more, of --counts, --cbf, --smv-readable, --tiff-type and a scan", store(Files.response),
          default="photons are counted", kind="file"),

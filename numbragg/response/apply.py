@@ -79,8 +79,7 @@ def apply(response: Any, image: Any, *, seed: int, frame: int, panel: int, pixel
     shape = wanted[3] - wanted[2] + 1, wanted[1] - wanted[0] + 1
     work = _work(response, pixels, key, pixel_mm, (slow, fast), (slow + wanted[2], fast + wanted[0]), shape)
     parts = list(_parts(work))
-    edge = max(work.transform.shape[0] if work.transform is not None else 0, *work.edge)
-    memory.require(work.made.nbytes + 60 * min(crew, len(parts)) * edge * min(edge, work.edge[1] + edge),
+    memory.require(work.made.nbytes + min(crew, len(parts)) * _part_bytes(work),
                    f"image: the counts of {shape[1]} x {shape[0]} pixels")
     Crew(crew).run(lambda part: _fill(work, part), parts)
     return work.made
@@ -183,6 +182,17 @@ def _parts(work: _Work) -> Iterator[_Part]:
     for row in range(work.first[0] // work.edge[0] * work.edge[0], ends[0], work.edge[0]):
         for column in range(work.first[1] // work.edge[1] * work.edge[1], ends[1], work.edge[1]):
             yield _Part((row, row + work.edge[0]), (column, column + work.edge[1]))
+
+
+def _part_bytes(work: _Work) -> int:
+    """Bytes that a thread needs for a part: light, kinds and numbers of its pixels; and what transforms are made of."""
+    rows, columns = (min(edge, size) for edge, size in zip(work.edge, work.made.shape))
+    needed = 17 * rows * columns
+    if work.transform is not None:
+        needed += 40 * work.transform.shape[0] ** 2
+    elif work.weights is not None:
+        needed += 8 * (rows + work.weights.shape[0]) * (columns + work.weights.shape[1])
+    return needed
 
 
 def _kinds(response: Any, key: Any, place: tuple[int, int], out: Any) -> None:
