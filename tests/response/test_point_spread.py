@@ -39,7 +39,7 @@ def test_weights_are_integrals_over_pixels(kind, pixel):
                                                         [-slow / 2, slow / 2]))
     # what is beyond the reach was made up for, by as much as was allowed
     assert 1.0 <= inside <= 1.0 / (1.0 - (0.06 if kind == "fibre" else 1e-3))
-    for i, j in ((0, 1), (1, 0), (2, 1)):
+    for i, j in ((0, 1), (1, 0), (1, 1)):
         expected = float(mpmath.quad(lambda x, y: density(kind, x, y, 130.0), [(j - 0.5) * fast, (j + 0.5) * fast],
                                      [(i - 0.5) * slow, (i + 0.5) * slow]))
         assert weights[rows + i, columns + j] == pytest.approx(inside * expected, rel=1e-9)
