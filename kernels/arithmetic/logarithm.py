@@ -48,7 +48,7 @@ def log(x):
     Parameters
     ----------
     x : float
-        A positive normal number. Not checked.
+        2**-1022 to 2**1022. Not checked.
 
     Returns
     -------

@@ -70,10 +70,12 @@ def draw(seed, stage, frame, panel, slow, fast):
     seed : uint64
     stage : int
         `COUNTING` and so on; 0 to 255.
-    frame, slow, fast : int
+    frame : int
         0 to 2**32 - 1.
     panel : int
         0 to 2**24 - 1.
+    slow, fast : int
+        0 to 2**32 - 1.
 
     Returns
     -------
