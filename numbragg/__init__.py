@@ -13,30 +13,33 @@ import os
 
 from ._version import __version__
 
-__all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Sampling", "Simulator", "Spectrum",
-           "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "trace", "write_crystfel", "write_geometry", "write_minicbf", "write_nexus", "write_png",
-           "write_smv", "write_tiff", "__version__"]
+__all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Response", "Sampling", "Simulator",
+           "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
+           "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry", "write_minicbf",
+           "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]
 
 _HOMES = {"Background": "background.layers", "Beam": "configs.beam",
           "Crystal": "configs.crystal", "Detector": "configs.detector",
-          "NumbraggWarning": "notes", "Panel": "configs.panel", "Sampling": "configs.sampling",
-          "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
+          "NumbraggWarning": "notes", "Panel": "configs.panel", "Response": "response.response",
+          "Sampling": "configs.sampling", "Simulator": "render.simulation", "Spectrum": "configs.spectrum",
           "StructureFactors": "configs.structure_factors", "add_noise": "results.digitise",
           "assemble": "results.assembly", "image_statistics": "results.statistics",
           "integer_image": "results.digitise", "random_rotations": "configs.orientations", "scan": "render.scan",
-          "simulate": "render.simulation", "trace": "tracing.record",
+          "simulate": "render.simulation", "simulate_counts": "render.counting", "trace": "tracing.record",
           "write_crystfel": "results.files", "write_geometry": "results.files", "write_minicbf": "results.files",
           "write_nexus": "results.files", "write_png": "results.pictures", "write_smv": "results.files",
           "write_tiff": "results.pictures"}
+
+#: Modules that are loaded when they are first used.
+_MODULES = ("detectors", "response")
 
 
 def __getattr__(name):
     from importlib import import_module
 
-    if name == "detectors":
+    if name in _MODULES:
         # a module, which the import itself makes an attribute
-        return import_module(".detectors", __name__)
+        return import_module(f".{name}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module 'numbragg' has no attribute {name!r}")
     if "SOURCE_DATE_EPOCH" in os.environ:
@@ -49,4 +52,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*__all__, "detectors"])
+    return sorted([*__all__, *_MODULES])

@@ -19,6 +19,7 @@ class Files:
     sources: str | None = None
     stol: str | None = None
     spectrum: str | None = None
+    response: str | None = None
 
 
 @dataclass(slots=True, kw_only=True, repr=False, eq=False)
@@ -42,6 +43,7 @@ class Outputs:
     panel_layout: str | None = None
     cbf: str | None = None
     smv_readable: str | None = None
+    counts: str | None = None
     geom: str | None = None
     expt: str | None = None
     xds_inp: str | None = None
@@ -89,6 +91,8 @@ class CommandLine:
         What `numbragg.command_line.panels` made of it.
     background : str or None
         Layers of amorphous material, as words.
+    response : numbragg.Response or None
+        What stands in the file of `--response`.
     printout : bool
         Whether to list the pixels.
     printout_pixel : tuple of int or None
@@ -129,6 +133,7 @@ class CommandLine:
     beam_centre_pixels: tuple | None = None
     panels: object = None
     background: str | None = None
+    response: object = None
     printout: bool = False
     printout_pixel: tuple | None = None
     date: str | None = None

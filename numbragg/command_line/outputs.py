@@ -1,9 +1,10 @@
 """What options of output mean together: rings on a picture, types of pixels, how panels lie in files."""
 
+from ..io.endings import format_of_ending
 from ..io.literals import decimal
 from .values import CommandLineError
 
-__all__ = ["RINGS", "are_rings", "check_partners", "ring_words"]
+__all__ = ["RINGS", "are_rings", "check_partners", "is_of_counts", "ring_words"]
 
 #: What `--png-rings` must be, in words.
 RINGS = "be auto, or resolutions in Angstrom above 0 with commas between them, such as 8,4,2"
@@ -31,6 +32,11 @@ def are_rings(word):
     except ValueError:
         return False
     return True
+
+
+def is_of_counts(name):
+    """Whether counts can be written to a file of this name."""
+    return format_of_ending(name) in ("HDF5", "CBF", "SMV", "TIFF", "npy")
 
 
 def check_partners(line):

@@ -41,7 +41,7 @@ from .effects import (
     vector,
 )
 from .line import CommandLine, Files, Outputs
-from .outputs import RINGS, are_rings, ring_words
+from .outputs import RINGS, are_rings, is_of_counts, ring_words
 from .values import Rule
 
 __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
@@ -451,6 +451,12 @@ _OWN = (
          "means; of one plane normal to the beam (needs fabio)", store(Outputs.cbf), kind="file", rule=_named("CBF")),
     _row("--smv-readable", "FILE", "also write such counts as SMV, with a header by which other programs place the "
          "image as it was simulated", store(Outputs.smv_readable), kind="file", rule=_named("SMV")),
+    _row("--counts", "FILE", "also write what a detector counts, with seed -seed: photons, or by --response; NXmx "
+         "(.h5, .nxs), miniCBF (.cbf), SMV (.img), TIFF (.tif) or a numpy array (.npy)", store(Outputs.counts),
+         kind="file", rule=Rule("end in .h5, .nxs, .cbf, .img, .tif or .npy", is_of_counts)),
+    _row("--response", "FILE", "detector that counts, in TOML (docs/counts.md): noise, point spread, gain, offset and "
+         "more, of --counts, --cbf, --smv-readable, --tiff-type and a scan", store(Files.response),
+         default="photons are counted", kind="file"),
     _row("--geom", "FILE", "also write a CrystFEL geometry, which opens the file of --nexus", store(Outputs.geom),
          kind="file"),
     _row("--expt", "FILE", "also write DIALS models of beam, detector, spindle and crystal", store(Outputs.expt),

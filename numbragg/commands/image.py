@@ -7,6 +7,7 @@ from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
+from .counted import check_counts, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
 
@@ -53,6 +54,7 @@ def run(argv):
         return 0
     line = with_headers(line)
     check(line)
+    check_counts(line)
     if line.detector is not None:
         from .panels import run_panels
 
@@ -64,6 +66,7 @@ def run(argv):
     clock = Clock()
     backend = opened(line, evaluation)
     clock.lap("backend")
+    read_response_of(line)
     factors = read_inputs(line)
     clock.lap("read")
 
@@ -138,7 +141,9 @@ def _write(outputs, this):
     written, remarks = _write_as_c(outputs, this, products)
     facts = _facts(this, products, remarks)
     written += _write_ours(outputs, this, facts)
-    written += write_readable(outputs, line, this.experiment, [this.image], this.noise_seed)
+    shot = ((this.prepared,),)
+    written += write_readable(outputs, line, this.experiment, shot, [this.image], this.noise_seed)
+    written += write_counts(outputs, line, shot, [this.image], this.noise_seed)
     facts["files"], facts["notices"] = written, list(line.notices)
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)
@@ -198,7 +203,7 @@ def _facts(this, products, remarks):
     facts["image"]["noise_seed"] = this.noise_seed
     if this.ground is not None:
         facts["background"] = this.ground.account()
-    return facts
+    return facts | facts_of_counts(this.line, this.noise_seed)
 
 
 def _write_ours(outputs, this, facts):
@@ -210,7 +215,7 @@ def _write_ours(outputs, this, facts):
         with outputs.open(names.npy) as file:
             np.save(file, image)
         written.append(names.npy)
-    written += write_tiff(outputs, this.line, None, [image], facts, this.noise_seed)
+    written += write_tiff(outputs, this.line, None, ((this.prepared,),), [image], facts, this.noise_seed)
     if names.png is not None:
         title = "numbragg " + " ".join(facts["arguments"] or [])[:80]
         with outputs.open(names.png) as file:

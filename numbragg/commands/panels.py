@@ -3,6 +3,7 @@
 from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
+from .counted import check_name, facts_of_counts, read_response_of, write_counts
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
 
@@ -38,8 +39,10 @@ def run_panels(argv, line):
     clock = Clock()
     backend = opened(line, evaluation)
     clock.lap("backend")
+    read_response_of(line)
     line.panels = read_panels(line)
     _check_names(line)
+    check_name(names.counts, line.panels.shapes)
     factors = read_inputs(line)
     clock.lap("read")
     settle_seeds(line)
@@ -58,13 +61,14 @@ def run_panels(argv, line):
             accounts[0].remarks = (*accounts[0].remarks, *ground.notes)
         clock.lap("render")
         facts = account_of_panels(shot, accounts, images, clock.seconds, argv)
-        facts |= {"precision": evaluation.precision, "summation": evaluation.summation}
         if ground is not None:
             facts["background"] = ground.account()
         seed = line.seed if names.calculate_noise else None
+        facts |= {"precision": evaluation.precision, "summation": evaluation.summation, **facts_of_counts(line, seed)}
         written = _write_images(outputs, line, experiment, images, " ".join(argv))
-        written += write_tiff(outputs, line, experiment, images, facts, seed)
-        written += write_readable(outputs, line, experiment, images, seed)
+        written += write_tiff(outputs, line, experiment, shot, images, facts, seed)
+        written += write_readable(outputs, line, experiment, shot, images, seed)
+        written += write_counts(outputs, line, shot, images, seed)
         clock.lap("write")
         facts |= {"notices": list(line.notices), "files": written, "seconds": dict(clock.seconds)}
         write_statistics(outputs, line.outputs, facts)

@@ -5,7 +5,8 @@ import re
 
 from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
-from ..notes import Loud, Misleading
+from ..notes import Misleading
+from .counted import counts_of, recorded_by
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -20,18 +21,18 @@ def readable_files(names):
     """The files that are wanted, and what they are."""
     every = ((names.nexus, "NXmx file"), (names.crystfel, "HDF5 file"), (names.cbf, "CBF image"),
              (names.smv_readable, "SMV image"), (names.geom, "CrystFEL geometry"), (names.expt, "DIALS models"),
-             (names.xds_inp, "XDS.INP"))
+             (names.xds_inp, "XDS.INP"), (names.counts, "counts"))
     return [(name, kind) for name, kind in every if name is not None]
 
 
 def _dated(names):
     """Whether a file is wanted that states a time."""
-    return any(name is not None for name in (names.nexus, names.cbf, names.smv_readable))
+    return any(name is not None for name in (names.nexus, names.cbf, names.smv_readable, names.counts))
 
 
 def of_counts(names):
     """Whether a file is wanted that holds counts."""
-    return names.cbf is not None or names.smv_readable is not None or (
+    return names.cbf is not None or names.smv_readable is not None or names.counts is not None or (
         names.tiff is not None and names.tiff_type not in (None, "float32"))
 
 
@@ -54,16 +55,17 @@ def described(line, shot):
         Naming what a file cannot say.
     """
     names = line.outputs
-    if not readable_files(names) and names.png_rings is None and (line.panels is None or names.tiff is None):
+    if _dated(names):
+        # before anything is computed
+        date_of(line.date)
+    if all(kind == "counts" for _, kind in readable_files(names)) and names.png_rings is None and (
+            line.panels is None or names.tiff is None):
         return None
     from ..io.flat import flat
     from ..io.one_image import one_image
     from ..results.experiment import describe
     from ..results.files import name_notes
 
-    if _dated(names):
-        # before anything is computed
-        date_of(line.date)
     if names.xds_inp is not None and names.cbf is None and names.smv_readable is None:
         raise CommandLineError(f"--xds-inp {quoted(names.xds_inp)}: names the images, so it needs --cbf or "
                                "--smv-readable")
@@ -128,7 +130,7 @@ def _two_frames(plane, names):
                        "the frame of that image")]
 
 
-def write_readable(outputs, line, experiment, images, seed):
+def write_readable(outputs, line, experiment, shot, images, seed):
     """Write the files to their temporary places.
 
     Parameters
@@ -136,6 +138,7 @@ def write_readable(outputs, line, experiment, images, seed):
     outputs : io.output.OutputSet
     line : numbragg.command_line.line.CommandLine
     experiment : io.experiment.Experiment or None
+    shot : sequence of tuple of scene.Prepared
     images : sequence of (slow, fast) float32 array
         Of all panels.
     seed : int or None
@@ -162,26 +165,10 @@ def write_readable(outputs, line, experiment, images, seed):
     for name, write, dtype in ((names.cbf, write_minicbf, "int32"), (names.smv_readable, write_readable_smv, "uint16")):
         if name is not None:
             with outputs.open(name) as file:
-                write(file, counted(line, name, images, dtype, seed), experiment, date=date)
+                write(file, counts_of(line, name, images, shot, dtype, seed),
+                      recorded_by(line, experiment, dtype, seed), date=date)
     write_geometries(outputs, names, experiment, names.cbf or names.smv_readable)
-    return [name for name, _ in readable_files(names)]
-
-
-def counted(line, name, images, dtype, seed):
-    """Photon counts of all panels, as a type of whole numbers; those that reach its end are noted."""
-    import numpy as np
-
-    from ..results.counts import photons
-
-    # a negative seed is the C program's way to go on with the numbers of the simulation
-    seed = None if seed is None else abs(seed)
-    counts = [photons(image, np.dtype(dtype), seed=seed, panel=number) for number, image in enumerate(images)]
-    largest = np.iinfo(dtype).max
-    full = sum(int(np.count_nonzero(part == largest)) for part in counts)
-    if full:
-        line.notices.append(Loud(f"{os.fsdecode(name)}: {full} pixels hold {largest}, the largest of {dtype}, and may "
-                                 "have had more photons"))
-    return counts
+    return [name for name, kind in readable_files(names) if kind != "counts"]
 
 
 def _write_crystfel(outputs, line, experiment, images):
@@ -194,7 +181,7 @@ def _write_crystfel(outputs, line, experiment, images):
     line.notices += notes
 
 
-def write_tiff(outputs, line, experiment, images, facts, seed):
+def write_tiff(outputs, line, experiment, shot, images, facts, seed):
     """Write the image as TIFF, if it is wanted: one image, or a page for each panel. Returns its name in a list."""
     names = line.outputs
     if names.tiff is None:
@@ -202,7 +189,9 @@ def write_tiff(outputs, line, experiment, images, facts, seed):
     from ..io.one_image import file_images, one_image
     from ..io.tiff import write_tiff as write_pages
 
-    pages = images if names.tiff_type in (None, "float32") else counted(line, names.tiff, images, names.tiff_type, seed)
+    pages = images
+    if names.tiff_type not in (None, "float32"):
+        pages = counts_of(line, names.tiff, images, shot, names.tiff_type, seed)
     if experiment is not None:
         pages = file_images(one_image(experiment, names.panel_layout), pages, lambda dtype: True, "numbers")
     # the same command makes the same bytes, whatever the machine

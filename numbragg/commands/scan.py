@@ -12,6 +12,7 @@ from ..command_line.values import CommandLineError, quoted
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
+from .counted import read_response_of
 from .readable import notes_on_series, write_geometries
 from .running import Clock, ground_of, opened, settle_seeds, tables_read, tell_notes
 
@@ -22,16 +23,15 @@ __all__ = ["run"]
 #: Options of output that a series has, too.
 _OF_OUTPUT = frozenset(("-seed", "-nonoise", "-progress", "-noprogress"))
 #: Options of ours that name files.
-_FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable", "--cbf",
-                    "--crystfel"))
+_FILES = frozenset(("--tiff", "--npy", "--png", "--stats-json", "--smv-readable", "--cbf", "--crystfel", "--counts"))
 
 
 def _parser():
     parser = Parser(
         "scan", "--frames N (--nexus FILE | --images name_####.img|.cbf) [options] nanoBragg's arguments",
         "Simulate a rotation series.  Frame i, from 0, is nanoBragg's image of the same arguments with -phi phi + i\n"
-        "osc.  Files hold counts, Poisson deviates of seed -seed (default 1; -nonoise: rounded means).  After an\n"
-        "interrupt the same command goes on where it was.")
+        "osc.  Files hold counts, Poisson deviates of seed -seed (default 1; -nonoise: rounded means), or what\n"
+        "the detector of --response makes of them.  After an interrupt the same command goes on where it was.")
     parser.option("--frames", "N", "how many frames", _frames)
     parser.option("--nexus", "FILE", "write all frames to one NXmx file (needs h5py)", file_name)
     parser.option("--images", "NAME", "write a file for each frame: NAME has one # for each digit of its number, "
@@ -85,6 +85,9 @@ def _check_line(line, floats, images):
     line.seed = 1 if line.seed is None else line.seed
     if line.outputs.xds_inp is not None and not images:
         raise CommandLineError("--xds-inp: names the images, so it needs --images")
+    if line.files.response is not None and (floats or not line.outputs.calculate_noise):
+        other = "--float writes" if floats else "-nonoise wants"
+        raise CommandLineError(f"{line.given['--response'].said}: is of counts, and {other} means")
     if line.printout:
         raise CommandLineError("-printout: is for a single image")
     if floats:
@@ -182,6 +185,7 @@ def run(arguments):
 
     evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     clock = Clock()
+    read_response_of(line)
     backend = opened(line, evaluation)
     shot, phi, oscillation = _shot(line)
     from ..io.image_series import format_of
@@ -192,7 +196,7 @@ def run(arguments):
     frames = Scan(shot, [phi] * len(shot[0]), oscillation, values["--frames"],
                   render=lambda turned: backend.render_shot(turned, evaluation)[0],
                   noise_seed=line.seed if line.outputs.calculate_noise else None,
-                  midpoints="--phi-midpoints" in values, ground=ground)
+                  midpoints="--phi-midpoints" in values, response=line.response, ground=ground)
     # what is wrong with them is found out before the first frame
     _geometries(line, frames, values, trial=True)
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):

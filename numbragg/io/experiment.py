@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CrystalTruth", "EPOCH", "Experiment", "PanelPlace", "Series"]
+__all__ = ["CrystalTruth", "EPOCH", "Experiment", "PanelPlace", "Recording", "Series"]
 
 #: The time that stands in files where none is given: the same command gives the same bytes.
 EPOCH = "1970-01-01T00:00:00Z"
@@ -41,6 +41,25 @@ class CrystalTruth:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """How counts came from photons, as far as headers say it; and the settings, for the truth."""
+
+    gain: float  # [ADU/photon]
+    offset: int  # that is in every pixel [ADU]
+    saturation: int  # the largest number that counts, offset included [ADU]
+    least: int  # the least one, offset included [ADU]
+    settings: str  # JSON
+    seed: int
+    first_frame: int = 0  # of the numbers that were drawn
+
+    @property
+    def text(self) -> str:
+        """Settings as headers hold them that know neither braces nor lines."""
+        return f"seed {self.seed} frame {self.first_frame} " + self.settings.translate(
+            {ord("{"): "(", ord("}"): ")", ord('"'): None, ord(","): None})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
     """The surroundings of an image, or of the first of a series."""
 
@@ -60,6 +79,7 @@ class Experiment:
     convention: str  # of the laboratory
     #: Where simulated panels lie in the one panel: first fast, first slow, fast, slow; none: panels are as simulated.
     tiles: tuple[tuple[int, int, int, int], ...] = ()
+    recording: Recording | None = None  # None: photons, or counts of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)

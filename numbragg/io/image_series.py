@@ -13,7 +13,7 @@ import numpy as np
 from .experiment import EPOCH
 from .flat import flat
 from .held_file import HeldFile
-from .minicbf import write_minicbf
+from .minicbf import check_recording, write_minicbf
 from .one_image import one_image
 from .output import check_destination, write_whole
 from .smv_readable import write_readable_smv
@@ -169,6 +169,8 @@ class ImageSeries:
         flat(experiment, format_of(template), turning=True, square=ending == ".img")
         self._template, self._experiment, self._date, self._key = template, experiment, date, key
         self._write = ENDINGS[ending]
+        if ending == ".cbf" and experiment.recording is not None:
+            check_recording(experiment.recording)
         self.done, self.full = 0, (0, 0)
         try:
             there = _there(template)
@@ -231,7 +233,9 @@ class ImageSeries:
         write_whole(name, "image", lambda file: self._write(file, image, self._experiment, start_deg=start_deg,
                                                             date=self._date))
         panels = image if isinstance(image, (list, tuple)) else [image]
-        full = sum(int(np.count_nonzero(panel == np.iinfo(panel.dtype).max)) for panel in panels)
+        recording = self._experiment.recording
+        full = sum(int(np.count_nonzero(panel == (np.iinfo(panel.dtype).max if recording is None
+                                                  else recording.saturation))) for panel in panels)
         if full:
             self.full = self.full[0] + full, self.full[1] + 1
         # first the frame, then that it is there

@@ -16,15 +16,22 @@ from .one_image import file_images, one_image
 from .sensors import sensor_of
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
+    from .experiment import Experiment, Recording
 
 # start-up: fabio is an extra and imported with the first file
 
-__all__ = ["write_minicbf"]
+__all__ = ["check_recording", "write_minicbf"]
 
 _START = b"\x0c\x1a\x04\xd5"
 #: Sensors as the header names them; without one readers move no pixel for its depth.
 _SENSORS = {"Si": "Silicon", "CdTe": "CdTe", "GaAs": "GaAs"}
+
+
+def check_recording(recording: Recording) -> None:
+    """Refuse an offset, for which a header has no word."""
+    if recording.offset:
+        raise ValueError(f"offset_adu: {recording.offset} must be 0 in miniCBF, whose header has no word for it; NXmx "
+                         "and SMV have")
 
 
 def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_deg: float | None = None,
@@ -56,6 +63,10 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
     date = date_text(date)
     experiment = one_image(experiment)
     detector = flat(experiment, "miniCBF", turning=experiment.oscillation_deg != 0.0)
+    recording = experiment.recording
+    if recording is not None:
+        check_recording(recording)
+        count_cutoff = min(count_cutoff, recording.saturation)
     try:
         from fabio.compression import compByteOffset
     except ImportError as error:
@@ -92,7 +103,8 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         f"Count_cutoff {count_cutoff} counts",
         f"Wavelength {experiment.wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",
         f"Beam_xy ({detector.beam_centre_pixels[0]:.6f}, {detector.beam_centre_pixels[1]:.6f}) pixels",
-        f"Start_angle {start:.10g} deg.", f"Angle_increment {experiment.oscillation_deg:.10g} deg."))
+        f"Start_angle {start:.10g} deg.", f"Angle_increment {experiment.oscillation_deg:.10g} deg.",
+        *([] if recording is None else [f"Response: {recording.text}"])))
     text = "\r\n".join((
         "###CBF: VERSION 1.5, numbragg", "", "data_image", "", '_array_data.header_convention "GENERIC_MINI"',
         "_array_data.header_contents", ";", header, ";", "", "_array_data.data", ";", ""))

@@ -121,8 +121,9 @@ class NexusWriter:
         shape = self._slabs[-1].stop, max(panel.pixels[0] for panel in panels)
         data = _group(self._file["entry"], "data", "NXdata")
         data.attrs["signal"] = "data"
-        # photons: a gain of 1
-        _put(data, "data_scale_factor", 1.0)
+        # photons: a gain of 1, unless a detector has another
+        recording = self._experiment.recording
+        _put(data, "data_scale_factor", 1.0 if recording is None else 1.0 / recording.gain)
         # a chunk a frame: what readers ask for at once
         self._data = data.create_dataset("data", (series.frames, *shape), self._dtype, track_times=False,
                                          chunks=(1, *shape), **packing)
@@ -248,10 +249,17 @@ class NexusWriter:
             self._file.flush()
         self.done = frame + 1
 
+    @property
+    def _limit(self) -> int:
+        """The largest number that counts; readers take whole numbers of 32 bits."""
+        largest = INT_MAX if self._largest is None else self._largest - 1
+        recording = self._experiment.recording
+        return largest if recording is None else min(largest, recording.saturation - recording.offset)
+
     def _marked(self, panel: Any, mask: Any) -> tuple[Any, int]:
         """A panel as it is written, and how many of its pixels are saturated."""
         # means stay as they are, but readers leave out what is above the saturation value
-        limit, full = self._dtype.type(INT_MAX if self._largest is None else self._largest - 1), 0
+        limit, full = self._dtype.type(self._limit), 0
         # few images have any; a maximum that is no number says nothing
         if panel.size and not panel.max() < limit:
             above = panel >= limit
@@ -314,10 +322,9 @@ class NexusWriter:
         _put(detector, "description", "simulated detector")
         _put(detector, "sensor_material", material)
         _put(detector, "sensor_thickness", thickness, "um")
-        # readers take whole numbers of 32 bits
-        largest = INT_MAX if self._largest is None else self._largest - 1
+        largest, recording = self._limit, self._experiment.recording
         _put(detector, "saturation_value", int(largest if saturation is None else min(saturation, largest)))
-        _put(detector, "underload_value", 0)
+        _put(detector, "underload_value", 0 if recording is None else max(recording.least - recording.offset, -INT_MAX))
         _put(detector, "depends_on", "/entry/instrument/detector/transformations/origin_0")
         mask = self._mask()
         if mask is not None:
@@ -360,6 +367,12 @@ class NexusWriter:
              "um")
         if series.noise_seed is not None:
             _put(group, "noise_seed", series.noise_seed)
+        recording = experiment.recording
+        if recording is not None:
+            _put(group, "response", recording.settings)
+            _put(group, "response_seed", recording.seed)
+            _put(group, "response_first_frame", recording.first_frame)
+            _put(group, "offset_taken_away", recording.offset)
         for number, crystal in enumerate(experiment.crystals):
             own = group.create_group(f"crystal_{number}")
             _put(own, "unit_cell", np.array(crystal.cell))

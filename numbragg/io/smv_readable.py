@@ -36,7 +36,7 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
     start_deg : float or None
         Spindle at the start of the frame; None: as in the experiment.
     pedestal : float
-        What was added to every pixel.
+        What was added to every pixel; of an experiment that has a recording, that says it.
     date : str
         ISO 8601.
 
@@ -66,6 +66,10 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
         "TIME": experiment.exposure_s, "EXPOSURE": experiment.exposure_s, "DATE": _date(date),
         "IMAGE_PEDESTAL": pedestal, "GAIN": 1.0, "CCD_IMAGE_SATURATION": np.iinfo(np.uint16).max,
         "DETECTOR_SN": "1"}
+    recording = experiment.recording
+    if recording is not None:
+        values |= {"IMAGE_PEDESTAL": float(recording.offset), "GAIN": recording.gain,
+                   "CCD_IMAGE_SATURATION": recording.saturation, "RESPONSE": recording.text}
     file.write(made_header(values, pixels, "u2"))
     file.write(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data)
 

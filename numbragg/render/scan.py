@@ -22,9 +22,11 @@ from ..results.counts import photons
 from ..results.experiment import describe
 from ..results.files import reader_notes
 from ..results.fingerprint import fingerprint
+from ..results.recording import count_panels, gain_notes, recorded, without_offset
 from ..scene.draws import LARGEST_SEED
 from ..scene.prepare import turned
 from ..scene.units import from_degrees, to_degrees
+from .counting import checked_response
 from .simulation import Simulator, crystals_of
 
 # start-up: kernels, and Numba with them, are imported with the first image
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..configs.crystal import Crystal
+    from ..io.experiment import Experiment
+    from ..response.response import Response
 
 __all__ = ["Scan", "images_of", "nexus_of", "scan"]
 
@@ -49,6 +53,8 @@ class Scan:
     ----------
     noise_seed : int or None
         Of the counts; None: means are rounded.
+    response : Response or None
+        Of the detector; None: photons are counted.
     experiment : io.experiment.Experiment
         Detector, beam, spindle and crystals of the first frame, in the frame of NeXus.
 
@@ -65,9 +71,9 @@ class Scan:
 
     def __init__(self, shot: Sequence[Sequence[Any]], starts_deg: Sequence[float], oscillation_deg: float,
                  frames: int, *, render: Callable[[Any], Any], noise_seed: int | None = None,
-                 midpoints: bool = False, ground: Any = None) -> None:
+                 midpoints: bool = False, response: Response | None = None, ground: Any = None) -> None:
         self._shot, self._render, self._ground = shot, render, ground
-        self.noise_seed = noise_seed
+        self.noise_seed, self.response = noise_seed, response
         counts = shot[0][0].counts
         step = to_degrees(counts.phi_step)
         # from where steps begin to where they begin if their mean is the middle of the frame
@@ -116,6 +122,9 @@ class Scan:
         return images
 
     def _counted(self, frame: int, dtype: Any) -> list[Any]:
+        if self.response is not None and self.noise_seed is not None:
+            return count_panels(self.response.of_type(np.dtype(dtype).name), self._images(frame), self._shot,
+                                seed=self.noise_seed, frame=frame)
         return [photons(image, dtype, seed=self.noise_seed, frame=frame, panel=number)
                 for number, image in enumerate(self._images(frame))]
 
@@ -136,7 +145,7 @@ class Scan:
         return images[0] if len(images) == 1 else images
 
     def counts(self, frame: int) -> NDArray[np.int32] | Any:
-        """Photons counted in each pixel of a frame: Poisson deviates of its image, the same alone and in a series.
+        """Counts of a frame: Poisson deviates of its image, or its detector's response, the same alone and in a series.
 
         Parameters
         ----------
@@ -146,12 +155,18 @@ class Scan:
         Returns
         -------
         (slow, fast) int32 array
-            Of several panels a list.
+            Or of the response's type; of several panels a list.
         """
-        counted = self._counted(frame, np.int32)
+        counted = self._counted(frame, np.int32 if self.response is None else self.response.dtype)
         return counted[0] if len(counted) == 1 else counted
 
     # -- files
+
+    def _recorded(self, dtype: str) -> Experiment:
+        """What files of counts of a type say."""
+        if self.response is None or self.noise_seed is None:
+            return self.experiment
+        return recorded(self.experiment, self.response.of_type(dtype), seed=self.noise_seed)
 
     @property
     def series(self) -> Series:
@@ -165,7 +180,8 @@ class Scan:
         scenes = [prepared.scene for panel in self._shot for prepared in panel]
         masks = [panel[0].mask for panel in self._shot]
         return fingerprint(scenes, masks, [panel[0].window for panel in self._shot], self._starts, len(self),
-                           self._width, self._shift, self.noise_seed, *more,
+                           self._width, self._shift, self.noise_seed,
+                           None if self.response is None else self.response.settings(), *more,
                            *([] if self._ground is None else self._ground.images))
 
     def write_nexus(self, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
@@ -253,26 +269,46 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
     path = os.fsdecode(path)
     # what is held of every frame, by us and by HDF5
     memory.require(_FRAME_BYTES * len(frames), f"frames: the angles of {len(frames)} frames")
-    experiment = one_image(frames.experiment, layout)
-    dtype = np.float32 if floats else np.int32
+    dtype = np.dtype(np.float32 if floats else np.uint16 if frames.response and frames.response.raw else np.int32)
+    experiment = one_image(frames.experiment if floats else frames._recorded(_wide(frames)), layout)
     with NexusWriter(path, experiment, frames.series, dtype, compression=compression, date=date,
                      key=frames._key(floats, compression, date, layout)) as file:
         for frame in _left(file, len(frames), progress):
-            file.write(frame, frames._images(frame) if floats else frames._counted(frame, dtype))
+            file.write(frame, frames._images(frame) if floats else _for_nexus(frames, frame, experiment))
         file.finish()
-    return _above(path, file.full) if floats else _saturated(path, file.full, np.iinfo(np.int32).max - 1)
+    if floats:
+        return _above(path, file.full)
+    recording = experiment.recording
+    largest = np.iinfo(dtype).max - 1 if recording is None else recording.saturation - recording.offset
+    return [*_saturated(path, file.full, largest), *gain_notes(experiment, "NXmx")]
+
+
+def _wide(frames: Scan) -> str:
+    """The type of the counts for NXmx, as the response makes them: with the offset, which is taken away then."""
+    return "int32" if frames.response is None or not frames.response.raw else "uint16"
+
+
+def _for_nexus(frames: Scan, frame: int, experiment: Experiment) -> list[Any]:
+    """Counts as NXmx has them: without an offset."""
+    counts = frames._counted(frame, _wide(frames))
+    return counts if experiment.recording is None else without_offset(counts, experiment.recording)
 
 
 def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPOCH,
               progress: Callable[[int], object] | None = None) -> tuple[list[str], list[str]]:
     """As `Scan.write_images`, which warns of the notes that this returns behind the names."""
     template = os.fsdecode(template)
-    dtype = np.uint16 if template.endswith(".img") else np.int32
-    with ImageSeries(template, frames.experiment, len(frames), date=date, key=frames._key(date)) as files:
+    dtype = np.dtype(np.uint16 if template.endswith(".img") else np.int32)
+    experiment = frames._recorded(dtype.name)
+    with ImageSeries(template, experiment, len(frames), date=date, key=frames._key(date)) as files:
         for frame in _left(files, len(frames), progress):
             files.write(frame, frames._counted(frame, dtype), frames._start(frame))
         files.finish()
-    notes = _saturated(template, files.full, np.iinfo(dtype).max) + _not_of_it(template, len(frames))
+    recording = experiment.recording
+    largest = np.iinfo(dtype).max if recording is None else recording.saturation
+    notes = _saturated(template, files.full, largest) + _not_of_it(template, len(frames))
+    if format_of(template) == "miniCBF":
+        notes += gain_notes(experiment, "miniCBF")
     return [name_of(template, frame) for frame in range(len(frames))], notes
 
 
@@ -314,7 +350,7 @@ def _not_of_it(template: str, frames: int) -> list[str]:
 
 
 def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int, *, phi_midpoints: bool = True,
-         noise_seed: int | None = 1) -> Scan:
+         noise_seed: int | None = 1, response: Response | None = None) -> Scan:
     """A rotation series: frame i begins at the crystal's phi + i oscillation.
 
     Parameters
@@ -329,6 +365,8 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
         at the frame's edge; frames then have the bits of its images.
     noise_seed : int or None
         Seed of the counts, 0 or more; None: none are drawn, means are rounded.
+    response : Response, optional
+        Of the detector, whose counts files then hold; by default photons are counted.
 
     Returns
     -------
@@ -355,6 +393,10 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
     crystals = crystals_of(crystal)
     count = whole("frames", frames)
     seed = None if noise_seed is None else whole("noise_seed", noise_seed, 0, LARGEST_SEED)
+    if response is not None:
+        checked_response(response)
+        if seed is None:
+            raise ValueError("response: needs a noise_seed, from which it draws")
     widths = {each.oscillation_deg for each in crystals}
     width = crystals[0].oscillation_deg
     if len(widths) > 1 or width is None or not width > 0.0:
@@ -366,5 +408,5 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
     if ground is not None:
         warn(ground.notes)
     return Scan(shot, [each.phi_start_deg for each in crystals], width, count, noise_seed=seed,
-                midpoints=flag("phi_midpoints", phi_midpoints), ground=ground,
+                midpoints=flag("phi_midpoints", phi_midpoints), response=response, ground=ground,
                 render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])

@@ -26,6 +26,7 @@ from ..io.right_angles import at_right_angles
 from ..io.sensors import sensor_notes
 from ..notes import Loud, warn
 from .experiment import describe
+from .recording import gain_notes, recorded, without_offset
 
 __all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
            "write_minicbf", "write_nexus", "write_smv"]
@@ -38,12 +39,25 @@ def _checked_layout(layout: str | None) -> str | None:
     return None if layout is None else choice("layout", layout, LAYOUTS)
 
 
-def described(result: Any) -> Any:
-    """What files say of a result."""
+def described(result: Any, image: Any = None) -> Any:
+    """What files say of a result; of counts also how they were recorded, unless another image is written."""
     prepared = getattr(result, "prepared", None)
     if prepared is None:
         raise ValueError(f"result: {shown(result)} must be a Result, as Simulator.run returns it")
-    return describe(prepared if isinstance(prepared, tuple) else ((prepared,),))
+    experiment = describe(prepared if isinstance(prepared, tuple) else ((prepared,),))
+    response = getattr(result, "response", None)
+    if response is None or image is not None:
+        return experiment
+    return recorded(experiment, response, seed=result.seed, frame=result.frame)
+
+
+def _counts_of(result: Any, kind: str) -> Any:
+    """Counts that a result has, for a format of counts."""
+    counts = getattr(result, "counts", None)
+    if counts is None:
+        raise ValueError(f"image: must be given for {kind}, unless the result is that of simulate_counts, which has "
+                         "counts")
+    return counts
 
 
 def checked_name(path: Any, kind: str | None) -> str:
@@ -73,7 +87,8 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
         The file; one that is there is replaced.
     result : Result
     image : (slow, fast) array, or sequence of one for each panel, optional
-        float32, int32 or uint16.  Default: the result's own, mean photons.
+        float32, int32 or uint16.  Default: the result's own, mean photons; of `simulate_counts` its counts, without
+        the detector's offset, for which NXmx has no word that is read.
     compression : {"gzip", "bitshuffle", "zstd", "none"}
         The second and third need hdf5plugin, also to be read.
     saturation : float, optional
@@ -111,13 +126,14 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     date = date_text(date)
     if saturation is not None and (positive("saturation", saturation) < 1.0 or saturation != int(saturation)):
         raise ValueError(f"saturation: {shown(saturation)} must be a whole number, 1 or more")
-    whole_image = one_image(described(result), _checked_layout(layout))
+    whole_image = one_image(described(result, image), _checked_layout(layout))
     experiment, notes = at_right_angles(whole_image, "NXmx")
-    images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
-                         _TYPES_SAID)
+    if image is None:
+        image = without_offset(result.counts, whole_image.recording) if whole_image.recording else result.image
+    images = file_images(experiment, image, lambda dtype: dtype in _TYPES, _TYPES_SAID)
     write_whole(path, "NXmx file", lambda file: file.write(
         nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date, layout="stacked")))
-    warn((*notes, *reader_notes(whole_image, "NXmx")))
+    warn((*notes, *gain_notes(whole_image, "NXmx"), *reader_notes(whole_image, "NXmx")))
 
 
 def name_notes(name: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -193,7 +209,7 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     warn(notes)
 
 
-def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, count_cutoff: int = INT_MAX,
+def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any = None, *, count_cutoff: int = INT_MAX,
                   date: str = EPOCH) -> None:
     """Write an image of counts as miniCBF, with the geometry of a result; the file appears whole or not at all.
 
@@ -207,7 +223,8 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
         Of one flat panel normal to the beam, or of several on one grid of pixels, as those of EIGER and PILATUS, which
         become one image with gaps; others need `write_nexus`.
     image : (slow, fast) array of integers, or sequence of one for each panel
-        Counts, 0 or more, of at most 32 bits; masked pixels, whatever they hold, and gaps are written as -1.
+        Counts, 0 or more, of at most 32 bits; masked pixels, whatever they hold, and gaps are written as -1.  By
+        default the counts of `simulate_counts`.
     count_cutoff : int
         The largest value that counts, 1 or more.
     date : str
@@ -235,13 +252,14 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any, *, coun
     """
     checked_name(path, "CBF")
     count_cutoff, date = whole("count_cutoff", count_cutoff), date_text(date)
-    experiment = one_image(described(result))
+    experiment = one_image(described(result, image))
+    image = _counts_of(result, "miniCBF") if image is None else image
     write_whole(path, "CBF image", lambda file: minicbf.write_minicbf(
         file, image, experiment, count_cutoff=count_cutoff, date=date))
-    warn((*reader_notes(experiment, "miniCBF"), *name_notes(path)))
+    warn((*gain_notes(experiment, "miniCBF"), *reader_notes(experiment, "miniCBF"), *name_notes(path)))
 
 
-def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal: float = 0.0,
+def write_smv(path: str | os.PathLike[str], result: Any, image: Any = None, *, pedestal: float = 0.0,
               date: str = EPOCH) -> None:
     """Write an image as SMV that other programs place as it was simulated; it appears whole or not at all.
 
@@ -257,9 +275,9 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
         Of one flat panel normal to the beam, or of several on one grid of pixels, which become one image; others, and
         pixels that are not square, need `write_nexus`.
     image : (slow, fast) uint16 array, or sequence of one for each panel
-        Masked pixels and gaps are written as 0.
+        Masked pixels and gaps are written as 0.  By default the counts of `simulate_counts`.
     pedestal : float
-        What was added to every pixel, a finite number.
+        What was added to every pixel, a finite number; of such counts their response says it.
     date : str
         Time that the file states, ISO 8601; UTC where it names no zone.
 
@@ -283,7 +301,8 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any, *, pedestal
     """
     checked_name(path, "SMV")
     pedestal, date = finite("pedestal", pedestal), date_text(date)
-    experiment = one_image(described(result))
+    experiment = one_image(described(result, image))
+    image = _counts_of(result, "SMV") if image is None else image
     write_whole(path, "SMV image", lambda file: smv_readable.write_readable_smv(
         file, image, experiment, pedestal=pedestal, date=date))
     warn((*reader_notes(experiment, "SMV"), *name_notes(path)))

@@ -57,7 +57,9 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
     checked_name(path, "TIFF")
     choice("dtype", dtype, TYPES)
     if hasattr(image, "prepared"):
-        pages = file_images(one_image(described(image)), image.image, lambda kind: True, "numbers")
+        # what was counted, where it was
+        pages = file_images(one_image(described(image)), getattr(image, "counts", image.image), lambda kind: True,
+                            "numbers")
     else:
         pages = panel_list(image)
     wrong = next((page for page in pages if page.ndim != 2 or page.size == 0 or page.dtype.kind not in "biuf"), None)
