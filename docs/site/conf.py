@@ -35,7 +35,7 @@ suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
-         "crystals", "command-line", "read", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary",
+         "crystals", "command-line", "counts", "read", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary",
          "accuracy/single", "accuracy/certificate", "accuracy/counts", "precision", "summation", "selftest", "trace",
          "compare",
          "oracle", "cuda", "benchmarks", "architecture", "api", "citing")

@@ -115,7 +115,7 @@ def _real_image(image: Any) -> Any:
         raise ValueError(f"image: shape {array.shape}, {array.dtype}; must be a two-dimensional array of real numbers, "
                          "not empty")
     # writeable, although nothing is written: a kernel would be compiled anew for read-only arrays
-    return np.require(array, np.float32 if array.dtype == np.float32 else np.float64, "CAW")
+    return np.require(array, np.float32 if array.dtype == np.float32 else np.float64, ["C", "A", "W"])
 
 
 def _key(response: Any, key: Any, stage: str) -> Any:
