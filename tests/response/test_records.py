@@ -42,7 +42,8 @@ def test_named_ones_are_what_they_are_said_to_be():
     assert DETECTORS["rayonix"].saturation == 65534 and DETECTORS["rayonix"].offset_adu == 40
     assert 1e4 < DETECTORS["jungfrau"].saturation < 1.3e4
     for name, detector, axis in (("eiger", nb.detectors.eiger2_4m(200), 2),
-                                 ("pilatus", nb.detectors.pilatus3_6m(200), 5), ("jungfrau", nb.detectors.jungfrau_4m(200), 2)):
+                                 ("pilatus", nb.detectors.pilatus3_6m(200), 5),
+                                 ("jungfrau", nb.detectors.jungfrau_4m(200), 2)):
         gaps = DETECTORS[name].gaps
         assert gaps.module_pixels == detector.panels[0].pixels
         assert DETECTORS[name].mask(detector.panels[0].pixels[::-1]).all()
