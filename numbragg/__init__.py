@@ -14,9 +14,9 @@ import os
 from ._version import __version__
 
 __all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Response", "Sampling", "Simulator",
-           "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry", "write_minicbf",
-           "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]
+           "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image",
+           "random_rotations", "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry",
+           "write_minicbf", "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]
 
 _HOMES = {"Background": "background.layers", "Beam": "configs.beam",
           "Crystal": "configs.crystal", "Detector": "configs.detector",

@@ -24,6 +24,6 @@ from .results.statistics import image_statistics
 from .tracing.record import trace
 
 __all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Response", "Sampling", "Simulator",
-           "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image", "random_rotations",
-           "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry", "write_minicbf",
-           "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]
+           "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image",
+           "random_rotations", "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry",
+           "write_minicbf", "write_nexus", "write_png", "write_smv", "write_tiff", "__version__"]

@@ -138,6 +138,7 @@ MOST = 8
 MORE = {
     "numbragg.render.simulation.Simulator.__init__": "what a user chooses, by keyword",
     "numbragg.render.simulation.simulate": "the same, in one call",
+    "numbragg.render.counting.simulate_counts": "the same, counted",
     "numbragg.tracing.record.trace": "the same, of one pixel",
     "numbragg.testing.oracle.assert_matches": "limits of an assertion, by keyword",
 }

@@ -90,7 +90,7 @@ def flicker_factor(key, fraction):
 
 
 @jit
-def expose(image, place, origin, key, shadow, factor, counting, calibration, out):
+def expose(image, place, origin, key, shadow, how, out):
     """Light of the pixels of a part of a panel, in photons.
 
     Parameters
@@ -103,15 +103,13 @@ def expose(image, place, origin, key, shadow, factor, counting, calibration, out
         First slow and fast pixel of the image in the panel.
     key : Key
     shadow : Shadow
-    factor : float
-        Strength of the source.
-    counting : bool
-        Whether photons are counted; or the means are taken.
-    calibration : float
-        Standard deviation of the map of the detector.
+    how : (float, bool, float)
+        Strength of the source; whether photons are counted, or the means are taken; standard deviation of the map of
+        the detector.
     out : (rows, columns) float64 array
         Filled.
     """
+    factor, counting, calibration = how
     for i in range(out.shape[0]):
         row = place[0] + i
         for j in range(out.shape[1]):

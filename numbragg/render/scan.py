@@ -14,6 +14,7 @@ from ..configs.checks import choice, flag, shown, whole
 from ..io.experiment import EPOCH, Series
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.image_series import ImageSeries, format_of, name_of, others
+from ..io.literals import INT_MAX
 from ..io.nxmx import NexusWriter
 from ..io.one_image import LAYOUTS, one_image
 from ..io.right_angles import at_right_angles
@@ -279,7 +280,7 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
     if floats:
         return _above(path, file.full)
     recording = experiment.recording
-    largest = np.iinfo(dtype).max - 1 if recording is None else recording.saturation - recording.offset
+    largest = INT_MAX - 1 if recording is None else recording.saturation - recording.offset
     return [*_saturated(path, file.full, largest), *gain_notes(experiment, "NXmx")]
 
 
@@ -305,7 +306,7 @@ def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPO
             files.write(frame, frames._counted(frame, dtype), frames._start(frame))
         files.finish()
     recording = experiment.recording
-    largest = np.iinfo(dtype).max if recording is None else recording.saturation
+    largest = (65535 if dtype == np.uint16 else INT_MAX) if recording is None else recording.saturation
     notes = _saturated(template, files.full, largest) + _not_of_it(template, len(frames))
     if format_of(template) == "miniCBF":
         notes += gain_notes(experiment, "miniCBF")

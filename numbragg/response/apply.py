@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import memory
 from ..configs.checks import entries, optional, positive, whole
+from ..io.literals import INT_MAX
 from ..kernels.detector import response as kernels
 from ..kernels.detector.point_spread import spread
 from ..kernels.drive.crew import Crew, available_threads
@@ -32,7 +33,7 @@ _LEAST_EDGE, _LARGEST_EDGE = 256, 4096
 #: Part of its edge that light may come from beyond a part on each side.
 _SHARE = 8
 
-_FRAMES, _PANELS, _PIXELS = 2 ** 32 - 1, 2 ** 24 - 1, 2 ** 31 - 1
+_FRAMES, _PANELS, _PIXELS = 2 ** 32 - 1, 2 ** 24 - 1, INT_MAX
 
 
 class _Part(NamedTuple):
@@ -60,16 +61,17 @@ class _Work:
     first: tuple[int, int]  # slow, fast: the panel's pixel that is the first of what is made
 
 
-def apply(response: Any, image: Any, *, seed: int, frame: int, panel: int, pixel_mm: Any, roi: Any, origin: Any,
+def apply(response: Any, image: Any, *, seed: int, frame: int, panel: int, where: Any,
           threads: int | None) -> Any:
-    """As `Response.apply`."""
+    """As `Response.apply`; `where` is its pixel_mm, roi and origin."""
+    pixel_mm, roi, origin = where
     panels = _panels(image)
     if panels is not None:
         if roi is not None:
             raise ValueError("roi: must be None for several panels")
         first = whole("panel", panel, 0, _PANELS)
-        return [apply(response, part, seed=seed, frame=frame, panel=first + number, pixel_mm=pixel_mm, roi=None,
-                      origin=origin, threads=threads) for number, part in enumerate(panels)]
+        return [apply(response, part, seed=seed, frame=frame, panel=first + number,
+                      where=(pixel_mm, None, origin), threads=threads) for number, part in enumerate(panels)]
     pixels = _real_image(image)
     fast, slow = (whole("origin", v, 0, _PIXELS) for v in entries("origin", origin, 2, "two whole numbers"))
     wanted = region(roi, pixels.shape)
@@ -115,7 +117,7 @@ def _real_image(image: Any) -> Any:
         raise ValueError(f"image: shape {array.shape}, {array.dtype}; must be a two-dimensional array of real numbers, "
                          "not empty")
     # writeable, although nothing is written: a kernel would be compiled anew for read-only arrays
-    return np.require(array, np.float32 if array.dtype == np.float32 else np.float64, "CAW")
+    return np.require(array, np.float32 if array.dtype == np.float32 else np.float64, ["C", "A", "W"])
 
 
 def _key(response: Any, key: Any, stage: str) -> Any:
@@ -253,5 +255,5 @@ def _exposed(work: _Work, rows: tuple[int, int], columns: tuple[int, int]) -> An
     key = _key(response, work.key, "calibration")
     calibration = 0.0 if response.calibration is None else response.calibration.fraction
     kernels.expose(work.image, (rows[0] - work.origin[0], columns[0] - work.origin[1]), work.origin, key, work.shadow,
-                   work.factor, response.counting, calibration, made)
+                   (work.factor, response.counting, calibration), made)
     return made

@@ -249,7 +249,7 @@ class Response:
         # start-up: threads and Fourier transforms
         from .apply import apply
 
-        return apply(self, image, seed=seed, frame=frame, panel=panel, pixel_mm=pixel_mm, roi=roi, origin=origin,
+        return apply(self, image, seed=seed, frame=frame, panel=panel, where=(pixel_mm, roi, origin),
                      threads=threads)
 
     def mask(self, shape: Sequence[int], panel: int = 0) -> NDArray[np.uint8]:

@@ -14,7 +14,8 @@ ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.b
 
 
 #: Subcommands whose words are no options.
-WITHOUT_OPTIONS = {"help", "completion"}
+#: Those that take words of other programs are tested in tests/programs.
+WITHOUT_OPTIONS = {"help", "completion", "nonbragg", "noisify"}
 
 
 def parser():

@@ -1,4 +1,4 @@
-"""A detector's response pixel by pixel in plain Python, after its description: one long function, no parts, no threads."""
+"""A detector's response pixel by pixel in plain Python, after its description."""
 
 import math
 

@@ -22,8 +22,8 @@ STAGES = {"photon_kev": 12.4, "gains_adu_per_kev": (41, -1.4, -0.1), "pedestals_
 
 
 def test_frozen_equal_and_hashable():
-    one, two = (nb.Response(point_spread=PointSpread(kind="fibre", fwhm_um=40), defects=Defects(dead_pixels=[[0, 1, 2]]))
-                for _ in range(2))
+    one, two = (nb.Response(point_spread=PointSpread(kind="fibre", fwhm_um=40),
+                            defects=Defects(dead_pixels=[[0, 1, 2]])) for _ in range(2))
     assert one == two and hash(one) == hash(two) and one != replace(one, readout_adu=1)
     with pytest.raises(FrozenInstanceError):
         one.readout_adu = 3.0
@@ -41,7 +41,8 @@ def test_named_ones_are_what_they_are_said_to_be():
     assert DETECTORS["pilatus"].saturation == 1048575 and DETECTORS["eiger"].saturation == 65535
     assert DETECTORS["rayonix"].saturation == 65534 and DETECTORS["rayonix"].offset_adu == 40
     assert 1e4 < DETECTORS["jungfrau"].saturation < 1.3e4
-    for name, detector, axis in (("eiger", nb.detectors.eiger2_4m(200), 2), ("pilatus", nb.detectors.pilatus3_6m(200), 5),
+    for name, detector, axis in (("eiger", nb.detectors.eiger2_4m(200), 2),
+                                 ("pilatus", nb.detectors.pilatus3_6m(200), 5),
                                  ("jungfrau", nb.detectors.jungfrau_4m(200), 2)):
         gaps = DETECTORS[name].gaps
         assert gaps.module_pixels == detector.panels[0].pixels
@@ -98,7 +99,8 @@ def test_raw_and_corrected_go_round():
     (lambda: PointSpread(kind="fibre", fwhm_um=1, method="fast"), "method: 'fast' must be one of 'fft', 'direct'"),
     (lambda: Defects(dead_pixels=[(1, 2)]), "dead_pixels: (1, 2) must be a list of panel, fast and slow of each pixel"),
     (lambda: Defects(dead_pixels=3), "dead_pixels: None must be a list of panel, fast and slow of each pixel"),
-    (lambda: GainStages(**STAGES | {"gains_adu_per_kev": (1, 0, 1)}), "gains_adu_per_kev: (1.0, 0.0, 1.0) must not be 0"),
+    (lambda: GainStages(**STAGES | {"gains_adu_per_kev": (1, 0, 1)}),
+     "gains_adu_per_kev: (1.0, 0.0, 1.0) must not be 0"),
     (lambda: GainStages(**STAGES | {"switches_kev": (3, 2)}), "switches_kev: (3.0, 2.0) must ascend"),
     (lambda: GainStages(**STAGES | {"pedestals_adu": (3, 2, 20000)}),
      "pedestals_adu: (3.0, 2.0, 20000.0) must be at most 16383, 14 bits"),

@@ -1,4 +1,4 @@
-"""Statistics of a response: mean and variance of each stage as theory has them, and stages that know nothing of another."""
+"""Statistics of a response: mean and variance of each stage as in theory, and no correlation between stages."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_mean_and_variance(response, variance, mean):
 
 
 def test_gains_that_switch():
-    """Behind each gain the variance is that of counting, of its noise and of rounding by the converter and at the end."""
+    """Behind each gain the variance is that of counting, of its noise and of roundings."""
     stages = nb.response.JUNGFRAU.gain_stages
     for stage, mean in enumerate((5.0, 300.0, 4000.0)):
         (found, error), (spread, of_spread) = moments(nb.response.JUNGFRAU.apply(flat(mean), seed=2)[:, :1000])
