@@ -189,14 +189,15 @@ def run(arguments):
     backend = opened(line, evaluation)
     shot, phi, oscillation = _shot(line)
     from ..io.image_series import format_of
-    from ..render.scan import Scan
+    from ..render.scan import Rotation, Scan
 
     ground = ground_of(line, shot, evaluation.threads)
     line.notices += () if ground is None else ground.notes
-    frames = Scan(shot, [phi] * len(shot[0]), oscillation, values["--frames"],
+    rotation = Rotation((phi,) * len(shot[0]), oscillation, values["--frames"], "--phi-midpoints" in values)
+    frames = Scan(shot, rotation,
                   render=lambda turned: backend.render_shot(turned, evaluation)[0],
                   noise_seed=line.seed if line.outputs.calculate_noise else None,
-                  midpoints="--phi-midpoints" in values, response=line.response, ground=ground)
+                  response=line.response, ground=ground)
     # what is wrong with them is found out before the first frame
     _geometries(line, frames, values, trial=True)
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):

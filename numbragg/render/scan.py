@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,10 +38,19 @@ if TYPE_CHECKING:
     from ..io.experiment import Experiment
     from ..response.response import Response
 
-__all__ = ["Scan", "images_of", "nexus_of", "scan"]
+__all__ = ["Rotation", "Scan", "images_of", "nexus_of", "scan"]
 
 #: A few angles of each frame, and the place of its chunk.
 _FRAME_BYTES = 100
+
+
+class Rotation(NamedTuple):
+    """What the spindle does in a series."""
+
+    starts_deg: tuple[float, ...]  # of the first frame, for each crystal
+    oscillation_deg: float  # width of a frame
+    frames: int
+    midpoints: bool = False  # whether steps lie around the middle of a frame, not from its edge on
 
 
 class Scan:
@@ -70,16 +79,16 @@ class Scan:
     dtype('int32')
     """
 
-    def __init__(self, shot: Sequence[Sequence[Any]], starts_deg: Sequence[float], oscillation_deg: float,
-                 frames: int, *, render: Callable[[Any], Any], noise_seed: int | None = None,
-                 midpoints: bool = False, response: Response | None = None, ground: Any = None) -> None:
+    def __init__(self, shot: Sequence[Sequence[Any]], rotation: Rotation, *, render: Callable[[Any], Any],
+                 noise_seed: int | None = None, response: Response | None = None, ground: Any = None) -> None:
         self._shot, self._render, self._ground = shot, render, ground
         self.noise_seed, self.response = noise_seed, response
+        starts_deg, oscillation_deg, self._frames, midpoints = rotation
         counts = shot[0][0].counts
         step = to_degrees(counts.phi_step)
         # from where steps begin to where they begin if their mean is the middle of the frame
         self._shift = 0.5 * (oscillation_deg - step * (counts.phi_steps - 1)) if midpoints else 0.0
-        self._starts, self._frames, self._width = tuple(starts_deg), frames, oscillation_deg
+        self._starts, self._width = starts_deg, oscillation_deg
         self._mean = self._shift + step * (0.5 * (counts.phi_steps - 1))
         self.experiment = replace(describe(shot), phi_start_deg=starts_deg[0], oscillation_deg=oscillation_deg)
 
@@ -408,6 +417,7 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
     ground = simulator.ground(shot)
     if ground is not None:
         warn(ground.notes)
-    return Scan(shot, [each.phi_start_deg for each in crystals], width, count, noise_seed=seed,
-                midpoints=flag("phi_midpoints", phi_midpoints), response=response, ground=ground,
+    rotation = Rotation(tuple(each.phi_start_deg for each in crystals), width, count,
+                        flag("phi_midpoints", phi_midpoints))
+    return Scan(shot, rotation, noise_seed=seed, response=response, ground=ground,
                 render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])

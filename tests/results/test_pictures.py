@@ -71,8 +71,8 @@ def test_tiff_of_the_command_line(folder, capfd):
     counts = fabio.open("a_1.cbf").data
     full = int((counts >= 65535).sum())
     assert full > 0 and np.array_equal(tifffile.imread("a.tif"), np.minimum(counts, 65535))
-    assert capfd.readouterr().err == (f"numbragg: warning: a.tif: {full} pixels hold 65535, the largest that counts in uint16, "
-                                      "and may have had more photons\n")
+    assert capfd.readouterr().err == (f"numbragg: warning: a.tif: {full} pixels hold 65535, the largest that counts in "
+                                      "uint16, and may have had more photons\n")
     assert main([*LINE, "--tiff", "b.tif", "--tiff-type", "uint32"]) == 0
     assert np.array_equal(tifffile.imread("b.tif"), counts) and not capfd.readouterr().err
     assert main([*LINE, "--tiff", "c.tif"]) == 0
