@@ -15,14 +15,16 @@ PIXELS = (440, 380)
 CENTRES = {"centred": (57.0, 66.0), "off": (75.0, 48.0)}
 
 
-def series(centre, frames=80, noise_seed=3):
+def series(centre, frames=40, noise_seed=3, response=None):
     crystal = nb.Crystal(cell=CELL, n_cells=(6, 5, 12), shape="gauss", spot_metric="hkl", misset_deg=(15, 25, 35),
-                         oscillation_deg=0.25, phi_steps=4, water_size_um=2)
-    plane = nb.Detector(pixels=PIXELS, pixel_mm=0.3, distance_mm=150, beam_centre_mm=CENTRES[centre])
+                         oscillation_deg=0.5, phi_steps=8, scale=1.5e9)
+    plane = nb.Detector(pixels=PIXELS, pixel_mm=0.3, distance_mm=200, beam_centre_mm=CENTRES[centre])
     # 0.999 of the photons in the plane, which DIALS takes for granted
-    beam = nb.Beam(polarisation_fraction=0.998, fluence_photons_per_m2=3e26)
-    simulator = nb.Simulator(plane, beam, factors(), sampling=nb.Sampling(oversample=3))
-    return nb.scan(simulator, crystal, frames, noise_seed=noise_seed)
+    beam = nb.Beam(polarisation_fraction=0.998, fluence_photons_per_m2=1e18)
+    simulator = nb.Simulator(plane, beam, factors(), sampling=nb.Sampling(oversample=3),
+                             background=nb.Background("water:100um,air:50mm"))
+    return nb.scan(simulator, crystal, frames, noise_seed=noise_seed,
+                   response=response and nb.Response.named(response))
 
 
 def written(frames, kind):
@@ -33,16 +35,23 @@ def written(frames, kind):
     return frames.write_images(f"a_##.{kind}")
 
 
-@pytest.mark.parametrize("kind, centre", [("nxs", "off"), ("img", "off"), ("cbf", "centred")])
-def test_end_to_end(folder, kind, centre):
-    frames = series(centre)
+def integrated(models):
+    """What DIALS integrates with these models, by Miller index: intensities and variances."""
+    dials("dials.integrate", models, "refined.refl", "nproc=1")
+    return figures("refined.refl", models, "integrated.refl")
+
+
+@pytest.mark.parametrize("kind, centre, response", [
+    ("cbf", "centred", None), ("nxs", "off", "eiger"), ("img", "off", "rayonix"), ("nxs", "centred", "jungfrau")])
+def test_end_to_end(folder, kind, centre, response):
+    """With a background of water and air, and what a detector makes of the photons."""
+    frames = series(centre, response=response)
     dials("dials.import", *written(frames, kind))
     dials("dials.find_spots", "imported.expt", "nproc=1")
-    dials("dials.index", "imported.expt", "strong.refl", "space_group=P212121",
+    dials("dials.index", "imported.expt", "strong.refl", "space_group=P212121", "indexing.method=fft1d",
           "unit_cell=" + ",".join(map(str, CELL)))
     dials("dials.refine", "indexed.expt", "indexed.refl", "scan_varying=False")
-    dials("dials.integrate", "refined.expt", "refined.refl", "nproc=1")
-    found = figures("refined.refl", "refined.expt", "integrated.refl")
+    found = integrated("refined.expt")
     print({name: value for name, value in found.items() if name not in ("hkl", "intensity", "variance")})
     assert found["cell"][:3] == pytest.approx(CELL[:3], rel=1e-3) and found["cell"][3:] == pytest.approx([90.0] * 3)
     assert found["indexed"] >= 0.95 * found["strong"] and found["strong"] > 1000
@@ -54,6 +63,25 @@ def test_end_to_end(folder, kind, centre):
     assert symmetric_angle(found["a_matrix"], truth) < 0.05
     squared = factors().at(found["hkl"]) ** 2
     assert len(squared) > 1000 and np.corrcoef(squared, found["intensity"])[0, 1] > 0.95
+    if response:
+        check_errors(found, series(centre, noise_seed=4, response=response), kind)
+
+
+def check_errors(found, again, kind):
+    """The same frames with other noise: intensities differ as much as their variances, of counting alone, say."""
+    written(again, kind)
+    other = integrated("refined.expt")
+    values = [{tuple(hkl): pair for hkl, *pair in zip(each["hkl"], each["intensity"], each["variance"])}
+              for each in (found, other)]
+    both = np.array([[*values[0][hkl], *values[1][hkl]] for hkl in sorted(values[0].keys() & values[1].keys())])
+    assert len(both) > 1000
+    ratio = (both[:, 0] - both[:, 2]) / np.sqrt(both[:, 1] + both[:, 3])
+    # of both, so that no noise is selected
+    strength = (both[:, 0] + both[:, 2]) / np.sqrt(2.0 * (both[:, 1] + both[:, 3]))
+    for least, most in ((-10.0, 3.0), (3.0, 10.0), (10.0, 1e9)):
+        part = ratio[(strength >= least) & (strength < most)]
+        print(least, most, len(part), np.mean(part), np.std(part))
+        assert len(part) > 100 and abs(np.mean(part)) < 0.2 and 0.85 < np.std(part) < 1.15
 
 
 @pytest.mark.parametrize("kind", ["nxs", "img", "cbf"])
