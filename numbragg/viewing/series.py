@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+import json
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..io.errors import format_error
+from ..io.trial import try_reading
+from ..scene.units import HC_2019_EV_ANGSTROM
 
 # start-up: h5py is an extra and imported with the first file
 
 __all__ = ["Series", "read_series"]
 
-_ENERGY_KEV_ANGSTROM = 12.398419843320026
 _METRES = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10}
+#: What a frame may take to be read [s]; large ones take some tenths.
+_SECONDS_A_FRAME = 3.0
 _EIGER = re.compile(r"data_[0-9]+")
 
 
@@ -47,24 +51,41 @@ def read_series(path: str, dataset: str | None, wanted: range | None) -> Series:
     Raises
     ------
     FileFormatError
-        No such frames, or no images.
+        No such frames, no images, or a file on which the library hangs or crashes.
     ImportError
         h5py is not installed.
     """
     try:
-        import h5py
+        import h5py  # noqa: F401
     except ImportError as error:
         raise ImportError(f"{path}: reading HDF5 needs h5py and hdf5plugin: pip install h5py hdf5plugin") from error
+    # errors of the system are told from those of the content
+    with open(path, "rb"):
+        pass
+    wanted = range(1) if wanted is None else wanted
+    # all of it, pixels too: what is damaged may be a packed part of one frame
+    try_reading(path, __name__, "_trial", "HDF5", [json.dumps([dataset, wanted.start, wanted.stop])],
+                _SECONDS_A_FRAME * (len(wanted) - 1))
+    return _read(path, dataset, wanted)
+
+
+def _trial(path, said):
+    dataset, start, stop = json.loads(said)
+    _read(path, dataset, range(start, stop))
+
+
+def _read(path, dataset, wanted):
+    import h5py
+
     try:
         # its import registers what images are packed with
         import hdf5plugin  # noqa: F401
     except ImportError:
         pass
-    with open(path, "rb"), _reading(path), h5py.File(path, "r") as file:
+    with _reading(path), h5py.File(path, "r") as file:
         places = _places(h5py, path, file, dataset)
         counts = [1 if place.ndim == 2 else place.shape[0] for place in places]
         total = sum(counts)
-        wanted = range(1) if wanted is None else wanted
         if not wanted or wanted.stop > total:
             raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {wanted.start}:{wanted.stop}")
         frames = [_frame(places, counts, number) for number in wanted]
@@ -147,8 +168,8 @@ def _wavelength(file):
             return None if unit is None else float(values[0]) * unit
     energy = _number(file, "entry/instrument/beam", ("incident_energy",))
     if energy is not None and energy > 0.0:
-        unit = _units(file, "entry/instrument/beam/incident_energy", {"ev": 1e-3, "kev": 1.0})
-        return None if unit is None else _ENERGY_KEV_ANGSTROM / (energy * unit)
+        unit = _units(file, "entry/instrument/beam/incident_energy", {"ev": 1.0, "kev": 1e3})
+        return None if unit is None else HC_2019_EV_ANGSTROM / (energy * unit)
     return None
 
 
