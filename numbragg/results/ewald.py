@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = ["Plane", "dots", "each", "finest", "indices", "lengths", "off_sphere", "on_planes", "passages",
-           "times"]
+           "times", "turned"]
 
 
 class Plane(NamedTuple):
@@ -83,9 +83,7 @@ def passages(q: Any, axis: Any, s0: Any, start: float, width: float) -> tuple[An
     (m,), (m,), (m, 3) arrays
         Of each passage the row, the angle [rad], and the scattered vector; by rows, then by angles.
     """
-    along = dots(q, axis)[:, None] * axis
-    across = q - along
-    side = np.cross(axis, across)
+    along, across, side = _about(q, axis)
     a, b = dots(across, s0), dots(side, s0)
     c = -0.5 * dots(q, q) - dots(along, s0)
     size = np.sqrt(a * a + b * b)
@@ -104,6 +102,19 @@ def passages(q: Any, axis: Any, s0: Any, start: float, width: float) -> tuple[An
     row, angle = row[order], angle[order]
     cosine, sine = each(math.cos, angle)[:, None], each(math.sin, angle)[:, None]
     return row, angle, s0 + along[row] + cosine * across[row] + sine * side[row]
+
+
+def turned(q: Any, axis: Any, angle: float) -> Any:
+    """Vectors after a rotation about a unit vector [rad]."""
+    along, across, side = _about(q, axis)
+    return along + math.cos(angle) * across + math.sin(angle) * side
+
+
+def _about(q: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """Parts of vectors along an axis and across it, and the latter after a quarter of a turn."""
+    along = dots(q, axis)[:, None] * axis
+    across = q - along
+    return along, across, np.cross(axis, across)
 
 
 def off_sphere(q: Any, s0: Any, wavelength: float) -> tuple[Any, Any, Any]:

@@ -196,7 +196,8 @@ function drawPanel(image, p, panels) {
 
 function visibleSpots() {
   const turn = facts.frames[current].phi;
-  return facts.spots.filter(spot => !turn || spot[6] === null || (spot[6] >= turn[0] && spot[6] < turn[1]));
+  return facts.spots.filter(spot => !turn || spot[6] === null || Math.abs(spot[6] - turn[0]) < 1e-9
+                                    || (spot[6] >= turn[0] && spot[6] < turn[1]));
 }
 
 function drawOver() {
