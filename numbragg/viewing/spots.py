@@ -85,8 +85,9 @@ def predicted(series, panels, wavelength):
         reach = [int(np.linalg.norm(axis) / d_min) for axis in np.linalg.inv(a_matrix)]
         tried = math.prod(2 * n + 1 for n in reach)
         if tried > _MOST_TRIED:
-            notes.append(f"spots: crystal {number} has {tried} h k l out to {d_min:.3g} Angstrom, the finest resolution "
-                         f"on the detector; more than {_MOST_TRIED} are not tried, and none of its spots is marked")
+            notes.append(f"spots: crystal {number} has {tried} h k l out to {d_min:.3g} Angstrom, the finest "
+                         f"resolution on the detector; more than {_MOST_TRIED} are not tried, and none of its spots "
+                         "is marked")
             continue
         for h in range(-reach[0], reach[0] + 1):
             # layer by layer, so that little memory is needed
