@@ -15,7 +15,6 @@ import numpy as np
 
 from .. import memory
 from ..notes import Loud, Misleading
-from ..scene.units import HC_2019_EV_ANGSTROM
 from .errors import format_error
 from .hdf5_filters import filters
 from .literals import decimal
@@ -28,12 +27,14 @@ if TYPE_CHECKING:
 
 # start-up: h5py is an extra and imported with the first file
 
-__all__ = ["check_crystfel", "crystfel_bytes", "wavelength_of"]
+__all__ = ["HC_2019_EV_ANGSTROM", "check_crystfel", "crystfel_bytes", "wavelength_of"]
 
 #: What stands for an event where the name of a place depends on it.
 _EVENT = "0"
 #: Pixels of the geometry may be so far from those that were simulated, in pixels.
 _TOLERANCE = 0.1
+#: Energy times wavelength [eV Angstrom], as CrystFEL has it: of the constants of 2019.
+HC_2019_EV_ANGSTROM = 12398.419843320026
 _ENERGIES = {"": 1.0, "eV": 1.0, "keV": 1e3, "MeV": 1e6}
 _WAVELENGTHS = {"": 1e-10, "m": 1.0, "A": 1e-10}
 _LENGTHS = {"m": 1.0, "mm": 1e-3}

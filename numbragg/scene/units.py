@@ -6,19 +6,16 @@ the last bit, and so would images.  Outward numbers are for reading, and are mul
 
 import math
 
-__all__ = ["DEGREES_PER_RADIAN", "HC_2019_EV_ANGSTROM", "HC_EV_ANGSTROM", "angstrom_from_ev",
-           "attenuation_from_um", "from_angstrom", "from_degrees", "from_ev", "from_mm", "from_mrad", "from_percent",
-           "resolution_from_angstrom", "sensor_from_um", "to_angstrom", "to_degrees", "to_mm", "to_per_angstrom",
-           "to_percent", "to_um", "water_from_um"]
+__all__ = ["DEGREES_PER_RADIAN", "HC_EV_ANGSTROM", "angstrom_from_ev", "attenuation_from_um", "from_angstrom",
+           "from_degrees", "from_ev", "from_mm", "from_mrad", "from_percent", "resolution_from_angstrom",
+           "sensor_from_um", "to_angstrom", "to_degrees", "to_mm", "to_per_angstrom", "to_percent", "to_um",
+           "water_from_um"]
 
 #: Degrees are divided by this number to give radians, radians multiplied to give degrees.
 DEGREES_PER_RADIAN = 180.0 * (1.0 / math.pi)
 
 #: Planck's constant times the speed of light [eV Angstrom], the value nanoBragg uses.
 HC_EV_ANGSTROM = 12398.42
-
-#: The same of the constants of 2019, as files of other programs have it.
-HC_2019_EV_ANGSTROM = 12398.419843320026
 
 
 # -- inward

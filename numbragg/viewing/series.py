@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..io.crystfel_data import HC_2019_EV_ANGSTROM
 from ..io.errors import format_error
 from ..io.trial import try_reading
-from ..scene.units import HC_2019_EV_ANGSTROM
 
 # start-up: h5py is an extra and imported with the first file
 
