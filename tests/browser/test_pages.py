@@ -56,6 +56,7 @@ def probed(page, steps, address="", name="page.html"):
     Path(name).write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
     done = subprocess.run(
         [browser_part.program(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-component-update",
          "--user-data-dir=" + str(Path("profile").resolve()), "--window-size=900,800", "--virtual-time-budget=15000",
          "--dump-dom", Path(name).resolve().as_uri() + address], capture_output=True, text=True, timeout=60)
     found = re.search('<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
