@@ -3,7 +3,8 @@
 import sys
 import warnings
 
-__all__ = ["Loud", "Misleading", "NumbraggWarning", "Reported", "warn"]
+__all__ = ["Loud", "LoudlyUntaken", "Misleading", "NumbraggWarning", "Reported",
+           "Untaken", "warn"]
 
 
 class NumbraggWarning(UserWarning):
@@ -38,6 +39,18 @@ class Loud(Reported):
     All other notes are plain strings.  On the command line they are lines of the report, which `--quiet` hides;
     these are not hidden.
     """
+
+    __slots__ = ()
+
+
+class Untaken(str):
+    """A note on what of a file a simulation does not take: of no concern to whoever only looks at the file."""
+
+    __slots__ = ()
+
+
+class LoudlyUntaken(Loud, Untaken):
+    """The same, where it is a warning in a simulation."""
 
     __slots__ = ()
 

@@ -12,14 +12,13 @@ import numpy as np
 
 from .. import memory
 from ..io.errors import format_error
-from ..kernels.arithmetic.vectors import unit
-from ..notes import Loud, warn
+from ..notes import Loud, Untaken, warn
 from ..scene.units import from_mm, to_degrees, to_mm
 from .checks import entries, finite
 from .panel import Panel
 from .panel_notes import geometry_notes
 
-# start-up: each kind of file has its reader, and conventions are loaded where panels are turned
+# start-up: each kind of file has its reader; conventions, and Numba with them, are loaded where panels are turned
 
 __all__ = ["checked_panel", "dials_to_panels", "in_frame", "masked", "panels_of_expt", "panels_of_geom"]
 
@@ -94,7 +93,7 @@ def panels_of_geom(path, distance_mm, shift_mm, sensor):
     notes = list(geometry.notes)
     if distance is not None and any(length is not None and length.metres is not None
                                     for length in (geometry.clen, *(panel.clen for panel in geometry.panels))):
-        notes.append(f"geometry: distance_mm, {distance_mm:g}, replaces the file's clen")
+        notes.append(Untaken(f"geometry: distance_mm, {distance_mm:g}, replaces the file's clen"))
     notes += geometry_notes(geometry, distance)
     if distance is not None and any(panel.coffset for panel in geometry.panels):
         notes.append("geometry: coffset is added to distance_mm, as CrystFEL adds it to clen")
@@ -211,10 +210,11 @@ def panels_of_expt(path, index):
         notes.append(f"experiments: the beam is {tilt:.4g} degrees off DIALS's -z; panels are turned with it, for "
                      "theirs is along z")
     if model.wavelength is not None:
-        notes.append(f"experiments: the wavelength, {model.wavelength:g} Angstrom, is the beam's and not taken over")
+        notes.append(Untaken(f"experiments: the wavelength, {model.wavelength:g} Angstrom, is the beam's and not taken "
+                             "over"))
     if model.others:
         notes.append(f"experiments: ignored, for they place no pixels: {', '.join(model.others)}")
-    notes.append("experiments: trusted ranges, gains and the parallax correction are ignored")
+    notes.append(Untaken("experiments: trusted ranges, gains and the parallax correction are ignored"))
     panels = []
     for number, panel in enumerate(model.panels):
         sensor, note = _expt_sensor(panel)
@@ -244,6 +244,7 @@ def dials_to_panels(travel):
 
 def in_frame(panels, start, end, direction):
     """Panels in the frame of another convention, turned with the beam; `direction` is the beam's in "custom"."""
+    from ..kernels.arithmetic.vectors import unit
     from ..scene.placement import CONVENTIONS, least_turn
 
     def beam_of(convention):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..io.image_headers import kind_of_header, read_cbf_geometry, read_smv_geometry
-from ..notes import Loud, warn
+from ..notes import Loud, LoudlyUntaken, Untaken, warn
 from ..scene.materials import MATERIALS
 from .panels_from_files import checked_panel
 
@@ -29,7 +29,7 @@ def _flat(path, kind):
     if found.tilts:
         notes.append(Loud(f"header: not used, the panel is taken for normal to the beam: {', '.join(found.tilts)}"))
     if kind == "CBF":
-        notes.append("header: values of pixels that mean gaps are not read; no pixel is left out")
+        notes.append(Untaken("header: values of pixels that mean gaps are not read; no pixel is left out"))
     sensor, more = _sensor(found.thickness_um, found.material)
     # someone who looks along z with y up has x to the left
     panel = checked_panel(path, origin_mm=(*found.centre, found.distance), fast_mm=(-found.pixel[0], 0.0, 0.0),
@@ -45,7 +45,7 @@ def _of_nxmx(path):
     panels = tuple(checked_panel(path, name=panel.name.encode("ascii", "backslashreplace").decode("ascii"),
                                  origin_mm=panel.origin, fast_mm=panel.fast, slow_mm=panel.slow, pixels=panel.pixels,
                                  mask=panel.mask, **sensor) for panel in found.panels)
-    return panels, (*found.notes, *notes, "header: the beam, the goniometer and saturation are not used")
+    return panels, (*found.notes, *notes, Untaken("header: the beam, the goniometer and saturation are not used"))
 
 
 def _sensor(thickness, material):
@@ -55,5 +55,5 @@ def _sensor(thickness, material):
         return {}, ()
     if material.lower() not in MATERIALS:
         named = f"of {material.encode('ascii', 'replace').decode('ascii')!r}" if material else "of no named material"
-        return {}, (Loud(f"header: a sensor of {thickness:g} um {named} is left out: every photon counts"),)
+        return {}, (LoudlyUntaken(f"header: a sensor of {thickness:g} um {named} is left out: every photon counts"),)
     return {"sensor_thickness_um": thickness, "sensor_material": material}, ()

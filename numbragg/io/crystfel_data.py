@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 # start-up: h5py is an extra and imported with the first file
 
-__all__ = ["check_crystfel", "crystfel_bytes"]
+__all__ = ["HC_2019_EV_ANGSTROM", "check_crystfel", "crystfel_bytes", "wavelength_of"]
 
 #: What stands for an event where the name of a place depends on it.
 _EVENT = "0"
 #: Pixels of the geometry may be so far from those that were simulated, in pixels.
 _TOLERANCE = 0.1
 #: Energy times wavelength [eV Angstrom], as CrystFEL has it: of the constants of 2019.
-_EV_ANGSTROM = 12398.419843320026
+HC_2019_EV_ANGSTROM = 12398.419843320026
 _ENERGIES = {"": 1.0, "eV": 1.0, "keV": 1e3, "MeV": 1e6}
 _WAVELENGTHS = {"": 1e-10, "m": 1.0, "A": 1e-10}
 _LENGTHS = {"m": 1.0, "mm": 1e-3}
@@ -45,6 +45,17 @@ def check_crystfel(path: str | os.PathLike[str], geometry: Geometry, experiment:
     _check_panels(path, geometry, experiment)
     shapes = _shapes(path, geometry)
     _check_places(path, [*shapes, *_masks(path, geometry, shapes)], _values(path, geometry, experiment, []))
+
+
+def wavelength_of(word: str, text: str) -> float | None:
+    """The wavelength [Angstrom] that a word of a geometry tells, or None."""
+    number, _, unit = text.strip().partition(" ")
+    value = decimal(number)
+    units = {"photon_energy": _ENERGIES, "wavelength": _WAVELENGTHS}.get(word, {})
+    scale = {name.lower(): size for name, size in units.items()}.get(unit.strip().lower())
+    if value is None or scale is None or not 0.0 < value < math.inf:
+        return None
+    return HC_2019_EV_ANGSTROM / (value * scale) if word == "photon_energy" else value * scale * 1e10
 
 
 def crystfel_bytes(path: str | os.PathLike[str], geometry: Geometry, experiment: Experiment, images: Any, *,
@@ -278,7 +289,7 @@ def _put_beam(path: Any, beam: tuple[str, str], wavelength: float, put: Any, not
         notes.append(Loud(f"{word} is of electrons; the wavelength that was simulated is not in the file"))
         return
     scale = _value_in(unit.strip(), _ENERGIES if word == "photon_energy" else _WAVELENGTHS, path, word)
-    value = (_EV_ANGSTROM / wavelength if word == "photon_energy" else wavelength * 1e-10) / scale
+    value = (HC_2019_EV_ANGSTROM / wavelength if word == "photon_energy" else wavelength * 1e-10) / scale
     number = decimal(said)
     if number is None:
         put(word, said, value)

@@ -9,7 +9,7 @@ import math
 import re
 from typing import NamedTuple
 
-from ..notes import Loud
+from ..notes import Loud, Untaken
 from .errors import format_error, shown
 from .kinds import naming_the_kind
 from .literals import INT_MAX, c_number, decimal
@@ -412,11 +412,11 @@ def _notes(reading):
     if reading.ignored:
         notes.append(f"geometry: ignored, for they place no pixels: {_listed(reading.ignored)}")
     if reading.dimensions:
-        notes.append(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file, which counts for "
-                     "masks only: an image is (panel, slow, fast)")
+        notes.append(Untaken(f"geometry: {', '.join(sorted(reading.dimensions))} say how data lie in a file, which "
+                             "counts for masks only: an image is (panel, slow, fast)"))
     if reading.groups:
         notes.append(f"geometry: {len(reading.groups)} groups of panels are read and place no pixels")
     if "beam" in reading.top:
         said = _quoted(" = ".join(reading.top["beam"]))[1:-1]
-        notes.append(f"geometry: {said} is the beam's and not taken over")
+        notes.append(Untaken(f"geometry: {said} is the beam's and not taken over"))
     return tuple(notes)

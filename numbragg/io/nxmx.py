@@ -362,6 +362,8 @@ class NexusWriter:
                                            for n in range(series.frames)]), "deg")
         _put(group, "phi_width", experiment.oscillation_deg, "deg")
         _put(group, "phi_steps", len(experiment.phi_deg))
+        # of stills too, which have no goniometer in the file
+        _put(group, "spindle_axis", np.array(experiment.spindle_axis))
         _put(group, "sensor_thickness", np.array([panel.thickness_um for panel in experiment.panels]), "um")
         _put(group, "sensor_attenuation_depth", np.array([panel.depth_um or math.inf for panel in experiment.panels]),
              "um")

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from .errors import format_error
+from .errors import FileFormatError, format_error
 
-__all__ = ["SECONDS", "try_reading"]
+__all__ = ["SECONDS", "DamagedFile", "try_reading"]
 
 #: A file that takes longer hangs [s].
 SECONDS = 30.0
@@ -13,29 +13,38 @@ SECONDS = 30.0
 #: What the process does; whatever Python raises there will be raised here too.
 _PROGRAM = """
 import importlib, sys
-module, function, path, sys.path[:] = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+module, function, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+words, sys.path[:] = sys.argv[4:4 + count], sys.argv[4 + count:]
 try:
-    getattr(importlib.import_module(module), function)(path)
+    getattr(importlib.import_module(module), function)(*words)
 except Exception:
     pass
 """
 
 
-def try_reading(path, module, function, library):
+class DamagedFile(FileFormatError):
+    """A file that a library does not survive: whoever does without a part of a file must not open this one."""
+
+
+def try_reading(path, module, function, library, more=(), more_seconds=0.0):
     """Refuse a file that a library does not survive.
 
     Parameters
     ----------
     path : str or path-like
     module, function : str
-        What reads it, called with the path alone.
+        What reads it, called with the path.
     library : str
         For the message.
+    more : sequence of str
+        What it is called with besides.
+    more_seconds : float, optional
+        What a large file may take beyond half a minute [s].
 
     Raises
     ------
-    FileFormatError
-        If the process is killed by a signal, or has not ended after half a minute.
+    DamagedFile
+        If the process is killed by a signal, or has not ended after that time.
 
     Notes
     -----
@@ -45,13 +54,19 @@ def try_reading(path, module, function, library):
     if not sys.executable:
         return
     # the zero byte of a name that is none would be an error of its own here
-    words = [sys.executable, "-c", _PROGRAM, module, function, path, *filter(None, sys.path)]
+    seconds = SECONDS + more_seconds
+    words = [sys.executable, "-c", _PROGRAM, module, function, str(1 + len(more)), path, *more,
+             *filter(None, sys.path)]
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=SECONDS)
+                              timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise format_error(path, f"is damaged: {library} does not come to an end with it in {SECONDS:g} s") from None
+        raise _damaged(path, f"{library} does not come to an end with it in {seconds:g} s") from None
     except (OSError, ValueError):
         return
     if done.returncode < 0:
-        raise format_error(path, f"is damaged: {library} breaks off on it (signal {-done.returncode})")
+        raise _damaged(path, f"{library} breaks off on it (signal {-done.returncode})")
+
+
+def _damaged(path, how):
+    return DamagedFile(str(format_error(path, f"is damaged: {how}")))

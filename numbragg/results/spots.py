@@ -1,8 +1,7 @@
 """Predictions of spots: where reflections meet the detector, at which spindle angle, and how many photons they have.
 
-By the geometry of Ewald's sphere and the kinematic intensity of a small crystal, without the steps of an image.
-Arithmetic is by basic operations in a stated order and by the C library's functions, one number at a time: products of
-matrices and NumPy's elementary functions have other last bits on other processors, and a table has all its digits.
+By the geometry of Ewald's sphere (`ewald`) and the kinematic intensity of a small crystal, without the steps of an
+image.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from ..kernels.physics.shapes.gauss import GAUSS_WIDTH
 from ..kernels.physics.shapes.tophat import TOPHAT_LIMIT
 from ..scene.units import to_angstrom, to_degrees, to_mm
 from . import truth
+from .ewald import Plane, dots, each, finest, indices, lengths, off_sphere, on_planes, passages, times
 
 __all__ = ["Spots", "spots"]
 
@@ -33,26 +33,6 @@ _SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _SCHERRER = 0.886
 #: Bytes of a reflection while predictions are made.
 _BYTES = 400
-
-
-def _dots(a: Any, b: Any) -> Any:
-    """Scalar products of rows; either may be one vector."""
-    a, b = np.asarray(a), np.asarray(b)
-    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
-
-
-def _lengths(a: Any) -> Any:
-    return np.sqrt(_dots(a, a))
-
-
-def _times(rows: Any, matrix: Any) -> Any:
-    """Rows times a (3, 3) matrix."""
-    return rows[:, 0:1] * matrix[0] + rows[:, 1:2] * matrix[1] + rows[:, 2:3] * matrix[2]
-
-
-def _each(function: Any, *columns: Any) -> Any:
-    """A function of the `math` module of each row of numbers."""
-    return np.array([function(*row) for row in zip(*(column.tolist() for column in columns))], dtype=np.float64)
 
 
 class Spots(NamedTuple):
@@ -113,45 +93,38 @@ def _of_crystal(panels: Sequence[Any], number: int) -> Spots:
     first = panels[0]
     wavelength = to_angstrom(first.request.beam.wavelength)
     s0 = np.array(first.placement.beam) / wavelength
-    hkl = _indices(first, _finest(panels, wavelength), wavelength)
-    q = _times(hkl, truth.a_matrix(first).T)
+    planes = [_plane(prepared) for prepared in panels]
+    hkl = _indices(first, _limit(first, planes, wavelength), wavelength)
+    q = times(hkl, truth.a_matrix(first).T)
     turning = first.counts.oscillation > 0.0
     rows, angles, scattered, geometric = (_rotation if turning else _still)(first, q, s0, wavelength)
     hkl, q = hkl[rows], q[rows]
-    panel, fast, slow = _on_detector(panels, scattered)
+    panel, fast, slow = on_planes(planes, scattered)
     hit = panel >= 0
-    lengths = _lengths(q)
+    sizes = lengths(q)
     photons = geometric * _scattering(first, hkl, wavelength) * _polarisation(first, scattered)
     return Spots(np.full(int(hit.sum()), number), hkl[hit], panel[hit], fast[hit], slow[hit],
-                 np.array([to_degrees(angle) for angle in angles[hit].tolist()]), photons[hit], 1.0 / lengths[hit])
+                 np.array([to_degrees(angle) for angle in angles[hit].tolist()]), photons[hit], 1.0 / sizes[hit])
 
 
 # -- which reflections
 
 
-def _finest(panels: Sequence[Any], wavelength: float) -> float:
+def _limit(first: Any, planes: Sequence[Plane], wavelength: float) -> float:
     """The finest resolution [Angstrom] that the detector or the beam lets through."""
-    sharpest = 1.0
-    for prepared in panels:
-        corners = _corners(prepared)
-        sharpest = min(sharpest, float((_dots(corners, prepared.placement.beam) / _lengths(corners)).min()))
-    d = wavelength / math.sqrt(2.0 * (1.0 - sharpest)) if sharpest < 1.0 else math.inf
-    return max(d, wavelength / 2.0, to_angstrom(panels[0].request.beam.d_min))
+    d = finest(planes, first.placement.beam, wavelength)
+    return max(d, wavelength / 2.0, to_angstrom(first.request.beam.d_min))
 
 
-def _corners(prepared: Any) -> Any:
-    origin, fast, slow = _axes(prepared)
-    height, width = prepared.shape
-    return np.array([origin + f * fast + s * slow for f in (0, width) for s in (0, height)])
-
-
-def _axes(prepared: Any) -> Any:
-    """Corner of the first pixel, and fast and slow by a pixel [mm]."""
+def _plane(prepared: Any) -> Plane:
+    """A panel [mm]."""
     geometry, place = prepared.scene.geometry, prepared.placement
     size = to_mm(place.pixel_size)
     fast, slow = size * np.array(geometry.fast_axis), size * np.array(geometry.slow_axis)
     origin = np.array([to_mm(v) for v in geometry.origin])
-    return origin + geometry.first_fast * fast + geometry.first_slow * slow, fast, slow
+    corner = origin + geometry.first_fast * fast + geometry.first_slow * slow
+    height, width = prepared.shape
+    return Plane(corner, fast, slow, (width, height))
 
 
 def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
@@ -165,11 +138,7 @@ def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
         high = [min(n, edge) for n, edge in zip(high, factors.maximum)]
     counts = [max(last - start + 1, 0) for start, last in zip(low, high)]
     memory.require(_BYTES * math.prod(counts), f"spots: {' x '.join(map(str, counts))} reflections")
-    hkl = np.stack(np.meshgrid(*(np.arange(start, last + 1) for start, last in zip(low, high)), indexing="ij"),
-                   axis=-1).reshape(-1, 3)
-    q = _times(hkl, truth.a_matrix(prepared).T)
-    squared = _dots(q, q)
-    hkl = hkl[(squared > 0.0) & (squared <= 1.0 / (d_min * d_min))]
+    hkl = indices(low, high, truth.a_matrix(prepared), d_min)
     return hkl[factors.at(hkl) != 0.0]
 
 
@@ -177,31 +146,10 @@ def _indices(prepared: Any, d_min: float, wavelength: float) -> Any:
 
 
 def _rotation(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
-    """Reflections that pass through the sphere during the rotation: cos and sin of the angle obey one equation."""
-    axis = np.array(prepared.placement.spindle)
-    along = _dots(q, axis)[:, None] * axis
-    across = q - along
-    side = np.cross(axis, across)
-    a, b = _dots(across, s0), _dots(side, s0)
-    c = -0.5 * _dots(q, q) - _dots(along, s0)
-    size = np.sqrt(a * a + b * b)
-    meets = np.flatnonzero(np.abs(c) < size)
-    middle, half = _each(math.atan2, b[meets], a[meets]), _each(math.acos, c[meets] / size[meets])
-    start, width = prepared.request.crystal.phi_start, prepared.counts.oscillation
-    rows, angles = [], []
-    for sign in (-1.0, 1.0):
-        turn = np.mod(middle + sign * half - start, 2.0 * math.pi)
-        # a rotation by more than a turn meets it again
-        for more in range(math.ceil(width / (2.0 * math.pi))):
-            inside = turn + 2.0 * math.pi * more < width
-            rows.append(meets[inside])
-            angles.append(start + turn[inside] + 2.0 * math.pi * more)
-    row, angle = np.concatenate(rows), np.concatenate(angles)
-    order = np.lexsort((angle, row))
-    row, angle = row[order], angle[order]
-    cosine, sine = _each(math.cos, angle)[:, None], _each(math.sin, angle)[:, None]
-    scattered = s0 + along[row] + cosine * across[row] + sine * side[row]
-    speed = np.abs(_dots(np.cross(s0, scattered), axis)) * wavelength * wavelength
+    """Reflections that pass through the sphere during the rotation."""
+    axis, width = np.array(prepared.placement.spindle), prepared.counts.oscillation
+    row, angle, scattered = passages(q, axis, s0, prepared.request.crystal.phi_start, width)
+    speed = np.abs(dots(np.cross(s0, scattered), axis)) * wavelength * wavelength
     # Lorentz's factor, for the share of the exposure that a radian takes
     with np.errstate(divide="ignore"):
         return row, angle, scattered, 1.0 / (speed * width)
@@ -211,11 +159,9 @@ def _still(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
     """Reflections near the sphere, as the crystal stands; their share is a Gaussian's of the distance from it."""
     phi = prepared.request.crystal.phi_start
     turn = np.array([rotate_axis(axis, prepared.placement.spindle, phi) for axis in np.eye(3).tolist()])
-    q = _times(q, turn)
-    to_pixel = q + s0
-    length = _lengths(to_pixel)
+    q = times(q, turn)
+    to_pixel, length, excess = off_sphere(q, s0, wavelength)
     outward = to_pixel / length[:, None]
-    excess = length - 1.0 / wavelength
     spread, variance = _spread(prepared, q, outward, turn)
     sigma = np.sqrt(variance)
     ball = _is_ball(prepared)
@@ -225,10 +171,10 @@ def _still(prepared: Any, q: Any, s0: Any, wavelength: float) -> Any:
         # the area of its section
         share = 0.75 * (1.0 - (excess / sigma) ** 2 / 5.0) / (sigma * math.sqrt(5.0))
     else:
-        share = _each(math.exp, -0.5 * (excess / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
+        share = each(math.exp, -0.5 * (excess / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
     # on the sphere a spot is brightest where it is longest, not straight below its middle
     on_sphere = to_pixel[rows] - (excess / variance[rows])[:, None] * spread[rows]
-    scattered = on_sphere / (_lengths(on_sphere)[:, None] * wavelength)
+    scattered = on_sphere / (lengths(on_sphere)[:, None] * wavelength)
     return rows, np.full(len(rows), phi), scattered, share / wavelength
 
 
@@ -246,16 +192,16 @@ def _spread(prepared: Any, q: Any, outward: Any, turn: Any) -> Any:
     """
     found = truth.sources(prepared)
     size = _of_size(prepared, outward, turn)
-    squared = _dots(q, q)
+    squared = dots(q, q)
     # domains are turned by up to the spread either way, across the reflection's own direction
     mosaic = (2.0 * prepared.counts.mosaic_spread / _SIGMA) ** 2
-    across = squared[:, None] * outward - _dots(q, outward)[:, None] * q
+    across = squared[:, None] * outward - dots(q, outward)[:, None] * q
     weights, wavelengths = found.weights.tolist(), found.wavelengths_angstrom.tolist()
     total = math.fsum(weights)
     mean = math.fsum(w * v for w, v in zip(weights, wavelengths)) / total
     bandwidth = math.fsum(w * (v - mean) ** 2 for w, v in zip(weights, wavelengths)) / total
     spread = size + mosaic * across + (0.25 * squared * squared * bandwidth)[:, None] * outward
-    return spread, _dots(spread, outward)
+    return spread, dots(spread, outward)
 
 
 def _of_size(prepared: Any, outward: Any, turn: Any) -> Any:
@@ -267,36 +213,13 @@ def _of_size(prepared: Any, outward: Any, turn: Any) -> Any:
         if asked.spot_metric != "hkl":
             # the same in all directions
             return variance / math.prod(prepared.n_cells) ** 2 * outward
-        reciprocal = _times(truth.a_matrix(prepared).T, turn)
-        return sum((variance / cells ** 2 * _dots(outward, axis))[:, None] * axis
+        reciprocal = times(truth.a_matrix(prepared).T, turn)
+        return sum((variance / cells ** 2 * dots(outward, axis))[:, None] * axis
                    for cells, axis in zip(prepared.n_cells, reciprocal))
-    cells = _times(truth.real_space_vectors(prepared), turn)
-    extent = sum((_dots(outward, axis / math.sqrt(float(_dots(axis, axis)))) * to_angstrom(length)) ** 2
+    cells = times(truth.real_space_vectors(prepared), turn)
+    extent = sum((dots(outward, axis / math.sqrt(float(dots(axis, axis)))) * to_angstrom(length)) ** 2
                  for axis, length in zip(cells, prepared.crystal_size))
     return (_SCHERRER / _SIGMA) ** 2 / extent[:, None] * outward
-
-
-# -- where they meet the detector
-
-
-def _on_detector(panels: Sequence[Any], scattered: Any) -> Any:
-    """Panel (-1: none), fast and slow of each ray; of panels behind one another the nearest."""
-    count = len(scattered)
-    panel, fast, slow = np.full(count, -1), np.zeros(count), np.zeros(count)
-    nearest = np.full(count, np.inf)
-    for number, prepared in enumerate(panels):
-        origin, f_axis, s_axis = _axes(prepared)
-        height, width = prepared.shape
-        normal = np.cross(f_axis, s_axis)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            far = _dots(origin, normal) / _dots(scattered, normal)
-            place = far[:, None] * scattered - origin
-            # places in the plane, by the axes that are at right angles to the other one
-            f = _dots(place, np.cross(s_axis, normal)) / _dots(normal, normal)
-            s = _dots(place, np.cross(normal, f_axis)) / _dots(normal, normal)
-        hit = (far > 0.0) & (far < nearest) & (f >= 0.0) & (f < width) & (s >= 0.0) & (s < height)
-        panel[hit], fast[hit], slow[hit], nearest[hit] = number, f[hit], s[hit], far[hit]
-    return panel, fast, slow
 
 
 # -- how many photons
@@ -306,7 +229,7 @@ def _scattering(prepared: Any, hkl: Any, wavelength: float) -> Any:
     """Photons of a spot but for what depends on its direction: fluence, amplitudes, size of the crystal."""
     amplitudes = prepared.structure_factors.at(hkl)
     a, b, c = truth.real_space_vectors(prepared)
-    volume = abs(float(_dots(np.cross(a, b), c)))
+    volume = abs(float(dots(np.cross(a, b), c)))
     scale = prepared.scene.sampling.scale * wavelength ** 3 / volume
     return scale * _peak(prepared, volume) * amplitudes * amplitudes
 
@@ -330,11 +253,11 @@ def _polarisation(prepared: Any, scattered: Any) -> Any:
     beam = prepared.request.beam
     if beam.unpolarised_factor:
         return np.ones(len(scattered))
-    directions = scattered / _lengths(scattered)[:, None]
+    directions = scattered / lengths(scattered)[:, None]
     s0, electric = np.array(prepared.placement.beam), np.array(prepared.placement.polarisation)
-    cosine = _dots(directions, s0)
+    cosine = dots(directions, s0)
     other = np.cross(s0, electric)
-    x, y = _dots(directions, electric), _dots(directions, other)
+    x, y = dots(directions, electric), dots(directions, other)
     with np.errstate(divide="ignore", invalid="ignore"):
         # of the angle about the beam; along the beam it is of no consequence
         double = np.where(x * x + y * y > 0.0, (x * x - y * y) / (x * x + y * y), 1.0)

@@ -9,6 +9,8 @@ const masks = [];
 const frames = [];
 // what is seen: the place in the middle [mm to the right, above] and millimetres a dot
 let middle = [0, 0], scale = 1, current = 0, pointed = null, waiting = false;
+// the same where the whole image was last shown: a window of another size shows it whole again, until it is moved
+let fitted = "";
 
 function bytesOf(id) {
   // pieces of whole three bytes each, so that they can be decoded one by one
@@ -85,6 +87,7 @@ function whole() {
   const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
   middle = [(x0 + x1) / 2, (y0 + y1) / 2];
   scale = Math.max((x1 - x0) / canvas.width, (y1 - y0) / canvas.height, 1e-9) * 1.02;
+  fitted = String([scale, ...middle]);
 }
 const toDots = (x, y) => [canvas.width / 2 + (x - middle[0]) / scale, canvas.height / 2 - (y - middle[1]) / scale];
 const toPlace = (i, j) => [middle[0] + (i - canvas.width / 2) * scale, middle[1] - (j - canvas.height / 2) * scale];
@@ -196,7 +199,8 @@ function drawPanel(image, p, panels) {
 
 function visibleSpots() {
   const turn = facts.frames[current].phi;
-  return facts.spots.filter(spot => !turn || spot[6] === null || (spot[6] >= turn[0] && spot[6] < turn[1]));
+  return facts.spots.filter(spot => !turn || spot[6] === null || Math.abs(spot[6] - turn[0]) < 1e-9
+                                    || (spot[6] >= turn[0] && spot[6] < turn[1]));
 }
 
 function drawOver() {
@@ -377,7 +381,7 @@ function listen() {
     redraw();
   });
   $("frame").addEventListener("input", () => show(Number($("frame").value)));
-  window.addEventListener("resize", () => fit(true));
+  window.addEventListener("resize", () => fit(String([scale, ...middle]) !== fitted));
   window.addEventListener("hashchange", follow);
 }
 

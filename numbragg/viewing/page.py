@@ -18,7 +18,7 @@ from .contrast import contrast
 
 __all__ = ["LARGEST_PAGE", "page"]
 
-#: Bytes of the largest page that browsers open well.
+#: Bytes of the largest page that is made.  Chromium opened one of 76 MB; larger ones were not tried.
 LARGEST_PAGE = 400_000_000
 #: Bytes, a multiple of three, of a line of base64.
 _PIECE = 3 * 2 ** 18

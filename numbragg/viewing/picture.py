@@ -6,6 +6,7 @@ import numpy as np
 
 from ..io.png import Look, draw_marks, draw_rings, norm_of, write_assembled_png, write_png
 from .contrast import contrast, counting
+from .scene import on_frame
 
 # start-up: what assembles panels, and Matplotlib, an extra, are loaded where something is drawn
 
@@ -52,8 +53,9 @@ def _spots(seen, frame):
     """Where spots of a frame are: to the right and above, or fast and slow."""
     from ..results.assembly import seen_at
 
-    for panel, fast, slow, _, _, _, phi in seen.spots:
-        if frame.phi_deg is None or phi is None or frame.phi_deg[0] <= phi < frame.phi_deg[1]:
+    for spot in seen.spots:
+        if on_frame(frame, spot):
+            panel, fast, slow = spot[:3]
             yield seen_at(seen.panels[panel], fast, slow) if seen.placed else (fast, slow)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from ..io.endings import format_of_ending
 from ..io.errors import format_error
 from ..io.literals import decimal
+from ..io.trial import DamagedFile
+from ..notes import Untaken
 from .scene import Frame, Seen, SeenPanel
 
 # start-up: geometries, HDF5 and predictions are loaded where a file has them
@@ -21,7 +23,6 @@ __all__ = ["read_seen"]
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CBF_WORDS = {"wavelength": re.compile(r"#\s*Wavelength:?\s*([0-9.eE+-]+)\s*A"),
               "saturation": re.compile(r"#\s*Count_cutoff:?\s*([0-9.eE+-]+)")}
-_KEV_ANGSTROM = 12.398419843320026
 #: Panels are side by side as they are from any distance [mm].
 _SOME_MM = 100.0
 
@@ -62,8 +63,6 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
     if hdf5:
         from .series import read_series
 
-        # the reader of geometries tries in a process of its own whether the library survives the file
-        placed = _own_geometry(name, notes)
         series = read_series(name, dataset, frames)
         images, numbers = series.frames, series.numbers
         facts = {"wavelength": series.wavelength_angstrom, "saturation": series.saturation}
@@ -72,12 +71,11 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
             raise format_error(name, f"has one frame, number 0; not {frames.start}:{frames.stop}")
         images, numbers = [_image(path, name, shape, geometry)], [0]
         facts = _header_facts(name)
-        placed = None
     kind = images[0].dtype
     if geometry is not None:
         placed, own, far = _given_geometry(geometry, distance_mm, notes)
         facts["wavelength"] = own or facts["wavelength"]
-    elif not hdf5:
+    else:
         placed = _own_geometry(name, notes)
     if wavelength is not None:
         facts["wavelength"] = wavelength
@@ -94,7 +92,8 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
     elif series is not None and placed and series.crystals and facts["wavelength"]:
         from .spots import predicted
 
-        predictions = predicted(series, panels, facts["wavelength"])
+        predictions, more = predicted(series, panels, facts["wavelength"])
+        notes += more
     if placed and facts["wavelength"] is None and (geometry is None or far):
         notes.append("no wavelength is known, so there are no rings of resolution; --wavelength tells it")
     shown = [Frame(f"frame {number}", own, series.phi_deg[at] if series else None)
@@ -172,15 +171,19 @@ def _own_geometry(name, notes):
         if _starts(name, _HDF5):
             from ..io.nxmx_header import read_nxmx_geometry
 
+            found = read_nxmx_geometry(name)
+            notes.extend(map(str, found.notes))
             return [(SeenPanel(panel.name, panel.pixels, panel.origin, panel.fast, panel.slow, panel.mask), panel.first)
-                    for panel in read_nxmx_geometry(name).panels]
+                    for panel in found.panels]
         from ..configs.panels_from_headers import panels_of_header
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             panels, more = panels_of_header(name)
+    except DamagedFile:
+        raise
     except ValueError as error:
-        # an image without a geometry can be looked at; one whose file crashes the library is refused by its reader
+        # an image without a geometry can be looked at
         notes.append(f"no geometry: {str(error).removeprefix(name).lstrip(': ')}")
         return None
     _add(notes, more)
@@ -208,6 +211,7 @@ def _given_geometry(path, distance, notes):
             places, wavelength = [None] * len(panels), read_expt(path, None).wavelength
         elif ending == ".geom":
             from ..configs.panels_from_files import panels_of_geom
+            from ..io.crystfel_data import wavelength_of
             from ..io.geom import read_geom
 
             said = read_geom(path)
@@ -219,7 +223,7 @@ def _given_geometry(path, distance, notes):
             # an event's number and whole numbers before ss and fs say which array of a stack
             places = [(*(number for number in panel.dimensions if isinstance(number, int)), panel.edges[2],
                        panel.edges[0]) for panel in said.panels]
-            wavelength = _of_beam(said.beam)
+            wavelength = wavelength_of(*said.beam) if said.beam else None
         else:
             raise ValueError(f"{path}: a geometry must end in .geom (CrystFEL) or .expt (DIALS)")
     _add(notes, more)
@@ -228,28 +232,12 @@ def _given_geometry(path, distance, notes):
 
 def _add(notes, more):
     """Notes of readers of geometries, without those on what simulations do not use and this does."""
-    notes.extend(str(note) for note in more if not ("not taken over" in note or "not used" in note
-                                                    or "count for masks only" in note or "replaces the file" in note
-                                                    or "for masks only" in note))
+    notes.extend(str(note) for note in more if not isinstance(note, Untaken))
 
 
 def _has_distance(said):
     lengths = [panel.clen or said.clen for panel in said.panels]
     return all(length is not None and length.metres is not None for length in lengths)
-
-
-def _of_beam(said):
-    """The wavelength [Angstrom] of CrystFEL's words, or None."""
-    if said is None:
-        return None
-    number, _, unit = said[1].strip().partition(" ")
-    value, unit = decimal(number), unit.strip().lower()
-    if value is None or not value > 0.0:
-        return None
-    if said[0] == "wavelength":
-        return {"a": value, "m": value * 1e10}.get(unit or "m")
-    energy = {"ev": value / 1000.0, "kev": value, "mev": value * 1000.0}.get(unit or "ev")
-    return None if energy is None else _KEV_ANGSTROM / energy
 
 
 def _unplaced(image):

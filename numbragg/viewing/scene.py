@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Frame", "Seen", "SeenPanel"]
+__all__ = ["Frame", "Seen", "SeenPanel", "on_frame"]
 
 
 class SeenPanel(NamedTuple):
@@ -23,7 +23,7 @@ class Frame(NamedTuple):
 
     name: str
     images: list[Any]  # of each panel, (slow, fast)
-    phi_deg: tuple[float, float] | None  # from, to
+    phi_deg: tuple[float, float] | None  # from, to; of a still the same
 
 
 class Seen(NamedTuple):
@@ -38,5 +38,13 @@ class Seen(NamedTuple):
     saturation: float | None
     marked: int | None  # the value of pixels that were not measured
     least: float | None  # pixels below were not measured
-    spots: list[tuple[Any, ...]]  # panel, fast, slow, h, k, l, phi [deg] or None
+    spots: list[tuple[Any, ...]]  # panel, fast, slow, h, k, l, phi [deg] or None: on all frames
     notes: list[str]
+
+
+def on_frame(frame, spot):
+    """Whether a spot is one of a frame."""
+    phi = spot[6]
+    # a still's own angle may have been through other units
+    return frame.phi_deg is None or phi is None or frame.phi_deg[0] <= phi < frame.phi_deg[1] or (
+        abs(phi - frame.phi_deg[0]) < 1e-9)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+import json
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..io.crystfel_data import HC_2019_EV_ANGSTROM
 from ..io.errors import format_error
+from ..io.trial import try_reading
 
 # start-up: h5py is an extra and imported with the first file
 
 __all__ = ["Series", "read_series"]
 
-_ENERGY_KEV_ANGSTROM = 12.398419843320026
 _METRES = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10}
+#: What a frame may take to be read [s]; large ones take some tenths.
+_SECONDS_A_FRAME = 3.0
+#: The group that our own files have.
+_OURS = "entry/numbragg"
 _EIGER = re.compile(r"data_[0-9]+")
 
 
@@ -26,7 +32,7 @@ class Series(NamedTuple):
     numbers: list[int]
     wavelength_angstrom: float | None
     saturation: float | None
-    phi_deg: list[tuple[float, float] | None]  # of each frame
+    phi_deg: list[tuple[float, float] | None]  # of each frame from and to, of a still the same
     spindle: tuple[float, ...] | None
     crystals: list[tuple[Any, float]]  # A (3, 3) [1/Angstrom] at phi = 0, and spread [rad]
     bandwidth: float  # relative width of the spectrum
@@ -47,24 +53,41 @@ def read_series(path: str, dataset: str | None, wanted: range | None) -> Series:
     Raises
     ------
     FileFormatError
-        No such frames, or no images.
+        No such frames, no images, or a file on which the library hangs or crashes.
     ImportError
         h5py is not installed.
     """
     try:
-        import h5py
+        import h5py  # noqa: F401
     except ImportError as error:
         raise ImportError(f"{path}: reading HDF5 needs h5py and hdf5plugin: pip install h5py hdf5plugin") from error
+    # errors of the system are told from those of the content
+    with open(path, "rb"):
+        pass
+    wanted = range(1) if wanted is None else wanted
+    # all of it, pixels too: what is damaged may be a packed part of one frame
+    try_reading(path, __name__, "_trial", "HDF5", [json.dumps([dataset, wanted.start, wanted.stop])],
+                _SECONDS_A_FRAME * (len(wanted) - 1))
+    return _read(path, dataset, wanted)
+
+
+def _trial(path, said):
+    dataset, start, stop = json.loads(said)
+    _read(path, dataset, range(start, stop))
+
+
+def _read(path, dataset, wanted):
+    import h5py
+
     try:
         # its import registers what images are packed with
         import hdf5plugin  # noqa: F401
     except ImportError:
         pass
-    with open(path, "rb"), _reading(path), h5py.File(path, "r") as file:
+    with _reading(path), h5py.File(path, "r") as file:
         places = _places(h5py, path, file, dataset)
         counts = [1 if place.ndim == 2 else place.shape[0] for place in places]
         total = sum(counts)
-        wanted = range(1) if wanted is None else wanted
         if not wanted or wanted.stop > total:
             raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {wanted.start}:{wanted.stop}")
         frames = [_frame(places, counts, number) for number in wanted]
@@ -142,43 +165,52 @@ def _units(file, place, kinds):
 def _wavelength(file):
     for place in ("entry/instrument/beam/incident_wavelength", "entry/sample/beam/incident_wavelength"):
         values = _array(file, place)
-        if values is not None and values.size and values[0] > 0.0:
+        if values is not None and values.size and 0.0 < values[0] < np.inf:
             unit = _units(file, place, _METRES)
             return None if unit is None else float(values[0]) * unit
     energy = _number(file, "entry/instrument/beam", ("incident_energy",))
     if energy is not None and energy > 0.0:
-        unit = _units(file, "entry/instrument/beam/incident_energy", {"ev": 1e-3, "kev": 1.0})
-        return None if unit is None else _ENERGY_KEV_ANGSTROM / (energy * unit)
+        unit = _units(file, "entry/instrument/beam/incident_energy", {"ev": 1.0, "kev": 1e3})
+        return None if unit is None else HC_2019_EV_ANGSTROM / (energy * unit)
     return None
 
 
 def _phi(file, number):
     starts, ends = (_array(file, f"entry/sample/transformations/{name}") for name in ("omega", "omega_end"))
-    if starts is None or ends is None or number >= min(len(starts), len(ends)) or not ends[number] > starts[number]:
+    if starts is None and ends is None:
+        # a still of ours
+        starts = _array(file, f"{_OURS}/phi_start")
+    if starts is None or number >= len(starts) or not np.isfinite(starts[number]):
         return None
-    return float(starts[number]), float(ends[number])
+    start = float(starts[number])
+    end = float(ends[number]) if ends is not None and number < len(ends) else start
+    return start, end if start < end < np.inf else start
 
 
 def _spindle(file):
     axis = file.get("entry/sample/transformations/omega")
-    vector = None if axis is None else axis.attrs.get("vector")
-    return None if vector is None else tuple(float(v) for v in np.asarray(vector).reshape(-1)[:3])
+    vector = _array(file, f"{_OURS}/spindle_axis") if axis is None else axis.attrs.get("vector")
+    vector = np.zeros(0) if vector is None else np.asarray(vector, float).reshape(-1)
+    return tuple(vector.tolist()) if len(vector) == 3 and 0.0 < np.linalg.norm(vector) < np.inf else None
 
 
 def _crystals(file):
     """Of a file of ours."""
-    group, found = file.get("entry/numbragg", {}), []
+    group, found = file.get(_OURS, {}), []
     while f"crystal_{len(found)}" in group:
         own = group[f"crystal_{len(found)}"]
         turns = np.asarray(own["mosaic_rotations"][()]).reshape(-1, 3, 3)
         cosine = (np.trace(turns, axis1=1, axis2=2) - 1.0) / 2.0
         spread = float(np.sqrt(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0)) ** 2)))
-        found.append((np.asarray(own["a_matrix"][()], float).reshape(3, 3), spread))
+        a_matrix = np.asarray(own["a_matrix"][()], float).reshape(3, 3)
+        if not 0.0 < abs(np.linalg.det(a_matrix)) < np.inf or not np.isfinite(spread):
+            raise ValueError(f"{own.name}: its a_matrix and mosaic_rotations are those of no crystal")
+        found.append((a_matrix, spread))
     return found
 
 
 def _bandwidth(file):
-    wavelengths, weights = (_array(file, f"entry/numbragg/spectrum_{name}") for name in ("wavelengths", "weights"))
+    wavelengths, weights = (_array(file, f"{_OURS}/spectrum_{name}") for name in ("wavelengths", "weights"))
     if wavelengths is None or weights is None or len(wavelengths) < 2:
         return 0.0
     mean = float(np.average(wavelengths, weights=weights))

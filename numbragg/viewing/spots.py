@@ -12,13 +12,24 @@ import numpy as np
 
 from ..io.errors import format_error
 from ..io.literals import decimal, whole
+from ..results.ewald import Plane, dots, finest, indices, lengths, off_sphere, on_planes, passages, times, turned
 
 __all__ = ["predicted", "read_spots"]
 
 _COLUMNS = ("h", "k", "l", "panel", "fast", "slow", "phi_deg")
-#: A still has the reflections within this share of the shortest reciprocal axis of the sphere, and what spreads them.
+#: A still has the reflections within this share of the shortest reciprocal axis of the sphere, and what spreads them:
+#: the interference function of 50 cells in a row has its first zero there, and of more cells nearer.
 STILL = 0.02
+#: Mosaic spread and spectrum count by so many of their roots of the mean square: few domains and photons are beyond.
+_WIDTHS = 2.0
+#: Of a rotation, so that a damaged angle does not take for ever.
+_MOST_DEGREES = 36_000.0
+#: Photons travel along z in the frame of files.
+_BEAM = np.array((0.0, 0.0, 1.0))
+#: Spots in a page, each of some 60 bytes, all of which are looked through where the pointer is.
 _MOST = 200_000
+#: h k l, each of which takes about a microsecond.
+_MOST_TRIED = 20_000_000
 
 
 def read_spots(path, panels):
@@ -59,89 +70,76 @@ def _row(path, values, panels, line):
 def predicted(series, panels, wavelength):
     """Spots of the crystals of a series, on all its frames.
 
-    Returns a list of (panel, fast, slow, h, k, l, phi or None).
+    Returns a list of (panel, fast, slow, h, k, l, phi or None), and notes on what is left out.
     """
-    found = []
-    for a_matrix, spread in series.crystals:
-        hkl = _indices(a_matrix, _finest(panels, wavelength))
-        turned = [phi for phi in series.phi_deg if phi is not None]
-        if turned and series.spindle is not None:
-            rows, scattered, angles = _rotation(hkl @ a_matrix.T, series.spindle, wavelength, turned)
-        else:
-            rows, scattered, angles = _still(hkl @ a_matrix.T, a_matrix, wavelength, (spread, series.bandwidth))
-        for p, fast, slow, ray in _meets(panels, scattered):
-            found.append((p, fast, slow, *hkl[rows[ray]].tolist(), angles[ray]))
-    return found if len(found) <= _MOST else []
+    planes = [Plane(np.array(panel.origin_mm), np.array(panel.fast_mm), np.array(panel.slow_mm), panel.pixels)
+              for panel in panels]
+    d_min = finest(planes, _BEAM, wavelength)
+    ways = _ways(series)
+    if ways is None:
+        return [], ["spots: the file tells no spindle axis, or a rotation of more than "
+                    f"{_MOST_DEGREES:g} degrees; none is predicted"]
+    found, notes = [], []
+    for number, (a_matrix, spread) in enumerate(series.crystals):
+        # a reciprocal vector's index along a is its product with a
+        reach = [int(np.linalg.norm(axis) / d_min) for axis in np.linalg.inv(a_matrix)]
+        tried = math.prod(2 * n + 1 for n in reach)
+        if tried > _MOST_TRIED:
+            notes.append(f"spots: crystal {number} has {tried} h k l out to {d_min:.3g} Angstrom, the finest "
+                         f"resolution on the detector; more than {_MOST_TRIED} are not tried, and none of its spots "
+                         "is marked")
+            continue
+        for h in range(-reach[0], reach[0] + 1):
+            # layer by layer, so that little memory is needed
+            hkl = indices((h, -reach[1], -reach[2]), (h, *reach[1:]), a_matrix, d_min)
+            for way in ways:
+                found += _of_layer(planes, hkl, (a_matrix, wavelength, spread, series.bandwidth), way)
+            if len(found) > _MOST:
+                notes.append(f"spots: more than {_MOST} are predicted, more than can be looked at; none is marked. "
+                             "Fewer frames of a rotation have fewer (--frames A:B)")
+                return [], notes
+    return found, notes
 
 
-def _finest(panels, wavelength):
-    """The finest resolution that a corner has [Angstrom]."""
-    corners = [np.array(panel.origin_mm) + f * np.array(panel.fast_mm) + s * np.array(panel.slow_mm)
-               for panel in panels for f in (0, panel.pixels[0]) for s in (0, panel.pixels[1])]
-    cosine = min(corner[2] / np.linalg.norm(corner) for corner in corners)
-    return wavelength / math.sqrt(2.0 * (1.0 - cosine)) if cosine < 1.0 else math.inf
+def _ways(series):
+    """How the crystal turns or stands on the frames: pairs of a unit axis and angles [deg], one for a still.
+
+    None where that is not known.
+    """
+    known = [phi for phi in series.phi_deg if phi is not None]
+    turns = [phi for phi in known if phi[0] < phi[1]]
+    stills = sorted({start for start, end in known if start == end})
+    if len(known) < len(series.phi_deg):
+        return None
+    if series.spindle is None:
+        return [(None, (start,)) for start in stills] if not turns and set(stills) == {0.0} else None
+    axis = np.array(series.spindle)
+    axis = axis / math.sqrt(dots(axis, axis))
+    if turns:
+        start, end = min(phi[0] for phi in turns), max(phi[1] for phi in turns)
+        if end - start > _MOST_DEGREES:
+            return None
+        return [(axis, (start, end)), *((axis, (angle,)) for angle in stills)]
+    return [(axis, (angle,)) for angle in stills]
 
 
-def _indices(a_matrix, d_min):
-    """All h, k, l out to a resolution, without 0 0 0; none where there are too many to be looked at."""
-    reach = [int(np.linalg.norm(axis) / d_min) for axis in np.linalg.inv(a_matrix)]
-    if math.prod(2 * n + 1 for n in reach) > 20_000_000:
-        return np.zeros((0, 3), np.int64)
-    hkl = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1).reshape(-1, 3)
-    length = np.linalg.norm(hkl @ a_matrix.T, axis=1)
-    return hkl[(length > 0.0) & (length <= 1.0 / d_min)]
-
-
-def _rotation(q, spindle, wavelength, turned):
-    """Rows, scattered vectors and angles [deg] of reflections that pass through the sphere."""
-    axis = np.array(spindle) / np.linalg.norm(spindle)
-    s0 = np.array((0.0, 0.0, 1.0 / wavelength))
-    along = (q @ axis)[:, None] * axis
-    across, side = q - along, np.cross(axis, q)
-    a, b = across @ s0, side @ s0
-    c, size = -0.5 * (q * q).sum(axis=1) - along @ s0, np.hypot(a, b)
-    meets = np.flatnonzero(np.abs(c) < size)
-    middle, half = np.arctan2(b[meets], a[meets]), np.arccos(c[meets] / size[meets])
-    start, end = math.radians(min(phi[0] for phi in turned)), math.radians(max(phi[1] for phi in turned))
-    rows, angles = [], []
-    for sign in (-1.0, 1.0):
-        turn = np.mod(middle + sign * half - start, 2.0 * math.pi)
-        for more in range(max(1, math.ceil((end - start) / (2.0 * math.pi)))):
-            inside = turn + 2.0 * math.pi * more < end - start
-            rows.append(meets[inside])
-            angles.append(start + turn[inside] + 2.0 * math.pi * more)
-    row, angle = np.concatenate(rows), np.concatenate(angles)
-    scattered = s0 + along[row] + np.cos(angle)[:, None] * across[row] + np.sin(angle)[:, None] * side[row]
-    return row, scattered, np.degrees(angle).tolist()
-
-
-def _still(q, a_matrix, wavelength, spreads):
-    """The same of those near the sphere, as the crystal stands."""
-    mosaic, bandwidth = spreads
-    to_pixel = q + np.array((0.0, 0.0, 1.0 / wavelength))
-    excess = np.abs(np.linalg.norm(to_pixel, axis=1) - 1.0 / wavelength)
-    squared = (q * q).sum(axis=1)
-    width = (STILL * min(np.linalg.norm(a_matrix, axis=0)) + mosaic * np.sqrt(squared)
-             + bandwidth * 0.5 * wavelength * squared)
-    rows = np.flatnonzero(excess < width)
-    return rows, to_pixel[rows], [None] * len(rows)
-
-
-def _meets(panels, scattered):
-    """Panel, fast, slow and number of each ray that meets one; of panels behind one another the nearest."""
-    count = len(scattered)
-    best = np.full(count, np.inf)
-    place = np.full((count, 3), -1.0)
-    for number, panel in enumerate(panels):
-        # far * ray - fast * f - slow * s = origin
-        matrix = np.stack(np.broadcast_arrays(scattered, -np.array(panel.fast_mm), -np.array(panel.slow_mm)), -1)
-        good = np.abs(np.linalg.det(matrix)) > 0.0
-        far, fast, slow = np.full((3, count), -1.0)
-        solved = np.linalg.solve(matrix[good], np.array(panel.origin_mm)[:, None])[..., 0]
-        far[good], fast[good], slow[good] = solved.T
-        hit = ((far > 0.0) & (far < best) & (fast >= 0.0) & (slow >= 0.0) & (fast < panel.pixels[0])
-               & (slow < panel.pixels[1]))
-        best[hit] = far[hit]
-        place[hit] = np.stack((np.full(count, number), fast, slow), -1)[hit]
-    for ray in np.flatnonzero(place[:, 0] >= 0.0):
-        yield int(place[ray, 0]), float(place[ray, 1]), float(place[ray, 2]), int(ray)
+def _of_layer(planes, hkl, crystal, way):
+    a_matrix, wavelength, spread, bandwidth = crystal
+    axis, angles = way
+    q, s0 = times(hkl, a_matrix.T), _BEAM / wavelength
+    if len(angles) == 2:
+        start, end = map(math.radians, angles)
+        rows, found, scattered = passages(q, axis, s0, start, end - start)
+        phi = np.degrees(found).tolist()
+    else:
+        if angles[0] != 0.0:
+            q = turned(q, axis, math.radians(angles[0]))
+        scattered, _, excess = off_sphere(q, s0, wavelength)
+        squared = dots(q, q)
+        width = STILL * min(lengths(a_matrix.T)) + _WIDTHS * (
+            spread * np.sqrt(squared) + bandwidth * 0.5 * wavelength * squared)
+        rows = np.flatnonzero(np.abs(excess) < width)
+        phi, scattered = [*angles] * len(rows), scattered[rows]
+    panel, fast, slow = on_planes(planes, scattered)
+    hkl, panel, fast, slow = hkl[rows].tolist(), panel.tolist(), fast.tolist(), slow.tolist()
+    return [(panel[n], fast[n], slow[n], *hkl[n], phi[n]) for n in range(len(rows)) if panel[n] >= 0]

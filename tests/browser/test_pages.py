@@ -56,6 +56,7 @@ def probed(page, steps, address="", name="page.html"):
     Path(name).write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
     done = subprocess.run(
         [browser_part.program(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-component-update",
          "--user-data-dir=" + str(Path("profile").resolve()), "--window-size=900,800", "--virtual-time-budget=15000",
          "--dump-dom", Path(name).resolve().as_uri() + address], capture_output=True, text=True, timeout=60)
     found = re.search('<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
@@ -75,8 +76,8 @@ def test_a_series(folder):
         said.texts = [];
         for (const frame of [0, 1, 2]) {{
           await show(frame);
+          await loaded(frame);
           for (const [slow, fast] of {json.dumps(places)}) {{
-            await picture();
             const [i, j] = toDots(...seen(facts.panels[0], fast + 0.5, slow + 0.5));
             const box = canvas.getBoundingClientRect();
             canvas.dispatchEvent(new PointerEvent("pointermove", {{clientX: box.left + i, clientY: box.top + j}}));
@@ -104,6 +105,14 @@ def test_a_series(folder):
         said.moved = middle[0] < whole[1] + 0.5;
         canvas.dispatchEvent(new MouseEvent("dblclick"));
         said.reset = [scale, ...middle].every((v, n) => v === whole[n]);
+        // half the height: the whole image is shown in it, and what was moved stays
+        const sized = height => {{ $("view").style.maxHeight = height; dispatchEvent(new Event("resize")); }};
+        const tall = canvas.height;
+        sized(`${{tall / 2}}px`);
+        said.smaller = [canvas.height / tall, scale / whole[0]];
+        pressed("ArrowLeft");
+        sized("none");
+        said.kept = [canvas.height / tall, scale / whole[0]];
         """)
     wanted = [pixels[(frame, *place)] for frame in range(3) for place in places]
     for text, value, (slow, fast) in zip(said["texts"], wanted, places * 3):
@@ -115,6 +124,8 @@ def test_a_series(folder):
     assert float(re.search(r"d ([\d.]+)", said["texts"][0])[1]) == pytest.approx(d, rel=0.02)
     assert said["frame"] > 100 and said["name"] == "frame 1" and said["back"] == 0
     assert min(said[name] for name in ("rings", "spots", "outlines", "high", "colours")) > 50
+    assert said["smaller"] == pytest.approx([0.5, 2.0], rel=0.01)
+    assert said["kept"] == pytest.approx([1.0, said["smaller"][1]])
     assert said["zoomed"] == pytest.approx(0.8) and said["reset"] and said["moved"]
 
 

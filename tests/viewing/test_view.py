@@ -216,10 +216,54 @@ def test_a_window_shows_pixels_and_changes_frames(folder):
     assert pixel_text(seen, seen.frames[1], -x, y) == f"fast 30   slow 40   value {pixels[1, 40, 30]}"
 
 
-def test_it_starts_without_compiling_anything(folder):
-    """Help loads no NumPy; a flat image no Numba."""
+def test_a_tilt_that_is_not_used_is_said(folder):
+    """Notes on what simulations do not take are left out, and those on where pixels are stay."""
+    view_tools.image("a.img")
+    content = Path("a.img").read_bytes().replace(b"TWOTHETA=0", b"TWOTHETA=9", 1)
+    assert content != Path("a.img").read_bytes()
+    Path("a.img").write_bytes(content)
+    said = read_seen("a.img").notes
+    assert said.count("header: not used, the panel is taken for normal to the beam: TWOTHETA = 9") == 1
+
+
+def test_notes_that_are_a_simulations_are_left_out(folder):
+    view_tools.stack()
+    with open("two.geom", "a") as file:
+        file.write("a/dim0 = ss\na/dim1 = fs\nb/dim0 = ss\nb/dim1 = fs\na/no_such_word = 3\n")
+    import numbragg as nb
+
+    with pytest.warns(nb.NumbraggWarning, match="no_such_word"):
+        told = nb.Detector.from_geom("two.geom", distance_mm=80.0).notes
+    said = read_seen("stack.npy", geometry="two.geom", distance_mm=80.0).notes
+    # all that the reader tells, but for three: the beam's energy, how data lie, and the replaced length
+    assert len(told) == len(said) + 3 and set(said) < set(told) and any("no_such_word" in note for note in said)
+
+
+def test_a_picture_without_matplotlib_is_one_line(folder, capsys, monkeypatch):
     np.save("a.npy", np.ones((3, 4), np.float32))
-    for words, absent in ((["--help"], "numpy"), (["a.npy", "--html", "x.html"], "numba")):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for words in (["--png", "x.png"], ["--html", "x.html", "--png", "x.png"]):
+        assert main(["view", "a.npy", *words]) == 2 and os.listdir() == ["a.npy"]
+        assert capsys.readouterr().err == ("numbragg: error: writing PNG pictures needs matplotlib: pip install "
+                                           "matplotlib\n")
+    assert main(["view", "a.npy"]) == 2
+    assert capsys.readouterr().err == ("numbragg: error: a window needs matplotlib: pip install matplotlib; --html "
+                                       "FILE needs nothing\n")
+    # and with a page nothing of it is needed
+    assert main(["view", "a.npy", "--html", "x.html"]) == 0
+
+
+def test_it_starts_without_compiling_anything(folder):
+    """Help loads no NumPy; neither a flat image nor one with a geometry, rings and spots Numba."""
+    np.save("a.npy", np.ones((3, 4), np.float32))
+    view_tools.stack()
+    view_tools.image("a.img")
+    view_tools.series("s.nxs")
+    for words, absent in ((["--help"], "numpy"), (["a.npy", "--html", "x.html"], "numba"),
+                          (["a.img", "--html", "x.html"], "numba"), (["s.nxs", "--html", "x.html"], "numba"),
+                          (["stack.npy", "--geometry", "two.geom", "--html", "x.html", "--png", "x.png"], "numba")):
         code = f"import sys; from numbragg.commands.cli import main; main({['view', *words]!r}); print(" \
                f"{absent!r} in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
