@@ -253,8 +253,8 @@ two/ss = -1.0y
 
 def test_counts_of_several_panels(means):
     (means / "two.geom").write_text(PANELS)
-    line = ["-default_F", "100", "-cell", "79", "79", "38", "90", "90", "90", "-N", "8", "-oversample", "1", "-seed", "5",
-            "-fluence", "1e24", "--detector", "two.geom", "--quiet"]
+    line = ["-default_F", "100", "-cell", "79", "79", "38", "90", "90", "90", "-N", "8", "-oversample", "1",
+            "-seed", "5", "-fluence", "1e24", "--detector", "two.geom", "--quiet"]
     words = [*line, "--response", "r.toml"]
     before = sorted(path.name for path in means.iterdir())
     for name in ("a_1.img", "a_1.cbf"):
