@@ -14,6 +14,7 @@ from measuring import emit, spent
 import numpy as np
 
 MEAN = 1.0
+REPEATS = 3
 
 
 def responses():
@@ -55,8 +56,9 @@ def main():
     for name, response in responses().items():
         check(name, response, 600)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        time, _ = spent(lambda: response.apply(image, seed=2, pixel_mm=0.1, threads=1))
-        figures[name] = {"ns_per_pixel": round(time.cpu / edge ** 2 * 1e9, 2), "peak_mb": round(
+        # the least of some: others are at work on the machine
+        cpu = min(spent(lambda: response.apply(image, seed=2, pixel_mm=0.1, threads=1))[0].cpu for _ in range(REPEATS))
+        figures[name] = {"ns_per_pixel": round(cpu / edge ** 2 * 1e9, 2), "peak_mb": round(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), "before_mb": round(before / 1024)}
     emit({"benchmark": "response", "edge": edge, "mean": MEAN, "figures": figures})
 

@@ -24,7 +24,7 @@ from ..compile.stack import on_stack
 from .draws import draw
 from .normal import CENTRAL, central_deviate, deviate_of_tail
 
-__all__ = ["LARGEST_MEAN", "count", "replace_by_counts"]
+__all__ = ["LARGEST_MEAN", "count", "count_row", "replace_by_counts"]
 
 #: Larger means, infinity among them, count as this one.
 LARGEST_MEAN = 2.0**45
@@ -262,29 +262,55 @@ def count(mean, k):
 
 
 @inlined
-def _find(pixels, row, first, size, numbers, found):
+def _find(means, first, size, numbers, found):
     """Counts of a block, or `_NOT_FOUND`, by loops that are vector code."""
     middling = large = 0
     for i in range(size):
-        middling += 1 if pixels[row, first + i] >= _FEW_LARGEST else 0
-        large += 1 if pixels[row, first + i] >= _RUNNING else 0
+        middling += 1 if means[first + i] >= _FEW_LARGEST else 0
+        large += 1 if means[first + i] >= _RUNNING else 0
         found[i] = _NOT_FOUND
     # a loop that is of use to few pixels costs more than it saves
     if 4 * (middling - large) > size:
         for i in range(size):
-            mean = pixels[row, first + i]
+            mean = means[first + i]
             n = _of_few(mean, np.float64(numbers[i]), exp_negative(-min(mean, _RUNNING)), _MORE)
             found[i] = n if 0.0 <= mean < _RUNNING else _NOT_FOUND
     elif large < size:
         for i in range(size):
-            mean = pixels[row, first + i]
+            mean = means[first + i]
             n = _of_few(mean, np.float64(numbers[i]), exp_negative(-min(mean, _RUNNING)), _FEW)
             found[i] = n if 0.0 <= mean < _RUNNING else _NOT_FOUND
     if 4 * large > size:
         for i in range(size):
-            mean = pixels[row, first + i]
+            mean = means[first + i]
             n = _of_central(mean, np.float64(numbers[i]))
             found[i] = n if _RUNNING <= mean <= LARGEST_MEAN else found[i]
+
+
+@jit
+def count_row(means, seed, stage, frame, panel, slow, fast):
+    """Replace mean numbers of photons by counts, in pixels that are neighbours in the fast direction.
+
+    Parameters
+    ----------
+    means : (n,) float64 array
+        Means; then counts, whole numbers.
+    seed, stage, frame, panel, slow, fast
+        As of `replace_by_counts`.
+    """
+    numbers = on_stack(_BLOCK, np.uint64)
+    found = on_stack(_BLOCK, np.float64)
+    for first in range(0, means.shape[0], _BLOCK):
+        # vector code, and then what branches
+        size = min(_BLOCK, means.shape[0] - first)
+        for i in range(size):
+            numbers[i] = draw(seed, stage, frame, panel, slow, fast + first + i)
+        _find(means, first, size, numbers, found)
+        for i in range(size):
+            mean = means[first + i]
+            if found[i] == _NOT_FOUND:
+                found[i] = count(mean, numbers[i])
+            means[first + i] = found[i]
 
 
 @jit
@@ -301,17 +327,5 @@ def replace_by_counts(pixels, seed, stage, frame, panel, slow, fast):
     slow, fast : int
         Of the first pixel, on its panel.
     """
-    numbers = on_stack(_BLOCK, np.uint64)
-    found = on_stack(_BLOCK, np.float64)
     for row in range(pixels.shape[0]):
-        for first in range(0, pixels.shape[1], _BLOCK):
-            # vector code, and then what branches
-            size = min(_BLOCK, pixels.shape[1] - first)
-            for i in range(size):
-                numbers[i] = draw(seed, stage, frame, panel, slow + row, fast + first + i)
-            _find(pixels, row, first, size, numbers, found)
-            for i in range(size):
-                mean = pixels[row, first + i]
-                if found[i] == _NOT_FOUND:
-                    found[i] = count(mean, numbers[i])
-                pixels[row, first + i] = found[i]
+        count_row(pixels[row], seed, stage, frame, panel, slow + row, fast)

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 import numpy as np
 
+from ..arithmetic.fused import floor
 from ..compile.compilation import jit
+from ..compile.stack import on_stack
 from .draws import CALIBRATION, COUNTING, DEAD, FLICKER, GAIN_STAGE, HOT, READOUT, draw
-from .normal import normal
-from .poisson import count
+from .normal import normal, normal_row
+from .poisson import count_row
 
 __all__ = ["ADC_BITS", "DEAD_PIXEL", "GAIN_BITS", "GAP_PIXEL", "HOT_PIXEL", "Key", "LARGEST_ADC", "Numbers", "Shadow",
            "expose", "flicker_factor", "photons_of", "pixel_kinds", "store"]
@@ -26,6 +28,9 @@ GAP_PIXEL, DEAD_PIXEL, HOT_PIXEL = 1, 2, 3
 #: Bits of a converter behind three gains, and what is above them for each gain.
 ADC_BITS, GAIN_BITS = 14, (0, 1, 3)
 LARGEST_ADC = 2 ** ADC_BITS - 1
+
+#: Normal deviates are drawn for so many pixels of a row at once, by vector code.
+_BLOCK = 512
 
 
 class Key(NamedTuple):
@@ -67,20 +72,41 @@ class Numbers(NamedTuple):
 
 
 @shared
-def _in_gap(shadow, slow, fast):
-    if shadow.module_fast == 0:
-        return False
-    return (fast % (shadow.module_fast + shadow.gap_fast) >= shadow.module_fast
-            or slow % (shadow.module_slow + shadow.gap_slow) >= shadow.module_slow)
+def _row_in_gap(shadow, slow):
+    return shadow.module_fast > 0 and slow % (shadow.module_slow + shadow.gap_slow) >= shadow.module_slow
 
 
 @shared
-def _shaded(shadow, slow, fast):
-    """Whether the middle of a pixel lies in the shadow of the beamstop."""
-    if shadow.radius < 0.0:
-        return False
-    x, y = fast + 0.5 - shadow.centre_fast, slow + 0.5 - shadow.centre_slow
-    return x * x + y * y <= shadow.radius * shadow.radius
+def _column_in_gap(shadow, fast):
+    return shadow.module_fast > 0 and fast % (shadow.module_fast + shadow.gap_fast) >= shadow.module_fast
+
+
+@shared
+def _cast_shadow(row, slow, fast, shadow):
+    """Take the light of pixels of a row that lie in a gap, or whose middle lies in the shadow of the beamstop."""
+    if _row_in_gap(shadow, slow):
+        row[:] = 0.0
+        return
+    if shadow.module_fast > 0 and shadow.gap_fast > 0:
+        for j in range(row.shape[0]):
+            if _column_in_gap(shadow, fast + j):
+                row[j] = 0.0
+    if shadow.radius >= 0.0:
+        y = slow + 0.5 - shadow.centre_slow
+        for j in range(row.shape[0]):
+            x = fast + j + 0.5 - shadow.centre_fast
+            row[j] = 0.0 if x * x + y * y <= shadow.radius * shadow.radius else row[j]
+
+
+@shared
+def _calibrate(row, key, slow, fast, calibration):
+    """Multiply light by the map of the detector."""
+    g = on_stack(_BLOCK, np.float64)
+    for first in range(0, row.shape[0], _BLOCK):
+        size = min(_BLOCK, row.shape[0] - first)
+        normal_row(g[:size], key.detector_seed, CALIBRATION, 0, key.panel, slow, fast + first)
+        for i in range(size):
+            row[first + i] *= max(0.0, 1.0 + calibration * g[i])
 
 
 @jit
@@ -110,28 +136,45 @@ def expose(image, place, origin, key, shadow, how, out):
         Filled.
     """
     factor, counting, calibration = how
+    # columns of what is made that lie in the image
+    left = min(max(-place[1], 0), out.shape[1])
+    right = max(min(image.shape[1] - place[1], out.shape[1]), left)
+    fast = place[1] + left + origin[1]
     for i in range(out.shape[0]):
-        row = place[0] + i
-        for j in range(out.shape[1]):
-            column = place[1] + j
-            light = 0.0
-            if 0 <= row < image.shape[0] and 0 <= column < image.shape[1]:
-                slow, fast = row + origin[0], column + origin[1]
-                mean = np.float64(image[row, column]) * factor
-                if mean > 0.0 and not _in_gap(shadow, slow, fast) and not _shaded(shadow, slow, fast):
-                    light = mean
-                    if counting:
-                        light = count(mean, draw(key.seed, COUNTING, key.frame, key.panel, slow, fast))
-                    if calibration > 0.0:
-                        g = normal(draw(key.detector_seed, CALIBRATION, 0, key.panel, slow, fast))
-                        light *= max(0.0, 1.0 + calibration * g)
-            out[i, j] = light
+        row, slow = place[0] + i, place[0] + i + origin[0]
+        if not 0 <= row < image.shape[0]:
+            out[i, :] = 0.0
+            continue
+        out[i, :left] = 0.0
+        out[i, right:] = 0.0
+        line = out[i, left:right]
+        for j in range(line.shape[0]):
+            mean = np.float64(image[row, place[1] + left + j]) * factor
+            line[j] = mean if mean > 0.0 else 0.0
+        _cast_shadow(line, slow, fast, shadow)
+        if counting:
+            count_row(line, key.seed, COUNTING, key.frame, key.panel, slow, fast)
+        if calibration > 0.0:
+            _calibrate(line, key, slow, fast, calibration)
 
 
 @shared
 def _threshold(fraction):
     """How many of the 2^53 draws a fraction is."""
     return np.uint64(fraction * 9007199254740992.0)
+
+
+@shared
+def _mark(row, kind, below, key, stage, slow, fast):
+    """Mark the ordinary pixels of a row whose draw is below a limit."""
+    numbers = on_stack(_BLOCK, np.uint64)
+    for first in range(0, row.shape[0], _BLOCK):
+        size = min(_BLOCK, row.shape[0] - first)
+        for j in range(size):
+            numbers[j] = draw(key.detector_seed, stage, 0, key.panel, slow, fast + first + j)
+        for j in range(size):
+            if numbers[j] < below and row[first + j] == 0:
+                row[first + j] = kind
 
 
 @jit
@@ -149,18 +192,17 @@ def pixel_kinds(place, key, shadow, dead, hot, out):
     out : (rows, columns) uint8 array
         Filled: 0, or what a pixel is.
     """
-    dead_below, hot_below = _threshold(dead), _threshold(hot)
     for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            slow, fast = place[0] + i, place[1] + j
-            kind = 0
-            if _in_gap(shadow, slow, fast):
-                kind = GAP_PIXEL
-            elif dead > 0.0 and np.uint64(draw(key.detector_seed, DEAD, 0, key.panel, slow, fast)) < dead_below:
-                kind = DEAD_PIXEL
-            elif hot > 0.0 and np.uint64(draw(key.detector_seed, HOT, 0, key.panel, slow, fast)) < hot_below:
-                kind = HOT_PIXEL
-            out[i, j] = kind
+        row, slow = out[i], place[0] + i
+        row[:] = GAP_PIXEL if _row_in_gap(shadow, slow) else 0
+        if shadow.module_fast > 0 and shadow.gap_fast > 0:
+            for j in range(row.shape[0]):
+                if _column_in_gap(shadow, place[1] + j):
+                    row[j] = GAP_PIXEL
+        if dead > 0.0:
+            _mark(row, DEAD_PIXEL, _threshold(dead), key, DEAD, slow, place[1])
+        if hot > 0.0:
+            _mark(row, HOT_PIXEL, _threshold(hot), key, HOT, slow, place[1])
 
 
 @shared
@@ -173,7 +215,7 @@ def _stage(numbers, light):
 def _converted(numbers, stage, light, g):
     """What the converter behind one of three gains says: a whole number of 14 bits."""
     adu = numbers.pedestals[stage] + numbers.gains[stage] * (light + numbers.noises[stage] * g)
-    return min(max(math.floor(adu + 0.5), 0.0), float(LARGEST_ADC))
+    return min(max(floor(adu + 0.5), 0.0), float(LARGEST_ADC))
 
 
 @shared
@@ -186,7 +228,22 @@ def _three_gains(numbers, light, g):
     ends = 0.0 if numbers.gains[2] < 0.0 else float(LARGEST_ADC)
     if stage == 2 and adc == ends:
         return numbers.largest
-    return math.floor((adc - numbers.pedestals[stage]) / numbers.gains[stage] + 0.5)
+    return floor((adc - numbers.pedestals[stage]) / numbers.gains[stage] + 0.5)
+
+
+@shared
+def _store_row(light, g, numbers, kinds, out):
+    """As `store`, of pixels of a row, whose normal deviates are drawn."""
+    if numbers.three_gains:
+        for j in range(out.shape[0]):
+            out[j] = np.int64(min(max(_three_gains(numbers, light[j], g[j]), numbers.least), numbers.largest))
+    else:
+        for j in range(out.shape[0]):
+            value = floor(light[j] * numbers.gain + numbers.readout * g[j] + numbers.offset + 0.5)
+            out[j] = np.int64(min(max(value, numbers.least), numbers.largest))
+    for j in range(out.shape[0]):
+        if kinds[j]:
+            out[j] = np.int64(numbers.hot if kinds[j] == HOT_PIXEL else numbers.masked)
 
 
 @jit
@@ -206,25 +263,17 @@ def store(light, place, key, numbers, kinds, out):
     out : (rows, columns) int64 array
         Filled.
     """
+    g = on_stack(_BLOCK, np.float64)
+    g[:] = 0.0
+    noisy = numbers.three_gains or numbers.readout > 0.0
+    stage = GAIN_STAGE if numbers.three_gains else READOUT
     for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            kind = kinds[i, j]
-            if kind == GAP_PIXEL or kind == DEAD_PIXEL:
-                out[i, j] = np.int64(numbers.masked)
-                continue
-            if kind == HOT_PIXEL:
-                out[i, j] = np.int64(numbers.hot)
-                continue
-            slow, fast = place[0] + i, place[1] + j
-            if numbers.three_gains:
-                value = _three_gains(numbers, light[i, j], normal(
-                    draw(key.seed, GAIN_STAGE, key.frame, key.panel, slow, fast)))
-            else:
-                value = light[i, j] * numbers.gain
-                if numbers.readout > 0.0:
-                    value += numbers.readout * normal(draw(key.seed, READOUT, key.frame, key.panel, slow, fast))
-                value = math.floor(value + numbers.offset + 0.5)
-            out[i, j] = np.int64(min(max(value, numbers.least), numbers.largest))
+        for first in range(0, out.shape[1], _BLOCK):
+            size = min(_BLOCK, out.shape[1] - first)
+            if noisy:
+                normal_row(g[:size], key.seed, stage, key.frame, key.panel, place[0] + i, place[1] + first)
+            _store_row(light[i, first:first + size], g, numbers, kinds[i, first:first + size],
+                       out[i, first:first + size])
 
 
 @jit

@@ -9,7 +9,7 @@ from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
 from .counted import check_counts, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
-from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, keep_inputs, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -83,6 +83,7 @@ def run(argv):
         this.experiment = described(line, ((prepared,),))
         this.ground = ground_of(line, ((prepared,),), evaluation.threads)
         this.dump = _reserve(outputs, line)
+        keep_inputs(line, outputs)
         announce(line)
         clock.lap("prepare")
         this.image, this.outcome = _render(this, backend)

@@ -5,7 +5,7 @@ from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
 from .counted import check_name, facts_of_counts, read_response_of, write_counts
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
-from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, keep_inputs, opened, settle_seeds, tell, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
 
@@ -53,6 +53,7 @@ def run_panels(argv, line):
     with OutputSet() as outputs:
         for name, kind in _wanted(line.outputs):
             outputs.reserve(name, kind)
+        keep_inputs(line, outputs)
         announce(line)
         clock.lap("prepare")
         images, accounts = _render(line, shot, evaluation, backend, clock)

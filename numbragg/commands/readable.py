@@ -5,6 +5,7 @@ import re
 
 from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
+from ..io.endings import format_of_ending
 from ..notes import Misleading
 from .counted import counts_of, recorded_by
 
@@ -58,6 +59,7 @@ def described(line, shot):
     if _dated(names):
         # before anything is computed
         date_of(line.date)
+    _check_header_of_counts(names, shot)
     if all(kind == "counts" for _, kind in readable_files(names)) and names.png_rings is None and (
             line.panels is None or names.tiff is None):
         return None
@@ -90,6 +92,20 @@ def described(line, shot):
         ("NXmx", names.nexus), ("miniCBF", names.cbf), ("SMV", names.smv_readable)) if name is not None])
     line.notices += [note for name in (names.cbf, names.smv_readable) if name is not None for note in name_notes(name)]
     return experiment
+
+
+def _check_header_of_counts(names, shot):
+    """Refuse a file of counts whose header cannot say what the detector is, before anything is computed."""
+    kind = None if names.counts is None else format_of_ending(names.counts)
+    if kind not in ("CBF", "SMV"):
+        return
+    from ..io.flat import flat
+    from ..io.one_image import one_image
+    from ..results.experiment import describe
+
+    experiment = describe(shot)
+    flat(one_image(experiment), f"--counts: {'miniCBF' if kind == 'CBF' else kind}",
+         turning=experiment.oscillation_deg != 0.0, square=kind == "SMV")
 
 
 def notes_on_series(experiment, names, kind):

@@ -5,11 +5,13 @@ import sys
 import time
 
 from ..command_line.inputs import announce, take_misset_seed
+from ..command_line.values import CommandLineError, quoted
 from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "ground_of", "opened", "settle_seeds", "tables_read", "tell", "tell_notes", "write_statistics"]
+__all__ = ["Clock", "ground_of", "keep_inputs", "opened", "settle_seeds", "tables_read", "tell", "tell_notes",
+           "write_statistics"]
 
 
 class Clock:
@@ -44,6 +46,22 @@ def tables_read(line):
     from ..background.tables import MATERIALS
 
     return [layer[0] for layer in split_words(line.background) if layer[0] not in MATERIALS]
+
+
+def keep_inputs(line, outputs):
+    """Refuse to replace a response, a detector or a table that is read; the C program's inputs are the user's matter.
+
+    Parameters
+    ----------
+    line : numbragg.command_line.line.CommandLine
+    outputs : io.output.OutputSet
+        All destinations reserved.
+    """
+    read = [name for name in (line.files.response, line.detector, *tables_read(line)) if name is not None]
+    for output in outputs.paths:
+        for name in read:
+            if os.path.exists(output) and os.path.exists(name) and os.path.samefile(output, name):
+                raise CommandLineError(f"{quoted(output)}: is read and cannot be written too")
 
 
 def ground_of(line, shot, threads):

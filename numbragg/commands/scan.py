@@ -86,8 +86,8 @@ def _check_line(line, floats, images):
     if line.outputs.xds_inp is not None and not images:
         raise CommandLineError("--xds-inp: names the images, so it needs --images")
     if line.files.response is not None and (floats or not line.outputs.calculate_noise):
-        other = "--float writes" if floats else "-nonoise wants"
-        raise CommandLineError(f"{line.given['--response'].said}: is of counts, and {other} means")
+        why = "is of counts, and --float writes means" if floats else "draws random numbers, and -nonoise wants none"
+        raise CommandLineError(f"{line.given['--response'].said}: {why}")
     if line.printout:
         raise CommandLineError("-printout: is for a single image")
     if floats:

@@ -380,8 +380,8 @@ def _hdf5(path, dataset):
             if dataset is None:
                 with h5py.File(path, "r") as file:
                     found = file.get(plain)
-                    # fabio finds the dataset by itself where it is a stack
-                    dataset = plain if isinstance(found, h5py.Dataset) and found.ndim == 2 else None
+                    # else fabio finds the dataset by itself, and takes for frames whatever has a name that begins so
+                    dataset = plain if isinstance(found, h5py.Dataset) and found.ndim in (2, 3) else None
             if dataset is None:
                 image = fabio.open(path)
             else:

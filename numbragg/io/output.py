@@ -58,6 +58,11 @@ class OutputSet:
     def __exit__(self, *exception):
         self.discard()
 
+    @property
+    def paths(self):
+        """Destinations that are reserved, as the user named them."""
+        return [output.path for output in self._outputs]
+
     def reserve(self, path, kind, optional=False):
         """Claim a destination.
 

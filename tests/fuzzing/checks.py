@@ -176,6 +176,8 @@ def image_outputs(words, prepared):
     wanted.append((names.stats_json, _whole_json))
     wanted.append((names.nexus, _whole_hdf5))
     wanted.append((names.cbf, lambda data: data.startswith(b"###CBF") and data.endswith(b";\r\n")))
+    # of several formats: whole means that there is something
+    wanted.append((names.counts, lambda data: len(data) > 100))
     wanted.append((names.smv_readable, lambda data: data.startswith(b"{\nHEADER_BYTES=")
                    and (len(data) - 2 * pixels) % 512 == 0))
     wanted.append((names.expt, _whole_json))

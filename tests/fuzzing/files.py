@@ -15,7 +15,8 @@ _SCENE_GROUPS = (("-cell", "80"), ("-default_F", "100"), ("-N", "5"), ("-detpixe
                  ("-seed", "1"))
 #: Options that read a file, and its kind; and what the line then need not have.
 _READ_BY = (("-hkl", "hkl"), ("-hkl", "hkl"), ("-mat", "matrix"), ("-sourcefile", "sources"), ("-stol", "stol"),
-            ("-4stol", "stol"), ("-Q", "stol"), ("-dump", "dump"), ("-dump", "dump"), ("-img", "smv"), ("-mask", "smv"))
+            ("-4stol", "stol"), ("-Q", "stol"), ("-dump", "dump"), ("-dump", "dump"), ("-img", "smv"), ("-mask", "smv"),
+            ("--response", "response"))
 _LEFT_OUT = {"-dump": ("-default_F",), "-img": ("-detpixels",), "-mask": ("-detpixels",), "-mat": ("-cell",)}
 _LOGS = ("--text", "--json", "--csv", "-printout", "--stats-json")
 _LINES = (b"Wavelength (A): 6.2\nfast = 1\nslow: 1\n distance = 100 mm\nomega_pixel = 1e-6 (sr)\npolar = nan\n"
@@ -86,6 +87,8 @@ def _image_run(r, label):
     base = _any_base(r) if r.random() < 0.08 else r.choice((VALID[kind], VALID[kind], r.choice(ODD[kind])))
     left_out = _LEFT_OUT.get(option, ())
     groups = [group for group in _SCENE_GROUPS if group[0] not in left_out or r.random() < 0.3]
+    if option == "--response":
+        groups.append(("--counts", r.choice(("c.npy", "c_1.img", "c.tif", "c.h5"))))
     groups += [(option, "file")] + ([("--quiet",)] if r.random() < 0.4 else [])
     return Case(label, tuple(groups), {"file": damaged(r, base)})
 

@@ -39,11 +39,13 @@ NO_EDGE = {name for name, pool in OWN_POOL.items() if pool is COUNTS} | {"-detpi
 WHOLE_WRONG = ("2147483648", "-2147483649", "99999999999999999999", "1e3", "2.5", "0x2", "1e1")
 
 INPUTS = {"-mat": "matrix", "-hkl": "hkl", "-dump": "dump", "-img": "smv", "-mask": "smv", "-sourcefile": "sources",
-          "-stol": "stol", "-4stol": "stol", "-Q": "stol", "--spectrum": "spectrum"}
+          "-stol": "stol", "-4stol": "stol", "-Q": "stol", "--spectrum": "spectrum", "--response": "response"}
 ENDINGS = {"--tiff": ".tif", "--npy": ".npy", "--png": ".png", "--stats-json": ".json", "-pgmfile": ".pgm",
            "--nexus": ".nxs", "--crystfel": ".h5", "--cbf": ".cbf",
-           "--smv-readable": ".img", "--geom": ".geom", "--expt": ".expt",
+           "--smv-readable": ".img", "--counts": None, "--geom": ".geom", "--expt": ".expt",
            "--xds-inp": ".INP", "-floatfile": ".bin", "-intfile": ".img", "-noisefile": ".img", "-stolout": ".stol"}
+#: Of `--counts`, which has several.
+COUNTED = (".npy", ".img", ".tif", ".h5", ".cbf", ".nxs")
 ODD_NAMES = ("missing/x", "folder", "", ".", "..", "folder/", "x" * 300, "a b", "\u00e9.bin", "line\nend", "\udcff.bin",
              "/dev/null", "folder/y", "-", "-x.img", "x.img", "x.tif.gz", "x.png", "X.NPY", "x::y[1]", "%s%n", "x.",
              "~", "*.img",
@@ -92,7 +94,7 @@ class _Line:
                     self.files.setdefault("folder", None)
                 return name
             self.outputs += 1
-            return f"out{self.outputs}{ENDINGS[option.name]}"
+            return f"out{self.outputs}{ENDINGS[option.name] or r.choice(COUNTED)}"
         kind = INPUTS[option.name]
         name = f"{kind}{len(self.files)}"
         if self.mood == "wrong" and r.random() < 0.25:
@@ -168,6 +170,9 @@ def random_line(seed, number):
         line.files["Fdump.bin"] = Content(r.choice((VALID["dump"], *ODD["dump"])))
     groups += [("-default_F", "100")] if r.random() < 0.93 else []
     groups += [("--quiet",)] if r.random() < 0.3 else []
+    if r.random() < 0.06:
+        # else a response would seldom have counts that it is of
+        drawn += [_BY_NAME["--response"], _BY_NAME[r.choice(("--counts", "--counts", "--cbf", "--smv-readable"))]]
     groups += [line.group(option) for option in drawn]
     if line.mood == "wrong" and r.random() < 0.15:
         groups.append(r.choice(FOREIGN))

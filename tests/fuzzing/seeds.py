@@ -63,6 +63,21 @@ b/fs = x
 b/ss = -y
 """,
     "spectrum": b"wavelength,intensity\n1.00,0.5\n1.01,1\n1.02,0.25\n",
+    "response": b"""detector = "rayonix"
+gain_adu_per_photon = 0.7
+flicker_fraction = 0.01
+[calibration]
+fraction = 0.05
+[point_spread]
+fwhm_um = 80
+method = "direct"
+[beamstop]
+centre_pixels = [1, 2]
+radius_pixels = 1.5
+[defects]
+dead_fraction = 1e-2
+dead_pixels = [[0, 1, 1]]
+""",
 }
 
 #: Contents that people have, by kind: some are read, some refused.
@@ -82,6 +97,14 @@ ODD = {
                 b"nan nan nan nan nan\n", b"-10 0 0", b"# x\n-10 0 0 1 1e-10\n", b"-10 0 0 1 1e-10\r\n",
                 b"-1e308 1e308 0 1 1e-10\n", b"-10 0 0 1 1e-320\n", b"-10 0 0 inf 1e-10\n", b"-1 0.02 0",
                 b"-10:0:0!1;1e-10\n", b"-10 0 0 5 1e-10\n-10 0 0 1 1e-10\n"),
+    "response": (b"", b"[", b"detector = 'pilatus'\ngaps = false\n", b"detector = 'none'\n", b"gaps = 3\n",
+                 b"detector = 'jungfrau'\n[gain_stages]\noutput = 'raw'\n", b"detector = 'jungfrau'\n",
+                 b"dtype = 'uint16'\nsaturation_adu = 1e9\n", b"offset_adu = inf\n", b"readout_adu = -1\n",
+                 b"counting = false\ngain_adu_per_photon = 1e300\n", b"gain_adu_per_photon = 0\n",
+                 b"[point_spread]\nkind = 'fibre'\nfwhm_um = 1e9\n", b"[defects]\ndead_pixels = [1]\n",
+                 b"[defects]\nhot_adu = 1e400\nhot_fraction = 1\n", b"[gaps]\nmodule_pixels = [2, 2]\n",
+                 b"[gaps]\nmodule_pixels = [2, 2]\ngap_pixels = [1, 1]\n", b"flicker_fraction = 1e300\n",
+                 b"[beamstop]\ncentre_pixels = [nan, 0]\nradius_pixels = 1\n", b"seed = 1\n"),
     "spectrum": (b"", b"1.0 1\n", b"12398 0\n12400 5\n", b"# energy (keV)\n12.4 1\n12.5 2\n", b"a b\n", b"1 nan\n",
                  b"nan 1\n", b"1 -1\n", b"0 1\n", b"1;1\n1,1;2\n", b"1.0 1 3\n1.0 2 3\n", b"1e400 1\n",
                  b"5 1\n500 1\n"),

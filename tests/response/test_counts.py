@@ -178,8 +178,7 @@ def test_command_line(means):
                    "-nopgm")[0] == 0, name
         image = np.fromfile("floatimage.bin", np.float32).reshape(60, 60)
         expected = response.apply(image, seed=5, pixel_mm=0.1)
-        found = np.load(name) if name == "a.npy" else np.squeeze(read_image(
-            name if name != "a.h5" else "a.h5::/entry/data/data[0]")[0])
+        found = np.load(name) if name == "a.npy" else np.squeeze(read_image(name)[0])
         assert (found == (expected.astype(int) - 40 if name == "a.h5" else expected)).all(), name
     facts = json.loads((means / "s.json").read_text())
     assert facts["counts"]["seed"] == 5 and facts["counts"]["response"]["gain_adu_per_photon"] == 2.0
@@ -209,6 +208,10 @@ def test_command_line_of_panels_and_series(means):
     (["--response", "none.toml", "--counts", "a.npy"], "none.toml: No such file or directory"),
     (["--response", "r.toml", "--counts", "r.toml"],
      "--counts r.toml: must end in .h5, .nxs, .cbf, .img, .tif or .npy"),
+    (["--response", "r.toml", "--counts", "a.npy", "-floatfile", "r.toml"],
+     "r.toml: is read and cannot be written too"),
+    (["--nexus", "a.h5", "--counts", "./a.h5"],
+     "./a.h5: is the destination of the NXmx file and of the counts; every output needs a file of its own"),
     (["--response", "bad.toml", "--counts", "a.npy"],
      "bad.toml: readout_adu: -1 must not be negative in ADU"),
 ])
@@ -220,8 +223,61 @@ def test_one_line_and_no_file(means, words, message):
 
 @pytest.mark.parametrize("words, message", [
     (["--float"], "--response r.toml: is of counts, and --float writes means"),
-    (["-nonoise"], "--response r.toml: is of counts, and -nonoise wants means"),
+    (["-nonoise"], "--response r.toml: draws random numbers, and -nonoise wants none"),
 ])
 def test_series_of_means_have_no_response(means, words, message):
     assert run("scan", "--frames", "2", "--nexus", "a.nxs", *words, "--response", "r.toml", *LINE, "-osc", "1") == (
         2, f"numbragg: error: {message}\n")
+
+
+PANELS = """clen = 0.1
+res = 10000
+one/min_fs = 0
+one/max_fs = 29
+one/min_ss = 0
+one/max_ss = 19
+one/corner_x = -40
+one/corner_y = 0
+one/fs = +1.0x
+one/ss = -1.0y
+two/min_fs = 0
+two/max_fs = 29
+two/min_ss = 20
+two/max_ss = 39
+two/corner_x = -40
+two/corner_y = 30.5
+two/fs = +1.0x
+two/ss = -1.0y
+"""
+
+
+def test_counts_of_several_panels(means):
+    (means / "two.geom").write_text(PANELS)
+    line = ["-default_F", "100", "-cell", "79", "79", "38", "90", "90", "90", "-N", "8", "-oversample", "1",
+            "-seed", "5", "-fluence", "1e24", "--detector", "two.geom", "--quiet"]
+    words = [*line, "--response", "r.toml"]
+    before = sorted(path.name for path in means.iterdir())
+    for name in ("a_1.img", "a_1.cbf"):
+        status, said = run(*line, "--counts", name)
+        assert status == 2 and "the detector has 2 panels, which its header cannot say" in said, name
+    for wrong in (["--npy", "r.toml.npy", "--counts", "r.toml.npy"], ["--counts", "a.npy", "-floatfile", "r.toml"],
+                  ["--counts", "a.npy", "--geom", "two.geom"]):
+        assert run(*words, *wrong)[0] == 2, wrong
+    assert sorted(path.name for path in means.iterdir()) == before and (means / "r.toml").read_text() == TOML
+    assert run(*words, "--counts", "a.npy", "-floatfile", "f.bin")[0] == 0
+    image = np.fromfile("f.bin", np.float32).reshape(2, 20, 30)
+    response = nb.Response.named("rayonix", gain_adu_per_photon=2)
+    expected = np.array(response.apply(image, seed=5, pixel_mm=0.1))
+    assert (np.load("a.npy") == expected).all() and (expected[0] != expected[1]).any()
+    for name in ("a.h5", "a.tif"):
+        assert run(*words, "--counts", name)[0] == 0, name
+    import h5py
+
+    with h5py.File("a.h5") as file:
+        assert (file["entry/data/data"][0].reshape(2, 20, 30) == expected.astype(int) - 40).all()
+
+
+def test_counts_are_compared_and_viewed_by_the_name_of_their_file(means):
+    assert run(*LINE, "--quiet", "--counts", "a.h5", "--response", "r.toml")[0] == 0
+    assert run("compare", "a.h5", "a.h5") == (0, "")
+    assert run("view", "a.h5", "--png", "a.png") == (0, "") and (means / "a.png").stat().st_size
