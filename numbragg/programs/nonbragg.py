@@ -144,7 +144,7 @@ def prepared(line):
             f" as in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
     stol, amplitudes = scattering_table(rows, line.stol_scale)
     if line.files.sources is not None:
-        line.draft.sources = read_sources(line.files.sources)
+        line.draft.sources = read_sources(line.files.sources, as_c=True)
     request = line.draft.freeze()
     request = replace(request, detector=replace(request.detector, sensor_thickness=0.0, sensor_layers=1))
     detector, counts = request.detector, step_counts(request)
