@@ -20,6 +20,9 @@ __all__ = ["read_amplitudes", "read_sources", "read_stol"]
 _DELIMITERS = b" \t,;:!"
 _SPLIT = re.compile(rb"[ \t,;:!]+")
 
+#: The rest of a word and what parts it from the next.
+_WORD = re.compile(rb"\A[^ \t,;:!]*[ \t,;:!]*")
+
 #: A line that begins with two numbers, as nearly every line of a table does: read in a tenth of the time.
 _PAIR = re.compile(rb"[ \t,;:!]*(" + PRINTED.encode() + rb")[ \t,;:!]+(" + PRINTED.encode() + rb")(?:[ \t,;:!]|\r?\Z)",
                    re.IGNORECASE)
@@ -145,14 +148,14 @@ def read_amplitudes(path):
 
 def _amplitude(piece, has_newline):
     """Both numbers that the C program finds in a line, and whether they are what is written."""
-    rest = piece.lstrip(_DELIMITERS)
-    tokens = _SPLIT.split(rest.rstrip(_DELIMITERS))[:2]
-    values = [leading_number(token) for token in tokens]
-    if len(tokens) == 2:
-        return values, all(_value(token) is not None for token in (tokens[0], tokens[1].removesuffix(b"\r")))
-    # the C program looks for the end of the line right behind the number, or behind what follows a word
-    ended = has_newline and (not tokens[0].strip(_OF_NUMBERS) or rest != tokens[0])
-    return [values[0], math.nan if ended else 0.0], _value(tokens[0]) is not None
+    text = piece.lstrip(_DELIMITERS) + b"\n" * has_newline
+    tokens = _SPLIT.split(piece.strip(_DELIMITERS))[:2]
+    plain = all(_value(token) is not None for token in (tokens[0], *(t.removesuffix(b"\r") for t in tokens[1:])))
+    # the C program looks for the end of the line right behind the number, then behind the word
+    rest = text.lstrip(_OF_NUMBERS)
+    if rest != b"\n":
+        rest = _WORD.sub(b"", rest, count=1)
+    return [leading_number(text), math.nan if rest == b"\n" else leading_number(rest)], plain
 
 
 def _refuse_zeros_of_crlf(path, columns):
