@@ -2,9 +2,9 @@
 
 Columns are separated by any of blank, tab and ``, ; : !``; lines of separators only are skipped;
 columns beyond the last one wanted are ignored.  CRLF line ends are read as LF (the C program turns
-the missing columns of such lines to zero), except where a table is read as the C program does.  Words and comments, which the C program takes for
-zeros, are refused in a list of sources; lines of a scattering curve that begin with a word are comments,
-for nothing depends on them.
+the missing columns of such lines to zero), except where a table is read as the C program does.
+Words and comments, which the C program takes for zeros, are refused in a list of sources; lines of a
+scattering curve that begin with a word are comments, for nothing depends on them.
 """
 
 import math
@@ -164,8 +164,8 @@ def _refuse_zeros_of_crlf(path, columns):
     for line, piece in enumerate(content.split(b"\n")[:-1], 1):
         given = len(_SPLIT.split(piece[:-1].strip(_DELIMITERS))) if piece[:-1].strip(_DELIMITERS) else 0
         if piece.endswith(b"\r") and given < columns:
-            raise format_error(path, f"has {given or 'no'} columns and a CRLF end, which the C program takes for zeros; "
-                               f"give all {columns}, or LF ends", line)
+            raise format_error(path, f"has {given or 'no'} columns and a CRLF end, which the C program takes for "
+                               f"zeros; give all {columns}, or LF ends", line)
 
 
 def _value(token):

@@ -43,8 +43,8 @@ NONBRAGG = {
     "molecules": f"-stol twice.stol -detpixels 28 -molecules 1e14 -samplesize 0.3 -beam_vector 1 0.05 -0.02"
                  f" -polar_vector 0.1 0.2 1 -polar 0.5 -Xclose 5 -Yclose 9 -nonoise {_COMMON}",
     "map": "-stol ring.stol -img header.img -Fmap -fluence 1e20 -pixel 1 -seed 8 -pgmscale 3 -phistep 0.2 -phisteps 3",
-    "image": "-stol ring.stol -img header.img -fluence 1e20 -pixel 1 -distance 300 -seed 8 -ignore 5 -ignore 200 -oversample 2"
-             " -roi 1 22 2 18",
+    "image": "-stol ring.stol -img header.img -fluence 1e20 -pixel 1 -distance 300 -seed 8 -ignore 5 -ignore 200"
+             " -oversample 2 -roi 1 22 2 18",
     "crlf": f"-stol crlf.stol -detpixels 30 {_COMMON}",
 }
 
