@@ -28,10 +28,11 @@ from fuzzing.crew import Worker, shrunk
 from fuzzing.crystals import KINDS, random_crystal
 from fuzzing.files import random_file
 from fuzzing.lines import random_line
+from fuzzing.programs import random_program
 
 from numbragg.scene.revisions import DEFAULT
 
-CASES = {"lines": random_line, "files": random_file, "crystals": random_crystal}
+CASES = {"lines": random_line, "files": random_file, "crystals": random_crystal, "programs": random_program}
 
 
 def _arguments(words):

@@ -78,7 +78,7 @@ def _walked(x, last, n, value):
 
 
 @jit
-def amorphous_pixels(geometry, table, window, start, stop, image):
+def amorphous_pixels(geometry, table, window, start, stop, image, rows):
     """Compute pixels start..stop-1 of a window, along rows.
 
     Parameters
@@ -92,6 +92,8 @@ def amorphous_pixels(geometry, table, window, start, stop, image):
         Pixels of the window.
     image : (slow, fast) float32
         Filled where the pixels are.
+    rows : (slow, fast) or (0, 0) int32
+        Likewise, with the row of the table that the pixel's last step is nearest to.
 
     Notes
     -----
@@ -109,8 +111,7 @@ def amorphous_pixels(geometry, table, window, start, stop, image):
     for pixel in range(start, stop):
         row = pixel // width
         slow, fast = window[2] + row, window[0] + pixel - row * width
-        total = 0.0
-        amplitude = 0.0
+        total, amplitude, stol = 0.0, 0.0, 0.0
         for sub_slow in range(geometry.oversample):
             for sub_fast in range(geometry.oversample):
                 # the axis has been normalised once more by every step before
@@ -134,5 +135,7 @@ def amorphous_pixels(geometry, table, window, start, stop, image):
                         polar = polarisation_factor(table.polarisation_fraction, s0, s1,
                                                     polarisation_axis(table.polarisation_axes, turn))
                     total += sign * amplitude * amplitude * polar * omega * table.weights[source]
+        if rows.size:
+            rows[slow, fast] = n + 1 if stol > (table.stol[n] + table.stol[n + 1]) / 2.0 else n
         value = total * squared * fluence * molecules / table.steps
         image[slow, fast] = np.float32(amplitude) if table.amplitude_map else np.float32(value)

@@ -35,7 +35,7 @@ _UNITS = {"mm": ("mm",), "Angstrom": ("a", "ang", "angstrom", "angstroms"), "pix
 _MEANT = {b"DISTANCE": b"CLOSE_DISTANCE", b"ORGX": b"XDS_ORGX", b"ORGY": b"XDS_ORGY"}
 
 
-def enter_header(line, name, header, flipped):
+def enter_header(line, name, header, flipped, program="nanoBragg"):
     """Enter the settings of an SMV header, as the C program does before it reads the options.
 
     Parameters
@@ -47,17 +47,19 @@ def enter_header(line, name, header, flipped):
     header : numbragg.io.smv.SmvHeader
     flipped : bool
         Whether it is that of a mask, whose BEAM_CENTER_Y counts from the other edge.
+    program : str
+        Whose reading it is, for the notes.
     """
     p = line.draft
     given = {use.option.name for use in line.uses}
     p.pixels_f, p.pixels_s = header.width, header.height
     for key in ("SIZE1", "SIZE2"):
         if header.entry(key) is not None:
-            line.notices += _notes(name, header, key, "pixels")
+            line.notices += _notes(name, header, key, "pixels", program)
     for key, (setting, convert, unit, options) in _KEYS.items():
         entry = header.entry(key)
         if entry is not None and given.isdisjoint(options):
-            line.notices += _notes(name, header, key, unit)
+            line.notices += _notes(name, header, key, unit, program)
         if entry is not None and not math.isnan(entry.value):
             value = convert(entry.value)
             if key == "BEAM_CENTER_Y" and flipped:
@@ -70,7 +72,7 @@ def enter_header(line, name, header, flipped):
     twotheta = next((value for word, value in reversed(_entries(header)) if word == b"TWOTHETA"), b"")
     if c_number(twotheta) != 0.0 and twotheta and given.isdisjoint(("-twotheta", "-twotheta_axis")):
         line.notices.append(Loud(f"{quoted(name)}: TWOTHETA of the header, {shown(twotheta)}, is not used, as in"
-                                 " nanoBragg (give -twotheta)"))
+                                 f" {program} (give -twotheta)"))
 
 
 def _entries(header):
@@ -79,10 +81,10 @@ def _entries(header):
     return entries(header.text)
 
 
-def _notes(name, header, key, unit):
+def _notes(name, header, key, unit, program):
     """Notes where the number that is used for a keyword is not what a reader of the header would take."""
     entry, word = header.entry(key), key.encode()
-    used = f"{entry.value:g} {unit} is used, as nanoBragg reads it"
+    used = f"{entry.value:g} {unit} is used, as {program} reads it"
     if math.isnan(entry.value):
         used = "it is not used"
     if entry.name not in (word, _MEANT.get(word)):

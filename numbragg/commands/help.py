@@ -27,7 +27,18 @@ def _topic(word):
     for option in TABLE:
         if plain and plain in (spelling.lstrip("-") for spelling in option.spellings):
             return option_text(option)
-    return None
+    return _of_programs(plain)
+
+
+def _of_programs(plain):
+    """The text of an option that only the drop-ins for other programs have, or None."""
+    from ..programs.noisify_words import NOISIFY
+    from ..programs.nonbragg_words import NONBRAGG
+
+    found = [f"numbragg {command}:\n{option_text(option)}"
+             for command, known in (("nonbragg", NONBRAGG), ("noisify", NOISIFY)) for option in known.table
+             if plain and plain in (spelling.lstrip("-") for spelling in option.spellings)]
+    return "\n".join(found) or None
 
 
 def run(arguments):

@@ -54,7 +54,7 @@ def _read(uses):
         from ..command_line.headers import enter_header
         from ..io.smv import read_header
 
-        enter_header(line, images[-1], read_header(images[-1]), flipped=True)
+        enter_header(line, images[-1], read_header(images[-1]), flipped=True, program="nonBragg")
     for use in uses:
         use.option.apply(line, use)
     curved = [use for use in uses if use.option.name == "-curved_det"]
@@ -96,14 +96,20 @@ def _simulate(line, outputs):
     from ..io.smv import write_smv
     from ..kernels.detector import digitise
     from ..kernels.detector.random import noise_image
-    from ..programs.nonbragg import amorphous_image, header, prepared
+    from ..programs.nonbragg import amorphous_image, header, pixels_of_last_row, prepared
     from ..results.digitise import automatic_grey_scale, cut_off_note, integer_scale
     from ..scene.rotations import Generator
 
     scene = prepared(line)
-    image = amorphous_image(scene, line.threads)
+    rows = None
+    if line.files.image is not None:
+        rows = np.zeros((scene.placement.spixels, scene.placement.fpixels), np.int32)
+    image = amorphous_image(scene, line.threads, rows)
     names, window = line.outputs, scene.window
     summary = digitise.image_summary(image, window, digitise.NO_MASK)
+    if rows is not None:
+        # nonBragg's table of the image leaves its last count of pixels where that of the image should be
+        summary = summary._replace(mean=summary.total / max(pixels_of_last_row(scene, line, image, rows), 1))
     # nonBragg's deviation is that of the pixel behind each, in file order
     behind = np.append(image.reshape(-1)[1:], np.float32(0.0)).reshape(image.shape)
     summary = summary._replace(rms_deviation=digitise.rms_deviation(behind, window, summary.mean))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import memory
 from ..io.literals import INT_MAX
-from ..io.smv import general
+from ..io.smv import general, read_header
 from ..io.tables import read_amplitudes, read_sources
 from ..kernels.drive.crew import Chunk, Crew, available_threads
 from ..kernels.physics import records
@@ -22,7 +22,8 @@ from ..scene.sources import polarisation_axes, source_list
 from ..scene.units import DEGREES_PER_RADIAN
 from .asked import pixels_rounded_up
 
-__all__ = ["Scene", "amorphous_image", "header", "prepared", "scattering_table"]
+__all__ = ["Scene", "amorphous_image", "header", "pixels_of_last_row", "prepared",
+           "scattering_table"]
 
 #: The guard points before and behind a table [1/m].
 _GUARDS = ((-1e99, -1e98), (1e98, 1e99))
@@ -144,7 +145,7 @@ def prepared(line):
             f" as in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
     stol, amplitudes = scattering_table(rows, line.stol_scale)
     if line.files.sources is not None:
-        line.draft.sources = read_sources(line.files.sources)
+        line.draft.sources = read_sources(line.files.sources, as_c=True)
     request = line.draft.freeze()
     request = replace(request, detector=replace(request.detector, sensor_thickness=0.0, sensor_layers=1))
     detector, counts = request.detector, step_counts(request)
@@ -182,7 +183,7 @@ def _window(roi, shape):
     return tuple(clipped(ends, shape))
 
 
-def amorphous_image(scene, threads=None):
+def amorphous_image(scene, threads=None, rows=None):
     """The float image.
 
     Parameters
@@ -190,12 +191,15 @@ def amorphous_image(scene, threads=None):
     scene : Scene
     threads : int, optional
         Default: all processors.  The image is the same on any number.
+    rows : (slow, fast) int32 array, optional
+        Filled with the row of the table that each pixel is nearest to.
 
     Returns
     -------
     (slow, fast) float32 array
     """
     image = np.zeros((scene.placement.spixels, scene.placement.fpixels), np.float32)
+    rows = np.zeros((0, 0), np.int32) if rows is None else rows
     first_f, last_f, first_s, last_s = scene.window
     pixels = max(last_f - first_f + 1, 0) * max(last_s - first_s + 1, 0)
     threads = available_threads() if threads is None else threads
@@ -203,11 +207,39 @@ def amorphous_image(scene, threads=None):
     chunks = [Chunk(start, min(start + size, pixels), 0) for start in range(0, pixels, max(size, 1))]
 
     def work(chunk):
-        amorphous_pixels(scene.geometry, scene.table, scene.window, chunk.start, chunk.stop, image)
+        amorphous_pixels(scene.geometry, scene.table, scene.window, chunk.start, chunk.stop, image, rows)
 
     if chunks:
         Crew(threads).run(work, chunks)
     return image
+
+
+def pixels_of_last_row(scene, line, image, rows):
+    """How many pixels are nearest to the last row of the table: by it, nonBragg divides with `-img`.
+
+    Parameters
+    ----------
+    scene : Scene
+    line : numbragg.programs.nonbragg_words.NonBraggLine
+        With an image, whose pixels of the values of `-ignore` do not count.
+    image : (slow, fast) float32 array
+        What was computed.
+    rows : (slow, fast) int32 array
+        As `amorphous_image` fills it.
+
+    Returns
+    -------
+    int
+    """
+    first_f, last_f, first_s, last_s = scene.window
+    counted = np.zeros(image.shape, bool)
+    counted[first_s:last_s + 1, first_f:last_f + 1] = True
+    if line.ignored:
+        start = len(read_header(line.files.image).content) // 2 * 2
+        given = np.fromfile(line.files.image, "<u2", image.size, offset=start)
+        counted.reshape(-1)[:given.size] &= ~np.isin(given, line.ignored)
+    # behind it there are two guard points
+    return int((counted & (rows == len(scene.table.stol) - _SPARE - 3)).sum())
 
 
 # -- files

@@ -1,6 +1,6 @@
 """The words of nonBragg: those that it shares with nanoBragg, its own, and what a command line of it asks for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import math
 
 from ..command_line.effects import nothing, store
@@ -36,6 +36,8 @@ class NonBraggLine(CommandLine):
         By which the table's first column is multiplied [1/m].
     amplitude_map : bool
         Whether pixels are structure factors.
+    ignored : list of int
+        Values of pixels that do not count in the image of `-img`.
     stol_out : str or None
         Name of the table that would be made of the image of `-img`.
     """
@@ -49,6 +51,7 @@ class NonBraggLine(CommandLine):
     source_distance: float = 10.0
     stol_scale: float = _PER_ANGSTROM
     amplitude_map: bool = False
+    ignored: list = field(default_factory=list)
     stol_out: str | None = None
 
 
@@ -72,6 +75,10 @@ def _set(name, value):
 
 def _put(name, convert=float):
     return lambda line, use: setattr(line, name, convert(use.values[0]))
+
+
+def _ignore(line, use):
+    line.ignored.append(int(use.values[0]) & 0xFFFF)
 
 
 def _row(spellings, values, text, apply, **more):
@@ -99,7 +106,8 @@ _SAMPLE = (
     _row("-molecules -sample_molecules", "n", "number of molecules; replaces the density", _put("molecules"),
          default="from the density"),
     _row("-Fmap", "", "write the structure factor of every pixel in the place of photons", _set("amplitude_map", True)),
-    _row("-ignore", "n", "pixels of the image of -img that make no table; has no effect", nothing, kind="whole"),
+    _row("-ignore", "n", "value of pixels of the image of -img that do not count; again: one more", _ignore,
+         kind="whole"),
     _row("-stolout", "FILE", "table made of the image of -img; refused with -img", _put("stol_out", str), kind="file"),
     _row("-noreject", "", "has no effect", nothing),
     _row("-gain", "x", "of the image of -img; has no effect", nothing),

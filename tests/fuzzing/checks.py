@@ -22,6 +22,8 @@ _PYTHON = re.compile(r"object has no attribute|NoneType|unsupported operand|not 
 #: Commands whose answer is no report of an image.
 _READING = ("trace", "from_geom", "from_expt", "from_header")
 _ANSWERING = ("compare", "plateau", "help", "completion", *_READING)
+#: Drop-ins for other programs.
+_PROGRAMS = ("nonbragg", "noisify")
 _ERROR = "numbragg: error: "
 _WARNING = "numbragg: warning: "
 
@@ -86,7 +88,7 @@ def said(case, code, out, err):
             raise Failure("no answer")
     elif quiet and out and not listing:
         raise Failure("stdout under --quiet", out[:300])
-    elif not quiet and "numbragg" not in out:
+    elif not quiet and (not out if command in _PROGRAMS else "numbragg" not in out):
         raise Failure("no report", out[:300])
 
 
@@ -194,10 +196,24 @@ def _no_silent_nan(after, name, said):
         raise Failure("an image that is not finite, without a word", name)
 
 
+def _all_or_none(case, before, after):
+    """Check what a drop-in has written beside inputs, which stay."""
+    for name, data in before.items():
+        if after.get(name) != data:
+            raise Failure("an input is changed", name)
+    smallest = 1 if case.words[0] == "noisify" else 3
+    if len(after.keys() - before.keys()) < smallest and not {os.devnull, "--help", "--version"} & {*case.words}:
+        raise Failure("a file is missing", ", ".join(sorted(after)))
+
+
 def files_after(case, code, before, after, prepared, out):
     """Check what is in the folder, before and after; `out` is what was said, on both streams."""
     command = case.words[0] if case.words else ""
     expected, replaced = {}, ()
+    if command in _PROGRAMS and code == 0:
+        # their names are in the report, or are the default ones
+        _all_or_none(case, before, after)
+        return
     if code == 2 or command in _READING or (prepared is None and not case.outputs):
         pass
     elif command in ("compare", "plateau"):

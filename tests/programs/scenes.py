@@ -17,6 +17,7 @@ TABLES = {
     "ring.stol": "0.01 1\n\n0.1,1.2\n0.125 -3.5\n0.128;14\n0.131 2\n0.2 nan\n0.3\n0.41 0.5 77",
     "one.stol": "# a word\n0.2 3.25\n#\n",
     "mixed.stol": "0.3 4\n0.1 7\n0.2 5\n0.05 2\n0.4 1\n",
+    "crlf.stol": "0 2.5\r\n0.05 3\r\n0.1\r\n\r\n0.2 \r\n# ice\r\n0.3 1 7\r\n0.35\n0.4, 5\r\n",
     "twice.stol": "0.02 1\n0.1 4\n0.1 4\n0.2 3\n0.3 2\n",
 }
 SOURCES = "-10 0 0 1 1e-10\n-10 0.02 0.01 2.5 1.02e-10\n-9 -0.03 0\n0.5 , 0.1 0 0.25 0.98e-10\n"
@@ -42,6 +43,9 @@ NONBRAGG = {
     "molecules": f"-stol twice.stol -detpixels 28 -molecules 1e14 -samplesize 0.3 -beam_vector 1 0.05 -0.02"
                  f" -polar_vector 0.1 0.2 1 -polar 0.5 -Xclose 5 -Yclose 9 -nonoise {_COMMON}",
     "map": "-stol ring.stol -img header.img -Fmap -fluence 1e20 -pixel 1 -seed 8 -pgmscale 3 -phistep 0.2 -phisteps 3",
+    "image": "-stol ring.stol -img header.img -fluence 1e20 -pixel 1 -distance 300 -seed 8 -ignore 5 -ignore 200"
+             " -oversample 2 -roi 1 22 2 18",
+    "crlf": f"-stol crlf.stol -detpixels 30 {_COMMON}",
 }
 
 #: Float images for noisify, made by nonBragg's kernels and, of spots, by nanoBragg's.
@@ -84,7 +88,7 @@ def prepare(program, folder, monkeypatch):
     """Write the files that the scenes of a program read, and work in their folder."""
     monkeypatch.chdir(folder)
     for name, text in TABLES.items():
-        Path(name).write_text(text)
+        Path(name).write_text(text, newline="")
     Path("sources.txt").write_text(SOURCES)
     Path("header.img").write_bytes(HEADER.ljust(512).encode() + np.arange(480, dtype="<u2").tobytes())
     if program == "noisify":

@@ -1,6 +1,8 @@
 """The drop-ins against the C programs: ten scenes and more of each, by hash, or run side by side."""
 
 from pathlib import Path
+import subprocess
+import sys
 
 from c_programs import BINARIES, hashes, run_c
 import numpy as np
@@ -136,6 +138,38 @@ def test_what_differs_from_the_words_is_said(tmp_path, monkeypatch, capfd):
     Path("a.stol").write_text("# water\n0 1\n")
     assert main("nonbragg -stol a.stol -detpixels 5 -seed 1 --quiet".split()) == 0
     assert "line 1" in capfd.readouterr().err
+
+
+def test_sources_with_crlf_ends_are_those_of_lf_or_refused(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("a.stol").write_text("0 1\n0.5 2\n")
+    for text, told in (("-10 0 0 1 1e-10\r\n", ""), ("-10 0 0\r\n", "line 1"), ("-1 0 0 1 1e-10\n\r\n", "line 2")):
+        Path("s.txt").write_text(text, newline="")
+        code = main("nonbragg -stol a.stol -detpixels 5 -seed 1 --quiet -sourcefile s.txt".split())
+        assert code == (2 if told else 0) and told in capfd.readouterr().err
+
+
+def test_notes_on_headers_name_the_program_that_reads_them(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("a.stol").write_text("0 1\n0.5 2\n")
+    Path("a.img").write_bytes(HEADER.replace("}", "TWOTHETA=20;\n}").ljust(512).encode() + bytes(960))
+    assert main("nonbragg -stol a.stol -img a.img -seed 1 --quiet".split()) == 0
+    err = capfd.readouterr().err
+    assert "as in nonBragg (give -twotheta)" in err and "nanoBragg" not in err
+
+
+def test_help_on_a_word_that_only_a_drop_in_has(capsys):
+    for word, told in (("-psf", "numbragg noisify:\n  -psf"), ("Fmap", "numbragg nonbragg:\n  -Fmap")):
+        assert main(["help", word]) == 0
+        assert told in capsys.readouterr().out
+
+
+def test_a_process_of_its_own_does_without_scipy(tmp_path):
+    pytest.importorskip("scipy")
+    (tmp_path / "a.stol").write_text("0 1\n0.5 2\n")
+    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "numbragg", "nonbragg", "-stol", "a.stol",
+                           "-detpixels", "5", "-seed", "1"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "numba.np.arraymath" in done.stderr and "scipy.linalg._" not in done.stderr
 
 
 @pytest.mark.parametrize("program", SCENES)
