@@ -327,9 +327,12 @@ def test_background_of_a_model(folder):
     assert smaller == 1
     model().write_pdb("1AKI.pdb")
     exec(few.replace("0.344", "4.0"), {})
-    grey = np.asarray(PIL.open("background-lysozyme.png").convert("L")).astype(int)
+    with PIL.open("background-lysozyme.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(int)
     assert grey.shape == (32, 48 + 8 + 48)
     without, with_it = grey[:, :48], grey[:, 56:]
     assert with_it.mean() < without.mean() - 20
     figure = ROOT / "docs" / "figures" / "background-lysozyme.png"
-    assert PIL.open(figure).size == (512 + 8 + 512, 512) and figure.stat().st_size < 300_000
+    with PIL.open(figure) as picture:
+        assert picture.size == (512 + 8 + 512, 512)
+    assert figure.stat().st_size < 300_000

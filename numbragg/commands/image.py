@@ -9,7 +9,7 @@ from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
 from .counted import check_counts, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
-from .running import Clock, ground_of, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -82,6 +82,7 @@ def run(argv):
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
         this.experiment = described(line, ((prepared,),))
         this.ground = ground_of(line, ((prepared,),), evaluation.threads)
+        this.experiment = told_of_ground(this.experiment, this.ground)
         this.dump = _reserve(outputs, line)
         announce(line)
         clock.lap("prepare")
@@ -99,16 +100,18 @@ def run(argv):
 def _reserve(outputs, line):
     """Claim all output files. Returns whether the dump can be written."""
     names = line.outputs
-    outputs.reserve(names.floatfile, "float image")
-    outputs.reserve(names.intfile, "integer image")
+    wanted = [(names.floatfile, "float image"), (names.intfile, "integer image")]
     if names.write_pgm:
-        outputs.reserve(names.pgmfile, "grey image")
+        wanted.append((names.pgmfile, "grey image"))
     if names.calculate_noise:
-        outputs.reserve(names.noisefile, "noise image")
-    for name, kind in ((names.npy, "npy image"), (names.tiff, "TIFF image"), (names.png, "picture"),
-                       (names.stats_json, "statistics"), *readable_files(names)):
-        if name is not None:
-            outputs.reserve(name, kind)
+        wanted.append((names.noisefile, "noise image"))
+    wanted += [(name, kind) for name, kind in ((names.npy, "npy image"), (names.tiff, "TIFF image"),
+                                               (names.png, "picture"), (names.stats_json, "statistics"))
+               if name is not None]
+    wanted += readable_files(names)
+    keep_what_is_read(line, [name for name, _ in wanted] + ([] if line.files.hkl is None else [line.files.dump]))
+    for name, kind in wanted:
+        outputs.reserve(name, kind)
     if line.files.hkl is None:
         return False
     if not outputs.reserve(line.files.dump, "dump", optional=True):
