@@ -315,3 +315,24 @@ def test_gallery_from_a_model(folder, monkeypatch):
     assert main([*words.split(), "--quiet"]) == 0
     assert (folder / "floatimage.bin").read_bytes() == image.tobytes()
     assert (folder / "gallery-model.png").stat().st_size > 0
+
+
+def test_background_of_a_model(folder):
+    """The page's code, tried with a small model and few pixels, draws what it says: two images, one with more in it."""
+    from structure_tools import model
+
+    PIL = pytest.importorskip("PIL.Image", reason="the picture needs Pillow, which comes with Matplotlib")
+    ((_, code),) = blocks(ROOT / "docs" / "background.md", "py")
+    few, smaller = re.subn(r"\(512, 512\), ", "(48, 32), ", code)
+    assert smaller == 1
+    model().write_pdb("1AKI.pdb")
+    exec(few.replace("0.344", "4.0"), {})
+    with PIL.open("background-lysozyme.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(int)
+    assert grey.shape == (32, 48 + 8 + 48)
+    without, with_it = grey[:, :48], grey[:, 56:]
+    assert with_it.mean() < without.mean() - 20
+    figure = ROOT / "docs" / "figures" / "background-lysozyme.png"
+    with PIL.open(figure) as picture:
+        assert picture.size == (512 + 8 + 512, 512)
+    assert figure.stat().st_size < 300_000

@@ -129,8 +129,9 @@ def _seen_solid_angle(geometry, place, z, s0, s1, path):
         radius = magnitude(place)
         return (geometry.pixel_area / path / path * (geometry.close_distance / radius)
                 * (dot(place, s1) / radius))
-    close = geometry.close_distance - z * dot(s0, geometry.normal)
-    return geometry.pixel_area / path / path * close / path
+    # divisions take longer than all else
+    close, inverse = geometry.close_distance - z * dot(s0, geometry.normal), 1.0 / path
+    return geometry.pixel_area * close * (inverse * inverse * inverse)
 
 
 @inlined
@@ -139,20 +140,27 @@ def _capture(geometry, layer, s1, attenuation):
     if geometry.thickness == 0.0:
         return 1.0
     depth = geometry.layer_step * attenuation / dot(s1, geometry.normal)
-    front = 1.0 if layer == 0 else _exponential(-layer * depth)
-    return front - _exponential(-(layer + 1) * depth)
+    passed = _exponential(-depth)
+    front = 1.0 if layer == 0 else passed if layer == 1 else _exponential(-layer * depth)
+    return front - front * passed
 
 
 @inlined
-def _polarisation(beam, s0, s1):
+def _fields(beam, s0):
+    """Unit vectors along the magnetic and the electric field."""
+    b_in, _ = unit(cross(polarisation_axis(beam.polarisation_axes, 0), s0))
+    e_in, _ = unit(cross(s0, b_in))
+    return b_in, e_in
+
+
+@inlined
+def _polarisation(beam, s0, fields, s1):
     """The Kahn factor, cos(2 psi) from the components of s1 along the electric field and across it."""
     if beam.unpolarised_factor:
         return 1.0
     cos_two_psi = 1.0
     if beam.polarisation_fraction != 0.0:
-        b_in, _ = unit(cross(polarisation_axis(beam.polarisation_axes, 0), s0))
-        e_in, _ = unit(cross(s0, b_in))
-        across, along = dot(s1, b_in), dot(s1, e_in)
+        across, along = dot(s1, fields[0]), dot(s1, fields[1])
         total = along * along + across * across
         if total > 0.0:
             cos_two_psi = (along * along - across * across) / total
@@ -167,10 +175,18 @@ def _from_place(geometry, beam, layer, place, sensor_layer, source, z):
     """What a source and a point of the layer give to a point of one layer of the sensor, and sin(theta)/lambda."""
     row, column = place_of_source(beam.per_direction, source)
     s0 = incident_direction(beam.directions, row)
+    return _from_ray(geometry, beam, layer, place, sensor_layer, column, z, s0, _fields(beam, s0))
+
+
+@inlined
+def _from_ray(geometry, beam, layer, place, sensor_layer, column, z, s0, fields):
+    """The same of the source's wavelength, its direction, and the fields there."""
     away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
-    s1, path = unit(away)
-    stol = 0.5 * magnitude(scattering_vector(s1, s0, beam.wavelengths[column]))
-    value = _square(layer, stol) * _polarisation(beam, s0, s1)
+    path = magnitude(away)
+    inverse = 1.0 / path
+    s1 = (away[0] * inverse, away[1] * inverse, away[2] * inverse)
+    stol = 0.5 * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2])) / beam.wavelengths[column]
+    value = _square(layer, stol) * _polarisation(beam, s0, fields, s1)
     value *= _seen_solid_angle(geometry, place, z, s0, s1, path)
     attenuation = beam.attenuations[column] if beam.attenuations.shape[0] > 0 else geometry.attenuation
     value *= _capture(geometry, sensor_layer, s1, attenuation)
@@ -255,7 +271,9 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
     """
     size = geometry.sub_pixel_size * geometry.oversample
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
-    alone = (layer.places.shape[0] == 1 and geometry.layers == 1 and number_of_sources(beam) == 1)
+    alone = layer.places.shape[0] == 1 and number_of_sources(beam) == 1
+    s0 = incident_direction(beam.directions, 0)
+    fields = _fields(beam, s0)
     masked = mask.shape[0] > 0
     fast, slow = place[0] + start % place[2] - 1, place[1] + start // place[2]
     for _ in range(start, stop):
@@ -268,9 +286,13 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
         first_f, first_s = (fast + geometry.first_fast) * size, (slow + geometry.first_slow) * size
         if alone:
             # of most backgrounds one point is all
-            there = _pixel_place(geometry, first_f + 0.5 * size, first_s + 0.5 * size, 0.0)
-            total, stol = _from_place(geometry, beam, layer, there, 0, 0, layer.places[0])
-            total *= layer.weights[0]
+            total, stol = 0.0, 0.0
+            for sensor_layer in range(geometry.layers):
+                there = _pixel_place(geometry, first_f + 0.5 * size, first_s + 0.5 * size,
+                                     sensor_layer * geometry.layer_step)
+                value, at = _from_ray(geometry, beam, layer, there, sensor_layer, 0, layer.places[0], s0, fields)
+                total += layer.weights[0] * value
+                stol = max(stol, at)
             finest = _needed(layer, stol)
         else:
             total, stol = _at_place(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)

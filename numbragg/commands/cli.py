@@ -143,10 +143,6 @@ def _run(argv):
 
 def entry():
     """Run the command line as a process of its own and end that at once: the command `numbragg`."""
-    # start-up: Numba would load SciPy for linear algebra in kernels, which ours have not, and where they are installed
-    # tools of developers: a third of a short run
-    for name in ("scipy.linalg.cython_blas", "coverage"):
-        sys.modules.setdefault(name, None)
     code = main()
     if sys.gettrace() is not None or sys.getprofile() is not None:
         # whoever looks on has something to write

@@ -6,6 +6,7 @@ from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
 from ..io.endings import format_of_ending
 from ..notes import Loud
+from .running import told_of_ground
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -110,7 +111,7 @@ def facts_of_counts(line, seed):
     return {"counts": {"seed": seed_of(seed), "frame": 0, "response": settings}}
 
 
-def write_counts(outputs, line, shot, images, seed):
+def write_counts(outputs, line, shot, images, ground, seed):
     """Write the file of `--counts` to its temporary place, if it is wanted. Returns its name in a list."""
     name = line.outputs.counts
     if name is None:
@@ -132,22 +133,23 @@ def write_counts(outputs, line, shot, images, seed):
         with outputs.open(name) as file:
             write_tiff(file, counts, facts_of_counts(line, seed) | {"program": "numbragg"})
     else:
-        _write_described(outputs, line, shot, counts, (kind, dtype, seed))
+        from ..results.experiment import describe
+
+        experiment = recorded_by(line, told_of_ground(describe(shot), ground), dtype, seed)
+        _write_described(outputs, line, experiment, counts, kind, seed)
     return [name]
 
 
-def _write_described(outputs, line, shot, counts, how):
+def _write_described(outputs, line, experiment, counts, kind, seed):
     """Write counts with a header: NXmx, miniCBF or SMV."""
     from ..io.minicbf import write_minicbf
     from ..io.one_image import one_image
     from ..io.smv_readable import write_readable_smv
-    from ..results.experiment import describe
     from ..results.files import name_notes, reader_notes
     from ..results.recording import gain_notes
 
-    (kind, dtype, seed), name = how, line.outputs.counts
-    layout = line.outputs.panel_layout if kind == "HDF5" else None
-    experiment = one_image(recorded_by(line, describe(shot), dtype, seed), layout)
+    name = line.outputs.counts
+    experiment = one_image(experiment, line.outputs.panel_layout if kind == "HDF5" else None)
     said = {"HDF5": "NXmx", "CBF": "miniCBF", "SMV": "SMV"}[kind]
     with outputs.open(name) as file:
         if kind == "HDF5":

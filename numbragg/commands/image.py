@@ -9,7 +9,7 @@ from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
 from .counted import check_counts, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
-from .running import Clock, ground_of, keep_inputs, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -82,8 +82,9 @@ def run(argv):
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
         this.experiment = described(line, ((prepared,),))
         this.ground = ground_of(line, ((prepared,),), evaluation.threads)
+        this.experiment = told_of_ground(this.experiment, this.ground)
         this.dump = _reserve(outputs, line)
-        keep_inputs(line, outputs)
+        keep_what_is_read(line, outputs.paths)
         announce(line)
         clock.lap("prepare")
         this.image, this.outcome = _render(this, backend)
@@ -144,7 +145,7 @@ def _write(outputs, this):
     written += _write_ours(outputs, this, facts)
     shot = ((this.prepared,),)
     written += write_readable(outputs, line, this.experiment, shot, [this.image], this.noise_seed)
-    written += write_counts(outputs, line, shot, [this.image], this.noise_seed)
+    written += write_counts(outputs, line, shot, [this.image], this.ground, this.noise_seed)
     facts["files"], facts["notices"] = written, list(line.notices)
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)

@@ -5,7 +5,7 @@ from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
 from .counted import check_name, facts_of_counts, read_response_of, write_counts
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
-from .running import Clock, ground_of, keep_inputs, opened, settle_seeds, tell, write_statistics
+from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
 
@@ -50,10 +50,11 @@ def run_panels(argv, line):
     shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
     experiment = described(line, shot)
     ground = ground_of(line, shot, evaluation.threads)
+    experiment = told_of_ground(experiment, ground)
     with OutputSet() as outputs:
         for name, kind in _wanted(line.outputs):
             outputs.reserve(name, kind)
-        keep_inputs(line, outputs)
+        keep_what_is_read(line, outputs.paths)
         announce(line)
         clock.lap("prepare")
         images, accounts = _render(line, shot, evaluation, backend, clock)
@@ -69,7 +70,7 @@ def run_panels(argv, line):
         written = _write_images(outputs, line, experiment, images, " ".join(argv))
         written += write_tiff(outputs, line, experiment, shot, images, facts, seed)
         written += write_readable(outputs, line, experiment, shot, images, seed)
-        written += write_counts(outputs, line, shot, images, seed)
+        written += write_counts(outputs, line, shot, images, ground, seed)
         clock.lap("write")
         facts |= {"notices": list(line.notices), "files": written, "seconds": dict(clock.seconds)}
         write_statistics(outputs, line.outputs, facts)

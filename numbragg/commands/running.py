@@ -1,5 +1,6 @@
 """What the runs of nanoBragg's command line have in common, on its one plane or on panels."""
 
+from dataclasses import fields
 import os
 import sys
 import time
@@ -10,8 +11,8 @@ from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "ground_of", "keep_inputs", "opened", "settle_seeds", "tables_read", "tell", "tell_notes",
-           "write_statistics"]
+__all__ = ["Clock", "files_read", "ground_of", "keep_what_is_read", "opened", "settle_seeds", "tell", "tell_notes",
+           "told_of_ground", "write_statistics"]
 
 
 class Clock:
@@ -38,7 +39,7 @@ def opened(line, evaluation):
     return backend
 
 
-def tables_read(line):
+def _tables_read(line):
     """Names of the files that `--background` reads."""
     if line.background is None:
         return []
@@ -48,20 +49,37 @@ def tables_read(line):
     return [layer[0] for layer in split_words(line.background) if layer[0] not in MATERIALS]
 
 
-def keep_inputs(line, outputs):
-    """Refuse to replace a response, a detector or a table that is read; the C program's inputs are the user's matter.
+def files_read(line):
+    """Names of all files that a command line reads."""
+    files = line.files
+    # of -dump what other commands read without -hkl
+    read = [getattr(files, each.name) for each in fields(files) if each.name != "dump" or files.hkl is None]
+    read += [line.detector, *_tables_read(line)]
+    if line.detector is not None and line.detector.lower().endswith(".geom"):
+        from ..io.geom import read_geom
+
+        read += [mask.file for panel in read_geom(line.detector).panels for mask in panel.masks]
+    return [name for name in read if name is not None]
+
+
+def keep_what_is_read(line, written):
+    """Refuse to write what is read.
 
     Parameters
     ----------
     line : numbragg.command_line.line.CommandLine
-    outputs : io.output.OutputSet
-        All destinations reserved.
+    written : sequence of str or bytes
+        Names of outputs.
     """
-    read = [name for name in (line.files.response, line.detector, *tables_read(line)) if name is not None]
-    for output in outputs.paths:
-        for name in read:
-            if os.path.exists(output) and os.path.exists(name) and os.path.samefile(output, name):
-                raise CommandLineError(f"{quoted(output)}: is read and cannot be written too")
+    there = [name for name in written if name is not None and os.path.isfile(name)]
+    if not there:
+        return
+    for name in files_read(line):
+        place = os.fsdecode(name)
+        for at in (place, place.partition("::")[0]):
+            for output in there:
+                if os.path.isfile(at) and os.path.samefile(at, output):
+                    raise CommandLineError(f"{quoted(output)}: is read and cannot be written too")
 
 
 def ground_of(line, shot, threads):
@@ -72,6 +90,15 @@ def ground_of(line, shot, threads):
     from ..background.layers import Background
 
     return Ground(Background(line.background), shot, threads)
+
+
+def told_of_ground(experiment, ground):
+    """What files say, the background included; either may be None."""
+    if experiment is None or ground is None:
+        return experiment
+    from ..results.experiment import with_background
+
+    return with_background(experiment, ground.account())
 
 
 def settle_seeds(line):

@@ -1,6 +1,5 @@
 """`numbragg scan`: a rotation series, each frame nanoBragg's image at the next spindle angle, in files."""
 
-from dataclasses import fields
 import math
 import os
 
@@ -14,7 +13,7 @@ from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
 from .counted import read_response_of
 from .readable import notes_on_series, write_geometries
-from .running import Clock, ground_of, opened, settle_seeds, tables_read, tell_notes
+from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -94,20 +93,6 @@ def _check_line(line, floats, images):
         line.outputs.calculate_noise = False
 
 
-def _read_by(line):
-    """Names of all files that a command line reads."""
-    files = line.files
-    # of -dump what other commands read without -hkl
-    read = [getattr(files, each.name) for each in fields(files) if each.name != "dump" or files.hkl is None]
-    read.append(line.detector)
-    read += tables_read(line)
-    if line.detector is not None and line.detector.lower().endswith(".geom"):
-        from ..io.geom import read_geom
-
-        read += [mask.file for panel in read_geom(line.detector).panels for mask in panel.masks]
-    return [name for name in read if name is not None]
-
-
 def _geometry_names(line):
     names = line.outputs
     return [name for name in (names.geom, names.expt, names.xds_inp) if name is not None]
@@ -115,7 +100,7 @@ def _geometry_names(line):
 
 def _check_names(line, values):
     """Refuse to write what is read, or two things to one file."""
-    read, geometries, template = _read_by(line), _geometry_names(line), values.get("--images")
+    read, geometries, template = files_read(line), _geometry_names(line), values.get("--images")
     written = list(geometries)
     if "--nexus" in values:
         written += [values["--nexus"], f"{os.path.realpath(values['--nexus'])}.partial"]

@@ -80,6 +80,7 @@ class Experiment:
     #: Where simulated panels lie in the one panel: first fast, first slow, fast, slow; none: panels are as simulated.
     tiles: tuple[tuple[int, int, int, int], ...] = ()
     recording: Recording | None = None  # None: photons, or counts of them
+    background: str = ""  # settings and sums of amorphous material, JSON
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -369,6 +369,8 @@ class NexusWriter:
              "um")
         if series.noise_seed is not None:
             _put(group, "noise_seed", series.noise_seed)
+        if experiment.background:
+            _put(group, "background", experiment.background)
         recording = experiment.recording
         if recording is not None:
             _put(group, "response", recording.settings)

@@ -22,6 +22,7 @@ from .simulation import Region, Result, Simulator
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..background.layers import Background
     from ..response.response import Response
 
 __all__ = ["Counted", "checked_response", "simulate_counts"]
@@ -107,7 +108,8 @@ def simulate_counts(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: 
                     frame: int = 0, sampling: Sampling | None = None, roi: Region | None = None,
                     threads: int | None = None, revision: str = DEFAULT, precision: str = "exact",
                     summation: str | None = None, backend: str = "cpu", device: int | None = None,
-                    progress: Callable[[int], object] | Any = None) -> Counted:
+                    progress: Callable[[int], object] | Any = None,
+                    background: Background | str | None = None) -> Counted:
     """Simulate what a detector counts: the image of `simulate`, and the response of the detector to it.
 
     Parameters
@@ -120,7 +122,7 @@ def simulate_counts(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: 
         Of the noise, 0 or more.
     frame : int
         Number of the frame: others have other noise.
-    sampling, roi, threads, revision, precision, summation, backend, device, progress
+    sampling, roi, threads, revision, precision, summation, backend, device, progress, background
         As for `simulate`.  Outside a region there is no light, but what the detector adds.
 
     Returns
@@ -148,7 +150,7 @@ def simulate_counts(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: 
     frame = whole("frame", frame, 0, LARGEST_FRAME)
     result = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
                        revision=revision, precision=precision, summation=summation, backend=backend,
-                       device=device).run(crystal, progress)
+                       device=device, background=background).run(crystal, progress)
     shot = result._panels
     images = [result.image] if len(shot) == 1 else result.image
     counts = count_panels(response, images, shot, seed=seed, frame=frame, threads=threads)

@@ -20,7 +20,7 @@ from ..io.one_image import LAYOUTS, one_image
 from ..io.right_angles import at_right_angles
 from ..notes import Loud, Misleading, warn
 from ..results.counts import photons
-from ..results.experiment import describe
+from ..results.experiment import describe, with_background
 from ..results.files import reader_notes
 from ..results.fingerprint import fingerprint
 from ..results.recording import count_panels, gain_notes, recorded, without_offset
@@ -90,7 +90,8 @@ class Scan:
         self._shift = 0.5 * (oscillation_deg - step * (counts.phi_steps - 1)) if midpoints else 0.0
         self._starts, self._width = starts_deg, oscillation_deg
         self._mean = self._shift + step * (0.5 * (counts.phi_steps - 1))
-        self.experiment = replace(describe(shot), phi_start_deg=starts_deg[0], oscillation_deg=oscillation_deg)
+        described = with_background(describe(shot), None if ground is None else ground.account())
+        self.experiment = replace(described, phi_start_deg=starts_deg[0], oscillation_deg=oscillation_deg)
 
     def __len__(self) -> int:
         return self._frames

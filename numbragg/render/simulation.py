@@ -53,16 +53,16 @@ class Result:
     Attributes
     ----------
     image : (slow, fast) float32 array
-        Photons per pixel; of several panels (panel, slow, fast), or a list of arrays where they differ
-        in size.
+        Photons per pixel; of several panels (panel, slow, fast), or a list of arrays where they differ in size.
     prepared : scene.Prepared
-        Everything that was derived: geometry, cell, sampling, scene.  Of several crystals or panels a
-        tuple (panels) of tuples (crystals).
+        All that was derived: geometry, cell, sampling, scene; of several, a tuple (panels) of tuples (crystals).
     outcome : kernels.drive.order.Outcome
         What the driver did: pixels, threads, where interpolation was given up; and remarks on it.  Of
         several panels a tuple.
     background : (slow, fast) float64 array, tuple of arrays or None
         Photons per pixel of the background in the image, read-only; of several panels a tuple; None: there is none.
+    background_settings : dict or None
+        Its layers, their nodes and sub-pixels, and sums of photons, as files have them.
 
     Examples
     --------
@@ -80,6 +80,7 @@ class Result:
     prepared: Any
     outcome: Any
     background: Any = None
+    background_settings: Any = None
 
     def __repr__(self) -> str:
         from ..results.statistics import image_statistics
@@ -461,11 +462,10 @@ class Simulator:
             outcomes[0].remarks = (*outcomes[0].remarks, *ground.notes)
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
-        outcomes = tuple(outcomes)
-        background = None if ground is None else ground.image
+        background = (None, None) if ground is None else (ground.image, ground.account())
         if len(shot) == 1:
-            return Result(images[0], shot[0][0] if alone else shot, outcomes[0], background)
-        return Result(images, shot, outcomes, background)
+            return Result(images[0], shot[0][0] if alone else shot, outcomes[0], *background)
+        return Result(images, shot, tuple(outcomes), *background)
 
     def image(self, crystal: Crystal | Sequence[Crystal],
               progress: Callable[[int], object] | Any = None) -> NDArray[np.float32] | Any:

@@ -6,11 +6,14 @@ The laboratory of the simulation is turned there by the least rotation, as `Dete
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+import json
 from typing import Any
 
 import numpy as np
 
 from ..io.experiment import CrystalTruth, Experiment, PanelPlace
+from ..io.json_text import json_ready
 from ..kernels.arithmetic.vectors import unit
 from ..scene.materials import MATERIALS
 from ..scene.matrices import product
@@ -18,7 +21,7 @@ from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
 
-__all__ = ["describe"]
+__all__ = ["describe", "with_background"]
 
 
 def describe(shot: Sequence[Sequence[Any]]) -> Experiment:
@@ -108,3 +111,8 @@ def _crystal(prepared: Any, matrix: Any) -> CrystalTruth:
                                    for rotation in truth.mosaic_rotations(prepared)]),
         mosaic_seed=prepared.request.crystal.mosaic_seed,
         misset_seed=prepared.request.crystal.misset_seed if prepared.request.crystal.misset == "random" else None)
+
+
+def with_background(experiment: Experiment, account: dict[str, Any] | None) -> Experiment:
+    """The same with the account of a background (`background.ground.Ground.account`), if there is one."""
+    return experiment if account is None else replace(experiment, background=json.dumps(json_ready(account)))

@@ -25,7 +25,7 @@ from ..io.output import write_whole
 from ..io.right_angles import at_right_angles
 from ..io.sensors import sensor_notes
 from ..notes import Loud, warn
-from .experiment import describe
+from .experiment import describe, with_background
 from .recording import gain_notes, recorded, without_offset
 
 __all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
@@ -45,6 +45,9 @@ def described(result: Any, image: Any = None) -> Any:
     if prepared is None:
         raise ValueError(f"result: {shown(result)} must be a Result, as Simulator.run returns it")
     experiment = describe(prepared if isinstance(prepared, tuple) else ((prepared,),))
+    # counts have the result that they are of
+    means = getattr(result, "result", result)
+    experiment = with_background(experiment, getattr(means, "background_settings", None))
     response = getattr(result, "response", None)
     if response is None or image is not None:
         return experiment

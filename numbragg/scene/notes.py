@@ -172,8 +172,8 @@ def _size(prepared):
             yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
     if beam.beam_size > 0.0 and beam.beam_size != DEFAULTS["beam_size"] and not (
             beam.flux > 0.0 or max(crystal.sample_size) > 0.0):
-        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect without a flux, and without a size of"
-                   " the crystal to be cut")
+        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect on spots without a flux, and without"
+                   " a size of the crystal to be cut")
     if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
         yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
                    " not the size of the crystal, as in nanoBragg")

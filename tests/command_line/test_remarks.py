@@ -19,7 +19,7 @@ LOUD = {
     "-Q a": "-Q has no effect", "-stolout a": "-stolout has no effect", "-density 2": "-density has no effect",
     "-MW 20": "-MW has no effect",
     "-exposure 2": "-exposure 2 has no effect without -flux",
-    "-beamsize 1": "size of the beam: 1 mm has no effect without a flux",
+    "-beamsize 1": "size of the beam: 1 mm has no effect on spots without a flux",
     "-flux 1e12 -beamsize -1": "-flux has no effect", "-fudge 2": "fudge: 2 has no effect on a parallelepiped",
     "-nopolar -oversample_polar": "polarisation: to be left out, but computed all the same",
     "-detector_abs 100": "sensor: an attenuation depth of 100 micrometres has no effect without a thickness",

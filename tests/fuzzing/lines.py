@@ -30,6 +30,8 @@ OWN_POOL = {name: COUNTS for name in ("-mosaic_dom -phisteps -hdivsteps -vdivste
     "-pixel": "0.1 0.05 1 5".split(), "-lambda": "0.5 1 6.2".split(), "-energy": "100 12398.42 1e5".split(),
     "-detsize": "0.1 0.5 1".split(), "-detsize_f": "0.1 0.5 1".split(), "-detsize_s": "0.1 0.5 1".split(),
     "-distance": "100 -50 3 1e6".split(), "-hdiv": ["0"], "-vdiv": ["0"], "-mosaic_seed": "1 -1 0 2147483647".split(),
+    "--background": ("water:5um air:-30mm..20mm ice:1um water:5um,air:9mm water:5um:0.9:18 air water:0um :5um "
+                     "water:-1um oil.stol:5um:1:18 water:1e300m air:50mm..-1mm water:5um, water:nanum").split(),
     "--png-rings": "auto 8,4,2 2.5 1e400 3,,1 0 -2 1e-3,900".split(),
     "--date": "2026-11-26T22:00:00Z 2026-11-26 1970-01-01T00:00:00+02:00 0001-01-01".split(),
     "-cell": "50 60 70 80 90 100 120".split(), "-seed": "1 -1 0 2147483647 -2147483648".split(),

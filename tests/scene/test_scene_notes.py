@@ -224,7 +224,7 @@ def test_a_random_orientation_is_not_uniform():
     ({"matrix": 1.3 * np.diag([1 / 50, 1 / 60, 1 / 70])}, {"wavelength_angstrom": 1.3}, None),
     ({"matrix": np.diag([1 / 50, 1 / 60, 1 / 71])}, {"wavelength_angstrom": 1.3},
      "cell: edges of 50 60 70 Angstrom were given, the matrix has 65 78 92.3: the lengths of a, b and c are those"),
-    ({}, {"size_mm": 0.02}, "size of the beam: 0.02 mm has no effect without a flux"),
+    ({}, {"size_mm": 0.02}, "size of the beam: 0.02 mm has no effect on spots without a flux"),
     ({}, {"size_mm": 0.02, "flux_photons_per_s": 1e12}, None),
     ({}, {"wavelength_angstrom": 1.3, "spectrum": nb.Spectrum(wavelengths_angstrom=[1.0, 1.1], weights=[1, 2])},
      "wavelength: 1.3 Angstrom is not simulated: the spectrum has 1 to 1.1"),
