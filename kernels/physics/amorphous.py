@@ -175,12 +175,13 @@ def _from_place(geometry, beam, layer, place, sensor_layer, source, z):
     """What a source and a point of the layer give to a point of one layer of the sensor, and sin(theta)/lambda."""
     row, column = place_of_source(beam.per_direction, source)
     s0 = incident_direction(beam.directions, row)
-    return _from_ray(geometry, beam, layer, place, sensor_layer, column, z, s0, _fields(beam, s0))
+    return _from_ray(geometry, beam, layer, place, sensor_layer, column, z, (s0, _fields(beam, s0)))
 
 
 @inlined
-def _from_ray(geometry, beam, layer, place, sensor_layer, column, z, s0, fields):
-    """The same of the source's wavelength, its direction, and the fields there."""
+def _from_ray(geometry, beam, layer, place, sensor_layer, column, z, ray):
+    """The same of the source's wavelength, its direction with the fields there."""
+    s0, fields = ray
     away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
     path = magnitude(away)
     inverse = 1.0 / path
@@ -273,7 +274,7 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
     alone = layer.places.shape[0] == 1 and number_of_sources(beam) == 1
     s0 = incident_direction(beam.directions, 0)
-    fields = _fields(beam, s0)
+    ray = (s0, _fields(beam, s0))
     masked = mask.shape[0] > 0
     fast, slow = place[0] + start % place[2] - 1, place[1] + start // place[2]
     for _ in range(start, stop):
@@ -290,7 +291,7 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
             for sensor_layer in range(geometry.layers):
                 there = _pixel_place(geometry, first_f + 0.5 * size, first_s + 0.5 * size,
                                      sensor_layer * geometry.layer_step)
-                value, at = _from_ray(geometry, beam, layer, there, sensor_layer, 0, layer.places[0], s0, fields)
+                value, at = _from_ray(geometry, beam, layer, there, sensor_layer, 0, layer.places[0], ray)
                 total += layer.weights[0] * value
                 stol = max(stol, at)
             finest = _needed(layer, stol)

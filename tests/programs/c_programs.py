@@ -35,8 +35,8 @@ def run_c(program, words):
 
 
 def _record():
+    from program_scenes import RECORDED, SCENES, images_of, prepare
     import pytest
-    from scenes import RECORDED, SCENES, images_of, prepare
 
     out = {}
     for program, scenes in SCENES.items():

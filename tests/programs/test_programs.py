@@ -1,13 +1,11 @@
 """The drop-ins against the C programs: ten scenes and more of each, by hash, or run side by side."""
 
 from pathlib import Path
-import subprocess
-import sys
 
 from c_programs import BINARIES, hashes, run_c
 import numpy as np
+from program_scenes import HEADER, SCENES, images_of, prepare, recorded
 import pytest
-from scenes import HEADER, SCENES, images_of, prepare, recorded
 
 from numbragg.commands.cli import main
 
@@ -162,14 +160,6 @@ def test_help_on_a_word_that_only_a_drop_in_has(capsys):
     for word, told in (("-psf", "numbragg noisify:\n  -psf"), ("Fmap", "numbragg nonbragg:\n  -Fmap")):
         assert main(["help", word]) == 0
         assert told in capsys.readouterr().out
-
-
-def test_a_process_of_its_own_does_without_scipy(tmp_path):
-    pytest.importorskip("scipy")
-    (tmp_path / "a.stol").write_text("0 1\n0.5 2\n")
-    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "numbragg", "nonbragg", "-stol", "a.stol",
-                           "-detpixels", "5", "-seed", "1"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and "numba.np.arraymath" in done.stderr and "scipy.linalg._" not in done.stderr
 
 
 @pytest.mark.parametrize("program", SCENES)
