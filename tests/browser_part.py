@@ -5,11 +5,9 @@ Chromium is no Python package; how it comes, or that the part is left out, is as
 """
 
 import shutil
-import subprocess
 import sys
 
 import debian
-from places import ROOT
 
 #: Names that the program goes by.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -28,18 +26,5 @@ def command():
     return [sys.executable, "-m", "pytest", "-m", "browser", "-q", "-p", "no:cacheprovider", "tests/browser"]
 
 
-def main():
-    """Run the tests.
-
-    Returns the exit status.
-    """
-    with debian.Installation([WANTED]) as coming:
-        reason = coming.reason(WANTED)
-    if reason:
-        print(f"browser: left out: {reason}")
-        return 0
-    return subprocess.run(command(), cwd=ROOT).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(debian.run_alone(WANTED, command()))

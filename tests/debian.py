@@ -14,6 +14,8 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from places import ROOT
+
 #: How long all installations together may take [s].
 LIMIT = 600
 _APT = "apt-get -o DPkg::Lock::Timeout=120 -qq"
@@ -32,6 +34,28 @@ def possible():
     """Whether apt-get may install here."""
     return (hasattr(os, "geteuid") and os.geteuid() == 0 and Path("/etc/debian_version").exists()
             and shutil.which("apt-get") is not None)
+
+
+def run_alone(wanted, command):
+    """Run the tests of a part by themselves; where its program is not to be had, say why not.
+
+    Parameters
+    ----------
+    wanted : Wanted
+    command : list of str
+        The tests' command.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    with Installation([wanted]) as coming:
+        reason = coming.reason(wanted)
+    if reason:
+        print(f"{wanted.part}: left out: {reason}")
+        return 0
+    return subprocess.run(command, cwd=ROOT).returncode
 
 
 class Installation:

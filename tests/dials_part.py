@@ -8,11 +8,10 @@ leaves it alone.
 
 import importlib.util
 import shutil
-import subprocess
 import sys
 
 import debian
-from places import ROOT, jobs
+from places import jobs
 
 
 def installed():
@@ -30,18 +29,5 @@ def command():
             "tests/dials", "tests/io/test_dxtbx.py"]
 
 
-def main():
-    """Run the tests.
-
-    Returns the exit status.
-    """
-    with debian.Installation([WANTED]) as coming:
-        reason = coming.reason(WANTED)
-    if reason:
-        print(f"dials: left out: {reason}")
-        return 0
-    return subprocess.run(command(), cwd=ROOT).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(debian.run_alone(WANTED, command()))

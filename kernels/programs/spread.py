@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arithmetic.c_library import c_atan, c_erf, c_exp, c_log
 from ..compile.compilation import inlined, jit
+from ..detector.point_spread import FIBRE_LENGTH
 
 __all__ = ["FIBER", "GAUSS", "largest_radius", "scatter", "spread_radii", "spread_table"]
 
@@ -20,7 +21,6 @@ GAUSS, FIBER = 1, 2
 
 #: Of the noise of a pixel, what may be lost.
 _LOSS = 10.0
-_G_OF_FWHM = 0.652383013252053
 _LOG_2, _LOG_4, _LOG_16 = math.log(2.0), math.log(4.0), math.log(16.0)
 _ROOT_LOG_2, _ROOT_LOG_16, _ROOT_RATIO = math.sqrt(_LOG_2), math.sqrt(_LOG_16), math.sqrt(_LOG_16 / _LOG_2)
 
@@ -43,7 +43,7 @@ def _weight(kind, dx, dy, fwhm):
         x, y, half = dx / fwhm, dy / fwhm, 1.0 / fwhm / 2.0
         return (_gauss_corner(x + half, y + half) - _gauss_corner(x + half, y - half)
                 - _gauss_corner(x - half, y + half) + _gauss_corner(x - half, y - half))
-    g, half = fwhm * _G_OF_FWHM, 0.5
+    g, half = fwhm * FIBRE_LENGTH, 0.5
     return (_fiber_corner(dx + half, dy + half, g) - _fiber_corner(dx + half, dy - half, g)
             - _fiber_corner(dx - half, dy + half, g) + _fiber_corner(dx - half, dy - half, g))
 
@@ -62,7 +62,7 @@ def largest_radius(kind, fwhm, brightest, most):
     lost = math.sqrt(brightest) / _LOSS
     if kind == GAUSS:
         return _limited(math.sqrt(-c_log(lost / brightest) / _LOG_4 / 2.0) * fwhm, most)
-    return _limited(fwhm * _G_OF_FWHM * (brightest / lost), most)
+    return _limited(fwhm * FIBRE_LENGTH * (brightest / lost), most)
 
 
 @jit
@@ -97,7 +97,7 @@ def spread_radii(kind, fwhm, radius, most, image, radii):
     float
         Photons lost, summed in the order of pixels.
     """
-    g = fwhm * _G_OF_FWHM
+    g = fwhm * FIBRE_LENGTH
     total = 0.0
     for i in range(len(image)):
         light = np.float64(image[i])

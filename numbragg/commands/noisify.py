@@ -3,9 +3,10 @@
 import os
 
 from ..command_line.words import option_uses
-from ..programs.asked import asked_for_text, settle_seed, tell
+from ..programs.asked import asked_for_text, report
 from ..programs.noisify_words import NOISIFY, NoisifyLine, with_bare_input
 from .arguments import check_outputs
+from .running import say, settle_noise_seed
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -27,7 +28,7 @@ def run(arguments):
         use.option.apply(line, use)
     if line.input is None:
         raise ValueError("noisify: no image: give -floatfile FILE")
-    settle_seed(line, line.outputs.calculate_noise)
+    settle_noise_seed(line)
     names = line.outputs
     wanted = [(names.intfile, "integer image")]
     if names.write_pgm:
@@ -43,7 +44,8 @@ def run(arguments):
             outputs.reserve(name, kind)
         lines = _write(line, outputs)
         outputs.commit()
-    tell(line, [*lines, "wrote " + ", ".join(os.fsdecode(name) for name, _ in wanted)])
+    lines.append("wrote " + ", ".join(os.fsdecode(name) for name, _ in wanted))
+    say(line, (), lambda: report(line, lines))
     return 0
 
 

@@ -6,6 +6,7 @@ from ..command_line.words import option_uses
 from ..notes import Loud
 from ..programs.nonbragg_words import NONBRAGG, NonBraggLine, check_words
 from .arguments import check_outputs
+from .running import say, settle_noise_seed
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -26,9 +27,9 @@ def run(arguments):
     line = _read(option_uses(list(arguments), NONBRAGG))
     _check(line)
     from ..io.output import OutputSet
-    from ..programs.asked import settle_seed
+    from ..programs.asked import report
 
-    settle_seed(line, line.outputs.calculate_noise)
+    settle_noise_seed(line)
     names = line.outputs
     wanted = [(names.floatfile, "float image"), (names.intfile, "integer image"), (names.pgmfile, "grey image")]
     if names.calculate_noise:
@@ -40,9 +41,8 @@ def run(arguments):
             outputs.reserve(name, kind)
         lines = _simulate(line, outputs)
         outputs.commit()
-    from ..programs.asked import tell
-
-    tell(line, [*lines, "wrote " + ", ".join(os.fsdecode(name) for name, _ in wanted)])
+    lines.append("wrote " + ", ".join(os.fsdecode(name) for name, _ in wanted))
+    say(line, (), lambda: report(line, lines))
     return 0
 
 

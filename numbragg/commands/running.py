@@ -11,8 +11,8 @@ from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "files_read", "ground_of", "keep_what_is_read", "opened", "settle_seeds", "tell", "tell_notes",
-           "told_of_ground", "write_statistics"]
+__all__ = ["Clock", "files_read", "ground_of", "keep_what_is_read", "opened", "say", "settle_noise_seed",
+           "settle_seeds", "tell", "tell_notes", "told_of_ground", "write_statistics"]
 
 
 class Clock:
@@ -101,14 +101,22 @@ def told_of_ground(experiment, ground):
     return with_background(experiment, ground.account())
 
 
-def settle_seeds(line):
-    """Take the seeds that were not given from the clock, and say so in the notices."""
+def settle_noise_seed(line):
+    """Take the seed of the noise from the clock where it was not given, and say so in the notices.
+
+    Returns what the clock says.
+    """
     now = int(time.time())
     if line.seed is None:
         line.seed = now
         if line.outputs.calculate_noise:
             line.notices.append(f"noise seed {now} taken from the clock (-seed {now} repeats it)")
-    take_misset_seed(line, now)
+    return now
+
+
+def settle_seeds(line):
+    """Take the seeds that were not given from the clock, and say so in the notices."""
+    take_misset_seed(line, settle_noise_seed(line))
 
 
 def write_statistics(outputs, names, facts):
@@ -133,17 +141,35 @@ def tell(line, facts, print_more=None):
     print_more : callable, optional
         Prints what comes before the report.
     """
-    for note in (*line.notices, *facts["warnings"]):
+    def report():
+        from ..results.report import report_lines
+
+        return [*report_lines(facts, line.notices), "  wrote " + ", ".join(facts["files"])]
+
+    say(line, facts["warnings"], report, print_more)
+
+
+def say(line, warnings, report, print_more=None):
+    """Print warnings and, unless `--quiet`, a report; all files are in place.
+
+    Parameters
+    ----------
+    line : numbragg.command_line.line.CommandLine
+    warnings : sequence of str
+        Notes beside those of the line.
+    report : callable
+        Returns the lines of the report.
+    print_more : callable, optional
+        Prints what comes before it.
+    """
+    for note in (*line.notices, *warnings):
         if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
             print(f"numbragg: warning: {note}", file=sys.stderr)
     try:
         if print_more is not None:
             print_more()
         if not line.quiet:
-            from ..results.report import report_lines
-
-            print("\n".join(report_lines(facts, line.notices)))
-            print("  wrote " + ", ".join(facts["files"]))
+            print("\n".join(report()))
             sys.stdout.flush()
     except BrokenPipeError:
         raise

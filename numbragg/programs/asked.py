@@ -1,15 +1,14 @@
-"""What the drop-ins have in common: help, seeds from the clock, sizes and reports."""
+"""What the drop-ins have in common: help, sizes, headers and reports."""
 
 import math
-import sys
 
 from ..command_line.help import option_text
 from ..command_line.values import CommandLineError
-from ..notes import Loud, Misleading
+from ..notes import Misleading
 
 # start-up: help and refused words load neither NumPy nor Numba
 
-__all__ = ["asked_for_text", "pixels_rounded_up", "settle_seed", "tell"]
+__all__ = ["asked_for_text", "header_of", "pixels_rounded_up", "report"]
 
 _PROGRAMS = {"nonbragg": "nonBragg", "noisify": "noisify"}
 
@@ -65,21 +64,12 @@ def pixels_rounded_up(size, pixel_size):
     return math.ceil(pixels) if math.isfinite(pixels) else pixels
 
 
-def settle_seed(line, needed):
-    """Take the seed from the clock where it was not given, and say so where it is needed."""
-    if line.seed is None:
-        import time
-
-        line.seed = int(time.time())
-        if needed:
-            line.notices.append(f"noise seed {line.seed} taken from the clock (-seed {line.seed} repeats it)")
+def header_of(values):
+    """The SMV header of keywords and their texts, as both programs write it: 512 bytes or more."""
+    return ("{\n" + "".join(f"{key}={value};\n" for key, value in values) + "}\f").encode("ascii").ljust(512)
 
 
-def tell(line, lines):
-    """Print warnings and, unless `--quiet`, the report; all files are in place."""
-    for note in line.notices:
-        if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
-            print(f"numbragg: warning: {note}", file=sys.stderr)
-    if not line.quiet:
-        told = [f"note: {note}" for note in line.notices if not isinstance(note, Misleading)]
-        print("\n".join([*told, *(f"  {text}" for text in lines)]))
+def report(line, lines):
+    """The lines of a report: notes, but for those that are said on stderr in any case, and what was done."""
+    told = [f"note: {note}" for note in line.notices if not isinstance(note, Misleading)]
+    return [*told, *(f"  {text}" for text in lines)]

@@ -19,6 +19,7 @@ from ..notes import Loud, Misleading
 from ..scene.pixels import LARGEST_PIXEL
 from ..scene.size import R_E_SQR
 from ..scene.units import from_mm
+from .asked import header_of
 
 __all__ = ["Noisy", "made"]
 
@@ -97,7 +98,7 @@ def _made_header(line, fast, slow):
         ("WAVELENGTH", general(line.wavelength)), ("BEAM_CENTER_X", general(x * 1000.0)),
         ("BEAM_CENTER_Y", general((size_s - y) * 1000)), ("PHI", phi), ("OSC_START", phi),
         ("OSC_RANGE", general(line.oscillation)), ("DETECTOR_SN", "000"), ("BEAMLINE", "fake")]
-    return ("{\n" + "".join(f"{key}={value};\n" for key, value in values) + "}\f").encode("ascii").ljust(512)
+    return header_of(values)
 
 
 def _read(line):

@@ -20,7 +20,7 @@ from ..scene.placement import Frame, placed
 from ..scene.size import AVOGADRO, R_E_SQR, clipped_sample, divided, fluence
 from ..scene.sources import polarisation_axes, source_list
 from ..scene.units import DEGREES_PER_RADIAN
-from .asked import pixels_rounded_up
+from .asked import header_of, pixels_rounded_up
 
 __all__ = ["Scene", "amorphous_image", "header", "pixels_of_last_row", "prepared",
            "scattering_table"]
@@ -270,4 +270,4 @@ def header(scene):
         ("CLOSE_DISTANCE", general(place.close_distance * 1000.0)), ("PHI", phi), ("OSC_START", phi),
         ("OSC_RANGE", general(scene.counts.oscillation * DEGREES_PER_RADIAN)),
         ("TWOTHETA", general(detector.twotheta * DEGREES_PER_RADIAN)), ("DETECTOR_SN", "000"), ("BEAMLINE", "fake")]
-    return ("{\n" + "".join(f"{key}={value};\n" for key, value in values) + "}\f").encode("ascii").ljust(512)
+    return header_of(values)
