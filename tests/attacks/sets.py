@@ -1,0 +1,152 @@
+"""Commands that write a set of files, and what is in a folder after one of them ended somehow."""
+
+from dataclasses import dataclass, field
+import hashlib
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+#: What Python says where an exception went through.
+TRACEBACK = "Traceback (most recent call last)"
+
+CRYSTAL = "-default_F 100 -cell 80 80 80 90 90 90 -N 5 -lambda 1.2 -distance 100 -pixel 0.2".split()
+
+#: A detector that counts, with everything that a response may have and that costs little.
+RESPONSE = '[counting]\n[readout]\nreadout_adu = 2.0\noffset_adu = 40.0\n'
+
+
+@dataclass
+class Command:
+    """A command whose files depend on one number.
+
+    Attributes
+    ----------
+    name : str
+    words : callable
+        Takes the number, returns the words.
+    inputs : dict
+        Files that it reads, by name; a callable takes the number.
+    also : tuple of str
+        How names of files begin that an interrupted run may leave on purpose, to go on with.
+    """
+
+    name: str
+    words: object
+    inputs: dict = field(default_factory=dict)
+    also: tuple = ()
+
+
+def _image(pixels, steps):
+    def words(number):
+        return [*CRYSTAL, "-detpixels", str(pixels), "-mosaic", "1", "-mosaic_dom", str(steps), "-seed", str(number),
+                "-mosaic_seed", str(number), "-phi", str(number), "-nonoise", "--png", "picture.png",
+                "--npy", "image.npy"]
+
+    return words
+
+
+def _scan(*output):
+    def words(number):
+        return ["scan", "--frames", "6", *output, *CRYSTAL, "-detpixels", "160", "-osc", "1", "-phi", str(10 * number),
+                "-mosaic", "1", "-mosaic_dom", "40", "-seed", "3"]
+
+    return words
+
+
+def _counted(number):
+    return [*CRYSTAL, "-detpixels", "200", "-phi", str(number), "-seed", "5", "--background",
+            "water:20um,air:20mm", "--response", "response.toml", "--counts", "counts.img", "--npy", "image.npy"]
+
+
+def _nonbragg(number):
+    return ["nonbragg", "-stol", "table.stol", "-detpixels", "300", "-pixel", "0.2", "-distance", "100", "-thick",
+            str(number), "-seed", "1"]
+
+
+COMMANDS = [
+    Command("image", _image(160, 10)),
+    Command("many steps", _image(300, 60)),
+    Command("reflections", lambda number: [*_image(120, 5)(number), "-hkl", "list.hkl"],
+            {"list.hkl": "".join(f"{h} {k} {l} {100 + 7 * h + k}\n" for h in range(-9, 10) for k in range(-9, 10)
+                                 for l in range(-9, 10))}),
+    Command("counted", _counted, {"response.toml": RESPONSE}),
+    Command("scan, NXmx", _scan("--nexus", "series.nxs"), also=("series.nxs.partial",)),
+    Command("scan, images", _scan("--images", "frame_####.img"), also=("frame_####.img.partial", "frame_0")),
+    Command("nonbragg", _nonbragg, {"table.stol": "0.0 2.5\n0.1 3\n0.3 5\n0.6 2\n"}),
+]
+
+
+def line_of(words):
+    """The words of a process of its own."""
+    return [sys.executable, "-m", "numbragg", *words]
+
+
+def environment(**more):
+    """The environment of all runs: dates that do not pass, so that the same command writes the same bytes."""
+    return {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", **more}
+
+
+def prepare(command, folder, number):
+    """Make a folder with what a command reads."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in command.inputs.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+def finish(command, folder, number, **more):
+    """Run a command to its end. Returns the finished process."""
+    return subprocess.run(line_of(command.words(number)), cwd=folder, env=environment(**more), text=True,
+                          capture_output=True, timeout=600)
+
+
+def content(folder, command=None, hidden=False):
+    """Hash of every file in a folder, by name; without the command's inputs and what it may leave to go on with."""
+    out = {}
+    for path in sorted(Path(folder).iterdir()):
+        hide = path.name.startswith(".")
+        if hide != hidden or command is not None and path.name in command.inputs:
+            continue
+        out[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return out
+
+
+class Sets:
+    """What a command writes with two numbers: the files that are there before an attack, and those after it."""
+
+    def __init__(self, command, folder):
+        self.command, self.folder, self.wanted = command, Path(folder), {}
+        for number in (1, 2):
+            place = prepare(command, self.folder / f"whole {number}", number)
+            ended = finish(command, place, number)
+            if ended.returncode:
+                raise RuntimeError(f"{command.name}: {ended.stderr}")
+            self.wanted[number] = content(place, command)
+        if self.wanted[1] == self.wanted[2] or set(self.wanted[1]) != set(self.wanted[2]):
+            raise RuntimeError(f"{command.name}: the two sets cannot be told apart")
+
+    def begin(self, name):
+        """A new folder that holds the files of the first number."""
+        import shutil
+
+        place = self.folder / name
+        shutil.copytree(self.folder / "whole 1", place)
+        return place
+
+    def which(self, place):
+        """1 or 2 if the folder holds just the files of that number, 0 for a mixture.
+
+        A series writes its files one after the other: those that are there are whole, of one number or the other.
+        """
+        found = content(place, self.command)
+        kept = {name: value for name, value in found.items()
+                if not any(name == start for start in self.command.also)}
+        for number, wanted in self.wanted.items():
+            if kept == wanted:
+                return number
+        if any(name.startswith(start) for name in kept for start in self.command.also) and all(
+                value in (self.wanted[1].get(name), self.wanted[2].get(name)) for name, value in kept.items()):
+            return 1
+        return 0

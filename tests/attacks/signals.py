@@ -1,0 +1,104 @@
+"""Signals at random moments: the run ends soon, with the right status, one line, and all of its files or none."""
+
+from collections import Counter
+import random
+import signal
+import subprocess
+import time
+
+from .sets import TRACEBACK, environment, line_of
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+#: Seconds after which a run that was told to end hangs.
+PATIENCE = 30
+
+
+def catches(process):
+    """Whether a process has said that it handles SIGTERM: before, the system ends it and no line of ours is run."""
+    try:
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+            caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt"))
+    except (OSError, StopIteration):
+        return False
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def started(words, folder, **more):
+    """Start a run and wait until it handles signals."""
+    process = subprocess.Popen(line_of(words), cwd=folder, env=environment(**more), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    while process.poll() is None and not catches(process):
+        time.sleep(0.001)
+    return process
+
+
+def attack(sets, chance, place, seconds):
+    """One run and one to three signals. Returns what was wrong with it, and how it ended."""
+    process = started(sets.command.words(2), place)
+    time.sleep(chance.uniform(0, 1.1 * seconds))
+    sent = [chance.choice(SIGNALS)]
+    sent += [chance.choice(SIGNALS) for _ in range(chance.choice((0, 0, 0, 1, 2)))]
+    begun = time.monotonic()
+    for number in sent:
+        if process.poll() is None:
+            process.send_signal(number)
+        time.sleep(chance.choice((0, 0, 0.002, 0.05)))
+    try:
+        said, errors = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return ["hang"], f"signals {sent}: still there after {PATIENCE} s"
+    took = time.monotonic() - begun
+    return judged(sets, place, process.returncode, errors, {128 + number for number in sent}, took)
+
+
+def judged(sets, place, code, errors, codes, took=0.0):
+    """What is wrong with an end, in words, and the end."""
+    wrong, which = [], sets.which(place)
+    if code < 0:
+        wrong.append("crash")
+    elif code and code not in codes:
+        wrong.append("exit status")
+    if TRACEBACK in errors:
+        wrong.append("traceback")
+    ours = [line for line in errors.splitlines() if line.startswith("numbragg: ") and "warning" not in line]
+    if code and len(ours) != 1:
+        wrong.append("not one line")
+    if which == 0:
+        wrong.append("mixed files")
+    if code == 0 and which != 2 or "no file was written" in errors and which != 1:
+        wrong.append("false report")
+    hidden = [path.name for path in place.iterdir() if path.name.startswith(".numbragg")]
+    if hidden:
+        wrong.append("files left over")
+    if took > 5:
+        wrong.append("slow to end")
+    return wrong, f"exit {code}, files {which}, {took:.2f} s, left {hidden}: {errors.strip()[-300:]}"
+
+
+def run(all_sets, count, seed, report=print):
+    """Attack so many runs. Returns how many ended well and in which wrong ways the others."""
+    import shutil
+
+    chance, faults, ends = random.Random(seed), Counter(), Counter()
+    spent = {}
+    for number in range(count):
+        sets = all_sets[number % len(all_sets)]
+        name = sets.command.name
+        if name not in spent:
+            begun = time.monotonic()
+            place = sets.begin("timed")
+            started(sets.command.words(2), place).communicate()
+            spent[name] = time.monotonic() - begun
+            shutil.rmtree(place)
+        place = sets.begin(f"attacked {number}")
+        wrong, end = attack(sets, chance, place, spent[name])
+        ends[end.split(",")[0]] += 1
+        for word in wrong:
+            faults[word] += 1
+            report(f"signals, run {number}, {name}: {word}: {end}")
+        shutil.rmtree(place)
+    report(f"signals: {count} runs, {dict(sorted(ends.items()))}, faults: {dict(faults) or 'none'}")
+    return faults
