@@ -46,6 +46,35 @@ def compiler_untraced():
     compiler.compile_extra = untraced
 
 
+_tracer = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection():
+    """Keep coverage out of what pytest itself does, much of a short test's time: it sees what `_seen` is about.
+
+    Where nothing is traced by this interpreter's own means there is nothing to keep out.
+    """
+    global _tracer
+    _tracer = sys.gettrace()
+    sys.settrace(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def _seen():
+    """Let coverage see; also a test that asks for a fixture, once that is made."""
+    before = sys.gettrace()
+    sys.settrace(_tracer)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(before)
+
+
+#: Modules that are imported, fixtures, and tests.
+pytest_make_collect_report = pytest_fixture_setup = pytest_pyfunc_call = _seen
+
+
 def pytest_collection_finish():
     """Let the garbage collector pass over what was loaded; while Numba compiles it would go through all of it often."""
     gc.freeze()

@@ -2,7 +2,7 @@
 
 import json
 
-from dials_tools import CELL, NEEDS_DIALS, PYTHON, dials, factors, figures, symmetric_angle
+from dials_tools import CELL, KNOWN, NEEDS_DIALS, PYTHON, dials, factors, figures, symmetric_angle
 import numpy as np
 import pytest
 
@@ -48,8 +48,7 @@ def test_end_to_end(folder, kind, centre, response):
     frames = series(centre, response=response)
     dials("dials.import", *written(frames, kind))
     dials("dials.find_spots", "imported.expt", "nproc=1")
-    dials("dials.index", "imported.expt", "strong.refl", "space_group=P212121", "indexing.method=fft1d",
-          "unit_cell=" + ",".join(map(str, CELL)))
+    dials("dials.index", "imported.expt", "strong.refl", "indexing.method=fft1d", *KNOWN)
     dials("dials.refine", "indexed.expt", "indexed.refl", "scan_varying=False")
     found = integrated("refined.expt")
     print({name: value for name, value in found.items() if name not in ("hkl", "intensity", "variance")})

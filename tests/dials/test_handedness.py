@@ -4,7 +4,7 @@ Geometry alone cannot tell a series from its mirror image, flipped and turned th
 the indices of Friedel mates.  The intensities can.
 """
 
-from dials_tools import CELL, NEEDS_DIALS, dials, factors, figures
+from dials_tools import CELL, KNOWN, NEEDS_DIALS, dials, factors, figures
 import h5py
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_bijvoet_pairs(folder, series, mirror):
         mirrored("a.nxs")
     dials("dials.import", "a.nxs")
     dials("dials.find_spots", "imported.expt", "nproc=1")
-    dials("dials.index", "imported.expt", "strong.refl", "space_group=P212121", "unit_cell=" + ",".join(map(str, CELL)))
+    dials("dials.index", "imported.expt", "strong.refl", *KNOWN)
     dials("dials.integrate", "indexed.expt", "indexed.refl", "nproc=1", "profile.fitting=False",
           "background.algorithm=simple")
     found = figures("indexed.refl", "indexed.expt", "integrated.refl")

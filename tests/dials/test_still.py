@@ -2,7 +2,7 @@
 
 import json
 
-from dials_tools import CELL, NEEDS_DIALS, PYTHON, dials, factors, symmetric_angle
+from dials_tools import CELL, KNOWN, NEEDS_DIALS, PYTHON, dials, factors, symmetric_angle
 import numpy as np
 import pytest
 
@@ -62,9 +62,8 @@ def test_cspad_still(folder):
     dials("dials.import", "a.nxs")
     dials("dials.find_spots", "imported.expt", "nproc=1", "min_spot_size=2")
     # Debian's DIALS lacks the module by which its indexer of stills ends with a fit of mosaicity
-    dials("dials.index", "imported.expt", "strong.refl", "stills.indexer=sequences", "space_group=P212121",
-          "method=real_space_grid_search", "detector.fix=all", "beam.fix=all",
-          "unit_cell=" + ",".join(map(str, CELL)))
+    dials("dials.index", "imported.expt", "strong.refl", "stills.indexer=sequences",
+          "method=real_space_grid_search", "detector.fix=all", "beam.fix=all", *KNOWN)
     found = json.loads(dials(PYTHON, "-c", REPORT))
     print(found)
     assert found["panels"] == 64 and found["lit"] > 40
