@@ -6,7 +6,8 @@ from attack import COUNTS, attacked
 from attacks.sets import COMMANDS
 import pytest
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says when a process handles signals")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
+                                reason="/proc says when a process handles signals")
 
 FEW = {"signals": len(COMMANDS), "kills": len(COMMANDS), "forks": 2, "bits": 3}
 

@@ -45,7 +45,7 @@ def nothing_is_installed(monkeypatch):
 @pytest.mark.parametrize("statuses", [{}, {"lint": 1}, {"types": 2}, {"tests": 5}, {"oldest": 1}, {"dials": 1},
                                       {"browser": 1},  {"tests": 1, "oldest": 1}])
 def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
-    monkeypatch.setattr(check, "commands", lambda part, words: [
+    monkeypatch.setattr(check, "commands", lambda part, words, coverage: [
         [sys.executable, "-c", f"raise SystemExit({statuses.get(part, 0)})"]])
     assert check.main([]) == (1 if statuses else 0)
     summary = capfd.readouterr().out.partition("-- summary\n")[2].splitlines()
@@ -60,7 +60,8 @@ def stand_in(monkeypatch, folder, script):
     monkeypatch.setattr(dials_part, "installed", (folder / "dials").exists)
     monkeypatch.setattr(browser_part, "program", lambda: "x" if (folder / "chromium").exists() else None)
     monkeypatch.setattr(debian, "LIMIT", 0.5 if "sleep" in str(script) else 60)
-    monkeypatch.setattr(check, "commands", lambda part, words: [[sys.executable, "-c", "raise SystemExit(1)"]])
+    monkeypatch.setattr(check, "commands", lambda part, words, coverage: [
+        [sys.executable, "-c", "raise SystemExit(1)"]])
     if script is not None:
         (folder / "apt-get").write_text(f"#!/bin/sh\nfor last; do :; done\n{script}\n")
         (folder / "apt-get").chmod(0o755)
@@ -109,20 +110,23 @@ def test_root_on_debian_installs(monkeypatch):
 
 
 def test_a_report_that_fails_is_enough(monkeypatch, capfd):
-    monkeypatch.setattr(check, "commands", lambda part, words: [
+    monkeypatch.setattr(check, "commands", lambda part, words, coverage: [
         [sys.executable, "-c", f"raise SystemExit({number})"] for number in (0, 0, 1)])
     assert not check.run("tests")
 
 
 def test_parts_can_be_left_out(monkeypatch, capfd):
     asked = []
-    monkeypatch.setattr(check, "run", lambda part, words: asked.append((part, tuple(words))) or True)
+    monkeypatch.setattr(check, "run", lambda part, words=(), coverage=False: asked.append(
+        (part, tuple(words), coverage)) or True)
     assert check.main(["--without", "oldest", "-k", "golden"]) == 0
-    assert asked == [("lint", ()), ("types", ()), ("tests", ("-k", "golden")), ("browser", ()),
-                     ("dials", ())]
+    assert asked == [("lint", (), False), ("types", (), False), ("tests", ("-k", "golden"), False),
+                     ("browser", (), False), ("dials", (), False)]
     assert "oldest   left out" in capfd.readouterr().out
     asked.clear()
-    assert check.main(["--only", "types"]) == 0 and asked == [("types", ())]
+    assert check.main(["--only", "types"]) == 0 and asked == [("types", (), False)]
+    asked.clear()
+    assert check.main(["--only", "tests", "--coverage"]) == 0 and asked == [("tests", (), True)]
     with pytest.raises(SystemExit):
         check.main(["--only", "types", "--without", "types"])
 
@@ -221,7 +225,7 @@ def test_coverage_is_measured_and_printed(tmp_path):
         (tmp_path / package / "__init__.py").write_text("x = 1\ny = x or 2\n\n\ndef f():\n    return 3\n")
     (tmp_path / "numbragg" / "never.py").write_text("x = 1\n")
     (tmp_path / "test_it.py").write_text("def test_it():\n    import kernels\n    assert kernels.f()\n")
-    first, *reports = check.commands("tests", ["-q", "-p", "no:cacheprovider", "test_it.py"])
+    first, *reports = check.commands("tests", ["-q", "-p", "no:cacheprovider", "test_it.py"], coverage=True)
     environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
                    "PYTEST_ADDOPTS": "-p pytest_cov -p xdist"}
     code, said = status(first, tmp_path, **environment)
@@ -234,7 +238,7 @@ def test_coverage_is_measured_and_printed(tmp_path):
 
 
 def test_coverage_without_data_is_a_failure(tmp_path):
-    _, *reports = check.commands("tests")
+    _, *reports = check.commands("tests", coverage=True)
     assert all(status(report, tmp_path)[0] == 1 for report in reports)
 
 
