@@ -11,6 +11,8 @@ from ..kernels.physics.records import Window
 from ..scene.pixels import NOTHING
 from ..scene.units import to_mm
 
+# start-up: the background is imported where there is one
+
 __all__ = ["Halo", "halo_of"]
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Set
 
+# start-up: how signatures are looked into is imported with the first function
+
 __all__ = ["checked_progress"]
 
 
