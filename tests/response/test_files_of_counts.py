@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.response import Defects, Gaps, PointSpread
+from numbragg.response import Defects, Gaps
 
 h5py = pytest.importorskip("h5py")
 fabio = pytest.importorskip("fabio")
@@ -158,7 +158,7 @@ def test_what_files_cut_is_said(tmp_path):
 
 
 def test_raw_numbers_are_full_where_the_last_gain_ends(tmp_path):
-    bright = nb.simulate_counts(CRYSTAL, nb.Beam(fluence_photons_per_m2=1e28), PLANE, 100.0, response=RAW, seed=1)
+    bright = nb.simulate_counts(CRYSTAL, nb.Beam(fluence_photons_per_m2=1e32), PLANE, 100.0, response=RAW, seed=1)
     assert RAW.saturated_value == 49152 and (bright.counts == 49152).any() and bright.counts.max() > 49152
     stages = RAW.gain_stages
     assert stages.photons(np.array([49152], np.uint16))[0] == pytest.approx(JUNGFRAU.saturation, abs=1)
@@ -193,13 +193,3 @@ def test_truth_in_every_file(tmp_path):
     told(nb.write_minicbf, tmp_path / "a_1.cbf", shot_of(nb.Response()))
     text = fabio.open(str(tmp_path / "a_1.cbf")).header["_array_data.header_contents"]
     assert "# Background: (layers: [(material: water" in text and "# Response: seed 9" in text
-
-
-def test_spread_is_refused_by_name_of_file(folder):
-    from numbragg.commands.cli import main
-
-    (folder / "r.toml").write_text("[point_spread]\nkind = 'fibre'\nfwhm_um = 8000\n")
-    assert PointSpread(kind="fibre", fwhm_um=8000).reach_um() > 5e5
-    line = ["-default_F", "1", "-cell", "79", "79", "38", "90", "90", "90", "-N", "3", "-oversample", "1",
-            "-detpixels", "20", "-seed", "1", "--response", "r.toml", "--counts", "a.npy"]
-    assert main(line) == 2
