@@ -206,8 +206,8 @@ def test_command_line_of_panels_and_series(means):
     (["--response", "r.toml", "--counts", "a.npy", "-nonoise"],
      "--response r.toml: draws random numbers, and -nonoise wants none"),
     (["--counts", "a.jpg"], "--counts a.jpg: must end in " + ENDS),
-    (["--response", "r.toml", "--counts", "a_1.cbf"], "r.toml: offset_adu: 40 must be 0 in miniCBF, whose header has no "
-     "word for it; NXmx and SMV have (a_1.cbf)"),
+    (["--response", "r.toml", "--counts", "a_1.cbf"], "r.toml: offset_adu: 40 must be 0 in miniCBF, whose header has "
+     "no word for it; NXmx and SMV have (a_1.cbf)"),
     (["--response", "none.toml", "--counts", "a.npy"], "none.toml: No such file or directory"),
     (["--response", "r.toml", "--counts", "r.toml"],
      "--counts r.toml: must end in " + ENDS),

@@ -16,8 +16,8 @@ STAGES = ("dtype = 'uint16'\n[gain_stages]\nphoton_kev = 12.4\ngains_adu_per_kev
           "output = 'raw'\n")
 RAW = ("r.toml: gain_stages.output: 'raw' must be 'corrected' in miniCBF, which holds counts; NXmx and SMV hold raw "
        "numbers ({})")
-NEGATIVE = ("r.toml: readout_adu: 3 with offset_adu: 0 makes counts below 0, which in miniCBF are pixels that are left "
-            "out; NXmx holds them, and so does an unsigned dtype, which cuts them at 0 ({})")
+NEGATIVE = ("r.toml: readout_adu: 3 with offset_adu: 0 makes counts below 0, which in miniCBF are pixels that "
+            "are left out; NXmx holds them, and so does an unsigned dtype, which cuts them at 0 ({})")
 WIDE = ("r.toml: point_spread: fwhm_um 8000 with accuracy 0.01 spreads over 5219.06 pixels of 0.1 mm in each direction; "
         "must be at most 1000")
 DEAD = "r.toml: defects.dead_pixels: (3, 1, 1) must have a panel from 0 to 0, as the detector has 1"
@@ -62,8 +62,8 @@ def test_notes_name_the_file(folder, response, capsys):
     text = "[defects]\ndead_pixels = [[0, 70, 4]]\n[beamstop]\ncentre_pixels = [-9, 3]\nradius_pixels = 4\n"
     assert main([*LINE, *response(text), "--counts", "a.npy", "--quiet"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "numbragg: warning: r.toml: beamstop: a disc of radius 4 at -9 3 covers no pixel of its panel of 60 x 60 pixels "
-        "(fast x slow), and has no effect",
+        "numbragg: warning: r.toml: beamstop: a disc of radius 4 at -9 3 covers no pixel of its panel of 60 x 60 "
+        "pixels (fast x slow), and has no effect",
         "numbragg: warning: r.toml: defects.dead_pixels: (0, 70, 4) lies outside its panel of 60 x 60 pixels (fast x "
         "slow), and has no effect"]
 

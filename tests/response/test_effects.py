@@ -106,8 +106,8 @@ def test_masked_pixels_are_dark_and_do_not_count():
     mask[:, 30:34] = 0
     camera = replace(CAMERA, defects=Defects(dead_pixels=[(0, 3, 4)]))
     shot = counted(replace(PLANE, mask=mask), response=camera)
-    assert "point_spread: no light falls on the 192 pixels that the detector's mask leaves out, and none spreads from " \
-           "them" in shot.notes
+    assert ("point_spread: no light falls on the 192 pixels that the detector's mask leaves out, and none spreads "
+            "from them") in shot.notes
     mask[4, 3] = 0
     assert (shot.mask == mask).all()
     assert (shot.counts == camera.apply(shot.image, seed=9, pixel_mm=0.1)).all()
@@ -162,8 +162,8 @@ def test_stages_that_hit_nothing(camera, said):
     (nb.Response(defects=Defects(dead_pixels=[(0, 1, 1), (7, 3, 4)])),
      "defects.dead_pixels: (7, 3, 4) must have a panel from 0 to 1, as the detector has 2"),
     (nb.Response(point_spread=PointSpread(kind="fibre", fwhm_um=8000)),
-     "point_spread: fwhm_um 8000 with accuracy 0.01 spreads over 5219.06 pixels of 0.1 mm in each direction; must be at "
-     "most 1000"),
+     "point_spread: fwhm_um 8000 with accuracy 0.01 spreads over 5219.06 pixels of 0.1 mm in each direction; must be "
+     "at most 1000"),
 ])
 def test_what_cannot_be_on_a_detector(camera, message):
     with pytest.raises(ValueError) as error:

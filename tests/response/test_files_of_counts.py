@@ -105,7 +105,8 @@ def test_minicbf(tmp_path, images, name, message):
             assert (fabio.open(str(path)).data == in_type(shot, "int32")).all()
         return
     frames._render = None
-    for write in (lambda: nb.write_minicbf(tmp_path / "a_1.cbf", shot), lambda: frames.write_images(tmp_path / "s_#.cbf")):
+    for write in (lambda: nb.write_minicbf(tmp_path / "a_1.cbf", shot),
+                  lambda: frames.write_images(tmp_path / "s_#.cbf")):
         with pytest.raises(ValueError, match=message):
             write()
     assert not list(tmp_path.iterdir())
@@ -114,7 +115,8 @@ def test_minicbf(tmp_path, images, name, message):
 @pytest.mark.parametrize("camera, said", [
     (nb.Response(readout_adu=3, offset_adu=40), ""), (nb.Response(readout_adu=0.06), ""),
     (nb.Response(readout_adu=0.061), "readout_adu: 0.061 with offset_adu: 0"),
-    (nb.Response(readout_adu=3, dtype="uint16"), ""), (nb.Response(offset_adu=-1), "readout_adu: 0 with offset_adu: -1"),
+    (nb.Response(readout_adu=3, dtype="uint16"), ""),
+    (nb.Response(offset_adu=-1), "readout_adu: 0 with offset_adu: -1"),
     (nb.Response(readout_adu=3, offset_adu=40, defects=Defects(hot_fraction=0.1, hot_adu=-4)), "defects.hot_adu: -4"),
     (nb.Response(readout_adu=3, offset_adu=40, defects=Defects(hot_fraction=0.1)), ""), (JUNGFRAU, ""), (RAW, ""),
     (replace(JUNGFRAU, gain_stages=replace(JUNGFRAU.gain_stages, noises_kev=(1, 1, 1))),
