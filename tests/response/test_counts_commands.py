@@ -18,8 +18,8 @@ RAW = ("r.toml: gain_stages.output: 'raw' must be 'corrected' in miniCBF, which 
        "numbers ({})")
 NEGATIVE = ("r.toml: readout_adu: 3 with offset_adu: 0 makes counts below 0, which in miniCBF are pixels that "
             "are left out; NXmx holds them, and so does an unsigned dtype, which cuts them at 0 ({})")
-WIDE = ("r.toml: point_spread: fwhm_um 8000 with accuracy 0.01 spreads over 5219.06 pixels of 0.1 mm in each direction; "
-        "must be at most 1000")
+WIDE = ("r.toml: point_spread: fwhm_um 8000 with accuracy 0.01 spreads over 5219.06 pixels of 0.1 mm in each "
+        "direction; must be at most 1000")
 DEAD = "r.toml: defects.dead_pixels: (3, 1, 1) must have a panel from 0 to 0, as the detector has 1"
 
 
