@@ -1,10 +1,14 @@
 """What options of output mean together: rings on a picture, types of pixels, how panels lie in files."""
 
-from ..io.endings import format_of_ending
+from ..io.endings import endings_of, format_of_ending
 from ..io.literals import decimal
 from .values import CommandLineError
 
-__all__ = ["RINGS", "are_rings", "check_partners", "is_of_counts", "ring_words"]
+__all__ = ["COUNTS", "RINGS", "are_rings", "check_partners", "is_of_counts", "ring_words"]
+
+#: Formats of `--counts`, and what their names end in.
+_OF_COUNTS = ("HDF5", "CBF", "SMV", "TIFF", "npy")
+COUNTS = f"end in {endings_of(_OF_COUNTS)}"
 
 #: What `--png-rings` must be, in words.
 RINGS = "be auto, or resolutions in Angstrom above 0 with commas between them, such as 8,4,2"
@@ -36,7 +40,7 @@ def are_rings(word):
 
 def is_of_counts(name):
     """Whether counts can be written to a file of this name."""
-    return format_of_ending(name) in ("HDF5", "CBF", "SMV", "TIFF", "npy")
+    return format_of_ending(name) in _OF_COUNTS
 
 
 def check_partners(line):

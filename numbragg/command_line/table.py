@@ -41,7 +41,7 @@ from .effects import (
     vector,
 )
 from .line import CommandLine, Files, Outputs
-from .outputs import RINGS, are_rings, is_of_counts, ring_words
+from .outputs import COUNTS, RINGS, are_rings, is_of_counts, ring_words
 from .values import Rule
 
 __all__ = ["EXACT", "GROUPS", "Option", "TABLE"]
@@ -432,7 +432,8 @@ _OWN = (
     _row("--tiff", "FILE", "also write the float image as TIFF", store(Outputs.tiff), kind="file",
          rule=_named("TIFF")),
     _row("--tiff-type", "WORD", "type of the pixels of --tiff: whole numbers are photon counts, as of --cbf",
-         store(Outputs.tiff_type), default="float32", kind="choice", choices=words("float32 uint16 uint32")),
+         store(Outputs.tiff_type), default="float32", kind="choice",
+         choices=words("float32 uint16 uint32 int32 int16")),
     _row("--npy", "FILE", "also write the float image as a numpy array", store(Outputs.npy), kind="file",
          rule=_named("npy")),
     _row("--png", "FILE", "also write a picture (needs matplotlib)", store(Outputs.png), kind="file",
@@ -453,7 +454,7 @@ _OWN = (
          "image as it was simulated", store(Outputs.smv_readable), kind="file", rule=_named("SMV")),
     _row("--counts", "FILE", "also write what a detector counts, with seed -seed: photons, or by --response; NXmx "
          "(.h5, .nxs), miniCBF (.cbf), SMV (.img), TIFF (.tif) or a numpy array (.npy)", store(Outputs.counts),
-         kind="file", rule=Rule("end in .h5, .nxs, .cbf, .img, .tif or .npy", is_of_counts)),
+         kind="file", rule=Rule(COUNTS, is_of_counts)),
     _row("--response", "FILE", "detector that counts, in TOML (docs/counts.md): noise, point spread, gain, offset and "
          "more, of --counts, --cbf, --smv-readable, --tiff-type and a scan", store(Files.response),
          default="photons are counted", kind="file"),

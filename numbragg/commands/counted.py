@@ -5,16 +5,17 @@ import os
 from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
 from ..io.endings import format_of_ending
-from ..notes import Loud
 from .running import told_of_ground
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["check_counts", "check_name", "counts_of", "facts_of_counts", "read_response_of", "recorded_by",
-           "write_counts"]
+__all__ = ["Recorder", "check_counts", "check_name", "check_response", "facts_of_counts", "of_the_scene",
+           "read_response_of", "write_counts"]
 
-#: Files of `--counts` and the types of their pixels; None: the response's own.
-_TYPES = {"HDF5": "int32", "CBF": "int32", "SMV": "uint16", "TIFF": "uint32", "npy": None}
+#: Files of `--counts` and the types of their pixels without a response; HDF5 of uint16, TIFF and npy have its own.
+_TYPES = {"HDF5": "int32", "CBF": "int32", "SMV": "uint16", "TIFF": "uint32", "npy": "int32"}
+#: What an account says of where and how fast an image was computed.
+_OF_THE_MACHINE = frozenset(("seconds", "steps_per_second", "threads", "backend", "device", "pixels", "files"))
 
 
 def check_counts(line):
@@ -30,77 +31,136 @@ def check_counts(line):
         raise CommandLineError(f"{said}: draws random numbers, and -nonoise wants none")
 
 
-def read_response_of(line):
-    """Read the file of `--response` into the command line."""
-    if line.files.response is None:
-        return
-    from ..response.toml_file import read_response
-
-    name, names = line.files.response, line.outputs
-    line.response = read_response(name)
-    cbf = names.cbf
-    if cbf is None and names.counts is not None and format_of_ending(names.counts) == "CBF":
-        cbf = names.counts
-    # before anything is computed
-    if cbf is not None and round(line.response.offset_adu):
-        raise CommandLineError(f"{quoted(name)}: offset_adu: {line.response.offset_adu:g} must be 0 for "
-                               f"{quoted(cbf)}: the header of miniCBF has no word for it, NXmx and SMV have")
-    if cbf is not None and line.response.raw:
-        raise CommandLineError(f"{quoted(name)}: gain_stages.output: 'raw' must be 'corrected' for {quoted(cbf)}: "
-                               "miniCBF holds counts")
-
-
-def seed_of(seed):
-    """The seed of counts: a negative one is the C program's way to go on with the numbers of the simulation."""
-    return None if seed is None else abs(seed)
-
-
-def counts_of(line, name, images, shot, dtype, seed):
-    """Counts of all panels, as a type of whole numbers; those that reach the largest that counts are noted.
+def read_response_of(line, images=None):
+    """Read the file of `--response` into the command line; what files cannot say is refused before anything is made.
 
     Parameters
     ----------
     line : numbragg.command_line.line.CommandLine
-    name : str
-        Of the file.
-    images : sequence of (slow, fast) float32 array
+    images : str, optional
+        The names of a series' images.
+    """
+    if line.files.response is None:
+        return
+    from ..io.minicbf import check_recording
+    from ..response.toml_file import read_response
+    from ..results.recording import recording
+
+    line.response = read_response(line.files.response)
+    for name, kind in _files_of_counts(line, images):
+        try:
+            said = recording(line.response, seed=0, dtype=type_of_counts(line, kind))
+            if kind == "CBF":
+                check_recording(said)
+        except ValueError as error:
+            raise CommandLineError(f"{quoted(line.files.response)}: {error} ({quoted(name)})") from None
+
+
+def _files_of_counts(line, images):
+    """Files that the counts go to, and what they are."""
+    names = line.outputs
+    found = [(names.cbf, "CBF"), (names.smv_readable, "SMV"),
+             (images, None if images is None else format_of_ending(images)),
+             (names.counts, None if names.counts is None else format_of_ending(names.counts)),
+             (None if names.tiff_type in (None, "float32") else names.tiff, names.tiff_type)]
+    return [(name, kind) for name, kind in found if name is not None]
+
+
+def type_of_counts(line, kind):
+    """Type of the counts in a file of a kind, or of a type that was asked for."""
+    if kind not in _TYPES:
+        return kind
+    if line.response is None:
+        return _TYPES[kind]
+    own = line.response.dtype
+    if kind in ("npy", "TIFF") or kind == "HDF5" and own == "uint16":
+        return own
+    return _TYPES[kind]
+
+
+def check_response(line, shot):
+    """Refuse what a response cannot do on the detector of a shot; what has no effect there is noted."""
+    if line.response is None:
+        return
+    from ..results.recording import response_notes
+
+    name = os.fsdecode(line.files.response)
+    try:
+        notes = response_notes(line.response, shot)
+    except ValueError as error:
+        raise CommandLineError(f"{quoted(line.files.response)}: {error}") from None
+    # of what kind each note is stays
+    line.notices += [type(note)(f"{name}: {note}") for note in notes]
+
+
+class Recorder:
+    """The counts of a run, drawn once, for files of several types.
+
+    Parameters
+    ----------
+    line : numbragg.command_line.line.CommandLine
     shot : sequence of tuple of scene.Prepared
-    dtype : str
+    images : sequence of (slow, fast) float32 array
+        Mean photons of all panels.
     seed : int or None
         None: means are rounded.
-
-    Returns
-    -------
-    list of (slow, fast) array
+    render : callable
+        Makes the images of a shot.
+    ground : background.ground.Ground or None
+        What was added to them.
     """
-    import numpy as np
 
-    seed = seed_of(seed)
-    if line.response is None or seed is None:
-        from ..results.counts import photons
+    def __init__(self, line, shot, images, seed, render, ground=None):
+        self.line, self.shot, self.images = line, shot, images
+        # a negative seed is the C program's way to go on with the numbers of the simulation
+        self.seed = None if seed is None else abs(seed)
+        self.response = None if seed is None else line.response
+        self._render, self._ground, self._counts = render, ground, None
 
-        counts = [photons(image, np.dtype(dtype), seed=seed, panel=number) for number, image in enumerate(images)]
-        largest, masked = np.iinfo(dtype).max, None
-    else:
+    def counts(self, name, dtype):
+        """Counts of all panels for a file, as a type of whole numbers; what that type cuts is noted.
+
+        Returns
+        -------
+        list of (slow, fast) array
+        """
+        import numpy as np
+
+        from ..results.recording import cut_notes, full_note, full_notes, stored
+
+        if self.response is None:
+            from ..results.counts import photons
+
+            counts = [photons(image, np.dtype(dtype), seed=self.seed, panel=number)
+                      for number, image in enumerate(self.images)]
+            largest = np.iinfo(dtype).max
+            full = sum(int(np.count_nonzero(part == largest)) for part in counts)
+            self.line.notices += [full_note(name, full, largest, dtype)] if full else []
+            return counts
+        if self._counts is None:
+            self._counts = self._drawn()
+        counts = stored(self._counts, self.response, dtype)
+        self.line.notices += [*full_notes(name, counts, self.response, dtype), *cut_notes(name, self.response, dtype)]
+        return counts
+
+    def _drawn(self):
+        """Counts of the response's own type."""
+        from ..render.halo import halo_of
         from ..results.recording import count_panels
 
-        response = line.response.of_type(dtype)
-        counts = count_panels(response, images, shot, seed=seed, threads=line.threads)
-        largest, masked = response.saturation, response.masked_value
-    full = sum(int(np.count_nonzero(part == largest)) for part in counts)
-    if full and largest != masked:
-        line.notices.append(Loud(f"{os.fsdecode(name)}: {full} pixels hold {largest}, the largest that counts in "
-                                 f"{dtype}, and may have had more photons"))
-    return counts
+        line = self.line
+        halo = halo_of(self.shot, self.response, None if self._ground is None else self._ground.background,
+                       line.threads)
+        return count_panels(self.response, self.images, self.shot, seed=self.seed, threads=line.threads,
+                            around=None if halo is None else halo.images(self._render))
 
+    def told(self, experiment, dtype):
+        """What a file of counts of a type says of them."""
+        if self.response is None:
+            return experiment
+        from ..results.recording import recorded
 
-def recorded_by(line, experiment, dtype, seed):
-    """What a file of counts of a type says of them."""
-    if line.response is None or seed is None:
-        return experiment
-    from ..results.recording import recorded
-
-    return recorded(experiment, line.response.of_type(dtype), seed=seed_of(seed))
+        return recorded(experiment, self.response, seed=self.seed, dtype=dtype)
 
 
 def facts_of_counts(line, seed):
@@ -108,35 +168,39 @@ def facts_of_counts(line, seed):
     if line.outputs.counts is None and line.response is None:
         return {}
     settings = None if line.response is None else line.response.settings()
-    return {"counts": {"seed": seed_of(seed), "frame": 0, "response": settings}}
+    return {"counts": {"seed": None if seed is None else abs(seed), "frame": 0, "response": settings}}
 
 
-def write_counts(outputs, line, shot, images, ground, seed):
+def of_the_scene(facts):
+    """An account without what is of the machine: the same command makes the same bytes, wherever it runs."""
+    return {name: value for name, value in facts.items() if name not in _OF_THE_MACHINE}
+
+
+def write_counts(outputs, line, recorder, ground, facts):
     """Write the file of `--counts` to its temporary place, if it is wanted. Returns its name in a list."""
     name = line.outputs.counts
     if name is None:
         return []
     kind = format_of_ending(name)
-    own = "int32" if line.response is None else line.response.dtype
-    dtype = _TYPES[kind] or own
-    if kind in ("HDF5", "TIFF") and own == "uint16":
-        dtype = own
-    counts = counts_of(line, name, images, shot, dtype, seed)
+    dtype = type_of_counts(line, kind)
+    counts = recorder.counts(name, dtype)
     if kind == "npy":
         import numpy as np
 
+        if line.outputs.stats_json is None:
+            line.notices.append(f"{os.fsdecode(name)}: an npy file says nothing of how it was made; --stats-json does")
         with outputs.open(name) as file:
             np.save(file, counts[0] if len(counts) == 1 else np.asarray(counts))
     elif kind == "TIFF":
         from ..io.tiff import write_tiff
 
         with outputs.open(name) as file:
-            write_tiff(file, counts, facts_of_counts(line, seed) | {"program": "numbragg"})
+            write_tiff(file, counts, of_the_scene(facts))
     else:
         from ..results.experiment import describe
 
-        experiment = recorded_by(line, told_of_ground(describe(shot), ground), dtype, seed)
-        _write_described(outputs, line, experiment, counts, kind, seed)
+        experiment = recorder.told(told_of_ground(describe(recorder.shot), ground), dtype)
+        _write_described(outputs, line, experiment, counts, kind, recorder.seed)
     return [name]
 
 
@@ -175,7 +239,7 @@ def _nexus(experiment, counts, date, seed):
 
     if experiment.recording is not None:
         counts = without_offset(counts, experiment.recording)
-    with NexusWriter(None, experiment, Series(noise_seed=seed_of(seed)), counts[0].dtype, date=date) as file:
+    with NexusWriter(None, experiment, Series(noise_seed=seed), counts[0].dtype, date=date) as file:
         file.write(0, counts)
         file.finish()
         return file.content()

@@ -7,7 +7,7 @@ from .. import memory
 from ..command_line.inputs import announce, read_inputs, with_headers
 from ..command_line.parse import check, parse
 from ..notes import Loud, Misleading
-from .counted import check_counts, facts_of_counts, read_response_of, write_counts
+from .counted import Recorder, check_counts, check_response, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
 
@@ -27,6 +27,7 @@ class _Run:
     prepared: object
     image: object = None
     outcome: object = None
+    recorder: object = None  # the counts
     dump: bool = False  # whether the structure factors are to be written
     ground: object = None  # the background
     experiment: object = None  # what files for other programs say
@@ -80,6 +81,7 @@ def run(argv):
     memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
     with OutputSet() as outputs:
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
+        check_response(line, ((prepared,),))
         this.experiment = described(line, ((prepared,),))
         this.ground = ground_of(line, ((prepared,),), evaluation.threads)
         this.experiment = told_of_ground(this.experiment, this.ground)
@@ -91,6 +93,8 @@ def run(argv):
         if this.ground is not None:
             this.ground.add([this.image])
             this.outcome.remarks = (*this.outcome.remarks, *this.ground.notes)
+        this.recorder = Recorder(line, ((prepared,),), [this.image], this.noise_seed,
+                                 lambda shot: backend.render_shot(shot, evaluation)[0], this.ground)
         clock.lap("render")
         facts = _write(outputs, this)
         outputs.commit()
@@ -143,9 +147,8 @@ def _write(outputs, this):
     written, remarks = _write_as_c(outputs, this, products)
     facts = _facts(this, products, remarks)
     written += _write_ours(outputs, this, facts)
-    shot = ((this.prepared,),)
-    written += write_readable(outputs, line, this.experiment, shot, [this.image], this.noise_seed)
-    written += write_counts(outputs, line, shot, [this.image], this.ground, this.noise_seed)
+    written += write_readable(outputs, line, this.experiment, [this.image], this.recorder)
+    written += write_counts(outputs, line, this.recorder, this.ground, facts)
     facts["files"], facts["notices"] = written, list(line.notices)
     this.clock.lap("write")
     facts["seconds"] = dict(this.clock.seconds)
@@ -217,7 +220,7 @@ def _write_ours(outputs, this, facts):
         with outputs.open(names.npy) as file:
             np.save(file, image)
         written.append(names.npy)
-    written += write_tiff(outputs, this.line, None, ((this.prepared,),), [image], facts, this.noise_seed)
+    written += write_tiff(outputs, this.line, None, [image], facts, this.recorder)
     if names.png is not None:
         title = "numbragg " + " ".join(facts["arguments"] or [])[:80]
         with outputs.open(names.png) as file:

@@ -3,7 +3,7 @@
 from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
-from .counted import check_name, facts_of_counts, read_response_of, write_counts
+from .counted import Recorder, check_name, check_response, facts_of_counts, read_response_of, write_counts
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
 
@@ -48,6 +48,7 @@ def run_panels(argv, line):
     settle_seeds(line)
     request = line.draft.freeze()
     shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
+    check_response(line, shot)
     experiment = described(line, shot)
     ground = ground_of(line, shot, evaluation.threads)
     experiment = told_of_ground(experiment, ground)
@@ -68,9 +69,10 @@ def run_panels(argv, line):
         seed = line.seed if names.calculate_noise else None
         facts |= {"precision": evaluation.precision, "summation": evaluation.summation, **facts_of_counts(line, seed)}
         written = _write_images(outputs, line, experiment, images, " ".join(argv))
-        written += write_tiff(outputs, line, experiment, shot, images, facts, seed)
-        written += write_readable(outputs, line, experiment, shot, images, seed)
-        written += write_counts(outputs, line, shot, images, ground, seed)
+        recorder = Recorder(line, shot, images, seed, lambda those: backend.render_shot(those, evaluation)[0], ground)
+        written += write_tiff(outputs, line, experiment, images, facts, recorder)
+        written += write_readable(outputs, line, experiment, images, recorder)
+        written += write_counts(outputs, line, recorder, ground, facts)
         clock.lap("write")
         facts |= {"notices": list(line.notices), "files": written, "seconds": dict(clock.seconds)}
         write_statistics(outputs, line.outputs, facts)

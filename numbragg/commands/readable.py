@@ -7,15 +7,12 @@ from ..command_line.dates import date_of
 from ..command_line.values import CommandLineError, quoted
 from ..io.endings import format_of_ending
 from ..notes import Misleading
-from .counted import counts_of, recorded_by
+from .counted import of_the_scene
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
 __all__ = ["described", "notes_on_series", "of_counts", "readable_files", "write_geometries", "write_readable",
            "write_tiff"]
-
-#: What an account says of where and how fast an image was computed.
-_OF_THE_MACHINE = frozenset(("seconds", "steps_per_second", "threads", "backend", "device", "pixels", "files"))
 
 
 def readable_files(names):
@@ -146,7 +143,7 @@ def _two_frames(plane, names):
                        "the frame of that image")]
 
 
-def write_readable(outputs, line, experiment, shot, images, seed):
+def write_readable(outputs, line, experiment, images, recorder):
     """Write the files to their temporary places.
 
     Parameters
@@ -154,11 +151,10 @@ def write_readable(outputs, line, experiment, shot, images, seed):
     outputs : io.output.OutputSet
     line : numbragg.command_line.line.CommandLine
     experiment : io.experiment.Experiment or None
-    shot : sequence of tuple of scene.Prepared
     images : sequence of (slow, fast) float32 array
         Of all panels.
-    seed : int or None
-        Of the counts; None: means are rounded.
+    recorder : counted.Recorder
+        Of the counts.
 
     Returns
     -------
@@ -181,8 +177,7 @@ def write_readable(outputs, line, experiment, shot, images, seed):
     for name, write, dtype in ((names.cbf, write_minicbf, "int32"), (names.smv_readable, write_readable_smv, "uint16")):
         if name is not None:
             with outputs.open(name) as file:
-                write(file, counts_of(line, name, images, shot, dtype, seed),
-                      recorded_by(line, experiment, dtype, seed), date=date)
+                write(file, recorder.counts(name, dtype), recorder.told(experiment, dtype), date=date)
     write_geometries(outputs, names, experiment, names.cbf or names.smv_readable)
     return [name for name, kind in readable_files(names) if kind != "counts"]
 
@@ -197,7 +192,7 @@ def _write_crystfel(outputs, line, experiment, images):
     line.notices += notes
 
 
-def write_tiff(outputs, line, experiment, shot, images, facts, seed):
+def write_tiff(outputs, line, experiment, images, facts, recorder):
     """Write the image as TIFF, if it is wanted: one image, or a page for each panel. Returns its name in a list."""
     names = line.outputs
     if names.tiff is None:
@@ -207,13 +202,11 @@ def write_tiff(outputs, line, experiment, shot, images, facts, seed):
 
     pages = images
     if names.tiff_type not in (None, "float32"):
-        pages = counts_of(line, names.tiff, images, shot, names.tiff_type, seed)
+        pages = recorder.counts(names.tiff, names.tiff_type)
     if experiment is not None:
         pages = file_images(one_image(experiment, names.panel_layout), pages, lambda dtype: True, "numbers")
-    # the same command makes the same bytes, whatever the machine
-    said = {name: value for name, value in facts.items() if name not in _OF_THE_MACHINE}
     with outputs.open(names.tiff) as file:
-        write_pages(file, pages, said)
+        write_pages(file, pages, of_the_scene(facts))
     return [names.tiff]
 
 

@@ -11,7 +11,7 @@ from ..command_line.values import CommandLineError, quoted
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name
-from .counted import read_response_of
+from .counted import check_response, read_response_of
 from .readable import notes_on_series, write_geometries
 from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_notes
 
@@ -170,9 +170,10 @@ def run(arguments):
 
     evaluation = Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     clock = Clock()
-    read_response_of(line)
+    read_response_of(line, values.get("--images"))
     backend = opened(line, evaluation)
     shot, phi, oscillation = _shot(line)
+    check_response(line, shot)
     from ..io.image_series import format_of
     from ..render.scan import Rotation, Scan
 

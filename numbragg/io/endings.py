@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["ending_of", "fits_ending", "format_of_ending", "without_compression"]
+__all__ = ["ending_of", "endings_of", "fits_ending", "format_of_ending", "without_compression"]
 
 #: Formats by the end of a name.  Names with other ends may hold anything.
 _FORMATS = {ending: kind for kind, endings in {
@@ -32,6 +32,19 @@ def without_compression(path):
 def ending_of(kind):
     """The first end of a name for a format."""
     return next(ending for ending, other in _FORMATS.items() if other == kind)
+
+
+def endings_of(kinds):
+    """All ends of names for some formats, in words.
+
+    Examples
+    --------
+    >>> from numbragg.io.endings import endings_of
+    >>> endings_of(("TIFF", "npy"))
+    '.tif, .tiff or .npy'
+    """
+    *first, last = (ending for kind in kinds for ending, other in _FORMATS.items() if other == kind)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def fits_ending(path, kind):

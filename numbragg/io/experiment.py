@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CrystalTruth", "EPOCH", "Experiment", "PanelPlace", "Recording", "Series"]
+__all__ = ["CrystalTruth", "EPOCH", "Experiment", "PanelPlace", "Recording", "Series", "plain_text"]
 
 #: The time that stands in files where none is given: the same command gives the same bytes.
 EPOCH = "1970-01-01T00:00:00Z"
@@ -47,16 +47,23 @@ class Recording:
     gain: float  # [ADU/photon]
     offset: int  # that is in every pixel [ADU]
     saturation: int  # the largest number that counts, offset included [ADU]
+    full: int  # what a pixel with more light than it can say holds
     least: int  # the least one, offset included [ADU]
     settings: str  # JSON
     seed: int
     first_frame: int = 0  # of the numbers that were drawn
+    raw: bool = False  # the words of three gains, which are no counts
+    below_zero: str = ""  # which settings make counts below 0, with their values; empty: none does
 
     @property
     def text(self) -> str:
         """Settings as headers hold them that know neither braces nor lines."""
-        return f"seed {self.seed} frame {self.first_frame} " + self.settings.translate(
-            {ord("{"): "(", ord("}"): ")", ord('"'): None, ord(","): None})
+        return f"seed {self.seed} frame {self.first_frame} {plain_text(self.settings)}"
+
+
+def plain_text(settings: str) -> str:
+    """JSON as headers hold it that know neither braces, quotes nor ends of lines in a value."""
+    return settings.translate({ord("{"): "(", ord("}"): ")", ord('"'): None, ord(","): None, ord(";"): "."})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -235,7 +235,7 @@ class ImageSeries:
         panels = image if isinstance(image, (list, tuple)) else [image]
         recording = self._experiment.recording
         full = sum(int(np.count_nonzero(panel == (np.iinfo(panel.dtype).max if recording is None
-                                                  else recording.saturation))) for panel in panels)
+                                                  else recording.full))) for panel in panels)
         if full:
             self.full = self.full[0] + full, self.full[1] + 1
         # first the frame, then that it is there

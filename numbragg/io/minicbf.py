@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from .dates import date_text
-from .experiment import EPOCH
+from .experiment import EPOCH, plain_text
 from .flat import flat
 from .literals import INT_MAX
 from .one_image import file_images, one_image
@@ -28,10 +28,16 @@ _SENSORS = {"Si": "Silicon", "CdTe": "CdTe", "GaAs": "GaAs"}
 
 
 def check_recording(recording: Recording) -> None:
-    """Refuse an offset, for which a header has no word."""
+    """Refuse what is no count, before anything is computed: ValueError that names the field of the response."""
+    if recording.raw:
+        raise ValueError("gain_stages.output: 'raw' must be 'corrected' in miniCBF, which holds counts; NXmx and SMV "
+                         "hold raw numbers")
     if recording.offset:
         raise ValueError(f"offset_adu: {recording.offset} must be 0 in miniCBF, whose header has no word for it; NXmx "
                          "and SMV have")
+    if recording.below_zero:
+        raise ValueError(f"{recording.below_zero} makes counts below 0, which in miniCBF are pixels that are left out; "
+                         "NXmx holds them, and so does an unsigned dtype, which cuts them at 0")
 
 
 def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_deg: float | None = None,
@@ -104,7 +110,8 @@ def write_minicbf(file: BinaryIO, image: Any, experiment: Experiment, *, start_d
         f"Wavelength {experiment.wavelength_angstrom:.8g} A", f"Detector_distance {detector.distance_mm * 1e-3:.9g} m",
         f"Beam_xy ({detector.beam_centre_pixels[0]:.6f}, {detector.beam_centre_pixels[1]:.6f}) pixels",
         f"Start_angle {start:.10g} deg.", f"Angle_increment {experiment.oscillation_deg:.10g} deg.",
-        *([] if recording is None else [f"Response: {recording.text}"])))
+        *([] if recording is None else [f"Response: {recording.text}"]),
+        *([f"Background: {plain_text(experiment.background)}"] if experiment.background else [])))
     text = "\r\n".join((
         "###CBF: VERSION 1.5, numbragg", "", "data_image", "", '_array_data.header_convention "GENERIC_MINI"',
         "_array_data.header_contents", ";", header, ";", "", "_array_data.data", ";", ""))

@@ -260,9 +260,11 @@ class NexusWriter:
         """A panel as it is written, and how many of its pixels are saturated."""
         # means stay as they are, but readers leave out what is above the saturation value
         limit, full = self._dtype.type(self._limit), 0
-        # few images have any; a maximum that is no number says nothing
-        if panel.size and not panel.max() < limit:
-            above = panel >= limit
+        recording = self._experiment.recording
+        raw = recording if recording is not None and recording.raw else None
+        # few images have any; a maximum that is no number says nothing; raw numbers do not rise with the light
+        if panel.size and (raw is not None or not panel.max() < limit):
+            above = panel >= limit if raw is None else panel == raw.full
             full = int(np.count_nonzero(above if mask is None else above & (np.asarray(mask) != 0)))
             panel = panel if self._largest is None else np.minimum(panel, limit)
         if mask is not None and self._largest is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from .dates import date_text
-from .experiment import EPOCH
+from .experiment import EPOCH, plain_text
 from .flat import flat
 from .one_image import file_images, one_image
 from .smv import made_header
@@ -70,6 +70,8 @@ def write_readable_smv(file: BinaryIO, image: Any, experiment: Experiment, *, st
     if recording is not None:
         values |= {"IMAGE_PEDESTAL": float(recording.offset), "GAIN": recording.gain,
                    "CCD_IMAGE_SATURATION": recording.saturation, "RESPONSE": recording.text}
+    if experiment.background:
+        values["BACKGROUND"] = plain_text(experiment.background)
     file.write(made_header(values, pixels, "u2"))
     file.write(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data)
 

@@ -18,7 +18,7 @@ from .silence import silenced
 __all__ = ["TYPES", "read_tiff", "write_tiff"]
 
 #: Types of pixels that are written.
-TYPES = ("float32", "uint16", "uint32")
+TYPES = ("float32", "uint16", "uint32", "int32", "int16")
 
 
 def write_tiff(file, image, metadata):
@@ -47,8 +47,8 @@ def write_tiff(file, image, metadata):
     pages = [image] if isinstance(image, np.ndarray) else list(image)
     for page in pages:
         if page.ndim != 2 or page.dtype not in TYPES or page.size == 0:
-            raise ValueError(f"image: shape {page.shape}, {page.dtype}; TIFF needs 2-dimensional float32, uint16 or "
-                             "uint32, not empty")
+            raise ValueError(f"image: shape {page.shape}, {page.dtype}; TIFF needs 2-dimensional "
+                             f"{', '.join(TYPES)}, not empty")
     # a blank before each colon: tifffile takes JSON with "shape": anywhere in it for its own, and then cannot read it
     description = json.dumps(json_ready(metadata, not_finite=lambda number: None), allow_nan=False,
                              separators=(", ", " : "))

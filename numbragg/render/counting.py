@@ -14,8 +14,10 @@ from ..configs.crystal import Crystal
 from ..configs.detector import Detector
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors
+from ..notes import warn
 from ..scene.draws import LARGEST_SEED
 from ..scene.revisions import DEFAULT
+from .progress import checked_progress
 from .simulation import Region, Result, Simulator
 
 # start-up: what counts is imported with the first counts; types are for checkers
@@ -83,13 +85,21 @@ class Counted:
 
     @property
     def mask(self) -> NDArray[np.uint8] | Any:
-        """Pixels of the detector that count, 1: no gaps, no dead ones; (slow, fast), of several panels a list."""
-        masks = [self.response.mask(part.shape, number) for number, part in enumerate(self._parts)]
+        """Pixels that count, 1: no gaps, no dead ones, none that the detector's mask or the region leaves out.
+
+        (slow, fast), of several panels a list; what files of the counts mark.
+        """
+        from ..results.recording import counting_pixels
+
+        masks = [counting_pixels(panel[0], self.response, number) for number, panel in enumerate(self.result._panels)]
         return masks[0] if isinstance(self.counts, np.ndarray) else masks
 
     @property
-    def _parts(self) -> Any:
-        return [self.counts] if isinstance(self.counts, np.ndarray) else self.counts
+    def notes(self) -> tuple[str, ...]:
+        """As `Result.notes`, and what is worth knowing of the response on this detector."""
+        from ..results.recording import response_notes
+
+        return tuple(dict.fromkeys((*self.result.notes, *response_notes(self.response, self.result._panels))))
 
 
 def checked_response(value: Any) -> Response:
@@ -123,7 +133,8 @@ def simulate_counts(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: 
     frame : int
         Number of the frame: others have other noise.
     sampling, roi, threads, revision, precision, summation, backend, device, progress, background
-        As for `simulate`.  Outside a region there is no light, but what the detector adds.
+        As for `simulate`.  Pixels of a region have the counts that they have in the whole image: where light spreads,
+        those around it are computed, too.  Outside there is no light, but what the detector adds.
 
     Returns
     -------
@@ -144,14 +155,21 @@ def simulate_counts(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: 
     >>> shot.counts.dtype, bool(shot.counts.min() > 20)
     (dtype('uint16'), True)
     """
-    from ..results.recording import count_panels
+    from ..results.recording import count_panels, response_notes
+    from .halo import halo_of
 
     response, seed = checked_response(response), whole("seed", seed, 0, LARGEST_SEED)
     frame = whole("frame", frame, 0, LARGEST_FRAME)
-    result = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
-                       revision=revision, precision=precision, summation=summation, backend=backend,
-                       device=device, background=background).run(crystal, progress)
-    shot = result._panels
+    simulator = Simulator(detector, beam, structure_factors, sampling=sampling, roi=roi, threads=threads,
+                          revision=revision, precision=precision, summation=summation, backend=backend,
+                          device=device, background=background)
+    step, shot = checked_progress(progress), simulator.prepare_shot(crystal)
+    # what the response cannot do on this detector is known before anything is computed
+    warn(response_notes(response, shot))
+    result = simulator.run_prepared(shot, step)
+    halo = halo_of(shot, response, simulator.background, threads)
+    around = None if halo is None else halo.images(
+        lambda those: simulator.backend.render_shot(those, simulator.evaluation)[0])
     images = [result.image] if len(shot) == 1 else result.image
-    counts = count_panels(response, images, shot, seed=seed, frame=frame, threads=threads)
+    counts = count_panels(response, images, shot, seed=seed, frame=frame, threads=threads, around=around)
     return Counted(counts[0] if len(shot) == 1 else counts, result, response, seed, frame)

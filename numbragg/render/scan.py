@@ -23,11 +23,20 @@ from ..results.counts import photons
 from ..results.experiment import describe, with_background
 from ..results.files import reader_notes
 from ..results.fingerprint import fingerprint
-from ..results.recording import count_panels, gain_notes, recorded, without_offset
+from ..results.recording import (
+    count_panels,
+    cut_notes,
+    gain_notes,
+    recorded,
+    response_notes,
+    stored,
+    without_offset,
+)
 from ..scene.draws import LARGEST_SEED
 from ..scene.prepare import turned
 from ..scene.units import from_degrees, to_degrees
 from .counting import checked_response
+from .halo import halo_of
 from .simulation import Simulator, crystals_of
 
 # start-up: kernels, and Numba with them, are imported with the first image
@@ -83,6 +92,9 @@ class Scan:
                  noise_seed: int | None = None, response: Response | None = None, ground: Any = None) -> None:
         self._shot, self._render, self._ground = shot, render, ground
         self.noise_seed, self.response = noise_seed, response
+        #: What the response does not do on this detector.
+        self.notes: tuple[str, ...] = () if response is None else tuple(response_notes(response, shot))
+        self._halo = halo_of(shot, response, None if ground is None else ground.background)
         starts_deg, oscillation_deg, self._frames, midpoints = rotation
         counts = shot[0][0].counts
         step = to_degrees(counts.phi_step)
@@ -118,26 +130,35 @@ class Scan:
         for frame in range(len(self)):
             yield self.image(frame)
 
-    def _prepared(self, frame: int) -> Any:
+    def _turned(self, shot: Any, frame: int) -> Any:
         starts = [self._start(frame, crystal) for crystal in range(len(self._starts))]
         angles = [from_degrees(start + self._shift if self._shift else start) for start in starts]
-        return tuple(tuple(turned(prepared, angle) for prepared, angle in zip(panel, angles)) for panel in self._shot)
+        return tuple(tuple(turned(prepared, angle) for prepared, angle in zip(panel, angles)) for panel in shot)
 
     def _images(self, frame: int) -> Any:
         """The images of all panels."""
         if not 0 <= frame < len(self):
             raise IndexError(f"frame: {frame} of {len(self)}; must be from 0 to {len(self) - 1}")
-        images = self._render(self._prepared(frame))
+        images = self._render(self._turned(self._shot, frame))
         if self._ground is not None:
             self._ground.add(images)
         return images
 
     def _counted(self, frame: int, dtype: Any) -> list[Any]:
-        if self.response is not None and self.noise_seed is not None:
-            return count_panels(self.response.of_type(np.dtype(dtype).name), self._images(frame), self._shot,
-                                seed=self.noise_seed, frame=frame)
-        return [photons(image, dtype, seed=self.noise_seed, frame=frame, panel=number)
-                for number, image in enumerate(self._images(frame))]
+        if self.response is None:
+            return [photons(image, dtype, seed=self.noise_seed, frame=frame, panel=number)
+                    for number, image in enumerate(self._images(frame))]
+        images, around = self._images(frame), None
+        if self._halo is not None:
+            around = self._halo.images(self._render, self._turned(self._halo.shot, frame))
+        counts = count_panels(self.response, images, self._shot, seed=self._seed, frame=frame, around=around)
+        return stored(counts, self.response, np.dtype(dtype).name)
+
+    @property
+    def _seed(self) -> int:
+        """The seed of a response, which `scan` gives no series without."""
+        assert self.noise_seed is not None
+        return self.noise_seed
 
     def image(self, frame: int) -> NDArray[np.float32] | Any:
         """Mean photons per pixel of a frame.
@@ -175,9 +196,9 @@ class Scan:
 
     def _recorded(self, dtype: str) -> Experiment:
         """What files of counts of a type say."""
-        if self.response is None or self.noise_seed is None:
+        if self.response is None:
             return self.experiment
-        return recorded(self.experiment, self.response.of_type(dtype), seed=self.noise_seed)
+        return recorded(self.experiment, self.response, seed=self._seed, dtype=dtype)
 
     @property
     def series(self) -> Series:
@@ -290,13 +311,18 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
     if floats:
         return _above(path, file.full)
     recording = experiment.recording
-    largest = INT_MAX - 1 if recording is None else recording.saturation - recording.offset
-    return [*_saturated(path, file.full, largest), *gain_notes(experiment, "NXmx")]
+    largest = INT_MAX - 1 if recording is None else recording.full - recording.offset
+    return [*_saturated(path, file.full, largest), *_cut(frames, path, _wide(frames)), *gain_notes(experiment, "NXmx")]
 
 
 def _wide(frames: Scan) -> str:
     """The type of the counts for NXmx, as the response makes them: with the offset, which is taken away then."""
     return "int32" if frames.response is None or not frames.response.raw else "uint16"
+
+
+def _cut(frames: Scan, name: str, dtype: str) -> list[str]:
+    """Notes on what a type of counts has no room for."""
+    return [] if frames.response is None else cut_notes(name, frames.response, dtype)
 
 
 def _for_nexus(frames: Scan, frame: int, experiment: Experiment) -> list[Any]:
@@ -316,8 +342,9 @@ def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPO
             files.write(frame, frames._counted(frame, dtype), frames._start(frame))
         files.finish()
     recording = experiment.recording
-    largest = (65535 if dtype == np.uint16 else INT_MAX) if recording is None else recording.saturation
+    largest = (65535 if dtype == np.uint16 else INT_MAX) if recording is None else recording.full
     notes = _saturated(template, files.full, largest) + _not_of_it(template, len(frames))
+    notes += _cut(frames, template, dtype.name)
     if format_of(template) == "miniCBF":
         notes += gain_notes(experiment, "miniCBF")
     return [name_of(template, frame) for frame in range(len(frames))], notes
@@ -420,5 +447,7 @@ def scan(simulator: Simulator, crystal: Crystal | Sequence[Crystal], frames: int
         warn(ground.notes)
     rotation = Rotation(tuple(each.phi_start_deg for each in crystals), width, count,
                         flag("phi_midpoints", phi_midpoints))
-    return Scan(shot, rotation, noise_seed=seed, response=response, ground=ground,
-                render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])
+    frames_made = Scan(shot, rotation, noise_seed=seed, response=response, ground=ground,
+                       render=lambda turned_shot: simulator.backend.render_shot(turned_shot, simulator.evaluation)[0])
+    warn(frames_made.notes)
+    return frames_made

@@ -20,6 +20,7 @@ from ..scene.pixels import WHOLE, region, regions
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
+from .progress import checked_progress
 
 # start-up: kernels, and Numba with them, are imported with the first image; types of arrays are for checkers
 if TYPE_CHECKING:
@@ -285,28 +286,6 @@ def crystals_of(value):
     return crystals
 
 
-def _progress(value):
-    """What is called with the number of pixels just finished, or None: the function itself, or a bar's `update`."""
-    if value is None:
-        return None
-    # sets and mappings have an `update` too, and a class is no bar yet
-    update = None if isinstance(value, (type, Mapping, Set)) else getattr(value, "update", value)
-    if not callable(update):
-        raise ValueError(f"progress: {type(value).__name__} must be a function, or a progress bar with a method "
-                         "`update`")
-    from inspect import signature
-
-    try:
-        signature(update).bind(1)
-    except TypeError:
-        raise ValueError(f"progress: {getattr(value, '__name__', type(value).__name__)} must take one argument, the "
-                         "number of pixels just finished") from None
-    except ValueError:
-        # a function of another language, which does not say
-        pass
-    return update
-
-
 def _warn_of(outcomes):
     """Warn of what came up while images were rendered."""
     from ..scene.notes import rendering_notes
@@ -453,8 +432,11 @@ class Simulator:
         -------
         Result
         """
-        step = _progress(progress)
-        shot = self.prepare_shot(crystal)
+        step = checked_progress(progress)
+        return self.run_prepared(self.prepare_shot(crystal), step)
+
+    def run_prepared(self, shot: Any, step: Any) -> Result:
+        """As `run`, of what `prepare_shot` made; `step` is a function or None."""
         ground = self.ground(shot)
         images, outcomes = self.backend.render_shot(shot, self.evaluation, step)
         if ground is not None:
@@ -504,7 +486,7 @@ class Simulator:
         ValueError
             If the images are computed on the CPU.
         """
-        step = _progress(progress)
+        step = checked_progress(progress)
         if not isinstance(self.backend, CUDA):
             raise ValueError(f"backend: {self.evaluation.backend!r} computes on the CPU here, "
                              "so no image is on a device")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..configs.checks import choice, finite, flag, not_negative, positive, shown
-from .stages import Beamstop, Calibration, Defects, GainStages, Gaps, PointSpread, fraction
+from .stages import LARGEST_DEVIATE, Beamstop, Calibration, Defects, GainStages, Gaps, PointSpread, fraction
 
 __all__ = ["DTYPES", "NAMED", "RECORDS", "Response"]
 
@@ -155,15 +155,46 @@ class Response:
         """What gaps and dead pixels hold."""
         return -1 if self.dtype.startswith("i") else self.type_largest
 
-    def of_type(self, dtype: str) -> Response:
-        """The same with counts of another type, cut where this one cuts them or where that type ends.
+    @property
+    def saturated_value(self) -> int:
+        """What a pixel with more light than it can say holds: the largest number that counts.
+
+        Raw numbers of gain stages do not rise with the light: there it is the number where the last gain's converter
+        ends, 49152 if that gain is negative.
+        """
+        if self.raw and self.gain_stages is not None and self.gain_stages.gains_adu_per_kev[2] < 0.0:
+            return min(3 << 14, self.saturation)
+        return self.saturation
+
+    @property
+    def below_zero(self) -> str:
+        """Which fields can make numbers below 0, with their values; empty where nothing does."""
+        if self.least == 0:
+            return ""
+        defects, stages = self.defects, self.gain_stages
+        if defects is not None and defects.hot_fraction > 0.0 and (defects.hot_adu or 0.0) <= -0.5:
+            return f"defects.hot_adu: {defects.hot_adu:g}"
+        if stages is not None:
+            return f"gain_stages.noises_kev: {shown(stages.noises_kev)}" if stages.least_photons < 0 else ""
+        if self.offset_adu - LARGEST_DEVIATE * self.readout_adu >= -0.5:
+            return ""
+        return f"readout_adu: {self.readout_adu:g} with offset_adu: {self.offset_adu:g}"
+
+    def limits(self, dtype: str) -> tuple[int, int, int]:
+        """Numbers in a file of another type: the least and the largest that count, and what masked pixels hold.
+
+        A pixel is cut where this response cuts it, and then where the file's type ends.
 
         Raises
         ------
         ValueError
-            Naming the type.
+            If the offset does not fit that type.
         """
-        return self if dtype == self.dtype else replace(self, dtype=dtype, saturation_adu=float(self.saturation))
+        end = int(np.iinfo(dtype).max)
+        if abs(self.offset_adu) > end:
+            raise ValueError(f"offset_adu: {self.offset_adu:g} must be at most {end} in size, the largest of {dtype}")
+        signed = dtype.startswith("i")
+        return max(self.least, -end if signed else 0), min(self.saturation, end - 1), -1 if signed else end
 
     def settings(self) -> dict[str, Any]:
         """All stages as plain numbers, text, lists and dictionaries; None where there are none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ __all__ = ["Beamstop", "Calibration", "Defects", "GainStages", "Gaps", "PointSpr
 
 #: Farthest that light spreads, in pixels.
 LARGEST_REACH = 1000
+#: Normal deviates are less than this in size (`kernels.detector.normal`).
+LARGEST_DEVIATE = 8.3
 #: Most pixels that can be listed as dead.
 _LISTED = 10 ** 6
 
@@ -204,15 +207,23 @@ class PointSpread:
             If light spreads over more than 1000 pixels.
         """
         edges = [1e3 * edge for edge in pixel_mm]
-        reach = self.reach_um()
-        fast, slow = (1 + int(reach / edge) for edge in edges)
-        if max(fast, slow) > LARGEST_REACH:
-            raise ValueError(f"point_spread: accuracy {self.accuracy:g} needs {max(fast, slow)} pixels in each "
-                             f"direction; must be at most {LARGEST_REACH}, so a larger accuracy")
+        fast, slow = self.reach_pixels(pixel_mm)
         made = np.empty((2 * slow + 1, 2 * fast + 1))
         fill = fibre_weights if self.kind == "fibre" else gaussian_weights
-        fill(self.fwhm_um, edges[0], edges[1], reach, made)
+        fill(self.fwhm_um, edges[0], edges[1], self.reach_um(), made)
         return made
+
+    def reach_pixels(self, pixel_mm: Sequence[float]) -> tuple[int, int]:
+        """The same in pixels, fast and slow, of edges [mm]; ValueError if they are more than 1000."""
+        reach = self.reach_um()
+        # no integer is made of what is infinite
+        needed = [reach / (1e3 * edge) for edge in pixel_mm]
+        if not max(needed) < LARGEST_REACH:
+            edge = min(pixel_mm)
+            raise ValueError(f"point_spread: fwhm_um {self.fwhm_um:g} with accuracy {self.accuracy:g} spreads over "
+                             f"{max(needed):.6g} pixels of {edge:.6g} mm in each direction; must be at most "
+                             f"{LARGEST_REACH}")
+        return 1 + int(needed[0]), 1 + int(needed[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +304,18 @@ class GainStages:
         gain, pedestal = self.gains_adu_per_photon[2], self.pedestals_adu[2]
         return int(((0.0 if gain < 0.0 else float(LARGEST_ADC)) - pedestal) / gain)
 
+    @property
+    def least_photons(self) -> int:
+        """The least number that noise can make of a pixel."""
+        found = []
+        for gain, pedestal, noise, light in zip(self.gains_adu_per_photon, self.pedestals_adu, self.noises_photons,
+                                                (0.0, *self.switches_photons)):
+            # the converter rounds to whole numbers, and ends
+            least = light - LARGEST_DEVIATE * noise - 0.5 / abs(gain)
+            ends = ((0.0 if gain > 0.0 else float(LARGEST_ADC)) - pedestal) / gain
+            found.append(math.floor(max(least, ends) + 0.5))
+        return min(found)
+
     def photons(self, raw: ArrayLike) -> NDArray[np.float64]:
         """Photons of raw numbers, not rounded: pedestals taken away, divided by gains.
 
@@ -365,9 +388,12 @@ class Defects:
             _set(self, name, fraction(name, getattr(self, name)))
         what = "a list of panel, fast and slow of each pixel"
         try:
-            listed = tuple(self.dead_pixels)
+            # text and what has no order are no lists of pixels
+            listed = None if isinstance(self.dead_pixels, (str, bytes, Mapping, Set)) else tuple(self.dead_pixels)
         except TypeError:
-            listed = (None,)
+            listed = None
+        if listed is None:
+            raise ValueError(f"dead_pixels: {shown(self.dead_pixels)} must be {what}")
         if len(listed) > _LISTED:
             raise ValueError(f"dead_pixels: {len(listed)} pixels must be at most {_LISTED}; a mask of the detector "
                              "holds more")

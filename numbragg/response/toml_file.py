@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..configs.checks import shown
+from ..io.errors import shown as said
 from .named import DETECTORS
 from .response import RECORDS, Response
 
@@ -58,6 +59,9 @@ def read_response(path: str | os.PathLike[str]) -> Response:
         raise ValueError(f"{name}: must be at most {_LARGEST} bytes of TOML")
     try:
         found = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: must be TOML, which is text in UTF-8; byte {error.start} is "
+                         f"{said(content[error.start:error.start + 1])}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: must be TOML: {' '.join(str(error).split()) or 'nested too deep'}") from None
     try:

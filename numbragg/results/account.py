@@ -86,7 +86,10 @@ def _plane(prepared):
 def _panel(prepared):
     """A panel: where its front is; kernels have a plane of their own in its sensor."""
     place = prepared.placement
+    fast, slow = map(to_mm, place.pixel_edges)
+    # two numbers where pixels are not square
     return {name: value for name, value in _plane(prepared).items() if name in _OF_PANEL} | {
+        "pixel_mm": fast if math.isclose(fast, slow, rel_tol=1e-4) else [fast, slow],
         "close_distance_mm": to_mm(abs(dot(place.origin, place.normal)))}
 
 

@@ -21,7 +21,7 @@ from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
 
-__all__ = ["describe", "with_background"]
+__all__ = ["computed", "describe", "with_background"]
 
 
 def describe(shot: Sequence[Sequence[Any]]) -> Experiment:
@@ -65,7 +65,7 @@ def _panel(prepared: Any, turn: Any) -> PanelPlace:
                    for o, f, s in zip(turn(place.origin), fast, slow))
     return PanelPlace(pixels=(prepared.shape[1], prepared.shape[0]), origin_mm=origin, fast_mm=fast, slow_mm=slow,
                       thickness_um=to_um(prepared.counts.thickness), material=_material(prepared),
-                      mask=_mask(prepared), depth_um=_depth_um(prepared))
+                      mask=computed(prepared), depth_um=_depth_um(prepared))
 
 
 def _material(prepared: Any) -> str:
@@ -83,7 +83,7 @@ def _depth_um(prepared: Any) -> float:
     return to_um(1.0 / attenuation) if prepared.counts.thickness > 0.0 and attenuation > 0.0 else 0.0
 
 
-def _mask(prepared: Any) -> Any:
+def computed(prepared: Any) -> Any:
     """Pixels that were computed, not zero; None where all were."""
     slow, fast = prepared.shape
     window = prepared.window

@@ -20,16 +20,24 @@ from ..io.geometry_text import expt_text, geom_text, mask_notes, xds_text
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import INT_MAX
 from ..io.nxmx import nexus_bytes
-from ..io.one_image import LAYOUTS, file_images, one_image
+from ..io.one_image import LAYOUTS, file_images, one_image, panel_list
 from ..io.output import write_whole
 from ..io.right_angles import at_right_angles
 from ..io.sensors import sensor_notes
 from ..notes import Loud, warn
 from .experiment import describe, with_background
-from .recording import gain_notes, recorded, without_offset
+from .recording import (
+    TYPES,
+    cut_notes,
+    full_notes,
+    gain_notes,
+    recorded,
+    stored,
+    without_offset,
+)
 
-__all__ = ["checked_name", "described", "expt_of_images", "reader_notes", "write_crystfel", "write_geometry",
-           "write_minicbf", "write_nexus", "write_smv"]
+__all__ = ["checked_name", "counts_of", "described", "expt_of_images", "reader_notes", "write_crystfel",
+           "write_geometry", "write_minicbf", "write_nexus", "write_smv"]
 
 #: Types of pixels of HDF5 files.
 _TYPES, _TYPES_SAID = ("float32", "int32", "uint16"), "float32, int32 or uint16"
@@ -39,8 +47,11 @@ def _checked_layout(layout: str | None) -> str | None:
     return None if layout is None else choice("layout", layout, LAYOUTS)
 
 
-def described(result: Any, image: Any = None) -> Any:
-    """What files say of a result; of counts also how they were recorded, unless another image is written."""
+def described(result: Any, image: Any = None, dtype: str | None = None) -> Any:
+    """What files say of a result; of counts also how they were recorded, unless another image is written.
+
+    Counts are of their response's type, or as a file of another `dtype` holds them.
+    """
     prepared = getattr(result, "prepared", None)
     if prepared is None:
         raise ValueError(f"result: {shown(result)} must be a Result, as Simulator.run returns it")
@@ -51,16 +62,26 @@ def described(result: Any, image: Any = None) -> Any:
     response = getattr(result, "response", None)
     if response is None or image is not None:
         return experiment
-    return recorded(experiment, response, seed=result.seed, frame=result.frame)
+    return recorded(experiment, response, seed=result.seed, frame=result.frame, dtype=dtype)
 
 
-def _counts_of(result: Any, kind: str) -> Any:
-    """Counts that a result has, for a format of counts."""
-    counts = getattr(result, "counts", None)
-    if counts is None:
+def counts_of(name: Any, result: Any, dtype: str) -> tuple[list[Any], list[str]]:
+    """The counts of a shot of `simulate_counts` as a file of a type holds them, and notes on what it cuts."""
+    counts = stored(panel_list(result.counts), result.response, dtype)
+    return counts, [*full_notes(name, counts, result.response, dtype), *cut_notes(name, result.response, dtype)]
+
+
+def _counted(path: Any, result: Any, image: Any, kind: str) -> tuple[Any, Any, list[str]]:
+    """For a format of counts: what its file says, an image that was given or those counts, and notes on them."""
+    experiment = one_image(described(result, image, TYPES[kind]))
+    if image is not None:
+        return experiment, image, []
+    if experiment.recording is None:
         raise ValueError(f"image: must be given for {kind}, unless the result is that of simulate_counts, which has "
                          "counts")
-    return counts
+    if kind == "miniCBF":
+        minicbf.check_recording(experiment.recording)
+    return experiment, *counts_of(path, result, TYPES[kind])
 
 
 def checked_name(path: Any, kind: str | None) -> str:
@@ -134,6 +155,12 @@ def write_nexus(path: str | os.PathLike[str], result: Any, image: Any = None, *,
     if image is None:
         image = without_offset(result.counts, whole_image.recording) if whole_image.recording else result.image
     images = file_images(experiment, image, lambda dtype: dtype in _TYPES, _TYPES_SAID)
+    if whole_image.recording:
+        # its offset is taken away, and numbers below 0 have room
+        response, dtype = result.response, "uint16" if result.response.raw else "int32"
+        counts = stored(panel_list(result.counts), response, dtype)
+        notes = (*notes, *full_notes(path, counts, response, dtype, whole_image.recording.offset),
+                 *cut_notes(path, response, dtype))
     write_whole(path, "NXmx file", lambda file: file.write(
         nexus_bytes(experiment, images, compression=compression, saturation=saturation, date=date, layout="stacked")))
     warn((*notes, *gain_notes(whole_image, "NXmx"), *reader_notes(whole_image, "NXmx")))
@@ -227,7 +254,8 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any = None, 
         become one image with gaps; others need `write_nexus`.
     image : (slow, fast) array of integers, or sequence of one for each panel
         Counts, 0 or more, of at most 32 bits; masked pixels, whatever they hold, and gaps are written as -1.  By
-        default the counts of `simulate_counts`.
+        default the counts of `simulate_counts`, as int32: what exceeds it becomes the largest that counts, which a
+        `NumbraggWarning` says.
     count_cutoff : int
         The largest value that counts, 1 or more.
     date : str
@@ -255,11 +283,10 @@ def write_minicbf(path: str | os.PathLike[str], result: Any, image: Any = None, 
     """
     checked_name(path, "CBF")
     count_cutoff, date = whole("count_cutoff", count_cutoff), date_text(date)
-    experiment = one_image(described(result, image))
-    image = _counts_of(result, "miniCBF") if image is None else image
+    experiment, image, notes = _counted(path, result, image, "miniCBF")
     write_whole(path, "CBF image", lambda file: minicbf.write_minicbf(
         file, image, experiment, count_cutoff=count_cutoff, date=date))
-    warn((*gain_notes(experiment, "miniCBF"), *reader_notes(experiment, "miniCBF"), *name_notes(path)))
+    warn((*notes, *gain_notes(experiment, "miniCBF"), *reader_notes(experiment, "miniCBF"), *name_notes(path)))
 
 
 def write_smv(path: str | os.PathLike[str], result: Any, image: Any = None, *, pedestal: float = 0.0,
@@ -278,7 +305,8 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any = None, *, p
         Of one flat panel normal to the beam, or of several on one grid of pixels, which become one image; others, and
         pixels that are not square, need `write_nexus`.
     image : (slow, fast) uint16 array, or sequence of one for each panel
-        Masked pixels and gaps are written as 0.  By default the counts of `simulate_counts`.
+        Masked pixels and gaps are written as 0.  By default the counts of `simulate_counts`, as uint16: what exceeds
+        it becomes the largest that counts, and what is below 0 becomes 0, which a `NumbraggWarning` says.
     pedestal : float
         What was added to every pixel, a finite number; of such counts their response says it.
     date : str
@@ -304,11 +332,10 @@ def write_smv(path: str | os.PathLike[str], result: Any, image: Any = None, *, p
     """
     checked_name(path, "SMV")
     pedestal, date = finite("pedestal", pedestal), date_text(date)
-    experiment = one_image(described(result, image))
-    image = _counts_of(result, "SMV") if image is None else image
+    experiment, image, notes = _counted(path, result, image, "SMV")
     write_whole(path, "SMV image", lambda file: smv_readable.write_readable_smv(
         file, image, experiment, pedestal=pedestal, date=date))
-    warn((*reader_notes(experiment, "SMV"), *name_notes(path)))
+    warn((*notes, *reader_notes(experiment, "SMV"), *name_notes(path)))
 
 
 def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None = None, *,

@@ -16,27 +16,31 @@ from ..io.tiff import TYPES
 from ..io.tiff import write_tiff as write_tiff_pages
 from ..notes import Loud, warn
 from .assembly import assemble_panels
-from .counts import photons
-from .files import checked_name, described
+from .files import checked_name, counts_of, described
 from .rings import rings_of
+from .stated import stated
 
 __all__ = ["write_picture", "write_png", "write_tiff"]
 
 
-def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float32") -> None:
+def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str | None = None) -> None:
     """Write an image as TIFF, not compressed; the file appears whole or not at all.
+
+    ImageDescription has, as JSON, what is known of a result: geometry, beam, crystals, background, and of counts seed
+    and response.
 
     Parameters
     ----------
     path : str or path-like
         The file; one that is there is replaced.
-    image : Result, (slow, fast) array, or sequence of arrays
+    image : Result, counts of `simulate_counts`, (slow, fast) array, or sequence of arrays
         Of several panels each is a page, but for a result whose panels lie on one grid of pixels: these are one
         image, with gaps of 0.
-    dtype : {"float32", "uint16", "uint32"}
-        Of the pixels.  Whole numbers are rounded ones; below 0, and no number, is 0; a `NumbraggWarning` says how many
-        pixels are above the largest of the type, which they are written as.  For photons that are counted give counts,
-        such as those of `add_noise` or `Scan.counts`.
+    dtype : {"float32", "uint16", "uint32", "int32", "int16"}, optional
+        Of the pixels; by default that of such counts, and float32 of all else.  Whole numbers are rounded ones; no
+        number is 0; a `NumbraggWarning` says how many pixels are above the largest of the type or below its least (0
+        of one without signs), which they are written as, and how many whole numbers float32 cannot hold.  For photons
+        that are counted give counts, such as those of `add_noise` or `Scan.counts`.
 
     Raises
     ------
@@ -55,29 +59,49 @@ def write_tiff(path: str | os.PathLike[str], image: Any, *, dtype: str = "float3
     >>> nb.write_tiff(path, nb.add_noise(result.image, seed=1, adc_offset=0), dtype="uint16")
     """
     checked_name(path, "TIFF")
-    choice("dtype", dtype, TYPES)
+    if dtype is not None:
+        choice("dtype", dtype, TYPES)
+    said: dict[str, Any] = {"program": "numbragg"}
+    notes: list[str] = []
     if hasattr(image, "prepared"):
+        experiment = one_image(described(image))
+        found = image.image
         # what was counted, where it was
-        pages = file_images(one_image(described(image)), getattr(image, "counts", image.image), lambda kind: True,
-                            "numbers")
+        if experiment.recording is not None:
+            found, dtype = image.counts, dtype or image.response.dtype
+            if dtype != "float32":
+                found, notes = counts_of(path, image, dtype)
+        pages, said = file_images(experiment, found, lambda kind: True, "numbers"), stated(experiment)
     else:
         pages = panel_list(image)
+    dtype = dtype or "float32"
     wrong = next((page for page in pages if page.ndim != 2 or page.size == 0 or page.dtype.kind not in "biuf"), None)
     if not pages or wrong is not None:
         found = "nothing" if wrong is None else f"{wrong.dtype} of shape {wrong.shape}"
         raise ValueError(f"image: {found} must be numbers of two dimensions, neither of them empty")
-    notes = []
+    made, cut = _of_type(os.fsdecode(path), pages, dtype)
+    write_whole(path, "TIFF image", lambda file: write_tiff_pages(file, made, said))
+    warn((*notes, *cut))
+
+
+def _of_type(name: str, pages: Sequence[Any], dtype: str) -> tuple[list[Any], list[str]]:
+    """Pages as a type of pixels holds them, and notes on those that it cannot."""
     if dtype == "float32":
         made = [page.astype(np.float32) for page in pages]
-    else:
-        made = [photons(page, np.dtype(dtype), seed=None) for page in pages]
-        largest = np.iinfo(dtype).max
-        above = sum(int(np.count_nonzero(np.rint(page) > largest)) for page in pages)
-        if above:
-            notes.append(Loud(f"{os.fsdecode(path)}: {above} pixels are above {largest}, the largest of {dtype}, and "
-                              "are written as that"))
-    write_whole(path, "TIFF image", lambda file: write_tiff_pages(file, made, {"program": "numbragg"}))
-    warn(notes)
+        odd = sum(int(np.count_nonzero(new.astype(np.float64) != page)) for new, page in zip(made, pages)
+                  if page.dtype.kind in "iu")
+        return made, [Loud(f"{name}: {odd} pixels are whole numbers that float32 cannot hold, and are written as the "
+                           "nearest that it can")] if odd else []
+    made, above, below = [], 0, 0
+    least, largest = np.iinfo(dtype).min, np.iinfo(dtype).max
+    for page in pages:
+        numbers = np.rint(np.nan_to_num(page.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))
+        above += int(np.count_nonzero(numbers > largest))
+        below += int(np.count_nonzero(numbers < least))
+        made.append(np.clip(numbers, least, largest).astype(dtype))
+    found = ((above, "above", largest, "largest"), (below, "below", least, "least"))
+    return made, [Loud(f"{name}: {pixels} pixels are {where} {end}, the {which} of {dtype}, and are written as that")
+                  for pixels, where, end, which in found if pixels]
 
 
 def write_png(path: str | os.PathLike[str], result: Any, image: Any = None, *,

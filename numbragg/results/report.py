@@ -21,13 +21,18 @@ def _of_plane(d):
     return lines + [_line("beam centre", f"{name:<30}{_floats(values)}") for name, values in d["beam_centre"].items()]
 
 
+def _edges(size):
+    """One edge of a pixel, or two."""
+    return " x ".join(f"{edge:g}" for edge in size) if isinstance(size, list) else f"{size:g}"
+
+
 def _of_panels(d):
     panels = d["panels"]
-    sizes = sorted({(*panel["pixels_fast_slow"], panel["pixel_mm"]) for panel in panels})
+    sizes = sorted({(*panel["pixels_fast_slow"], _edges(panel["pixel_mm"])) for panel in panels})
     nearest, last = (end(panel["close_distance_mm"] for panel in panels) for end in (min, max))
     pixels = sum(panel["pixels_fast_slow"][0] * panel["pixels_fast_slow"][1] for panel in panels)
     return [_line("panels", f"{len(panels)}, {pixels} pixels in all"),
-            *(_line("pixels (fast x slow)", f"{fast} x {slow} of {size:g} mm") for fast, slow, size in sizes),
+            *(_line("pixels (fast x slow)", f"{fast} x {slow} of {size} mm") for fast, slow, size in sizes),
             _line("distance", f"{nearest:.6g} to {last:.6g} mm closest"), _line("convention", d["convention"])]
 
 

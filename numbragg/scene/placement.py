@@ -77,6 +77,13 @@ class Placement:
     dials_origin: tuple  # [mm]
     normal_generated: bool  # the normal was replaced by fast x slow
 
+    @property
+    def pixel_edges(self):
+        """Edges of a pixel along fast and slow [m]: axes of a panel are its pitches over that along fast."""
+        length = math.sqrt(sum(v * v for v in self.slow))
+        # unit vectors are not exactly of length 1
+        return self.pixel_size, self.pixel_size * length if abs(length - 1.0) > 1e-9 else self.pixel_size
+
 
 def least_turn(start, end):
     """The least rotation that brings one unit vector to another, as a function; half a turn is one about y."""

@@ -142,6 +142,11 @@ def _check(name, data, whole):
         raise Failure("a file is not whole", f"{name}: {len(data)} bytes")
 
 
+def _whole_counts(data):
+    """Of several formats: whole means that there is something."""
+    return len(data) > 100
+
+
 def _of_panels(names):
     """The same for the one detector of panels that command lines have."""
     wanted = [(names.floatfile, lambda data: len(data) == 4 * math.prod(PANELS)),
@@ -150,7 +155,7 @@ def _of_panels(names):
               (names.geom, lambda data: data.endswith(b"\n")),
               (names.npy, lambda data: _whole_npy(data, PANELS)),
               (names.png, lambda data: data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")),
-              (names.stats_json, _whole_json)]
+              (names.stats_json, _whole_json), (names.counts, _whole_counts)]
     return [pair for pair in wanted if pair[0] is not None]
 
 
@@ -178,8 +183,7 @@ def image_outputs(words, prepared):
     wanted.append((names.stats_json, _whole_json))
     wanted.append((names.nexus, _whole_hdf5))
     wanted.append((names.cbf, lambda data: data.startswith(b"###CBF") and data.endswith(b";\r\n")))
-    # of several formats: whole means that there is something
-    wanted.append((names.counts, lambda data: len(data) > 100))
+    wanted.append((names.counts, _whole_counts))
     wanted.append((names.smv_readable, lambda data: data.startswith(b"{\nHEADER_BYTES=")
                    and (len(data) - 2 * pixels) % 512 == 0))
     wanted.append((names.expt, _whole_json))

@@ -157,6 +157,6 @@ def test_a_function_that_takes_no_number(function, name):
 @pytest.mark.parametrize("function", [[].append, lambda pixels, unit="px": None, lambda *numbers: None, print,
                                       max.__call__])
 def test_functions_that_take_a_number(function):
-    from numbragg.render.simulation import _progress
+    from numbragg.render.progress import checked_progress
 
-    assert _progress(function) is function
+    assert checked_progress(function) is function

@@ -133,8 +133,8 @@ def test_defects_are_equal_from_frame_to_frame():
     ({"threads": 0}, f"threads: 0 must be a whole number from 1 to {2 ** 31 - 1}"),
     ({"pixel_mm": 0.0}, "pixel_mm: 0.0 must be above 0 in mm"),
     ({"pixel_mm": None}, "pixel_mm: None must be the edge of a pixel in mm, for a point spread is in micrometres"),
-    ({"pixel_mm": 1e-5}, "point_spread: accuracy 0.01 needs 391430 pixels in each direction; must be at most 1000, so "
-                         "a larger accuracy"),
+    ({"pixel_mm": 1e-5}, "point_spread: fwhm_um 60 with accuracy 0.01 spreads over 391430 pixels of 1e-05 mm in each "
+                         "direction; must be at most 1000"),
     ({"image": [np.zeros((2, 2))], "roi": (0, 1, 0, 1)}, "roi: must be None for several panels"),
 ])
 def test_what_cannot_be(arguments, message):

@@ -98,7 +98,7 @@ def test_raw_and_corrected_go_round():
     (lambda: PointSpread(kind="fibre", fwhm_um=1, accuracy=0), "accuracy: 0 must be from 1e-6 to 0.5"),
     (lambda: PointSpread(kind="fibre", fwhm_um=1, method="fast"), "method: 'fast' must be one of 'fft', 'direct'"),
     (lambda: Defects(dead_pixels=[(1, 2)]), "dead_pixels: (1, 2) must be a list of panel, fast and slow of each pixel"),
-    (lambda: Defects(dead_pixels=3), "dead_pixels: None must be a list of panel, fast and slow of each pixel"),
+    (lambda: Defects(dead_pixels=3), "dead_pixels: 3 must be a list of panel, fast and slow of each pixel"),
     (lambda: GainStages(**STAGES | {"gains_adu_per_kev": (1, 0, 1)}),
      "gains_adu_per_kev: (1.0, 0.0, 1.0) must not be 0"),
     (lambda: GainStages(**STAGES | {"switches_kev": (3, 2)}), "switches_kev: (3.0, 2.0) must ascend"),

@@ -48,7 +48,10 @@ def test_floats_and_pages(folder):
     nb.write_tiff("b.tif", pages)
     with tifffile.TiffFile("b.tif") as file:
         assert [page.asarray().tolist() for page in file.pages] == [page.tolist() for page in pages]
-    assert read_tiff("a.tif")[1] == {"program": "numbragg"}
+    said = read_tiff("a.tif")[1]
+    assert said["program"] == "numbragg" and said["beam"]["wavelength_angstrom"] == pytest.approx(1.0)
+    with tifffile.TiffFile("b.tif") as file:
+        assert json.loads(file.pages[0].description) == {"program": "numbragg"}
 
 
 @pytest.mark.parametrize("image, dtype, said", [
