@@ -101,8 +101,11 @@ def _rotated(vectors, spindle, angle):
 
 def _phi_cells(direct, spindle, angles):
     """Direct vectors at each spindle angle, those of the unrotated crystal last."""
-    cells = [_rotated(direct, spindle, angle) for angle in angles]
-    return np.array([*cells, list(direct)], dtype=np.float64)
+    cells = np.empty((len(angles) + 1, 9))
+    for row, angle in enumerate(angles):
+        cells[row] = _rotated(direct, spindle, angle)
+    cells[-1] = direct
+    return cells
 
 
 def _mosaic(asked, counts, generator):
