@@ -101,9 +101,7 @@ class _Rows:
         # of a stream the size shows when it ends
         self.regular = stat.S_ISREG(state.st_mode)
         self.size = state.st_size if self.regular else 0
-        # pages that are never written to cost nothing
-        capacity = text.largest_row_count(self.size)
-        self.indices, self.f = np.empty((capacity, 3), np.int32), np.empty(capacity)
+        self.indices, self.f = np.empty((0, 3), np.int32), np.empty(0)
         self.inexact = np.empty((text.largest_row_count(_PIECE + _LONGEST_LINE), 4), np.int64)
 
     def take(self, content):
@@ -125,7 +123,7 @@ class _Rows:
         self.pieces += 1
         if self.regular and self.pieces & (self.pieces - 1) == 0:
             # seldom, for what is left tells of all that follows
-            self._check(int(self.count / max(self.read, 1) * (self.size - self.read)))
+            self._check(self._expected())
 
     def _convert(self, content, inexact):
         """Amplitudes of more digits than the parser takes."""
@@ -140,14 +138,26 @@ class _Rows:
         """Refuse more rows than there will be memory for."""
         memory.require(_ROW_BYTES * rows, f"{os.fsdecode(self.path)}: {self.count} reflections and {rows} more")
 
+    def _expected(self):
+        """Rows that the rest of a file has, if they are as long as those before."""
+        return int(self.count / max(self.read, 1) * max(self.size - self.read, 0))
+
     def _grow(self, room):
-        """Make place for more rows of a stream."""
-        self._refuse_repetition()
-        more = max(room, self.count // 4)
-        self._check(more)
-        # reallocated, for a copy of what was read would take as much again
-        self.indices.resize((self.count + more, 3), refcheck=False)
-        self.f.resize(self.count + more, refcheck=False)
+        """Make place for more rows."""
+        if not self.regular:
+            self._refuse_repetition()
+        more = max(room, self._expected() + room if self.regular else self.count // 4)
+        self._check(0 if self.regular else more)
+        capacity = self.count + more
+        if self.count > more:
+            # reallocated, for a copy would take as much again
+            self.indices.resize((capacity, 3), refcheck=False)
+            self.f.resize(capacity, refcheck=False)
+            return
+        # a few rows are copied: pages of new arrays that are never written to cost nothing
+        indices, f = np.empty((capacity, 3), np.int32), np.empty(capacity)
+        indices[:self.count], f[:self.count] = self.indices[:self.count], self.f[:self.count]
+        self.indices, self.f = indices, f
 
     def _refuse_repetition(self):
         """Refuse a list that repeats a few reflections again and again, such as an endless stream."""
