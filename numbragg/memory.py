@@ -86,7 +86,7 @@ def grid_bytes(shape):
     return 8 * math.prod(n + 1 for n in shape)
 
 
-def table_bytes(shape, rows=None):
+def table_bytes(shape, rows=None, listed=0):
     """Bytes that a table of structure factors takes until an image is computed of it, that of the squares included.
 
     Parameters
@@ -96,10 +96,13 @@ def table_bytes(shape, rows=None):
     rows : int, optional
         How many reflections are written to a table that is empty otherwise: of one with few of them most takes no
         memory.  By default all of it does.
+    listed : int
+        Bytes of a list of them that is there meanwhile, and no longer when the squares are made.
 
     Returns
     -------
     int
     """
     table = 8 * math.prod(shape)
-    return (table if rows is None else min(table, rows * _PAGE)) + grid_bytes(shape)
+    table = table if rows is None else min(table, rows * _PAGE)
+    return table + max(grid_bytes(shape) - listed, 0)

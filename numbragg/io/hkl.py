@@ -363,7 +363,7 @@ def table_from_reflections(indices, f, default_f=0.0):
     table_needed = f"structure factors: indices {ranges} need a table of {size / 1e9:.4g} GB"
     if entries > _LARGEST_TABLE:
         raise ValueError(f"{table_needed}; it has {entries} entries, the limit is {_LARGEST_TABLE}")
-    memory.require(memory.table_bytes(shape, None if default_f != 0.0 else len(f)),
+    memory.require(memory.table_bytes(shape, None if default_f != 0.0 else len(f), _ROW_BYTES * len(f)),
                    f"{table_needed}; it and its squares")
     try:
         table = np.zeros(shape)
