@@ -72,7 +72,7 @@ KINDS = {
     "list": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -hkl FILE.hkl -dump x.bin", 150, 2, dense_list),
     "dump": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -dump FILE.bin", 200, 2, dump_of_holes),
     "compared": ("compare FILE.bin FILE.bin", 2500, 20, floats),
-    "noisify": ("noisify FILE.bin -detpixels SIZE -pixel 0.1 -distance 100 -seed 1", 3000, 20, floats),
+    "noisify": ("noisify -floatfile FILE.bin -detpixels SIZE -distance 100 -seed 1 --quiet", 3000, 20, floats),
     "viewed": ("view FILE.npy --html x.html", 2500, 20, array),
 }
 

@@ -225,7 +225,8 @@ class _Bits:
                 largest = int(distances.max(where=matched, initial=0))
                 if self.largest_ulp is None or largest > self.largest_ulp:
                     self.largest_ulp = largest
-                    self.largest = _pixel(*parts, matched & (distances == np.uint64(largest)), place) if largest else None
+                    chosen = matched & (distances == np.uint64(largest))
+                    self.largest = _pixel(*parts, chosen, place) if largest else None
             more = np.array([count for _, _, count in ulp_histogram(distances[matched])])
             counts, more = sorted((counts, more), key=len)
             more[:len(counts)] += counts

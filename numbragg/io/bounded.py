@@ -1,4 +1,4 @@
-"""Files read as a whole that cannot fill the memory: endless streams and huge files are refused after a bounded read."""
+"""Files read as a whole, which cannot fill the memory: what is endless or huge is refused after a bounded read."""
 
 import os
 import stat

@@ -45,7 +45,7 @@ def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np
         # nothing is allocated for a file that is shorter
         known = size.st_size if stat.S_ISREG(size.st_mode) else expected
         image = np.empty(0 if known < expected else shape, np.float32)
-        there = known if known < expected else file.readinto(memoryview(image.reshape(-1).view(np.uint8)))
+        there = known if known < expected else file.readinto(image.reshape(-1).view(np.uint8).data)
         if there < expected:
             raise format_error(path, f"has {there} bytes; an image of {shape[1]} x {shape[0]} pixels "
                                      f"has {expected}")

@@ -201,8 +201,8 @@ def _pixels(path, as_meant):
             end = file.read(2 * header.header_bytes).find(_HEADER_END) + len(_HEADER_END)
             if end + item.itemsize * count == size:
                 start = end
-        memory.require(item.itemsize * count, f"{os.fsdecode(path)}: an image of {header.width} x {header.height} pixels"
-                                              " would")
+        memory.require(item.itemsize * count,
+                       f"{os.fsdecode(path)}: an image of {header.width} x {header.height} pixels would")
         file.seek(0)
         header = replace(header, content=file.read(start))
         pixels = np.empty((header.height, header.width), item)

@@ -61,7 +61,8 @@ def _listed_sources(beam, placement, distance):
     rows = np.asarray(beam.sources, dtype=np.float64)
     units, wavelengths = np.empty((len(rows), 3)), np.empty(len(rows))
     for number, row in enumerate(rows):
-        x, y, z, _, wavelength = (default if value != value else value for value, default in zip(row.tolist(), defaults))
+        # NaN stands for what is not given
+        x, y, z, _, wavelength = (own if own == own else default for own, default in zip(row.tolist(), defaults))
         if x == y == z == 0.0:
             raise ValueError(f"source {number + 1}: its direction is zero")
         units[number], wavelengths[number] = unit((x, y, z))[0], wavelength
