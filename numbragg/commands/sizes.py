@@ -10,8 +10,8 @@ _FLOAT, _INTEGERS, _GREY = 4, 2, 1
 #: What a pixel takes besides while a file is written: itself as it is counted or coloured, and the file where it is
 #: made in memory first, compressed as images mostly are.  One file is written after the other.
 _OTHERS = {"NXmx": 9, "HDF5": 14, "CBF": 7, "SMV": 2, "TIFF": 8, "npy": 4, "PNG": 6}
-#: What a dot of a picture takes while it is drawn, and how many dots its sides have at most.
-_DOT, _LARGEST_SIDE = 85, 2048
+#: What a dot of a picture takes while it is drawn; how many its longest side has, about, at least and at most.
+_DOT, _SMALLEST_SIDE, _LARGEST_SIDE = 146, 600, 2048
 
 
 def output_bytes(names, pixels, longest, integers=True):
@@ -40,6 +40,7 @@ def output_bytes(names, pixels, longest, integers=True):
     most = (held + max([_GREY if integers else 0, *(_OTHERS[kind] for kind in kinds)])) * pixels
     if names.png is None:
         return most
-    # a picture is made smaller by a whole number
-    reduced = pixels // (-(-longest // _LARGEST_SIDE)) ** 2
-    return max(most, held * pixels + _DOT * reduced)
+    # a picture is made smaller, or larger, by a whole number
+    factor = -(-longest // _LARGEST_SIDE)
+    dots = pixels // factor ** 2 * max(1, _SMALLEST_SIDE // max(longest // factor, 1)) ** 2
+    return max(most, held * pixels + _DOT * dots)

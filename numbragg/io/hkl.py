@@ -72,18 +72,22 @@ def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[n
     """
     with open(path, "rb") as file:
         rows = _Rows(path, os.fstat(file.fileno()))
-        rest = b""
-        while piece := file.read(_PIECE):
-            # a row is parsed when its end has been read
-            end = piece.rfind(b"\n") + 1
-            if end:
-                rows.take(rest + piece[:end])
-                rest = b""
-            rest += piece[end:]
-            if len(rest) > _LONGEST_LINE:
-                raise format_error(path, f"starts a line with {shown(rest)}, more than {_LONGEST_LINE} characters;"
-                                         f" {_RULE}", rows.line + 1)
-    rows.take(rest)
+        # one buffer, so that nothing is copied; what has no end of a line yet is moved to its front
+        buffer = bytearray(_LONGEST_LINE + _PIECE)
+        rest = 0
+        with memoryview(buffer) as view:
+            while length := file.readinto(view[rest:rest + _PIECE]):
+                length += rest
+                # a row is parsed when its end has been read
+                end = buffer.rfind(b"\n", rest, length) + 1
+                if end:
+                    rows.take(buffer, end)
+                rest = length - end
+                if rest > _LONGEST_LINE:
+                    raise format_error(path, f"starts a line with {shown(buffer[end:length])}, more than"
+                                             f" {_LONGEST_LINE} characters; {_RULE}", rows.line + 1)
+                view[:rest] = bytes(view[end:length])
+    rows.take(buffer, rest)
     if rows.count == 0:
         raise format_error(path, f"has no reflections; {_RULE}")
     return rows.indices[:rows.count], rows.f[:rows.count]
@@ -104,20 +108,21 @@ class _Rows:
         self.indices, self.f = np.empty((0, 3), np.int32), np.empty(0)
         self.inexact = np.empty((text.largest_row_count(_PIECE + _LONGEST_LINE), 4), np.int64)
 
-    def take(self, content):
-        """Parse lines; the last one may lack its end."""
+    def take(self, buffer, length):
+        """Parse lines, so many bytes of a buffer; the last one may lack its end."""
         text, path = self.text, self.path
-        room = text.largest_row_count(len(content))
+        room = text.largest_row_count(length)
         if self.count + room > len(self.f):
             self._grow(room)
         rows, marked, status, line, line_start, token_start = text.parse_reflections(
-            np.frombuffer(content, np.uint8), self.indices[self.count:], self.f[self.count:], self.inexact)
+            _read_only(buffer, length), self.indices[self.count:], self.f[self.count:], self.inexact)
         if marked:
-            self._convert(content, self.inexact[:marked])
+            self._convert(buffer, self.inexact[:marked])
         if status != text.FINE:
-            raise format_error(path, _problem(text, content, status, line_start, token_start), self.line + line)
-        self.count, self.line, self.read = self.count + rows, self.line + line, self.read + len(content)
-        self.blank = 0 if rows else self.blank + len(content)
+            problem = _problem(text, bytes(buffer[:length]), status, line_start, token_start)
+            raise format_error(path, problem, self.line + line)
+        self.count, self.line, self.read = self.count + rows, self.line + line, self.read + length
+        self.blank = 0 if rows else self.blank + length
         if self.blank > _LARGEST_GAP:
             raise format_error(path, f"has more than {_LARGEST_GAP} bytes without a row; {_RULE}", self.line)
         self.pieces += 1
@@ -168,6 +173,13 @@ class _Rows:
         if self.count > _MOST_REPEATS * places:
             raise format_error(self.path, f"has {self.count} rows of {places} reflections at most; a list has no more"
                                           f" than {_MOST_REPEATS} of each")
+
+
+def _read_only(buffer, length):
+    """Bytes of a buffer as the parser is compiled for them."""
+    data = np.frombuffer(buffer, np.uint8, length)
+    data.flags.writeable = False
+    return data
 
 
 def _problem(text, content, status, line_start, token_start):

@@ -32,7 +32,7 @@ __all__ = ["Prepared", "image_bytes", "prepare", "turned", "uint8_mask"]
 MAX_CELLS = 1 << 19
 
 #: Bytes that one spindle step, one source and one mosaic domain take while their lists are made and looked at.
-STEP_BYTES, SOURCE_BYTES, DOMAIN_BYTES = 184, 118, 72
+STEP_BYTES, SOURCE_BYTES, LISTED_BYTES, DOMAIN_BYTES = 184, 118, 64, 72
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -190,7 +190,8 @@ def _check_memory(beam, window, counts, placement):
     listed, round_divergence = beam.sources, beam.round_divergence
     memory.require(STEP_BYTES * counts.phi_steps, f"phi: {counts.phi_steps} steps")
     if listed is not None:
-        memory.require(SOURCE_BYTES * len(listed), f"sources: {len(listed)} of them")
+        # the list is there already
+        memory.require(LISTED_BYTES * len(listed), f"sources: {len(listed)} of them")
         return
     asked = _asked_directions(counts)
     # of a round beam the corners are left out; in one dimension there are none
