@@ -9,10 +9,12 @@ scattering curve that begin with a word are comments, for nothing depends on the
 
 from array import array
 import math
+import os
 import re
 
 import numpy as np
 
+from .. import memory
 from .bounded import bounded_content
 from .errors import format_error, shown
 from .literals import PRINTED, decimal, leading_number, next_number
@@ -37,6 +39,8 @@ _LONGEST_LINE = 10239
 
 #: Bytes that a table may have, and memory that a byte of it takes when rows are as short as they can be.
 _LARGEST, _PER_BYTE = 1 << 28, 12.0
+#: Bytes that a source takes until there is a scene, its text included while that is there.
+_ROW_BYTES = 104
 
 
 def read_sources(path, as_c=False):
@@ -210,6 +214,8 @@ def _lines(path, content):
 
 def _table(path, content, columns, what):
     """Rows of a table as (n, columns) array, and of each its line and how many numbers it has."""
+    count = content.count(b"\n")
+    memory.require(max(_ROW_BYTES * count - len(content), 0), f"{os.fsdecode(path)}: {what} of {count} lines would")
     rows, lines, given = array("d"), array("q"), bytearray()
     for line, tokens, has_newline in _lines(path, content):
         if not tokens:
@@ -220,7 +226,8 @@ def _table(path, content, columns, what):
         given.append(len(values))
     if not rows:
         raise format_error(path, f"has no rows; {what} needs at least one")
-    return np.array(rows).reshape(-1, columns), lines, given
+    # no copy
+    return np.frombuffer(rows).reshape(-1, columns), lines, given
 
 
 def _number(path, token, line):
