@@ -2,10 +2,12 @@
 
 import math
 
-__all__ = ["available", "require"]
+__all__ = ["available", "grid_bytes", "require", "table_bytes"]
 
 #: Where the limits of a container are.
 _GROUP = "/sys/fs/cgroup"
+#: Bytes of a large array that come into being when one of them is written to.
+_PAGE = 1 << 21
 
 
 def available():
@@ -66,3 +68,41 @@ def require(size, what):
     left = available()
     if size > left:
         raise ValueError(f"{what} need {size / 1e9:.4g} GB; {left / 1e9:.4g} GB of memory are available")
+
+
+def grid_bytes(shape):
+    """Bytes of the table of squared structure factors that most images are computed with, by that of the amplitudes.
+
+    Parameters
+    ----------
+    shape : tuple of three int
+        Of the table of amplitudes, its padding included.
+
+    Returns
+    -------
+    int
+    """
+    # in doubles, with a border on either side; in single precision there are amplitudes beside them
+    return 8 * math.prod(n + 1 for n in shape)
+
+
+def table_bytes(shape, rows=None, listed=0):
+    """Bytes that a table of structure factors takes until an image is computed of it, that of the squares included.
+
+    Parameters
+    ----------
+    shape : tuple of three int
+        Of the table, its padding included.
+    rows : int, optional
+        How many reflections are written to a table that is empty otherwise: of one with few of them most takes no
+        memory.  By default all of it does.
+    listed : int
+        Bytes of a list of them that is there meanwhile, and no longer when the squares are made.
+
+    Returns
+    -------
+    int
+    """
+    table = 8 * math.prod(shape)
+    table = table if rows is None else min(table, rows * _PAGE)
+    return table + max(grid_bytes(shape) - listed, 0)

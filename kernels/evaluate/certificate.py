@@ -59,6 +59,9 @@ SMALLEST_PATH = 1e-140
 #: More than underflow in the last products can take off a value; nothing beside the least float32, 1.4e-45.
 ABSOLUTE = 1e-200
 
+#: Rotations of mosaic domains that are looked at together.
+_MATRICES = 1 << 14
+
 
 class Bound(NamedTuple):
     """Half-width of the interval about t; see above."""
@@ -93,6 +96,14 @@ def float32_is_certain(value, half_width):
     return np.float32(value - half_width) == np.float32(value + half_width)
 
 
+def _largest_row_sum(u):
+    """The largest row sum of |U'U| of many matrices, some at a time: products of all would take twice their memory."""
+    sums = [np.abs(np.matmul(part.transpose(0, 2, 1), part)).sum(axis=2).max()
+            for part in (u[start:start + _MATRICES] for start in range(0, len(u), _MATRICES))]
+    # not Python's max, which loses NaN
+    return float(np.max(sums))
+
+
 def largest_index(scene):
     """No Miller index of the scene is larger: |h| <= |a| |q|, |q| <= 2 / wavelength, and rounding."""
     crystal = scene.crystal
@@ -100,8 +111,7 @@ def largest_index(scene):
     longest = float(np.sqrt((cells ** 2).sum(axis=2)).max())
     if len(crystal.mosaic):
         # rotations do not stretch; whatever these are, the root of the largest row sum of U'U bounds it
-        u = crystal.mosaic.reshape(-1, 3, 3)
-        longest *= math.sqrt(float(np.abs(np.matmul(u.transpose(0, 2, 1), u)).sum(axis=2).max()))
+        longest *= math.sqrt(_largest_row_sum(crystal.mosaic.reshape(-1, 3, 3)))
     return float(2.001 * longest / np.abs(scene.beam.wavelengths).min())
 
 

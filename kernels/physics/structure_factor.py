@@ -194,10 +194,11 @@ def squared_grid(lookup, kind=np.float64):
     extents = [high - low + 3 for low, high in zip(lookup.minimum, lookup.maximum)]
     squares = np.empty(extents, dtype=kind)
     _enter_squares(lookup.table, lookup.default * lookup.default, squares)
-    amplitudes = lookup.table.astype(kind, copy=False)
-    if min(amplitudes.shape) < 4:
-        # nothing is inside the margin, but lanes look before they are told
-        amplitudes = np.pad(amplitudes, [(0, max(4 - n, 0)) for n in amplitudes.shape])
+    if min(lookup.table.shape) < 4:
+        # nothing is inside the margin, but lanes look before they are told: at the only place of a small table
+        amplitudes = np.zeros((4, 4, 4), dtype=kind)
+    else:
+        amplitudes = lookup.table.astype(kind, copy=False)
     return Grid(squares.reshape(-1), tuple(float(low - 1) for low in lookup.minimum),
                 tuple(float(high + 1) for high in lookup.maximum), float(extents[1] * extents[2]), float(extents[2]),
                 amplitudes.reshape(-1), amplitudes.shape[1], amplitudes.shape[2],

@@ -27,6 +27,8 @@ _MOST_NODES, _MOST_PARTS = 512, 1 << 16
 #: Pixels along an edge that rules are tried on, of all panels together some thousand.
 _TRIED = 33
 _NO_MASK = np.empty((0, 0), dtype=np.uint8)
+#: Bytes of a pixel: doubles of the background, the image that it is added to, and what is made of that.
+_PIXEL_BYTES = 8 + 7
 _UNIT = 1e10  # 1/m of a 1/Angstrom
 
 
@@ -61,7 +63,7 @@ class Ground:
         self._panels = [_Panel(panel[0]) for panel in shot]
         self._check()
         pixels = sum(math.prod(panel.shape) for panel in self._panels)
-        memory.require(8 * pixels, f"background: images of {pixels} pixels")
+        memory.require(_PIXEL_BYTES * pixels, f"background: images of {pixels} pixels, and those that it is added to,")
         self.images = tuple(np.zeros(panel.shape) for panel in self._panels)
         self._layers, notes = [], []
         for layer in background.layers:

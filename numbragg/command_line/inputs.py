@@ -166,10 +166,10 @@ def read_inputs(line):
     # before the matrix, which is scaled by the wavelength
     _enter_spectrum(line)
     if files.matrix is not None:
-        from ..io.matrix import matrix_notes, read_matrix
+        from ..io.matrix import matrix_notes, read_matrix_and_more
 
-        p.matrix = tuple(read_matrix(files.matrix))
-        line.notices += map(Loud, matrix_notes(files.matrix, to_angstrom(p.wavelength)))
+        p.matrix, numbers = read_matrix_and_more(files.matrix)
+        line.notices += map(Loud, matrix_notes(files.matrix, to_angstrom(p.wavelength), numbers))
     if files.sources is not None:
         from ..io.tables import read_sources
 

@@ -19,6 +19,9 @@ from .arguments import (
 
 __all__ = ["run"]
 
+#: Bytes that a pixel of two images takes while both are drawn.
+DRAWING_BYTES = 42
+
 
 def _parser():
     parser = Parser(
@@ -57,7 +60,7 @@ def run(arguments):
     values, files = _read(arguments)
     if values is None:
         return 0
-    from ..compare.images import compare_images
+    from ..compare.images import WORKING_BYTES, compare_images
     from ..io.any_image import read_images
     from ..io.output import OutputSet
     from ..io.silence import silenced
@@ -71,7 +74,7 @@ def run(arguments):
             if name not in (None, "-"):
                 outputs.reserve(name, kind)
         made = _figure() if png_name else None
-        images = read_images(files, values.get("--shape"))
+        images = read_images(files, values.get("--shape"), WORKING_BYTES if made is None else DRAWING_BYTES)
         found = compare_images(images[0].pixels, images[1].pixels, peaks=values.get("--peaks", 50),
                                within=values.get("--within", 0.5), roi=values.get("--roi"))
         checks = found.checks(values.get("--min-correlation"), values.get("--max-ulp"),

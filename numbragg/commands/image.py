@@ -10,6 +10,7 @@ from ..notes import Loud, Misleading
 from .counted import Recorder, check_counts, check_response, facts_of_counts, read_response_of, write_counts
 from .readable import described, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
+from .sizes import output_bytes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -76,9 +77,9 @@ def run(argv):
 
     settle_seeds(line)
     prepared = prepare(line.draft.freeze(), factors)
-    # float image, integer or noise image, grey image
     slow, fast = prepared.shape
-    memory.require(image_bytes(fast, prepared.window, 4 + 2 + 1), f"detector: the images of {fast} x {slow} pixels")
+    memory.require(output_bytes(line.outputs, image_bytes(fast, prepared.window, 1), max(fast, slow)),
+                   f"detector: the images of {fast} x {slow} pixels, and the files made of them,")
     with OutputSet() as outputs:
         this = _Run(argv=argv, line=line, evaluation=evaluation, clock=clock, prepared=prepared)
         check_response(line, ((prepared,),))

@@ -1,11 +1,13 @@
 """nanoBragg's command line with `--detector`: the image of all panels, in files of ours."""
 
+from .. import memory
 from ..command_line.inputs import announce, read_inputs
 from ..command_line.panels import read_panels
 from ..command_line.values import CommandLineError, quoted
 from .counted import Recorder, check_name, check_response, facts_of_counts, read_response_of, write_counts
 from .readable import described, of_counts, readable_files, write_readable, write_tiff
 from .running import Clock, ground_of, keep_what_is_read, opened, settle_seeds, tell, told_of_ground, write_statistics
+from .sizes import output_bytes
 
 # start-up: what a run needs is imported when it runs, so that refused words load neither NumPy nor Numba
 
@@ -49,6 +51,9 @@ def run_panels(argv, line):
     request = line.draft.freeze()
     shot = prepare_shot([(request.crystal, factors, 1.0)], line.panels.pieces(), request)
     check_response(line, shot)
+    pixels = sum(panel[0].shape[0] * panel[0].shape[1] for panel in shot)
+    memory.require(output_bytes(names, pixels, int(pixels ** 0.5), integers=False),
+                   f"detector: the images of {len(shot)} panels, {pixels} pixels in all, and the files made of them,")
     experiment = described(line, shot)
     ground = ground_of(line, shot, evaluation.threads)
     experiment = told_of_ground(experiment, ground)

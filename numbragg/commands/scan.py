@@ -3,6 +3,7 @@
 import math
 import os
 
+from .. import memory
 from ..command_line.dates import date_of
 from ..command_line.inputs import read_inputs, with_headers
 from ..command_line.panels import read_panels
@@ -19,6 +20,8 @@ from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_no
 
 __all__ = ["run"]
 
+#: Bytes of a pixel: as it is simulated, as it is counted, and the frame as it is written.
+_FRAME_BYTES = 12
 #: Options of output that a series has, too.
 _OF_OUTPUT = frozenset(("-seed", "-nonoise", "-progress", "-noprogress"))
 #: Options of ours that name files.
@@ -177,6 +180,8 @@ def run(arguments):
     from ..io.image_series import format_of
     from ..render.scan import Rotation, Scan
 
+    pixels = sum(panel[0].shape[0] * panel[0].shape[1] for panel in shot)
+    memory.require(_FRAME_BYTES * pixels, f"scan: a frame of {pixels} pixels, and what is written of it,")
     ground = ground_of(line, shot, evaluation.threads)
     line.notices += () if ground is None else ground.notes
     rotation = Rotation((phi,) * len(shot[0]), oscillation, values["--frames"], "--phi-midpoints" in values)

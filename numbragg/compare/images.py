@@ -7,13 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import memory
 from ..io.any_image import bit_patterns
 from ..scene.pixels import cropped
 from .peaks import PeakMatch, find_peaks, match_peaks
-from .ulp import NO_DISTANCE, ulp_distances, ulp_histogram
+from .ulp import NO_DISTANCE, histogram_of, ulp_distances, ulp_histogram
 
 __all__ = ["Check", "Comparison", "Pixel", "PeakMatch", "compare_images", "find_peaks", "match_peaks",
            "ulp_distances", "ulp_histogram"]
+
+#: Bytes that a pixel takes while two images are compared, beside the images: two doubles and their product.
+WORKING_BYTES = 25
+#: Pixels that are compared at a time, where this makes no difference.
+_BLOCK = 1 << 18
+
 
 class Pixel(NamedTuple):
     """One pixel of two images."""
@@ -188,19 +195,43 @@ def compare_images(a: np.ndarray, b: np.ndarray, *, peaks: int = 50, within: flo
                          "(slow x fast); only images of one shape can be compared")
     a, b = (np.ascontiguousarray(cropped(image, roi)) for image in (a, b))
     offset = (0, 0) if roi is None else (roi[0], roi[2])
-    wide_a, wide_b = _in_one_type(a, b)
-    other = bit_patterns(wide_a) != bit_patterns(wide_b)
-    differing = int(np.count_nonzero(other))
-    distances, ulp_type = _distances(a, b)
-    matched = distances != NO_DISTANCE
-    largest_ulp = int(distances.max(where=matched, initial=0)) if matched.any() else None
-    largest = _pixel(a, b, matched & (distances == np.uint64(largest_ulp)), offset) if largest_ulp else None
+    memory.require(WORKING_BYTES * a.size, f"images: to compare {a.shape[1]} x {a.shape[0]} pixels would")
+    bits = _Bits(a, b, offset)
     return Comparison(
-        types=(a.dtype.name, b.dtype.name), shape=a.shape, identical=a.dtype == b.dtype and differing == 0,
-        differing=differing, first=_pixel(a, b, other, offset), ulp_type=ulp_type,
-        unmatched=int(a.size - np.count_nonzero(matched)), largest_ulp=largest_ulp, largest=largest,
-        histogram=ulp_histogram(distances[matched]), **_statistics(a, b),
+        types=(a.dtype.name, b.dtype.name), shape=a.shape, identical=a.dtype == b.dtype and bits.differing == 0,
+        differing=bits.differing, first=bits.first, ulp_type=bits.ulp_type, unmatched=bits.unmatched,
+        largest_ulp=bits.largest_ulp, largest=bits.largest, histogram=bits.histogram, **_statistics(a, b),
         peaks=match_peaks(find_peaks(a, peaks), find_peaks(b, peaks), within, peaks))
+
+
+class _Bits:
+    """What is counted pixel by pixel, some rows at a time: distances of all pixels would take far more memory."""
+
+    def __init__(self, a, b, offset):
+        self.differing, self.first, self.unmatched, self.largest_ulp, self.largest = 0, None, 0, None, None
+        counts, rows = np.zeros(0, np.int64), max(1, _BLOCK // a.shape[1])
+        common = _common_type(a, b)
+        for start in range(0, len(a), rows):
+            parts = a[start:start + rows], b[start:start + rows]
+            place = (offset[0], offset[1] + start)
+            wide = [part.astype(common, copy=False) for part in parts]
+            other = bit_patterns(wide[0]) != bit_patterns(wide[1])
+            self.differing += int(np.count_nonzero(other))
+            self.first = self.first or _pixel(*parts, other, place)
+            distances, self.ulp_type = _distances(*parts)
+            matched = distances != NO_DISTANCE
+            self.unmatched += int(matched.size - np.count_nonzero(matched))
+            if matched.any():
+                largest = int(distances.max(where=matched, initial=0))
+                if self.largest_ulp is None or largest > self.largest_ulp:
+                    self.largest_ulp = largest
+                    chosen = matched & (distances == np.uint64(largest))
+                    self.largest = _pixel(*parts, chosen, place) if largest else None
+            more = np.array([count for _, _, count in ulp_histogram(distances[matched])])
+            counts, more = sorted((counts, more), key=len)
+            more[:len(counts)] += counts
+            counts = more
+        self.histogram = histogram_of(counts)
 
 
 def _image(name, image):
@@ -222,10 +253,10 @@ def _pixel(a, b, chosen, offset):
     return Pixel(fast + offset[0], slow + offset[1], a[slow, fast], b[slow, fast])
 
 
-def _in_one_type(a, b):
-    """Both images in a type that holds every value of both."""
+def _common_type(a, b):
+    """A type that holds every value of both images."""
     if a.dtype == b.dtype:
-        return a, b
+        return a.dtype
     common = np.promote_types(a.dtype, b.dtype)
     for image in (a, b):
         # only integers of 64 bits can suffer
@@ -233,7 +264,7 @@ def _in_one_type(a, b):
                 and max(abs(int(image.min())), int(image.max())) > 2 ** 53):
             raise ValueError(f"images: {a.dtype} and {b.dtype} with integers beyond 2**53 cannot be "
                              "compared, for no common type holds all values")
-    return a.astype(common), b.astype(common)
+    return common
 
 
 # -- units in the last place
@@ -242,7 +273,8 @@ def _in_one_type(a, b):
 def _distances(a, b):
     """Distances of `ulp_distances`, for any two types, and the name of the type they are counted in."""
     if a.dtype.kind != "f" and b.dtype.kind != "f":
-        return ulp_distances(*_in_one_type(a, b)), "integer"
+        common = _common_type(a, b)
+        return ulp_distances(a.astype(common, copy=False), b.astype(common, copy=False)), "integer"
     floats = [image.dtype for image in (a, b) if image.dtype.kind == "f"]
     coarser = min(floats, key=lambda kind: kind.itemsize)
     if len(floats) == 1:
@@ -257,38 +289,62 @@ def _distances(a, b):
 
 def _statistics(a, b):
     """The numbers of `Comparison` that are about values, in doubles."""
-    finite = np.isfinite(a) & np.isfinite(b)
-    x, y = a[finite].astype(np.float64), b[finite].astype(np.float64)
+    finite = np.isfinite(a)
+    finite &= np.isfinite(b)
+    x, y = (_doubles(image, finite) for image in (a, b))
+    del finite
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         sums = float(np.sum(x)), float(np.sum(y))
         ratio = sums[1] / sums[0] if sums[0] and math.isfinite(sums[0]) and math.isfinite(sums[1]) else None
-        difference = np.abs(y - x)
-        largest = float(difference.max()) if x.size else None
-        rmse = largest
-        if largest and math.isfinite(largest):
-            # squares of neither huge nor tiny differences leave the range of doubles
-            rmse = largest * math.sqrt(float(np.mean((difference / largest) ** 2)))
+        largest, rmse = _deviation(x, y)
         return {"finite": int(x.size), "correlation": _correlation(x, y), "rmse": rmse,
                 "largest_difference": largest, "sums": sums, "sum_ratio": ratio}
 
 
+def _doubles(image, chosen):
+    """The chosen pixels as doubles, an array of its own."""
+    return image.astype(np.float64).reshape(-1) if chosen.all() else image[chosen].astype(np.float64)
+
+
+def _deviation(x, y):
+    """Largest absolute difference, and the root of the mean squared one."""
+    difference = y - x
+    largest = _largest(difference) if x.size else None
+    rmse = largest
+    if largest and math.isfinite(largest):
+        # squares of neither huge nor tiny differences leave the range of doubles
+        difference /= largest
+        np.square(difference, out=difference)
+        rmse = largest * math.sqrt(float(np.mean(difference)))
+    return largest, rmse
+
+
+def _largest(values):
+    """Largest absolute value; NaN where there is one."""
+    return float(np.maximum(values.max(), -values.min())) + 0.0
+
+
 def _correlation(x, y):
+    """Pearson's correlation; in place, so that both arrays are used up."""
     if x.size == 0:
         return None
     if np.array_equal(x, y):
         return 1.0
-    centred = []
     for values in (x, y):
-        scale = float(np.abs(values).max())
+        scale = _largest(values)
         if values.min() == values.max():
             return None
         # scaled twice: the values, so that their sum is finite, and the deviations, so that squares are
-        deviations = values / scale
-        deviations -= np.mean(deviations)
-        largest = float(np.abs(deviations).max())
+        values /= scale
+        values -= np.mean(values)
+        largest = _largest(values)
         if largest == 0.0:
             return None
-        centred.append(deviations / largest)
-    u, v = centred
-    correlation = float(np.sum(u * v)) / math.sqrt(float(np.sum(u * u)) * float(np.sum(v * v)))
+        values /= largest
+    correlation = float(np.sum(x * y)) / math.sqrt(_sum_of_squares(x) * _sum_of_squares(y))
     return max(-1.0, min(1.0, correlation))
+
+
+def _sum_of_squares(values):
+    np.square(values, out=values)
+    return float(np.sum(values))

@@ -91,6 +91,10 @@ def ulp_histogram(distances):
         is not empty.
     """
     places = np.searchsorted(_LOWER_EDGES, distances.ravel(), side="right") - 1
-    counts = np.bincount(places, minlength=1)
+    return histogram_of(np.bincount(places, minlength=1))
+
+
+def histogram_of(counts):
+    """The same, of the numbers in all bins; of several images these add up."""
     lower = [int(edge) for edge in _LOWER_EDGES] + [2 ** 64]
     return tuple((lower[i], lower[i + 1] - 1, int(count)) for i, count in enumerate(counts))

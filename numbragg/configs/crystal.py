@@ -240,11 +240,11 @@ class Crystal(_Read):
         A warning tells where the file has missetting angles, or a cell that the matrix has not at the beam's
         wavelength.
         """
-        from ..io.matrix import read_matrix, stated
+        from ..io.matrix import read_matrix_and_more, stated
 
-        m = read_matrix(path)
+        m, numbers = read_matrix_and_more(path)
         made = cls(matrix=(m[0:3], m[3:6], m[6:9]), **fields)
-        object.__setattr__(made, "_stated", (os.fsdecode(path), stated(path)))
+        object.__setattr__(made, "_stated", (os.fsdecode(path), stated(numbers)))
         return made
 
     def pack(self) -> CrystalRequest:

@@ -30,6 +30,7 @@ _PGM = re.compile(rb"P[25][ \t\n\v\f\r#]")
 _PNM = re.compile(rb"P([1-7Ff])[ \t\n\v\f\r#]")
 _TEXT = re.compile(rb"\s*\{\s*(HEADER_BYTES|(?:EDF|Header)[A-Za-z_]*)\s*=")
 _CBF_SIZE = re.compile(rb"^X-Binary-Size:\s*([0-9]+)\s*$", re.MULTILINE)
+_CBF_AXIS = re.compile(rb"^X-Binary-Size-(?:Fastest|Second)-Dimension:\s*([0-9]{1,9})\s*$", re.MULTILINE)
 _CBF_SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _CBF_START = b"\x0c\x1a\x04\xd5"
 _HDF5_FRAME = re.compile(r"(.*)\[([0-9]+)\]", re.DOTALL)
@@ -80,7 +81,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, int] | None = Non
     return read_images([path], shape)[0]
 
 
-def read_images(paths, shape=None):
+def read_images(paths, shape=None, working=0):
     """Several images to be compared, as `read_image`; a raw one takes the shape of another one where that fits.
 
     Parameters
@@ -89,6 +90,9 @@ def read_images(paths, shape=None):
         The files.
     shape : tuple of two int, optional
         As for `read_image`; for all of them.
+    working : int
+        Bytes that each pixel will take while the images are made use of, themselves left out; with these they must
+        fit in memory.
 
     Returns
     -------
@@ -112,6 +116,11 @@ def read_images(paths, shape=None):
                     images[number] = Image(_raw(file.place, shape, others), "raw float32")
                 else:
                     images[number] = _told(file, shape)
+            if images.count(None) == len(images) - 1:
+                # the others will be as large
+                height, width = images[number].pixels.shape
+                memory.require(working * height * width + (len(images) - 1) * images[number].pixels.nbytes,
+                               f"images: {len(images)} of {width} x {height} pixels")
     return images
 
 
@@ -204,6 +213,20 @@ def _decompress(path, compression, place):
             raise _unreadable(path, f"{compression} file", error) from error
 
 
+class _TooLarge(FileFormatError):
+    """An image that does not fit in memory, which says nothing against its file."""
+
+
+def _require(path, shape, dtype, copies=1):
+    """Refuse an image that does not fit in memory, before it is made; headers announce what they like."""
+    dtype = np.dtype(dtype)
+    try:
+        memory.require(copies * math.prod(shape) * dtype.itemsize,
+                       f"{path}: an image of {_size(shape)} values of type {dtype} would")
+    except ValueError as error:
+        raise _TooLarge(str(error)) from None
+
+
 def _size(shape):
     return " x ".join(str(length) for length in shape)
 
@@ -275,13 +298,18 @@ def _npy(path):
             raise ValueError("it is an archive")
         if mapped.offset + mapped.nbytes != os.stat(path).st_size:
             raise ValueError("bytes follow the array")
-        return np.array(mapped, order="C")
     except OSError as error:
         if error.errno is not None:
             raise
         raise _unreadable(path, "npy file", error) from error
     except Exception as error:
         raise _unreadable(path, "npy file", error) from error
+    _require(path, mapped.shape, mapped.dtype)
+    # read, not copied from what is mapped, whose pages would count as well
+    offset, order = mapped.offset, "F" if mapped.flags.f_contiguous and not mapped.flags.c_contiguous else "C"
+    shape, dtype = mapped.shape, mapped.dtype
+    del mapped
+    return np.asarray(np.fromfile(path, dtype, math.prod(shape), offset=offset).reshape(shape, order=order), order="C")
 
 
 def _unreadable(path, what, error):
@@ -310,7 +338,10 @@ def _tiff(path):
             if any(start + length > tiff.filehandle.size
                    for start, length in zip(page.dataoffsets, page.databytecounts)):
                 raise ValueError("it is incomplete")
+            _require(path, page.shape, page.dtype)
             return page.asarray()
+    except _TooLarge:
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -343,6 +374,8 @@ def _cbf(path):
     _fabio(path, "CBF")
     from fabio.cbfimage import CbfImage
 
+    # the file, and what fabio reads of it once more
+    _require(path, (2 * os.stat(path).st_size,), np.uint8)
     with open(path, "rb") as file:
         content = file.read()
     # fabio looks for the pixels behind the section's mark, to the end of all days if there are none
@@ -353,7 +386,9 @@ def _cbf(path):
     if size and start + len(_CBF_START) + int(size.group(1)) > len(content):
         # the decoder does not see where the data end
         raise format_error(path, f"is incomplete: its header says {size.group(1).decode()} bytes of pixels")
+    pixels = math.prod(int(found[1]) for found in _CBF_AXIS.finditer(content, 0, start))
     del content
+    _require(path, (pixels,), np.int32, 2)
     try:
         with silenced() as errors:
             pixels = CbfImage().read(path).data
@@ -382,6 +417,12 @@ def _hdf5(path, dataset):
                     found = file.get(plain)
                     # else fabio finds the dataset by itself, and takes for frames whatever has a name that begins so
                     dataset = plain if isinstance(found, h5py.Dataset) and found.ndim in (2, 3) else None
+            if dataset is not None:
+                with h5py.File(path, "r") as file:
+                    found = file.get(dataset)
+                    # a few bytes can announce anything: what was never written has a value, too
+                    if isinstance(found, h5py.Dataset) and found.ndim in (2, 3):
+                        _require(f"{path}::{dataset}", found.shape[-2:], found.dtype, 2)
             if dataset is None:
                 image = fabio.open(path)
             else:
@@ -394,6 +435,8 @@ def _hdf5(path, dataset):
             if frame is not None and frame >= image.nframes:
                 raise ValueError(f"there is no frame {frame} among {image.nframes}, counted from 0")
             return np.array(image.data if frame is None else image.getframe(frame).data)
+    except _TooLarge:
+        raise
     except Exception as error:
         name = path if dataset is None else f"{path}::{dataset}"
         raise _unreadable(name, "HDF5 image", error) from error

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import memory
 from .errors import format_error
 from .literals import INT_MAX
 from .output import write_whole
@@ -22,6 +23,8 @@ __all__ = ["Dump", "read_dump", "write_dump"]
 # six 32-bit numbers and a newline and a form feed take at most 73 bytes; other programs may pad them
 _HEADER = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]{1,20})" + rb"[ \t\n\v\f\r]+([+-]?[0-9]{1,20})" * 5)
 _LONGEST_HEADER = 4096
+#: Entries, or bytes, that are looked at or moved together.
+_BLOCK = 1 << 20
 _WHITE_SPACE = b" \t\n\v\f\r"
 _WHITE_SPACE_BYTES = frozenset(bytes([byte]) for byte in _WHITE_SPACE)
 
@@ -64,7 +67,7 @@ def read_dump(path):
     ------
     FileFormatError
         The header is not one of a dump, or the size of the file is not what its header says, or
-        the table holds values that are not finite, or `path` is not a regular file.
+        the table holds values that are not finite, or does not fit in memory, or `path` is not a regular file.
     OSError
         The file cannot be read.
     """
@@ -79,6 +82,9 @@ def read_dump(path):
         if not _separated(head, end, start):
             raise format_error(path, f"has {size} bytes; by its header a dump of {' x '.join(map(str, shape))} doubles "
                                      f"has {end + 2 + 8 * math.prod(shape)}")
+        # the size that the file has is no proof of its content: it may have holes
+        memory.require(memory.table_bytes(shape), f"{os.fsdecode(path)}: its table of {' x '.join(map(str, shape))}"
+                                                  " structure factors, and their squares,")
         try:
             table = np.empty(shape)
         except MemoryError:
@@ -90,10 +96,13 @@ def read_dump(path):
             raise format_error(path, "changed while it was read")
     eaten = _leading_white_space(raw)
     if eaten == 0:
-        if not np.isfinite(table).all():
+        flat = table.reshape(-1)
+        if not all(np.isfinite(flat[start:start + _BLOCK]).all() for start in range(0, flat.size, _BLOCK)):
             raise format_error(path, "holds values that are not finite numbers")
         return Dump(table, minimum, maximum, None)
-    raw[:raw.size - eaten] = raw[eaten:].copy()
+    for start in range(0, raw.size - eaten, _BLOCK):
+        end = min(start + _BLOCK, raw.size - eaten)
+        raw[start:end] = raw[start + eaten:end + eaten].copy()
     raw[raw.size - eaten:] = 0
     warning = (f"{os.fsdecode(path)}: the first value starts with {eaten} bytes that look like white space; "
                "as in nanoBragg they are skipped and all structure factors are shifted (read the hkl file "

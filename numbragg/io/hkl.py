@@ -7,6 +7,7 @@ point silently shifts or ends its list; here each is an error that names the lin
 
 import math
 import os
+import stat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,14 @@ __all__ = ["read_hkl", "flag_note", "index_ranges", "repeated_note", "table_from
 
 _RULE = "a row is three whole numbers h k l and one number F"
 _LARGEST_TABLE = INT_MAX
+#: Bytes that are read at a time, and what rows take in memory.
+_PIECE, _ROW_BYTES = 1 << 20, 20
+#: What no list has: a longer line, more bytes without a row.
+_LONGEST_LINE, _LARGEST_GAP = 1 << 16, 1 << 26
+#: A stream of so many rows must not have more of one reflection, so that an endless one ends.
+_MANY_ROWS, _MOST_REPEATS = 1 << 24, 1000
+#: Rows that are compared with others at a time.
+_BLOCK = 1 << 18
 #: Amplitudes of at least this size whose digits are all nines may stand for what was not measured.
 _SMALLEST_FLAG = 999.0
 #: A value above zero that is not the largest of its list is a flag if it occurs as often as this, and in this part of
@@ -61,32 +70,116 @@ def read_hkl(path: str | os.PathLike[str]) -> tuple[NDArray[np.int32], NDArray[n
     OSError
         The file cannot be read.
     """
-    # compiled code is loaded only when a list is read
-    from ..kernels import text
-
     with open(path, "rb") as file:
-        content = file.read()
-    # pages that are never written to cost nothing
-    capacity = text.largest_row_count(len(content))
-    indices = np.empty((capacity, 3), np.int32)
-    f = np.empty(capacity)
-    inexact = np.empty((capacity, 4), np.int64)
-    rows, marked, status, line, line_start, token_start = text.parse_reflections(
-        np.frombuffer(content, np.uint8), indices, f, inexact)
-    if marked:
-        inexact = inexact[:marked]
+        rows = _Rows(path, os.fstat(file.fileno()))
+        # one buffer, so that nothing is copied; what has no end of a line yet is moved to its front
+        buffer = bytearray(_LONGEST_LINE + _PIECE)
+        rest = 0
+        with memoryview(buffer) as view:
+            while length := file.readinto(view[rest:rest + _PIECE]):
+                length += rest
+                # a row is parsed when its end has been read
+                end = buffer.rfind(b"\n", rest, length) + 1
+                if end:
+                    rows.take(buffer, end)
+                rest = length - end
+                if rest > _LONGEST_LINE:
+                    raise format_error(path, f"starts a line with {shown(buffer[end:length])}, more than"
+                                             f" {_LONGEST_LINE} characters; {_RULE}", rows.line + 1)
+                view[:rest] = bytes(view[end:length])
+    rows.take(buffer, rest)
+    if rows.count == 0:
+        raise format_error(path, f"has no reflections; {_RULE}")
+    return rows.indices[:rows.count], rows.f[:rows.count]
+
+
+class _Rows:
+    """Rows of a list as they are read, piece by piece: neither the text nor more than the rows is held."""
+
+    def __init__(self, path, state):
+        # compiled code is loaded only when a list is read
+        from ..kernels import text
+
+        self.text, self.path = text, path
+        self.count = self.line = self.blank = self.read = self.pieces = 0
+        # of a stream the size shows when it ends
+        self.regular = stat.S_ISREG(state.st_mode)
+        self.size = state.st_size if self.regular else 0
+        self.indices, self.f = np.empty((0, 3), np.int32), np.empty(0)
+        self.inexact = np.empty((text.largest_row_count(_PIECE + _LONGEST_LINE), 4), np.int64)
+
+    def take(self, buffer, length):
+        """Parse lines, so many bytes of a buffer; the last one may lack its end."""
+        text, path = self.text, self.path
+        room = text.largest_row_count(length)
+        if self.count + room > len(self.f):
+            self._grow(room)
+        rows, marked, status, line, line_start, token_start = text.parse_reflections(
+            _read_only(buffer, length), self.indices[self.count:], self.f[self.count:], self.inexact)
+        if marked:
+            self._convert(buffer, self.inexact[:marked])
+        if status != text.FINE:
+            problem = _problem(text, bytes(buffer[:length]), status, line_start, token_start)
+            raise format_error(path, problem, self.line + line)
+        self.count, self.line, self.read = self.count + rows, self.line + line, self.read + length
+        self.blank = 0 if rows else self.blank + length
+        if self.blank > _LARGEST_GAP:
+            raise format_error(path, f"has more than {_LARGEST_GAP} bytes without a row; {_RULE}", self.line)
+        self.pieces += 1
+        if self.regular and self.pieces & (self.pieces - 1) == 0:
+            # seldom, for what is left tells of all that follows
+            self._check(self._expected())
+
+    def _convert(self, content, inexact):
+        """Amplitudes of more digits than the parser takes."""
         values = np.array([float(content[start:stop]) for start, stop in inexact[:, 2:].tolist()])
         for row in np.flatnonzero(~np.isfinite(values)):
             _, number_line, start, stop = inexact[row].tolist()
             problem = f"found {shown(content[start:stop])} where F should be; a double cannot hold it"
-            raise format_error(path, problem, number_line)
-        f[inexact[:, 0]] = values
-    if status != text.FINE:
-        raise format_error(path, _problem(text, content, status, line_start, token_start), line)
-    indices, f = indices[:rows], f[:rows]
-    if f.size == 0:
-        raise format_error(path, f"has no reflections; {_RULE}")
-    return indices, f
+            raise format_error(self.path, problem, self.line + number_line)
+        self.f[self.count:][inexact[:, 0]] = values
+
+    def _check(self, rows):
+        """Refuse more rows than there will be memory for."""
+        memory.require(_ROW_BYTES * rows, f"{os.fsdecode(self.path)}: {self.count} reflections and {rows} more")
+
+    def _expected(self):
+        """Rows that the rest of a file has, if they are as long as those before."""
+        return int(self.count / max(self.read, 1) * max(self.size - self.read, 0))
+
+    def _grow(self, room):
+        """Make place for more rows."""
+        if not self.regular:
+            self._refuse_repetition()
+        more = max(room, self._expected() + room if self.regular else self.count // 4)
+        self._check(0 if self.regular else more)
+        capacity = self.count + more
+        if self.count > more:
+            # reallocated, for a copy would take as much again
+            self.indices.resize((capacity, 3), refcheck=False)
+            self.f.resize(capacity, refcheck=False)
+            return
+        # a few rows are copied: pages of new arrays that are never written to cost nothing
+        indices, f = np.empty((capacity, 3), np.int32), np.empty(capacity)
+        indices[:self.count], f[:self.count] = self.indices[:self.count], self.f[:self.count]
+        self.indices, self.f = indices, f
+
+    def _refuse_repetition(self):
+        """Refuse a list that repeats a few reflections again and again, such as an endless stream."""
+        if self.count < _MANY_ROWS:
+            return
+        indices = self.indices[:self.count]
+        places = math.prod(high - low + 1 for low, high in zip(*index_ranges(indices)))
+        if self.count > _MOST_REPEATS * places:
+            raise format_error(self.path, f"has {self.count} rows of {places} reflections at most; a list has no more"
+                                          f" than {_MOST_REPEATS} of each")
+
+
+def _read_only(buffer, length):
+    """Bytes of a buffer as the parser is compiled for them."""
+    data = np.frombuffer(buffer, np.uint8, length)
+    data.flags.writeable = False
+    return data
 
 
 def _problem(text, content, status, line_start, token_start):
@@ -130,30 +223,40 @@ def flag_note(path, indices, f):
     suspects = {value: count for value, count in _suspects(f) if _is_written_as_flag(value)}
     if not suspects:
         return None
-    others = float(np.abs(f).max(where=~np.isin(f, list(suspects)), initial=0.0))
+    others = max(float(np.abs(part).max(where=~np.isin(part, list(suspects)), initial=0.0)) for part in _parts(f))
     flags = [value for value, count in suspects.items() if _is_flag(value, count, f.size, others)]
     if not flags:
         return None
-    places = np.flatnonzero(np.isin(f, flags))
-    first = places.min()
+    marked = np.concatenate([np.isin(part, flags) for part in _parts(f)])
+    first, size = int(marked.argmax()), int(np.count_nonzero(marked))
     h, k, l = indices[first].tolist()
-    count = f"{places.size} amplitudes look" if places.size > 1 else "1 amplitude looks"
+    count = f"{size} amplitudes look" if size > 1 else "1 amplitude looks"
     return Loud(f"{os.fsdecode(path)}: {count} like a flag for missing values, the first {f[first]:.12g} of {h} {k}"
                 f" {l}; as in nanoBragg they are used as amplitudes (leave out what was not measured)")
 
 
 def _suspects(f):
     """Values that may be flags, and how often each occurs; quickly, and few for a list like most."""
-    large = f[np.abs(f) >= _SMALLEST_FLAG]
-    exponents = np.log10(np.abs(large))
-    # digits that are all nines lie just below a power of ten; few other numbers do
-    chosen = [large[(exponents > np.ceil(exponents) - 1e-3) | np.isin(large, list(_LIMITS))]]
-    if f.min() < 0.0:
-        negative = f[f < 0.0]
-        # amplitudes with signs are many; a flag is one value
-        chosen.append(negative[negative == -99.0] if negative.min() != negative.max() else negative)
-    values, counts = np.unique(np.concatenate(chosen), return_counts=True)
-    return zip(values.tolist(), counts.tolist())
+    found = {}
+    lowest = f.min()
+    # amplitudes with signs are many; a flag is one value
+    one_negative = lowest < 0.0 and all(part.max(where=part < 0.0, initial=lowest) == lowest for part in _parts(f))
+    for part in _parts(f):
+        large = part[np.abs(part) >= _SMALLEST_FLAG]
+        exponents = np.log10(np.abs(large))
+        # digits that are all nines lie just below a power of ten; few other numbers do
+        chosen = [large[(exponents > np.ceil(exponents) - 1e-3) | np.isin(large, list(_LIMITS))]]
+        if lowest < 0.0:
+            chosen.append(part[part < 0.0] if one_negative else part[part == -99.0])
+        values, counts = np.unique(np.concatenate(chosen), return_counts=True)
+        for value, count in zip(values.tolist(), counts.tolist()):
+            found[value] = found.get(value, 0) + count
+    return sorted(found.items())
+
+
+def _parts(f):
+    """The list in parts: what is made of all at once takes as much memory as the list."""
+    return (f[start:start + _BLOCK] for start in range(0, len(f), _BLOCK))
 
 
 def _is_written_as_flag(value):
@@ -203,7 +306,10 @@ def repeated_note(path, indices, f, table, minimum):
         None if there are none.
     """
     # an entry that is not what its row says was written to again
-    rows = np.flatnonzero(table[tuple((indices - np.array(minimum, np.int32)).T)] != f)
+    low = np.array(minimum, np.int32)
+    rows = np.concatenate([start + np.flatnonzero(
+        table[tuple((indices[start:start + _BLOCK] - low).T)] != f[start:start + _BLOCK])
+        for start in range(0, len(f), _BLOCK)])
     if rows.size == 0:
         return None
     h, k, l = indices[rows[0]].tolist()
@@ -269,9 +375,8 @@ def table_from_reflections(indices, f, default_f=0.0):
     table_needed = f"structure factors: indices {ranges} need a table of {size / 1e9:.4g} GB"
     if entries > _LARGEST_TABLE:
         raise ValueError(f"{table_needed}; it has {entries} entries, the limit is {_LARGEST_TABLE}")
-    available = memory.available()
-    if size > available:
-        raise ValueError(f"{table_needed}; {available / 1e9:.4g} GB of memory are available")
+    memory.require(memory.table_bytes(shape, None if default_f != 0.0 else len(f), _ROW_BYTES * len(f)),
+                   f"{table_needed}; it and its squares")
     try:
         table = np.zeros(shape)
     except MemoryError:

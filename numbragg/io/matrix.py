@@ -9,11 +9,11 @@ from .literals import next_number
 
 # start-up: few matrices need exact fractions
 
-__all__ = ["matrix_notes", "other_cell", "read_matrix", "stated"]
+__all__ = ["matrix_notes", "other_cell", "read_matrix", "read_matrix_and_more", "stated"]
 
 #: What MOSFLM writes behind the matrix: missetting angles, the orientation alone, the cell; and where they begin.
 _MISSETS, _CELL, _ALL = 9, 21, 27
-#: Such a file is not longer.
+#: So much of a file is read: MOSFLM's are far shorter.
 _LONGEST = 2 ** 16
 #: Cells that differ by less are one cell: lengths in parts of them, angles in degrees.
 _SAME_LENGTH, _SAME_ANGLE = 1e-3, 0.05
@@ -46,13 +46,47 @@ def read_matrix(path: str | os.PathLike[str]) -> tuple[float, ...]:
     OSError
         The file cannot be read.
     """
+    return _matrix_of(path, _start(path))
+
+
+def read_matrix_and_more(path):
+    """As `read_matrix`, and what else the file says: a pipe can be read but once.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    matrix : tuple of nine float
+    numbers : list of float
+        All numbers of a file that has what MOSFLM writes behind the nine; an empty list of any other.
+
+    Raises
+    ------
+    FileFormatError, OSError
+        As `read_matrix`.
+    """
+    content = _start(path)
+    return _matrix_of(path, content), _all_numbers(content)
+
+
+def _start(path):
+    """The first bytes of a file, for whatever is behind them is ignored."""
     with open(path, "rb") as file:
-        content = file.read()
+        return file.read(_LONGEST)
+
+
+def _matrix_of(path, content):
+    """The nine numbers at the start of a text."""
     numbers: list[float] = []
     position = 0
     while len(numbers) < 9:
         found = next_number(content, position)
-        if found is None:
+        if found is None or found[2] == _LONGEST:
+            if len(content) == _LONGEST and (found is not None or not content[position:].strip()):
+                raise format_error(path, f"has {len(numbers)} numbers in its first {_LONGEST} bytes; a matrix is nine"
+                                         " numbers")
             raise _too_few(path, content, position, len(numbers))
         value, start, end = found
         text, after = content[start:end], content[end:end + 1].lower()
@@ -91,7 +125,7 @@ def _is_singular(numbers):
     return triple * triple <= Fraction(_SINGULAR)**2 * lengths
 
 
-def matrix_notes(path, wavelength):
+def matrix_notes(path, wavelength, numbers=None):
     """Notes where a file of MOSFLM's says more than its first nine numbers, and something else.
 
     Parameters
@@ -100,20 +134,23 @@ def matrix_notes(path, wavelength):
         The file, which `read_matrix` has read.
     wavelength : float
         That of the simulation [Angstrom].
+    numbers : list of float, optional
+        As `read_matrix_and_more` has them; by default they are read.
 
     Returns
     -------
     list of str
         Empty where nothing follows the nine numbers, or nothing that looks like MOSFLM's.
     """
-    found = stated(path)
+    numbers = _all_numbers(_start(path)) if numbers is None else numbers
+    found = stated(numbers)
     if found is None:
         return []
     (cell, missets), name, notes = found, os.fsdecode(path), []
     if any(missets):
         notes.append(f"{name}: the missetting angles of the file, {_listed(missets)} degrees, are not used, as in"
                      " nanoBragg")
-    simulated = _cell(_all_numbers(path)[:9], wavelength)
+    simulated = _cell(numbers[:9], wavelength)
     if other_cell(cell, simulated):
         notes.append(f"{name}: the cell of the file is {_listed(cell)}, but at {wavelength:g} Angstrom its matrix is"
                      f" that of {_listed(simulated)}, which is simulated (was it made for another wavelength?)")
@@ -126,27 +163,24 @@ def other_cell(one, other):
     return any(abs(a - b) > limit for a, b, limit in zip(one, other, limits))
 
 
-def stated(path):
+def stated(numbers):
     """What a file of MOSFLM's says behind its matrix: the cell and the missetting angles [Angstrom, degrees].
 
     Parameters
     ----------
-    path : str or path-like
-        The file, which `read_matrix` has read.
+    numbers : list of float
+        As `read_matrix_and_more` has them.
 
     Returns
     -------
     tuple of six float, tuple of three float; or None
         None where nothing follows the nine numbers, or nothing that looks like MOSFLM's.
     """
-    numbers = _all_numbers(path)
     return (tuple(numbers[_CELL:_ALL]), tuple(numbers[_MISSETS:_MISSETS + 3])) if numbers else None
 
 
-def _all_numbers(path):
-    """All numbers of a file that has what MOSFLM writes behind the nine of the matrix; an empty list of any other."""
-    with open(path, "rb") as file:
-        content = file.read(_LONGEST)
+def _all_numbers(content):
+    """All numbers of a text that has what MOSFLM writes behind the nine of the matrix; an empty list of any other."""
     numbers, position = [], 0
     while len(numbers) < _ALL and (found := next_number(content, position)) is not None:
         numbers.append(found[0])

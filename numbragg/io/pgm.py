@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from .errors import format_error, shown
 from .smv import general
 
@@ -51,6 +52,12 @@ def read_pgm(path: str | os.PathLike[str]) -> NDArray[Any]:
             raise format_error(path, f"{width} x {height} pixels up to {largest}; a PGM image has pixels, and values up"
                                      " to 65535")
         file.seek(found.end())
+        count = width * height
+        # each number of a text is an object for a while
+        each, least = (6, 1) if found[1] == b"5" else (100, 2)
+        # one that is incomplete is refused for that
+        if least * count <= os.fstat(file.fileno()).st_size:
+            memory.require(each * count, f"{os.fsdecode(path)}: an image of {width} x {height} pixels would")
         read = _read_bytes if found[1] == b"5" else _read_text
         pixels = read(path, file, width * height, np.dtype(np.uint8 if largest < 256 else ">u2"))
     if pixels.max() > largest:
@@ -71,7 +78,8 @@ def _read_bytes(path, file, count, item):
 
 
 def _read_text(path, file, count, item):
-    words = file.read().split()
+    # a pixel takes six characters, or some more; a file with holes can be longer than the memory
+    words = file.read(_LONGEST_HEADER + 64 * count).split()
     if len(words) != count:
         raise format_error(path, f"has {len(words)} numbers; its header announces {count}")
     for word in words:

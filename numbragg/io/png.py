@@ -60,7 +60,7 @@ def write_png(file, image, title=None, look=None):
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
     factor = -(-max(image.shape) // _LARGEST_SIDE)
-    reduced = _reduced(image.astype(np.float64), factor)
+    reduced = _reduced(image, factor)
     # pixel i spans i to i + 1, row 0 is at the top
     rows, columns = reduced.shape
     frame = _Frame("fast axis [pixel]", "slow axis [pixel]", (0, columns * factor, rows * factor, 0))
@@ -190,20 +190,35 @@ def draw_rings(axes, rings, extent):
     axes.set_ylim(bottom, top)
 
 
-def _reduced(values, factor):
-    """Maxima of an image over squares of so many pixels a side."""
+def _reduced(image, factor):
+    """Maxima of an image over squares of so many pixels a side, as doubles."""
     if factor == 1:
-        return values
-    slow, fast = (-(-side // factor) for side in values.shape)
-    padded = np.full((slow * factor, fast * factor), -np.inf)
-    padded[:values.shape[0], :values.shape[1]] = values
-    # a NaN wins over every number
-    return padded.reshape(slow, factor, fast, factor).max(axis=(1, 3))
+        return image.astype(np.float64)
+    slow, fast = (-(-side // factor) for side in image.shape)
+    reduced = np.empty((slow, fast))
+    # row by row: the whole as doubles would take several times the memory of the image
+    padded = np.empty((factor, fast * factor))
+    for row in range(slow):
+        part = image[row * factor:(row + 1) * factor]
+        padded.fill(-np.inf)
+        padded[:len(part), :image.shape[1]] = part
+        # a NaN wins over every number
+        reduced[row] = padded.reshape(factor, fast, factor).max(axis=(0, 2))
+    return reduced
 
 
 def _black_level(image):
     """Intensity shown black: high among the positive ones, 1 if there are none."""
-    bright = image[np.isfinite(image) & (image > 0)]
+    shown = np.isfinite(image)
+    shown &= image > 0
+    bright = image[shown]
+    del shown
     if bright.size == 0:
         return 1.0
-    return float(np.percentile(bright.astype(np.float64), _BLACK_PERCENTILE))
+    # only two of them count, so that no other need be a double
+    place = 0.01 * _BLACK_PERCENTILE * (bright.size - 1)
+    below = int(place)
+    above = min(below + 1, bright.size - 1)
+    bright.partition((below, above))
+    low, high = float(bright[below]), float(bright[above])
+    return low + (high - low) * (place - below)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from .errors import format_error
 
 # start-up: output files are only made where something is written
@@ -40,16 +41,18 @@ def read_raw(path: str | os.PathLike[str], shape: tuple[int, int]) -> NDArray[np
     with open(path, "rb") as file:
         expected = 4 * math.prod(shape)
         size = os.fstat(file.fileno())
-        # one byte more than wanted shows that a file is too long; of a file that is shorter no more than it has is
-        # allocated
-        content = file.read(min(expected, size.st_size) + 1 if stat.S_ISREG(size.st_mode) else expected + 1)
-        if len(content) < expected:
-            raise format_error(path, f"has {len(content)} bytes; an image of {shape[1]} x {shape[0]} pixels "
+        memory.require(expected, f"{os.fsdecode(path)}: an image of {shape[1]} x {shape[0]} pixels would")
+        # nothing is allocated for a file that is shorter
+        known = size.st_size if stat.S_ISREG(size.st_mode) else expected
+        image = np.empty(0 if known < expected else shape, np.float32)
+        there = known if known < expected else file.readinto(image.reshape(-1).view(np.uint8).data)
+        if there < expected:
+            raise format_error(path, f"has {there} bytes; an image of {shape[1]} x {shape[0]} pixels "
                                      f"has {expected}")
-        if len(content) > expected:
+        if file.read(1):
             raise format_error(path, f"has more than the {expected} bytes of an image of {shape[1]} x "
                                      f"{shape[0]} pixels")
-    return np.frombuffer(bytearray(content), np.float32).reshape(shape)
+    return image
 
 
 def write_raw(file: str | os.PathLike[str] | BinaryIO, image: NDArray[np.float32]) -> None:

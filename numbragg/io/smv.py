@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from .errors import FileFormatError, format_error, shown
 from .literals import INT_MAX, leading_number
 from .smv_pixels import DATA_TYPES, pixel_type
@@ -27,6 +28,7 @@ __all__ = ["Entry", "SmvHeader", "HeaderValues", "general", "read_header", "read
            "made_header", "write_image", "write_smv"]
 
 _SIGNATURE = b"{\nHEADER_BYT"
+_LARGEST_HEADER = 1 << 26
 _SMALLEST_HEADER = 512
 _HEADER_END = b"}\f"
 _BYTE_ORDER_KEY = b"BYTE_ORDER="
@@ -142,6 +144,8 @@ def _header(path, file):
         said = "no size" if header_bytes is None else header_bytes
         raise format_error(path, f"HEADER_BYTES gives {said}; it must be from {_SMALLEST_HEADER} to "
                                  f"the size of the file, {size}")
+    if header_bytes > _LARGEST_HEADER:
+        raise format_error(path, f"HEADER_BYTES gives {header_bytes}; no header is longer than {_LARGEST_HEADER} bytes")
     file.seek(0)
     content = file.read(header_bytes)
     text = _c_string(content)
@@ -197,6 +201,8 @@ def _pixels(path, as_meant):
             end = file.read(2 * header.header_bytes).find(_HEADER_END) + len(_HEADER_END)
             if end + item.itemsize * count == size:
                 start = end
+        memory.require(item.itemsize * count,
+                       f"{os.fsdecode(path)}: an image of {header.width} x {header.height} pixels would")
         file.seek(0)
         header = replace(header, content=file.read(start))
         pixels = np.empty((header.height, header.width), item)

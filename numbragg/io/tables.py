@@ -7,11 +7,15 @@ Words and comments, which the C program takes for zeros, are refused in a list o
 scattering curve that begin with a word are comments, for nothing depends on them.
 """
 
+from array import array
 import math
+import os
 import re
 
 import numpy as np
 
+from .. import memory
+from .bounded import bounded_content
 from .errors import format_error, shown
 from .literals import PRINTED, decimal, leading_number, next_number
 
@@ -32,6 +36,11 @@ _OF_NUMBERS = b"0123456789-+.EGeg"
 
 # the C program reads a longer line in pieces
 _LONGEST_LINE = 10239
+
+#: Bytes that a table may have, and memory that a byte of it takes when rows are as short as they can be.
+_LARGEST, _PER_BYTE = 1 << 28, 12.0
+#: Bytes that a source takes until there is a scene, its text included while that is there.
+_ROW_BYTES = 104
 
 
 def read_sources(path, as_c=False):
@@ -58,14 +67,15 @@ def read_sources(path, as_c=False):
     OSError
         The file cannot be read.
     """
+    content = _content(path)
     if as_c:
-        _refuse_zeros_of_crlf(path, 5)
-    rows, columns_given = _table(path, 5, "a list of sources")
-    for row, line in zip(rows, columns_given):
+        _refuse_zeros_of_crlf(path, content, 5)
+    rows, lines, given = _table(path, content, 5, "a list of sources")
+    for row, line, columns_given in zip(rows, lines, given):
         if row[0] == row[1] == row[2] == 0.0:
             raise format_error(path, "a source at 0 0 0 has no direction", line)
         # zeros of a last line without its newline were not written by anybody
-        if columns_given[line] == 5 and not row[4] > 0.0:
+        if columns_given == 5 and not row[4] > 0.0:
             raise format_error(path, f"found the wavelength {row[4]:g}; it must be greater than zero [m]", line)
     return rows
 
@@ -90,14 +100,14 @@ def read_stol(path):
     OSError
         The file cannot be read.
     """
-    rows = []
-    for _, tokens, _ in _lines(path):
+    rows = array("d")
+    for _, tokens, _ in _lines(path, _content(path)):
         first, second = (_value(token) for token in (*tokens, b"", b"")[:2])
         if first is not None:
-            rows.append((first, math.nan if second is None else second))
+            rows.extend((first, math.nan if second is None else second))
     if not rows:
         raise format_error(path, "has no rows; a scattering curve needs at least one")
-    return np.array(rows)
+    return np.array(rows).reshape(-1, 2)
 
 
 def read_amplitudes(path):
@@ -124,23 +134,22 @@ def read_amplitudes(path):
     OSError
         The file cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read()
-    rows, doubtful = [], []
+    content = _content(path)
+    rows, doubtful = array("d"), []
     for line, piece, has_newline in _pieces(path, content):
         pair = _PAIR.match(piece)
         if pair is not None:
-            rows.append((float(pair[1]), float(pair[2])))
+            rows.extend((float(pair[1]), float(pair[2])))
         elif piece.strip(_DELIMITERS) or piece and not has_newline:
             if b"\0" in piece:
                 raise format_error(path, "has a NUL, which no text has", line)
             row, plain = _amplitude(piece, has_newline)
-            rows.append(row)
+            rows.extend(row)
             if not plain:
                 doubtful.append(line)
     if not rows:
         raise format_error(path, "has no rows; a table of structure factors needs at least one")
-    rows = np.array(rows)
+    rows = np.array(rows).reshape(-1, 2)
     if np.isnan(rows[:, 1]).all():
         raise format_error(path, "has no structure factor in its second column")
     return rows, doubtful
@@ -158,10 +167,10 @@ def _amplitude(piece, has_newline):
     return [leading_number(text), math.nan if rest == b"\n" else leading_number(rest)], plain
 
 
-def _refuse_zeros_of_crlf(path, columns):
-    with open(path, "rb") as file:
-        content = file.read()
-    for line, piece in enumerate(content.split(b"\n")[:-1], 1):
+def _refuse_zeros_of_crlf(path, content, columns):
+    for line, piece, has_newline in _pieces(path, content):
+        if not has_newline:
+            continue
         given = len(_SPLIT.split(piece[:-1].strip(_DELIMITERS))) if piece[:-1].strip(_DELIMITERS) else 0
         if piece.endswith(b"\r") and given < columns:
             raise format_error(path, f"has {given or 'no'} columns and a CRLF end, which the C program takes for "
@@ -174,42 +183,51 @@ def _value(token):
     return found[0] if found is not None and found[2] == len(token) else None
 
 
+def _content(path):
+    """The bytes of a table; more than a table has are refused."""
+    return bounded_content(path, _LARGEST, "no table is so long", per_byte=_PER_BYTE, longest_line=_LONGEST_LINE)
+
+
 def _pieces(path, content):
-    """Number, content and whether there is a newline, of each line."""
-    pieces = content.split(b"\n")
-    for line, piece in enumerate(pieces, 1):
+    """Number, content and whether there is a newline, of each line; one by one, for a list of all takes much memory."""
+    line, start = 0, 0
+    while start <= len(content):
+        line, end = line + 1, content.find(b"\n", start)
         # what follows the last newline is a line without one
-        has_newline = line < len(pieces)
+        has_newline = end >= 0
+        piece = content[start:end] if has_newline else content[start:]
+        start = end + 1 if has_newline else len(content) + 1
         if len(piece) + has_newline > _LONGEST_LINE:
             raise format_error(path, f"has {len(piece)} characters; the limit is {_LONGEST_LINE - 1}", line)
         yield line, piece, has_newline
 
 
-def _lines(path):
+def _lines(path, content):
     """Number, words and whether there is a newline, of each line that has words."""
-    with open(path, "rb") as file:
-        content = file.read().replace(b"\r\n", b"\n")
-    for line, piece, has_newline in _pieces(path, content):
-        content = piece.strip(_DELIMITERS)
-        if content:
-            yield line, _SPLIT.split(content), has_newline
+    for line, piece, has_newline in _pieces(path, content.replace(b"\r\n", b"\n")):
+        words = piece.strip(_DELIMITERS)
+        if words:
+            yield line, _SPLIT.split(words), has_newline
         elif piece and not has_newline:
             yield line, [], has_newline
 
 
-def _table(path, columns, what):
-    """Rows of a table as (n, columns) array, and by the line each comes from how many numbers it has."""
-    rows = []
-    given = {}
-    for line, tokens, has_newline in _lines(path):
+def _table(path, content, columns, what):
+    """Rows of a table as (n, columns) array, and of each its line and how many numbers it has."""
+    count = content.count(b"\n")
+    memory.require(max(_ROW_BYTES * count - len(content), 0), f"{os.fsdecode(path)}: {what} of {count} lines would")
+    rows, lines, given = array("d"), array("q"), bytearray()
+    for line, tokens, has_newline in _lines(path, content):
         if not tokens:
             raise format_error(path, "the last line has no number and no newline; remove it", line)
         values = [_number(path, token, line) for token in tokens[:columns]]
-        rows.append(values + [math.nan if has_newline else 0.0] * (columns - len(values)))
-        given[line] = len(values)
+        rows.extend(values + [math.nan if has_newline else 0.0] * (columns - len(values)))
+        lines.append(line)
+        given.append(len(values))
     if not rows:
         raise format_error(path, f"has no rows; {what} needs at least one")
-    return np.array(rows), given
+    # no copy
+    return np.frombuffer(rows).reshape(-1, columns), lines, given
 
 
 def _number(path, token, line):

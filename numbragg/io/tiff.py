@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from .errors import format_error
 from .json_text import json_ready
 from .silence import silenced
@@ -87,6 +88,7 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], dict[s
     import tifffile
 
     with open(path, "rb") as file:
+        memory.require(2 * os.fstat(file.fileno()).st_size, f"{os.fsdecode(path)}: its image would")
         content = file.read()
     try:
         with silenced(), tifffile.TiffFile(io.BytesIO(content)) as tiff:

@@ -28,6 +28,8 @@ _KINDS = {"gauss": GAUSS, "gaussian": GAUSS, "fiber": FIBER}
 _CALIBRATION_SEED = 123456789
 #: Steps of rows that a thread takes at once.
 _BANDS = 4
+#: Pixels that are doubles at once.
+_AT_ONCE = 1 << 18
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +109,9 @@ def _read(line):
     with open(line.input, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         fast, slow = _shape(line, size)
-        memory.require((4 + 4 + 4 + 2 + 4 + 1) * fast * slow, f"noisify: the images of {fast} x {slow} pixels")
+        # the image, both kinds of integers, both images that are written, the grey one; what is spread
+        each = 4 + 2 + 4 + 2 * (2 if line.bits == "16" else 4) + 1 + (8 if line.psf is not None else 0)
+        memory.require(each * fast * slow, f"noisify: the images of {fast} x {slow} pixels")
         image = np.fromfile(file, np.float32, fast * slow)
     if header is None:
         header = _made_header(line, fast, slow)
@@ -146,7 +150,9 @@ def _spread(line, image, fast, slow):
 
     Crew(threads).run(work, [Chunk(first, min(first + rows, slow), 0) for first in range(0, slow, rows)])
     # summed as a double and spread evenly
-    out[:] = (out.astype(np.float64) + lost / len(out)).astype(np.float32)
+    for start in range(0, len(out), _AT_ONCE):
+        part = out[start:start + _AT_ONCE]
+        part[:] = (part.astype(np.float64) + lost / len(out)).astype(np.float32)
     return out
 
 

@@ -50,6 +50,7 @@ class CPU:
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""
         from ..kernels.drive import cpu as driver_cpu
 
+        _require_squares([prepared.scene.lookup])
         image = np.zeros(prepared.shape, dtype=np.float32)
         target = driver_cpu.Target(prepared.window, prepared.mask, image)
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
@@ -63,6 +64,7 @@ class CPU:
         from ..kernels.drive import cpu as driver_cpu
         from ..kernels.drive.contributions import render_sum
 
+        _require_squares([prepared.scene.lookup for panel in shot for prepared in panel])
         images = _empty_images(shot)
         if all(len(panel) == 1 for panel in shot):
             targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image) for panel, image in zip(shot, images)]
@@ -144,6 +146,17 @@ class CUDA:
                 return DeviceImage(to_device(image), self.session.device), outcome
         _, outcome, device_image = self._render(panel[0], evaluation, progress, True)
         return DeviceImage(device_image, self.session.device), outcome
+
+
+def _require_squares(lookups):
+    """Refuse tables of structure factors whose squares, of which most images are made, do not fit in memory."""
+    tables = {id(lookup.table): lookup.table.shape for lookup in lookups if lookup.filled}
+    memory.require(sum(map(memory.grid_bytes, tables.values())),
+                   f"structure factors: the squares of tables of {' and '.join(map(_by, tables.values()))} entries")
+
+
+def _by(shape):
+    return " x ".join(map(str, shape))
 
 
 def _noted(outcome, image, prepared):

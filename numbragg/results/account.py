@@ -3,6 +3,8 @@
 from collections import Counter
 import math
 
+import numpy as np
+
 from .._version import __version__
 from ..kernels.arithmetic.vectors import dot
 from ..scene.notes import rendering_notes, scene_notes
@@ -98,7 +100,7 @@ def _beam(prepared):
     return {
         "wavelength_angstrom": to_angstrom(beam.wavelength), "fluence_photons_per_m2": prepared.fluence,
         "sources": prepared.sources, "source_list": source_truth(prepared),
-        "wavelengths": len(set(prepared.scene.beam.wavelengths.tolist())), "listed": beam.sources is not None,
+        "wavelengths": len(np.unique(prepared.scene.beam.wavelengths)), "listed": beam.sources is not None,
         "spectrum": None if beam.spectrum is None else len(beam.spectrum),
         "polarisation_fraction": None if beam.unpolarised_factor else beam.polarisation_fraction,
         "dispersion": list(counts.dispersion), "divergence_h_rad": list(counts.divergence_h),

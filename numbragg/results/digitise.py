@@ -189,7 +189,8 @@ def cut_off_note(name, integers, scale, adc_offset):
     """
     if adc_offset >= LARGEST_PIXEL:
         return
-    full = int(np.count_nonzero(integers == LARGEST_PIXEL))
+    # row by row: of all at once a truth value each would be held
+    full = sum(int(np.count_nonzero(row == LARGEST_PIXEL)) for row in integers)
     if full:
         pixels = "pixel" if full == 1 else "pixels"
         yield Loud(f"{name}: {full} {pixels} at 65535, the limit of 16 bits: the scale is {scale:g},"

@@ -165,17 +165,17 @@ def phi_rows(angles, keeps_rotation):
     """
     unrotated = len(angles)
     if not keeps_rotation:
-        rows = [n if angle != 0.0 else unrotated for n, angle in enumerate(angles)]
-        return np.array(rows, dtype=np.int64), np.array(rows, dtype=np.int64)
-    turned = [n for n, angle in enumerate(angles) if angle != 0.0]
+        rows = np.fromiter((n if angle != 0.0 else unrotated for n, angle in enumerate(angles)), np.int64, len(angles))
+        return rows, rows.copy()
+    turned = next((n for n in reversed(range(len(angles))) if angles[n] != 0.0), unrotated)
     out = []
-    for last in (turned[-1] if turned else unrotated, unrotated):
-        rows = []
+    for last in (turned, unrotated):
+        rows = np.empty(len(angles), dtype=np.int64)
         for n, angle in enumerate(angles):
             if angle != 0.0:
                 last = n
-            rows.append(last)
-        out.append(np.array(rows, dtype=np.int64))
+            rows[n] = last
+        out.append(rows)
     return out[0], out[1]
 
 

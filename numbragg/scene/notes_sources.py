@@ -18,9 +18,10 @@ def source_notes(prepared):
     """Notes on the sources of a prepared scene, as an iterator; see `numbragg.scene.notes.scene_notes`."""
     beam = prepared.request.beam
     yield from beam.spectrum_notes
-    sources, wavelengths = beam.sources, prepared.scene.beam.wavelengths.tolist()
-    odd = [length for length in wavelengths if not WAVELENGTHS[0] <= length <= WAVELENGTHS[1]]
-    shortest, longest = min(wavelengths), max(wavelengths)
+    # arrays, for lists of numbers would take several times the memory
+    sources, wavelengths = beam.sources, prepared.scene.beam.wavelengths
+    odd = wavelengths[~((wavelengths >= WAVELENGTHS[0]) & (wavelengths <= WAVELENGTHS[1]))][:1].tolist()
+    shortest, longest = float(wavelengths.min()), float(wavelengths.max())
     slack = SAME_WAVELENGTH * shortest
     if beam.spectrum is not None and not shortest - slack <= beam.wavelength <= longest + slack:
         yield Loud(f"wavelength: {to_angstrom(beam.wavelength):g} Angstrom is not simulated: the spectrum has"
@@ -33,29 +34,34 @@ def source_notes(prepared):
         return
     if odd:
         yield Loud(f"sources: a wavelength of {odd[0]:g} m; wavelengths of a list are in metres, not in Angstrom")
-    yield from _weights([row[3] for row in sources.tolist()])
-    yield from _on_the_other_side(sources.tolist(), prepared.placement.beam)
+    yield from _weights(sources[:, 3])
+    yield from _on_the_other_side(sources, prepared.placement.beam)
 
 
 def _on_the_other_side(sources, beam):
     """Sources from which photons come against the beam; a source is where they come from, not where they go."""
     # what is missing (NaN) is where the nominal source is
-    wrong = [row for row in sources if sum(x * b for x, b in zip(row, beam) if not math.isnan(x)) > 0.0]
+    first, wrong = None, 0
+    for row in sources:
+        if sum(x * b for x, b in zip(row.tolist(), beam) if not math.isnan(x)) > 0.0:
+            first, wrong = row if first is None else first, wrong + 1
     if wrong:
-        place, nominal = (" ".join(f"{x + 0.0:g}" for x in vector) for vector in (wrong[0][:3], [-b for b in beam]))
+        place, nominal = (" ".join(f"{x + 0.0:g}" for x in vector) for vector in (first[:3], [-b for b in beam]))
         yield Loud(f"sources: the source at {place} is more than 90 degrees from that of the nominal beam, at"
-                   f" {nominal}, and its photons travel against the beam ({len(wrong)} of {len(sources)} sources)")
+                   f" {nominal}, and its photons travel against the beam ({wrong} of {len(sources)} sources)")
 
 
 def _weights(listed):
     # what is missing (NaN) counts as 1
-    weights = {1.0 if math.isnan(weight) else weight for weight in listed}
-    missing = sum(map(math.isnan, listed))
-    if len(weights) > 1:
-        yield Loud(f"sources: their intensities differ ({min(weights):g} to {max(weights):g}) and are not used: every"
+    isnan = listed != listed
+    missing = int(isnan.sum())
+    first = 1.0 if missing else listed[0]
+    least, most = (float(find(where=~isnan, initial=first)) for find in (listed.min, listed.max))
+    if least != most:
+        yield Loud(f"sources: their intensities differ ({least:g} to {most:g}) and are not used: every"
                    " source counts the same, as in nanoBragg")
-    elif min(weights) <= 0.0:
-        yield Loud(f"sources: an intensity of {min(weights):g} is not used: every source counts as 1, as in nanoBragg")
+    elif least <= 0.0:
+        yield Loud(f"sources: an intensity of {least:g} is not used: every source counts as 1, as in nanoBragg")
     elif 0 < missing < len(listed):
         yield Loud(f"sources: {missing} of {len(listed)} have no intensity (NaN): every source counts the same, as in"
                    " nanoBragg")

@@ -31,8 +31,8 @@ __all__ = ["Prepared", "image_bytes", "prepare", "turned", "uint8_mask"]
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).
 MAX_CELLS = 1 << 19
 
-#: Bytes that one spindle step, one source and one mosaic domain take while their lists are made.
-STEP_BYTES, SOURCE_BYTES, DOMAIN_BYTES = 600, 400, 72
+#: Bytes that one spindle step, one source and one mosaic domain take while their lists are made and looked at.
+STEP_BYTES, SOURCE_BYTES, LISTED_BYTES, DOMAIN_BYTES = 184, 118, 64, 72
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -101,8 +101,11 @@ def _rotated(vectors, spindle, angle):
 
 def _phi_cells(direct, spindle, angles):
     """Direct vectors at each spindle angle, those of the unrotated crystal last."""
-    cells = [_rotated(direct, spindle, angle) for angle in angles]
-    return np.array([*cells, list(direct)], dtype=np.float64)
+    cells = np.empty((len(angles) + 1, 9))
+    for row, angle in enumerate(angles):
+        cells[row] = _rotated(direct, spindle, angle)
+    cells[-1] = direct
+    return cells
 
 
 def _mosaic(asked, counts, generator):
@@ -179,15 +182,22 @@ def _check_finite(geometry, wavelengths, crystal):
         raise ValueError(f"{what} not finite, so structure factors cannot be interpolated")
 
 
-def _check_memory(listed, window, counts, placement):
+def _check_memory(beam, window, counts, placement):
     """Refuse an image or a list of steps that does not fit in memory, before it is made."""
     memory.require(image_bytes(placement.fpixels, window, 4),
                    f"detector: {placement.fpixels} x {placement.spixels} pixels")
     memory.require(DOMAIN_BYTES * counts.mosaic_domains, f"mosaic domains: {counts.mosaic_domains} of them")
+    listed, round_divergence = beam.sources, beam.round_divergence
     memory.require(STEP_BYTES * counts.phi_steps, f"phi: {counts.phi_steps} steps")
-    if not listed:
-        asked = _asked_directions(counts)
-        memory.require(SOURCE_BYTES * asked, f"divergence and dispersion: {asked} sources")
+    if listed is not None:
+        # the list is there already
+        memory.require(LISTED_BYTES * len(listed), f"sources: {len(listed)} of them")
+        return
+    asked = _asked_directions(counts)
+    # of a round beam the corners are left out; in one dimension there are none
+    square = not round_divergence or 1 in (counts.divergence_h[0], counts.divergence_v[0])
+    memory.require(int(SOURCE_BYTES * asked * (1.0 if square else math.pi / 4.0)),
+                   f"divergence and dispersion: {asked} sources")
 
 
 def _asked_directions(counts):
@@ -269,7 +279,7 @@ def prepare(request, structure_factors):
     n_cells = crystal_cells(request, orientation.lengths)
     oversample, recommended = oversampling(request, n_cells, orientation.lengths, placement.distance)
     listed = request.beam.sources is not None
-    _check_memory(listed, window, counts, placement)
+    _check_memory(request.beam, window, counts, placement)
     mosaic = (_mosaic(asked, counts, generator) if _is_of_c(asked)
               else _other_mosaic(asked, counts, orientation.direct, placement.spindle))
     if not listed:

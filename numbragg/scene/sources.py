@@ -1,5 +1,6 @@
 """Where photons come from: lists of directions and wavelengths, and the polarisation axis."""
 
+from array import array
 from typing import NamedTuple
 
 import numpy as np
@@ -32,10 +33,11 @@ _ALIKE = np.empty(0)
 
 
 def _grid_sources(beam, counts, placement, distance):
+    """Unit vectors, three numbers each, and wavelengths: flat, for lists of tuples take seven times as much memory."""
     h_steps, h_range, h_step = counts.divergence_h
     v_steps, v_range, v_step = counts.divergence_v
     d_steps, d_range, d_step = counts.dispersion
-    directions, wavelengths = [], []
+    units, wavelengths = array("d"), array("d")
     start = tuple(-distance * b for b in placement.beam)
     for i in range(h_steps):
         h = h_step * i - h_range / 2.0
@@ -46,22 +48,25 @@ def _grid_sources(beam, counts, placement, distance):
             t += divided(divided(v * v - v_step * v_step / 4.0 * (1 - v_steps % 2), v_range), v_range)
             if beam.round_divergence and t * 4.0 > 1.1:
                 continue
-            direction = rotate_axis(rotate_axis(start, placement.polarisation, v), placement.vertical, h)
+            direction, _ = unit(rotate_axis(rotate_axis(start, placement.polarisation, v), placement.vertical, h))
             for n in range(d_steps):
-                directions.append(direction)
+                units.extend(direction)
                 wavelengths.append(beam.wavelength * (1.0 + d_step * n - d_range / 2.0))
-    return directions, wavelengths
+    return np.array(units), np.array(wavelengths)
 
 
 def _listed_sources(beam, placement, distance):
     b = placement.beam
     defaults = (-distance * b[0], -distance * b[1], -distance * b[2], 1.0, beam.wavelength)
     rows = np.asarray(beam.sources, dtype=np.float64)
-    rows = np.where(np.isnan(rows), np.array(defaults), rows)
-    for number, row in enumerate(rows, 1):
-        if not row[:3].any():
-            raise ValueError(f"source {number}: its direction is zero")
-    return [tuple(float(x) for x in row[:3]) for row in rows], [float(row[4]) for row in rows]
+    units, wavelengths = np.empty((len(rows), 3)), np.empty(len(rows))
+    for number, row in enumerate(rows):
+        # NaN stands for what is not given
+        x, y, z, _, wavelength = (own if own == own else default for own, default in zip(row.tolist(), defaults))
+        if x == y == z == 0.0:
+            raise ValueError(f"source {number + 1}: its direction is zero")
+        units[number], wavelengths[number] = unit((x, y, z))[0], wavelength
+    return units, wavelengths
 
 
 def source_list(beam, counts, placement, distance=SOURCE_DISTANCE):
@@ -81,11 +86,11 @@ def source_list(beam, counts, placement, distance=SOURCE_DISTANCE):
     -------
     SourceTable
     """
-    directions, wavelengths = (_grid_sources(beam, counts, placement, distance) if beam.sources is None
-                               else _listed_sources(beam, placement, distance))
-    units = np.array([unit(d)[0] for d in directions], dtype=np.float64).reshape(-1, 3)
+    units, wavelengths = (_grid_sources(beam, counts, placement, distance) if beam.sources is None
+                          else _listed_sources(beam, placement, distance))
+    units = units.reshape(-1, 3)
     if beam.spectrum is None:
-        return SourceTable(units, np.array(wavelengths, dtype=np.float64), 1, _ALIKE)
+        return SourceTable(units, wavelengths, 1, _ALIKE)
     # the grid's wavelengths are one for each direction, for a dispersion beside a spectrum is refused
     wavelengths, weights = (np.ascontiguousarray(column, dtype=np.float64) for column in beam.spectrum.T)
     return SourceTable(units, wavelengths, len(wavelengths), _ALIKE if (weights == 1.0).all() else weights)

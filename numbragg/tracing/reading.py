@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 import json
 import re
 
+from ..io.bounded import bounded_content
 from ..io.errors import format_error
 from ..io.literals import PRINTED
 from .formats import FORMAT
@@ -20,6 +21,8 @@ OWN, LISTING, PLAIN = "a trace of numbragg", "nanoBragg's -printout", "names and
 
 #: Bytes that no text has, not even one with a terminal's colours.
 _NO_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a]")
+#: Bytes that a trace may have, and memory that a byte takes while it is read.
+_LARGEST, _PER_BYTE = 1 << 28, 10.0
 
 #: Significant digits that give a double back, whatever it is.
 ENOUGH = 17
@@ -448,8 +451,7 @@ def read_trace(path, pixel):
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read()
+    content = bounded_content(path, _LARGEST, "no trace is so long", per_byte=_PER_BYTE)
     if _NO_TEXT.search(content):
         # an image, say: among its bytes there is always some name with a number behind it
         raise format_error(path, "is not text")

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from .. import memory
 from ..io.endings import format_of_ending
 from ..io.errors import format_error
 from ..io.literals import decimal
@@ -18,7 +19,10 @@ from .scene import Frame, Seen, SeenPanel
 
 # start-up: geometries, HDF5 and predictions are loaded where a file has them
 
-__all__ = ["read_seen"]
+__all__ = ["LOOK_BYTES", "read_seen"]
+
+#: Memory that a page takes while it is made, in parts of that of its images: put in order, packed, as text, joined.
+LOOK_BYTES = 7
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CBF_WORDS = {"wavelength": re.compile(r"#\s*Wavelength:?\s*([0-9.eE+-]+)\s*A"),
@@ -70,6 +74,7 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
         if frames is not None and (frames.start, frames.stop) != (0, 1):
             raise format_error(name, f"has one frame, number 0; not {frames.start}:{frames.stop}")
         images, numbers = [_image(path, name, shape, geometry)], [0]
+        memory.require(LOOK_BYTES * images[0].nbytes, f"{name}: to show its image would")
         facts = _header_facts(name)
     kind = images[0].dtype
     if geometry is not None:
@@ -131,6 +136,7 @@ def _image(path, name, shape, geometry):
             size = os.path.getsize(name)
             if size and size % 4 == 0 and format_of_ending(name) == "raw":
                 # of panels, one after the other
+                memory.require(size, f"{name}: its image would")
                 return np.fromfile(name, np.float32)
             raise
     from ..io.any_image import read_image

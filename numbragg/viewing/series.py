@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 import json
+import math
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import memory
 from ..io.crystfel_data import HC_2019_EV_ANGSTROM
 from ..io.errors import format_error
 from ..io.trial import try_reading
@@ -20,6 +22,8 @@ __all__ = ["Series", "read_series"]
 _METRES = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10}
 #: What a frame may take to be read [s]; large ones take some tenths.
 _SECONDS_A_FRAME = 3.0
+#: Memory that looking takes, in parts of that of the frames: these, and what a page takes (`reading.LOOK_BYTES`).
+_FRAME_BYTES = 8
 #: The group that our own files have.
 _OURS = "entry/numbragg"
 _EIGER = re.compile(r"data_[0-9]+")
@@ -90,6 +94,9 @@ def _read(path, dataset, wanted):
         total = sum(counts)
         if not wanted or wanted.stop > total:
             raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {wanted.start}:{wanted.stop}")
+        # what a file announces need not be in it
+        size = max(math.prod(place.shape[-2:]) * place.dtype.itemsize for place in places) * len(wanted)
+        memory.require(_FRAME_BYTES * size, f"{path}: to show {len(wanted)} frames would")
         frames = [_frame(places, counts, number) for number in wanted]
         return Series(frames, list(wanted), _wavelength(file), _number(file, "entry/instrument/detector", (
             "saturation_value",)), [_phi(file, number) for number in wanted], _spindle(file), _crystals(file),

@@ -28,6 +28,8 @@ _MOST_DEGREES = 36_000.0
 _BEAM = np.array((0.0, 0.0, 1.0))
 #: Spots in a page, each of some 60 bytes, all of which are looked through where the pointer is.
 _MOST = 200_000
+#: Characters that a line of a table may have.
+_LONGEST = 1 << 16
 #: h k l, each of which takes about a microsecond.
 _MOST_TRIED = 20_000_000
 
@@ -39,7 +41,7 @@ def read_spots(path, panels):
     """
     found = []
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file)
+        rows = csv.reader(_lines(path, file))
         try:
             head = next(rows, [])
             missing = [name for name in _COLUMNS[:6] if name not in head]
@@ -54,6 +56,17 @@ def read_spots(path, panels):
         except csv.Error as error:
             raise format_error(path, f"is no table of spots ({error})", rows.line_num) from None
     return found
+
+
+def _lines(path, file):
+    """Lines of a text, none of which is endless."""
+    number = 0
+    while line := file.readline(_LONGEST + 1):
+        number += 1
+        if len(line) > _LONGEST:
+            raise format_error(path, f"has more than {_LONGEST} characters; no line of a table of spots is so long",
+                               number)
+        yield line
 
 
 def _row(path, values, panels, line):

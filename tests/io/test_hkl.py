@@ -208,7 +208,8 @@ def test_table_with_too_many_entries():
 def test_table_larger_than_the_memory(monkeypatch):
     monkeypatch.setattr("numbragg.memory.available", lambda: 4.0e6)
     indices = np.array([[0, 0, 0], [98, 98, 98]], np.int32)
-    with pytest.raises(ValueError, match=r"l 0 to 98 need a table of 0.008 GB; 0.004 GB of memory"):
+    with pytest.raises(ValueError, match=r"l 0 to 98 need a table of 0.008 GB; it and its squares need "
+                                         r"0.01244 GB; 0.004 GB"):
         hkl.table_from_reflections(indices, np.ones(2))
 
 

@@ -1,0 +1,40 @@
+"""Runs a command, or a script, and writes down how much memory it took at most and what it had asked for before.
+
+    python tests/peak_of_memory.py ACCOUNT WORDS...
+
+ACCOUNT gets JSON: "peak", the largest resident set [bytes], and "asked", for each call of `memory.require` the function
+that it stands in, the bytes asked for, and the resident set at that moment.
+"""
+
+import json
+import sys
+
+from numbragg import memory
+
+
+def resident(name):
+    """A line of the process's status, in bytes."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(name))
+
+
+def main(account, words):
+    """Run the words and write the account. Returns the exit code."""
+    asked, require = [], memory.require
+
+    def recorded(size, what):
+        caller = sys._getframe(1).f_code
+        asked.append((f"{caller.co_filename.rpartition('/')[2]}:{caller.co_name}", int(size), resident("VmRSS:")))
+        require(size, what)
+
+    memory.require = recorded
+    from numbragg.commands.cli import main as run
+
+    code = run(words)
+    with open(account, "w", encoding="ascii") as file:
+        json.dump({"code": code, "peak": resident("VmHWM:"), "asked": asked}, file)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

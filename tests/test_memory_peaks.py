@@ -1,0 +1,116 @@
+"""What is checked before memory is used is what is used then: within a fifth, for ten kinds of input and more."""
+
+import json
+from pathlib import Path
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+CHILD = str(Path(__file__).with_name("peak_of_memory.py"))
+#: A pixel takes no time, so that images can be large.
+QUICK = ("-default_F 1 -cell 79 -N 1 -oversample 1 -seed 1 -lambda 1 -distance 100 -quiet").replace("-quiet", "--quiet")
+BARE = f"{QUICK} -nopgm -nonoise"
+#: How many times what is asked for may be the peak, or less.
+WITHIN = 0.2
+
+
+def list_of_corners(path, size):
+    path.write_text(f"0 0 0 10\n{size} {size} {size} 20\n", encoding="ascii")
+
+
+def dense_list(path, size):
+    rows = "".join(f"{k} {l} {k + l}.5\n" for k in range(size) for l in range(size)).splitlines(keepends=True)
+    with open(path, "w", encoding="ascii") as file:
+        for h in range(size):
+            file.write("".join(f"{h} {row}" for row in rows))
+
+
+def dump_of_holes(path, size):
+    with open(path, "wb") as file:
+        file.write(f"0 {size} 0 {size} 0 {size}\n\f".encode("ascii"))
+        file.truncate(file.tell() + 8 * (size + 2) ** 3)
+
+
+def floats(path, size):
+    np.random.default_rng(size).random((size, size), dtype=np.float32).tofile(path)
+
+
+def array(path, size):
+    np.save(path, np.random.default_rng(size).random((size, size), dtype=np.float32))
+
+
+def sources(path, size):
+    path.write_text("".join(f"-1 {1e-7 * n:.8f} 0 1 1e-10\n" for n in range(size)), encoding="ascii")
+
+
+def geometry(path, size):
+    path.write_text("photon_energy = 12398\nclen = 0.1\nres = 10000\n" + "".join(
+        f"p{n}/min_fs = 0\np{n}/max_fs = {size - 1}\np{n}/min_ss = {n * size}\np{n}/max_ss = {(n + 1) * size - 1}\n"
+        f"p{n}/fs = 1x\np{n}/ss = 1y\np{n}/corner_x = 0\np{n}/corner_y = {(n - 2) * size}\n" for n in range(4)),
+        encoding="ascii")
+
+
+#: Words, of which SIZE and FILE are replaced; a large and a small size; how the file is made, by its ending.
+KINDS = {
+    "pixels": (f"{BARE} -detpixels SIZE", 4000, 20, None),
+    "noise": (f"{QUICK} -detpixels SIZE -pgmfile x.pgm", 4000, 20, None),
+    "NXmx": (f"{BARE} -detpixels SIZE --nexus x.nxs", 3500, 20, None),
+    "CBF": (f"{QUICK} -nopgm -detpixels SIZE --cbf x_0001.cbf", 3500, 20, None),
+    "counts": (f"{QUICK} -nopgm -detpixels SIZE --counts x.npy", 3500, 20, None),
+    "TIFF": (f"{BARE} -detpixels SIZE --tiff x.tif", 3500, 20, None),
+    "picture": (f"{BARE} -detpixels SIZE --png x.png", 3500, 20, None),
+    "background": (f"{BARE} -detpixels SIZE --background water:5um", 3500, 20, None),
+    "panels": (f"{QUICK} --detector FILE.geom --npy x.npy --nexus x.nxs", 1500, 20, geometry),
+    "mosaic domains": (f"{BARE} -detpixels 1 -N 5 -mosaic 1 -mosaic_dom SIZE", 2000000, 20, None),
+    "phi steps": (f"{BARE} -detpixels 1 -N 5 -phi 1 -osc 1 -phisteps SIZE", 500000, 20, None),
+    "wavelengths": (f"{BARE} -detpixels 1 -N 5 -dispersion 1 -dispsteps SIZE", 1000000, 20, None),
+    "sources": (f"{BARE} -detpixels 1 -N 5 -sourcefile FILE.txt", 600000, 20, sources),
+    "list of corners": (f"{BARE} -detpixels 1 -N 5 -hkl FILE.hkl -dump x.bin", 250, 2, list_of_corners),
+    "list": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -hkl FILE.hkl -dump x.bin", 150, 2, dense_list),
+    "dump": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -dump FILE.bin", 200, 2, dump_of_holes),
+    "compared": ("compare FILE.bin FILE.bin", 2500, 20, floats),
+    "noisify": ("noisify -floatfile FILE.bin -detpixels SIZE -distance 100 -seed 1 --quiet", 3000, 20, floats),
+    "viewed": ("view FILE.npy --html x.html", 2500, 20, array),
+}
+
+
+def run(folder, words, size):
+    """The account of one run."""
+    filled = words.replace("SIZE", str(size)).replace("FILE", str(folder / f"size{size}"))
+    account = folder / "account.json"
+    subprocess.run([sys.executable, CHILD, str(account), *filled.split()], cwd=folder, check=False, timeout=600,
+                   capture_output=True)
+    found = json.loads(account.read_text(encoding="ascii"))
+    account.unlink()
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("kind", KINDS)
+def test_check_is_the_peak(kind, tmp_path):
+    words, large, small, make = KINDS[kind]
+    if make is not None:
+        ending = next(word for word in words.split() if "FILE" in word).replace("FILE", "")
+        for size in (large, small):
+            make(tmp_path / f"size{size}{ending}", size)
+    begun = time.monotonic()
+    little = run(tmp_path, words, small)
+    if time.monotonic() - begun > 5.0:
+        # kernels may have been compiled, which takes memory of its own
+        little = run(tmp_path, words, small)
+    much = run(tmp_path, words, large)
+    peak = much["peak"] - little["peak"]
+    # what is in use counts from the same moment of the small run
+    bases = {place: (size, resident) for place, size, resident in little["asked"]}
+    asked = []
+    for place, size, resident in much["asked"]:
+        less, base = bases.get(place, (0, little["peak"]))
+        asked.append((size - less, max(resident - base, 0)))
+    predicted = max(size + used for size, used in asked)
+    assert much["code"] in (0, 1) and peak > 3e7
+    assert (1.0 - WITHIN) * peak <= predicted <= (1.0 + WITHIN) * peak, (peak, much["asked"], little["asked"])
+    # and before it is used
+    assert any(size >= 0.4 * peak and used <= 0.45 * peak for size, used in asked), (peak, much["asked"])
