@@ -148,6 +148,50 @@ def _stol_of(geometry, ray, point, z):
     return 0.5 / ray[3] * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2]))
 
 
+@inlined
+def _logarithmic_slope(beam, ray, s1, cosine):
+    """Slope of the logarithm of the polarisation factor with cos(2 theta), the azimuth fixed."""
+    if beam.unpolarised_factor:
+        return 0.0
+    across, along = dot(s1, ray[1]), dot(s1, ray[2])
+    twice = beam.polarisation_fraction * (along * along - across * across)
+    sine_squared = max(1.0 - cosine * cosine, 1e-12)
+    return 2.0 * cosine * (1.0 + twice / sine_squared) / max(1.0 + cosine * cosine - twice, 1e-3)
+
+
+@inlined
+def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
+    """Mean of F**2 in a cell about a point (fast, slow, depth, edge), other factors over those in the middle.
+
+    sin(theta)/lambda x has a gradient g in the plane of the cell; the mean is exact if it changes evenly.  A curvature
+    of it, and a slope of the logarithm of the other factors along g, shift the mean by their first order, which is the
+    same as to shift x: by edge**2 / 24 times the Laplacian of x, and by edge**2 / 12 times the product of the slopes.
+    """
+    s0, edge, place = ray[0], point[3], _pixel_place(geometry, point[0], point[1], point[2])
+    s1, path = unit((place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2]))
+    cosine, along, normal = dot(s0, s1), dot(s1, geometry.normal), dot(s0, geometry.normal)
+    scale = -0.25 / (ray[3] * ray[3] * stol * path)
+    if geometry.curved:
+        # cells face the sample
+        along, normal = 1.0, cosine
+        fast = 2.0 * (_stol_of(geometry, ray, (point[0] + 0.5 * edge, point[1], point[2]), z) - stol)
+        slow = 2.0 * (_stol_of(geometry, ray, (point[0], point[1] + 0.5 * edge, point[2]), z) - stol)
+    else:
+        axis, other = geometry.fast_axis, geometry.slow_axis
+        fast = edge * (scale * (dot(s0, axis) - cosine * dot(s1, axis)))
+        slow = edge * (scale * (dot(s0, other) - cosine * dot(s1, other)))
+    gradient = fast * fast + slow * slow
+    # times path: gradient of cos(2 theta) in the plane, along that of the logarithm of 1 / path**3, and itself
+    inner = cosine - normal * along
+    towards = inner - cosine * (1.0 - along * along)
+    squared = 1.0 - cosine * cosine - (normal - cosine * along) * (normal - cosine * along)
+    slope = -3.0 * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
+    curved = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
+    here = edge * edge * scale / path
+    shift = (here * curved - gradient / stol) / 24.0 + here * slope / 12.0
+    return mean_of_cell(layer, abs(stol + shift), fast, slow)
+
+
 # -- layers as nodes
 
 
@@ -171,11 +215,7 @@ def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
             total[i] += factor[i] * from_table(layer, stol)
             continue
         needs[i] = max(needs[i], fineness - 1.0)
-        # what changes from the middle of a cell to the ends
-        step = 0.5 * work[_EDGE, i]
-        fast = _stol_of(geometry, ray, (f[i] + step, s[i], depth), z) - stol
-        slow = _stol_of(geometry, ray, (f[i], s[i] + step, depth), z) - stol
-        total[i] += factor[i] * mean_of_cell(layer, stol, 2.0 * fast, 2.0 * slow)
+        total[i] += factor[i] * _mean_in_cell(geometry, beam, layer, ray, (f[i], s[i], depth, work[_EDGE, i]), z, stol)
 
 
 # -- layers as segments: F**2 is integrated exactly, times a parabola through the smooth factors at three nodes

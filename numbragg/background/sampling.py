@@ -197,14 +197,15 @@ def _points_for_solid_angle(ratio):
 
 
 def _bends(centres, ratio, wavelengths):
-    """How evenly sin(theta)/lambda and other factors change in a pixel: about 0 far from the beam.
+    """What part of the differences of F**2 in a pixel its mean may be wrong by, for all that is not even in it.
 
-    Rings are curved, which is a twenty-fourth of the pixel over their radius; and solid angles differ from edge to edge.
+    Rings are curved, which counts to the second order of the pixel over their radius, as the first is corrected; and
+    of what the solid angle and the rest differ from edge to edge a third is not.
     """
     found = np.zeros(len(centres))
     for wavelength in (float(wavelengths.min()), float(wavelengths.max())):
         angle = 2.0 * wavelength * centres
-        found = np.maximum(found, ratio * (1.0 / (24.0 * angle) + 0.25 * angle))
+        found = np.maximum(found, np.square(ratio / angle) / 50.0 + 0.08 * ratio * angle)
     return found
 
 
