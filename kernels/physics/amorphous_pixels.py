@@ -23,14 +23,13 @@ from .view import incident_direction, number_of_sources, place_of_source, polari
 
 __all__ = ["COLUMNS", "POINTS", "add_photons", "photons_at"]
 
-#: Points of a block, and numbers of a kernel's own for each.
-POINTS, COLUMNS = 512, 14
-#: Columns: places of points, what they get, their largest sin(theta)/lambda, the subdivision that they need, what a
-#: source and node gives, and where.
-_F, _S, _TOTAL, _LARGEST, _NEEDED, _FACTOR, _STOL = 0, 1, 2, 3, 4, 5, 6
-#: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are, how much they
-#: weigh, and the edge of their cell [m].
-_FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT, _EDGE = 7, 8, 9, 10, 11, 12, 13
+#: Points of a block, which a processor's nearest cache holds, and numbers of a kernel's own for each.
+POINTS, COLUMNS = 256, 20
+#: Columns: points on the detector, the edge of their cells [m], what they get, their largest sin(theta)/lambda, the
+#: subdivision that they need; in the laboratory; what a source and a node give them: factors, sin(theta)/lambda, s1.
+_F, _S, _EDGE, _TOTAL, _LARGEST, _NEEDED, _X, _Y, _Z, _FACTOR, _STOL, _U, _V, _W = range(14)
+#: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are and how much they weigh.
+_FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT = range(14, 20)
 #: Nodes of Gauss's rule of three points, from the middle in half lengths, and the square.
 _NODE, _NODE_SQUARED = math.sqrt(0.6), 0.6
 #: Least sine of 2 theta for which a segment is looked at.
@@ -195,16 +194,51 @@ def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
 # -- layers as nodes
 
 
+@inlined
+def _seen_from(geometry, s0, z, half, work, count):
+    """Fill directions from a point of the beam to points of a block, sin(theta)/lambda, and solid angles as factors.
+
+    One loop for each case, and each without branches: these become vectors.
+    """
+    x, y, w, factor, at, u, v, t = (work[_X], work[_Y], work[_Z], work[_FACTOR], work[_STOL], work[_U], work[_V],
+                                    work[_W])
+    a, b, c = z * s0[0], z * s0[1], z * s0[2]
+    solid = geometry.pixel_area * (geometry.close_distance - z * dot(s0, geometry.normal))
+    for i in range(count):
+        away = (x[i] - a, y[i] - b, w[i] - c)
+        inverse = 1.0 / magnitude(away)
+        s1 = (away[0] * inverse, away[1] * inverse, away[2] * inverse)
+        at[i] = half * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2]))
+        factor[i] = solid * (inverse * inverse * inverse)
+        u[i], v[i], t[i] = s1
+    if geometry.curved or geometry.point_pixel:
+        for i in range(count):
+            place = (x[i], y[i], w[i])
+            path = magnitude((x[i] - a, y[i] - b, w[i] - c))
+            factor[i] = _seen_solid_angle(geometry, place, z, s0, (u[i], v[i], t[i]), path)
+
+
+@inlined
+def _weighed(geometry, beam, ray, sensor_layer, work, count):
+    """Multiply the factors of points by polarisation and captured fraction, where there are such."""
+    factor, u, v, t = work[_FACTOR], work[_U], work[_V], work[_W]
+    if not beam.unpolarised_factor:
+        for i in range(count):
+            factor[i] *= _polarisation(beam, ray, (u[i], v[i], t[i]))
+    if geometry.thickness != 0.0:
+        attenuation = ray[5] if ray[5] >= 0.0 else geometry.attenuation
+        for i in range(count):
+            factor[i] *= _capture(geometry, sensor_layer, (u[i], v[i], t[i]), attenuation)
+
+
 @jit
 def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
     """Add what a source and a node give to points of a block."""
-    z, weight, s0 = layer.places[node], layer.weights[node], ray[0]
+    z, weight = layer.places[node], layer.weights[node] * ray[4]
+    depth = sensor_layer * geometry.layer_step
+    _seen_from(geometry, ray[0], z, 0.5 / ray[3], work, count)
+    _weighed(geometry, beam, ray, sensor_layer, work, count)
     f, s, factor, at = work[_F], work[_S], work[_FACTOR], work[_STOL]
-    depth, half = sensor_layer * geometry.layer_step, 0.5 / ray[3]
-    for i in range(count):
-        value, s1 = _smooth(geometry, beam, ray, _pixel_place(geometry, f[i], s[i], depth), sensor_layer, z)
-        factor[i] = weight * value
-        at[i] = half * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2]))
     total, largest, needs = work[_TOTAL], work[_LARGEST], work[_NEEDED]
     parts = layer.fineness.shape[0]
     for i in range(count):
@@ -212,10 +246,11 @@ def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
         largest[i] = max(largest[i], stol)
         fineness = layer.fineness[part_of(layer, stol, parts)] if parts > 0 else 0
         if fineness == 0:
-            total[i] += factor[i] * from_table(layer, stol)
+            total[i] += weight * factor[i] * from_table(layer, stol)
             continue
         needs[i] = max(needs[i], fineness - 1.0)
-        total[i] += factor[i] * _mean_in_cell(geometry, beam, layer, ray, (f[i], s[i], depth, work[_EDGE, i]), z, stol)
+        mean = _mean_in_cell(geometry, beam, layer, ray, (f[i], s[i], depth, work[_EDGE, i]), z, stol)
+        total[i] += weight * factor[i] * mean
 
 
 # -- layers as segments: F**2 is integrated exactly, times a parabola through the smooth factors at three nodes
@@ -270,7 +305,7 @@ def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
     last = edges.shape[0] - 1
     inverse = 1.0 / (edges[last] - edges[0])
     for i in range(count):
-        place = _pixel_place(geometry, work[_F, i], work[_S, i], sensor_layer * geometry.layer_step)
+        place = (work[_X, i], work[_Y, i], work[_Z, i])
         along = dot(place, s0)
         aside = (place[0] - along * s0[0], place[1] - along * s0[1], place[2] - along * s0[2])
         across = max(magnitude(aside), _LEAST_SINE * abs(along))
@@ -305,6 +340,9 @@ def _fill(geometry, beam, layer, work, count):
         work[_LARGEST, i] = 0.0
         work[_NEEDED, i] = layer.least
     for sensor_layer in range(geometry.layers):
+        for i in range(count):
+            work[_X, i], work[_Y, i], work[_Z, i] = _pixel_place(geometry, work[_F, i], work[_S, i],
+                                                                 sensor_layer * geometry.layer_step)
         for source in range(sources):
             ray = _ray(beam, source)
             if layer.edges.shape[0] > 0:
