@@ -31,7 +31,8 @@ class Amorphous(NamedTuple):
     inverse_bin: float  # parts per 1/m
     low: float  # F**2 before the first knot
     high: float  # F**2 behind the last
-    squares: np.ndarray  # (n - 1, 7) F**2 as a polynomial of t
+    parts: np.ndarray  # (n - 1, 4, 7) polynomials of t, as the following, from the knot at the left, over the lowest
+    # power that they have: t, t**2, t**3, t**2
     sums: np.ndarray  # (n, 4) integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first
     places: np.ndarray  # (z,) along the beam from the sample, downstream positive [m]
     weights: np.ndarray  # (z,) shares of the layer, with a sum of 1
@@ -103,13 +104,11 @@ def integrals(layer, x):
         more = _of_constant(layer.high, knots[last], x)
         return sums[last, 0] + more[0], sums[last, 1] + more[1], sums[last, 2] + more[2]
     piece = _piece(layer, x)
-    knot, c = knots[piece], layer.squares
+    knot, c = knots[piece], layer.parts
     t = x - knot
     zeroth = first = second = 0.0
     for i in range(6, -1, -1):
-        each = c[piece, i]
-        zeroth, first, second = (zeroth * t + each / (i + 1.0), first * t + each / (i + 2.0),
-                                 second * t + each / (i + 3.0))
+        zeroth, first, second = zeroth * t + c[piece, 0, i], first * t + c[piece, 1, i], second * t + c[piece, 2, i]
     zeroth, first, second = zeroth * t, first * (t * t), second * (t * t * t)
     return (sums[piece, 0] + zeroth, sums[piece, 1] + (knot * zeroth + first),
             sums[piece, 2] + (knot * knot * zeroth + 2.0 * knot * first + second))
@@ -126,10 +125,10 @@ def _twice(layer, x):
         t = x - knots[last]
         return sums[last, 3] + t * (sums[last, 0] + 0.5 * layer.high * t)
     piece = _piece(layer, x)
-    t, c = x - knots[piece], layer.squares
+    t, c = x - knots[piece], layer.parts
     total = 0.0
     for i in range(6, -1, -1):
-        total = total * t + c[piece, i] / ((i + 1.0) * (i + 2.0))
+        total = total * t + c[piece, 3, i]
     return sums[piece, 3] + t * (sums[piece, 0] + t * total)
 
 

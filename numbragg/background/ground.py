@@ -18,6 +18,10 @@ __all__ = ["Ground"]
 _CHUNK = 1 << 14
 #: Rows of an image that are added to at once.
 _ROWS = 64
+#: Evaluations of a layer that are announced, minutes of a thread, and those that are refused, weeks of one.
+_LONG, _TOO_LONG = 1e10, 1e14
+#: About what one takes [s].
+_SECONDS = 1e-8
 _NO_MASK = np.empty((0, 0), dtype=np.uint8)
 
 
@@ -31,6 +35,8 @@ class Ground:
         For each panel its crystals, of which the first stands for all.
     threads : int, optional
         By default one per processor.  No bit depends on it.
+    announce : callable of str, optional
+        Told, before it begins, of work that takes long; by default a note says so afterwards.
 
     Attributes
     ----------
@@ -42,22 +48,23 @@ class Ground:
     Raises
     ------
     ValueError
-        If a layer reaches a detector, or the beam has no size.
+        If a layer reaches a detector, the beam has no size, or a layer would take weeks.
     MemoryError
         If the images do not fit.
     """
 
-    def __init__(self, background, shot, threads=None):
+    def __init__(self, background, shot, threads=None, announce=None):
         self.background = background
         self._panels = [Panel(panel[0]) for panel in shot]
         self._check()
         pixels = sum(math.prod(panel.shape) for panel in self._panels)
         memory.require(8 * pixels, f"background: images of {pixels} pixels")
         self.images = tuple(np.zeros(panel.shape) for panel in self._panels)
-        self._layers, notes = [], []
-        for layer in background.layers:
-            made, wanted = sampled(layer, self._panels)
-            self._layers.append((layer, made, wanted))
+        self._layers, notes = [(layer, *sampled(layer, self._panels)) for layer in background.layers], []
+        for line in [_costly(layer, wanted) for layer, _, wanted in self._layers]:
+            if line is not None:
+                (announce or notes.append)(Loud(line))
+        for layer, made, _ in self._layers:
             notes += self._fill(layer, made, Crew(threads or available_threads()))
         for image in self.images:
             image.setflags(write=False)
@@ -135,3 +142,25 @@ class Ground:
         return [Loud(f"background: {beyond} of {pixels} pixels reach beyond the table of {table.name}, which ends at "
                      f"sin(theta)/lambda {table.stol[-1]:g} (pixels to {to_per_angstrom(largest):.4g}) /Angstrom: its "
                      f"last F, {table.f[-1]:g}, is taken there")]
+
+
+def _costly(layer, wanted):
+    """A line on what takes long, None of what does not; what takes far too long is refused."""
+    if wanted.evaluations < _LONG:
+        return None
+    seconds = wanted.evaluations * _SECONDS
+    said = (f"background: {layer.material.name} from {layer.begin_mm:g} to {layer.end_mm:g} mm needs about "
+            f"{wanted.evaluations:.1g} evaluations, {wanted.points:.1g} points in pixels times {wanted.each} along the "
+            f"beam, of sources and of sensor layers: some {_time(seconds)} of one thread")
+    if wanted.evaluations > _TOO_LONG:
+        raise ValueError(f"{said}; must be at most {_TOO_LONG:.0g}: fewer sources, a region, smaller pixels or a "
+                         "thinner layer take less")
+    return said
+
+
+def _time(seconds):
+    """In the unit in which it is at least one."""
+    for unit, size in (("days", 86400.0), ("hours", 3600.0)):
+        if seconds >= size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds / 60.0:.2g} minutes"

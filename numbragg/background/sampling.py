@@ -15,10 +15,10 @@ from .tables import slopes
 
 __all__ = ["Cost", "sampled"]
 
-#: What sums over nodes, and over points of a pixel, may be wrong by, of a pixel or of a thousandth of the greatest.
-_TOLERANCE, _FLOOR = 1e-4, 1e-3
+#: What sums over nodes, and means over a pixel, may be wrong by, of a pixel or of a thousandth of the greatest.
+_ALONG, _ACROSS, _FLOOR = 1.8e-4, 1e-4, 1e-3
 #: Nodes along the beam that are tried, and segments where those are too few.
-_NODES, _SEGMENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Cells of a pixel per edge, and points of Gauss's rules.
 _CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
 _MOST_PARTS = 1 << 16
@@ -77,10 +77,10 @@ def _unsampled(layer, panel, length):
     bins, inverse_bin = _bins(knots)
     return Amorphous(
         knots=np.array(knots), pieces=np.array(pieces), bins=bins, inverse_bin=inverse_bin,
-        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1], squares=np.array(squares),
+        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1], parts=np.array([_integrated(each) for each in squares]),
         sums=np.array(_sums(knots, squares, table.f[0] * table.f[0])), places=_NOTHING, weights=_NOTHING,
         edges=_NOTHING, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), least=0,
-        fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0)), inverse_part=0.0, tolerance=_TOLERANCE)
+        fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0)), inverse_part=0.0, tolerance=_ACROSS)
 
 
 # -- along the beam
@@ -91,7 +91,8 @@ class _Tried:
 
     def __init__(self, panels):
         self._work = np.empty((COLUMNS, POINTS))
-        each = max(9, _TRIED // len(panels))
+        # of very many sources fewer pixels
+        each = max(9, min(_TRIED, 64 * _TRIED // number_of_sources(panels[0].beam)) // len(panels))
         self._panels = [(panel, *panel.spread(each)) for panel in panels]
 
     def _evaluated(self, layer):
@@ -137,7 +138,7 @@ def _along_the_beam(made, begin, end, tried):
 
 def _close(now, then):
     greatest = float(np.abs(then).max(initial=0.0))
-    return bool((np.abs(then - now) <= _TOLERANCE * np.maximum(np.abs(then), _FLOOR * greatest)).all())
+    return bool((np.abs(then - now) <= _ALONG * np.maximum(np.abs(then), _FLOOR * greatest)).all())
 
 
 # -- in pixels
@@ -173,13 +174,13 @@ def _in_pixels(made, panels, ends):
         made = made._replace(subdivisions=_subdivisions([nodes(-0.5, 0.5, count) for count in _POINTS]),
                              least=_points_for_solid_angle(ratio))
         errors = np.zeros((len(_POINTS), parts))
-        integral_errors(made, centres, width, _TOLERANCE * _FLOOR * floor * width, errors)
+        integral_errors(made, centres, width, _ACROSS * _FLOOR * floor * width, errors)
         return made._replace(errors=_with_neighbours(errors), inverse_part=parts / last)
     # the second derivative of the solid angle over itself is at most 12 over the squared distance
-    least = next((i for i, edge in enumerate(_CELLS) if 0.5 * ratio * ratio <= _TOLERANCE * edge * edge),
+    least = next((i for i, edge in enumerate(_CELLS) if 0.5 * ratio * ratio <= _ACROSS * edge * edge),
                  len(_CELLS) - 1)
     needs = np.empty(parts, dtype=np.uint8)
-    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_TOLERANCE, floor), needs)
+    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_ACROSS, floor), needs)
     if needs.max() == 0:
         return made._replace(least=least)
     return made._replace(least=least, fineness=_with_neighbours(needs), inverse_part=parts / last)
@@ -191,7 +192,7 @@ def _points_for_solid_angle(ratio):
     Its even derivatives over itself are 3, 45, 1575 and so on over powers of the distance.
     """
     wrong, rule = 0.5 * ratio * ratio, 0
-    while wrong > _TOLERANCE and rule < 5:
+    while wrong > _ACROSS and rule < 5:
         wrong, rule = wrong * (0.1 * ratio * ratio), rule + 1
     return rule
 
@@ -237,6 +238,13 @@ def _squared(piece):
         for j, b in enumerate(piece):
             found[i + j] += a * b
     return found
+
+
+def _integrated(square):
+    """Coefficients of the integrals from a knot of a polynomial, of it times t, times t**2, and of the first."""
+    return ([each / (i + 1) for i, each in enumerate(square)], [each / (i + 2) for i, each in enumerate(square)],
+            [each / (i + 3) for i, each in enumerate(square)],
+            [each / ((i + 1) * (i + 2)) for i, each in enumerate(square)])
 
 
 def _sums(knots, squares, low):
