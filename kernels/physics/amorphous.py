@@ -157,9 +157,12 @@ def _mean_of_box(layer, centre, width):
 @inlined
 def _spread(layer, centre, width):
     """How much F**2 differs in a range."""
-    a, b, c = (from_table(layer, abs(centre - 0.5 * width)), from_table(layer, centre),
-               from_table(layer, centre + 0.5 * width))
-    return max(a, b, c) - min(a, b, c)
+    least = most = from_table(layer, centre)
+    for i in range(1, 4):
+        for at in (centre - width * i / 6.0, centre + width * i / 6.0):
+            now = from_table(layer, abs(at))
+            least, most = min(least, now), max(most, now)
+    return most - least
 
 
 @jit

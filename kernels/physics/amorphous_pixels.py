@@ -167,9 +167,12 @@ def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
     same as to shift x: by edge**2 / 24 times the Laplacian of x, and by edge**2 / 12 times the product of the slopes.
     """
     s0, edge, place = ray[0], point[3], _pixel_place(geometry, point[0], point[1], point[2])
-    s1, path = unit((place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2]))
+    away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
+    # divisions take longer than all else
+    near, inverse = 1.0 / magnitude(away), 1.0 / stol
+    s1 = (away[0] * near, away[1] * near, away[2] * near)
     cosine, along, normal = dot(s0, s1), dot(s1, geometry.normal), dot(s0, geometry.normal)
-    scale = -0.25 / (ray[3] * ray[3] * stol * path)
+    scale = -0.25 / (ray[3] * ray[3]) * (inverse * near)
     if geometry.curved:
         # cells face the sample
         along, normal = 1.0, cosine
@@ -186,8 +189,8 @@ def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
     squared = 1.0 - cosine * cosine - (normal - cosine * along) * (normal - cosine * along)
     slope = -3.0 * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
     curved = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
-    here = edge * edge * scale / path
-    shift = (here * curved - gradient / stol) / 24.0 + here * slope / 12.0
+    here = edge * edge * (scale * near)
+    shift = (here * (curved + 2.0 * slope) - gradient * inverse) * (1.0 / 24.0)
     return mean_of_cell(layer, abs(stol + shift), fast, slow)
 
 

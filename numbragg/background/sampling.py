@@ -16,7 +16,7 @@ from .tables import slopes
 __all__ = ["Cost", "sampled"]
 
 #: What sums over nodes, and means over a pixel, may be wrong by, of a pixel or of a thousandth of the greatest.
-_ALONG, _ACROSS, _FLOOR = 1.8e-4, 1e-4, 1e-3
+_ALONG, _ACROSS, _FLOOR = 1.8e-4, 2e-4, 1e-3
 #: Nodes along the beam that are tried, and segments where those are too few.
 _NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Cells of a pixel per edge, and points of Gauss's rules.
@@ -206,7 +206,7 @@ def _bends(centres, ratio, wavelengths):
     found = np.zeros(len(centres))
     for wavelength in (float(wavelengths.min()), float(wavelengths.max())):
         angle = 2.0 * wavelength * centres
-        found = np.maximum(found, np.square(ratio / angle) / 50.0 + 0.08 * ratio * angle)
+        found = np.maximum(found, np.square(ratio / angle) / 40.0 + 0.08 * ratio * angle)
     return found
 
 

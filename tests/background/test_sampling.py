@@ -45,17 +45,17 @@ def wide(distance, pixel, pixels, tilt=0.0, origin=(20.0, -3.0), **sensor):
     ("air", -25.0, 25.0, 100.0), ("air", -25.0, 25.0, 35.0), ("water", -15.0, 15.0, 60.0)])
 def test_thick_layers_are_the_integral_along_the_beam(name, begin, end, distance, polarised):
     """Of points so small that their middle stands for them, from near the beam to far from it."""
-    steps, fast = 40, 0.0025
+    steps, fast = 20, 0.0025
     beam = Beam(polarisation_fraction=polarised)
     layer = Layer(name, begin_mm=begin, end_mm=end)
     for tilt in (0.0, 0.35):
         # pixels are narrow, and far from each other in panels of their own
-        panels = [wide(distance, fast, (1, 1), tilt, (0.5 + 2.0 * i, -1.3)) for i in range(steps)]
+        panels = [wide(distance, fast, (1, 1), tilt, (0.5 + 4.0 * i, -1.3)) for i in range(steps)]
         found = Simulator(Detector(panels=[panel for panel, _ in panels], convention="adxv"), beam, 0.0,
                           background=Background([layer]), threads=1).run(CRYSTAL).background
         for (panel, normal), part in zip(panels, found):
             middle = (np.asarray(panel.origin_mm) + 0.5 * np.asarray(panel.fast_mm) + 0.5 * np.asarray(panel.slow_mm))
-            right = expected(middle, normal, fast * fast, beam, layer, curve(name), nodes=60000)
+            right = expected(middle, normal, fast * fast, beam, layer, curve(name), nodes=20000)
             assert part[0, 0] == pytest.approx(right, rel=2e-4)
 
 
@@ -71,14 +71,16 @@ def test_pixels_are_means_on_any_panel(words, pixel, distance, tilt, origin, sen
         Detector(panels=[wide(distance, pixel / parts, (parts * n, parts * rows), tilt, origin, **sensor)[0]],
                  convention="adxv"), beam, words, sampling=still) for parts in (1, fineness))
     means = fine.reshape(rows, fineness, n, fineness).sum(axis=(1, 3))
-    assert np.allclose(coarse, means, rtol=2e-4, atol=1e-6 * means.max())
+    # pixels of more than a degree have rings in them
+    assert np.allclose(coarse, means, rtol=3e-4 if pixel < 1.0 else 1e-3, atol=1e-6 * means.max())
 
 
 def test_curved_detectors_too():
     """Where pixels see the beam under an angle, on a sphere."""
     beam = Beam(wavelength_angstrom=1.3)
     coarse, fine = (background(Detector(pixels=(40 * parts, 30 * parts), pixel_mm=0.5 / parts, distance_mm=60,
-                                        curved=True, beam_center_mm=(-6.0, -5.0)), beam, "ice:5um,ice:30mm",
+                                        curved=True, convention="xds",
+                                        beam_centre_mm=(-6.0, -5.0)), beam, "ice:5um,ice:30mm",
                                sampling=Sampling(oversample=1)) for parts in (1, 6))
     means = fine.reshape(30, 6, 40, 6).sum(axis=(1, 3))
     assert np.allclose(coarse, means, rtol=2e-4, atol=1e-6 * means.max())
@@ -86,7 +88,8 @@ def test_curved_detectors_too():
 
 def test_in_the_beam_itself():
     """Where all of a layer is at one scattering vector, and rings have no radius."""
-    detector = Detector(pixels=(21, 21), pixel_mm=0.1, distance_mm=60, beam_center_mm=(1.05, 1.05))
+    detector = Detector(pixels=(21, 21), pixel_mm=0.1, distance_mm=60, beam_centre_mm=(1.05, 1.05),
+                        convention="xds")
     found = background(detector, Beam(), "ice:30mm,water:30mm,air:50mm")
     assert np.isfinite(found).all() and found.min() > 0
     assert found[10, 10] == pytest.approx(found[9:12, 9:12].mean(), rel=1e-2)
