@@ -221,7 +221,8 @@ def integral_errors(layer, centres, width, negligible, out):
     for i in range(centres.shape[0]):
         middle = integrals(layer, centres[i])[0]
         # the integral is odd, and its own integral even
-        right = (_twice(layer, centres[i] + 0.5 * width) - _twice(layer, abs(centres[i] - 0.5 * width))) / width - middle
+        ends = _twice(layer, centres[i] + 0.5 * width), _twice(layer, abs(centres[i] - 0.5 * width))
+        right = (ends[0] - ends[1]) / width - middle
         for rule in range(out.shape[0]):
             total, first = 0.0, rules.firsts[rule]
             for j in range(rules.counts[rule]):

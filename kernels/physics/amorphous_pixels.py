@@ -262,7 +262,7 @@ def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
 @inlined
 def _segment(geometry, beam, ray, place, sensor_layer, between, moments):
     """Integral along the beam between two sin(theta)/lambda."""
-    s0, wavelength = ray[0], ray[3]
+    wavelength = ray[3]
     along, across, begin, end = between
     middle, half = 0.5 * (begin + end), 0.5 * (end - begin)
     # moments about the middle, in half lengths
@@ -362,7 +362,8 @@ def _fill(geometry, beam, layer, work, count):
 def _points_in_pixels(geometry, layer, work, at, size):
     """Fill the next points of those pixels whose middle does not stand for them.
 
-    Given how many pixels there are, the one to begin with and how many points of it are done.  Returns the number of points, and where to go on.
+    Given how many pixels there are, the one to begin with and how many points of it are done.  Returns the number of
+    points, and where to go on.
     """
     count, pixel, sub = at
     rules, filled = layer.subdivisions, 0

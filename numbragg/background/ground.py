@@ -98,7 +98,8 @@ class Ground:
             layers.append({
                 "material": table.name, "begin_mm": layer.begin_mm, "end_mm": layer.end_mm,
                 "density_g_per_cm3": table.density_g_per_cm3, "molecular_weight": table.molecular_weight,
-                "table_rows": len(table.stol), "table_end_per_angstrom": table.stol[-1], "nodes": len(made.places) or 3 * (len(made.edges) - 1),
+                "table_rows": len(table.stol), "table_end_per_angstrom": table.stol[-1],
+                "nodes": len(made.places) or 3 * (len(made.edges) - 1),
                 "sub_pixels": wanted.edge})
         sums = [float(image.sum()) for image in self.images]
         return {"layers": layers, "sum": math.fsum(sums), "panels": sums}

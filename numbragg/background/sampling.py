@@ -77,7 +77,8 @@ def _unsampled(layer, panel, length):
     bins, inverse_bin = _bins(knots)
     return Amorphous(
         knots=np.array(knots), pieces=np.array(pieces), bins=bins, inverse_bin=inverse_bin,
-        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1], parts=np.array([_integrated(each) for each in squares]),
+        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1],
+        parts=np.array([_integrated(each) for each in squares]),
         sums=np.array(_sums(knots, squares, table.f[0] * table.f[0])), places=_NOTHING, weights=_NOTHING,
         edges=_NOTHING, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), least=0,
         fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0)), inverse_part=0.0, tolerance=_ACROSS)
