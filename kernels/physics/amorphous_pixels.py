@@ -169,7 +169,12 @@ def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
     s0, edge, place = ray[0], point[3], _pixel_place(geometry, point[0], point[1], point[2])
     away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
     # divisions take longer than all else
-    near, inverse = 1.0 / magnitude(away), 1.0 / stol
+    near = 1.0 / magnitude(away)
+    bound = 0.4 * (0.5 * edge * near / ray[3])
+    if stol < 0.01 * bound:
+        # in the beam itself, where there is no gradient
+        return from_table(layer, bound)
+    inverse = 1.0 / stol
     s1 = (away[0] * near, away[1] * near, away[2] * near)
     cosine, along, normal = dot(s0, s1), dot(s1, geometry.normal), dot(s0, geometry.normal)
     scale = -0.25 / (ray[3] * ray[3]) * (inverse * near)
@@ -191,7 +196,8 @@ def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
     curved = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
     here = edge * edge * (scale * near)
     shift = (here * (curved + 2.0 * slope) - gradient * inverse) * (1.0 / 24.0)
-    return mean_of_cell(layer, abs(stol + shift), fast, slow)
+    # about the beam, cells are no further from it than that
+    return mean_of_cell(layer, abs(stol + min(max(shift, -bound), bound)), fast, slow)
 
 
 # -- layers as nodes
