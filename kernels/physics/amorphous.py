@@ -1,29 +1,25 @@
-"""Photons that layers of amorphous material scatter into pixels: a table of amplitudes instead of a crystal.
+"""Amorphous material in the beam: a table of amplitudes instead of a crystal, and its integrals.
 
-Its bits are the same on all processors: sums, products, quotients, roots and our own exponential and sine only.
+Its bits are the same on all processors: sums, products, quotients and roots only.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.elementary import (
-    EXP_LARGEST,
-    cosine_polynomial,
-    exp_negative,
-    nearest_multiple_of_pi,
-    remainder_pi,
-    sine_polynomial,
-)
-from ..arithmetic.vectors import cross, dot, magnitude, rotate_axis_sc, unit
 from ..compile.compilation import inlined, jit
-from .geometry import flat_position, point_solid_angle
-from .polarisation import kahn_factor
-from .records import Geometry, Sources
-from .view import incident_direction, number_of_sources, place_of_source, polarisation_axis, scattering_vector
 
-__all__ = ["Amorphous", "add_photons", "box_means", "photons_at", "table_square"]
+__all__ = ["Amorphous", "Subdivisions", "cells_needed", "from_table", "integral_errors", "integrals", "mean_of_cell",
+           "part_of", "table_square"]
+
+
+class Subdivisions(NamedTuple):
+    """Ways to make a mean over a pixel of points in it, from the middle alone to ever more."""
+
+    counts: np.ndarray  # (rules,) int64: points per edge
+    firsts: np.ndarray  # (rules,) int64: where the points of each begin in what follows
+    places: np.ndarray  # from the middle, in pixels
+    weights: np.ndarray  # with a sum of 1 for each rule
 
 
 class Amorphous(NamedTuple):
@@ -35,51 +31,47 @@ class Amorphous(NamedTuple):
     inverse_bin: float  # parts per 1/m
     low: float  # F**2 before the first knot
     high: float  # F**2 behind the last
+    parts: np.ndarray  # (n - 1, 4, 7) polynomials of t, as the following, from the knot at the left, over the lowest
+    # power that they have: t, t**2, t**3, t**2
+    sums: np.ndarray  # (n, 4) integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first
     places: np.ndarray  # (z,) along the beam from the sample, downstream positive [m]
     weights: np.ndarray  # (z,) shares of the layer, with a sum of 1
+    edges: np.ndarray  # (s + 1,) ends of segments in which F**2 is integrated exactly, instead of places; or none
     scale: float  # r_e**2 times photons times molecules per area
-    fineness: np.ndarray  # (k,) uint8: sub-pixels per edge for each part of a range of sin(theta)/lambda
+    subdivisions: Subdivisions
+    least: int  # the first of them that may be used
+    fineness: np.ndarray  # (k,) uint8: for each part of a range of sin(theta)/lambda 0 where F**2 at a point is its
+    # mean over a pixel, else one more than the subdivision with whose cells the mean is right; or none
+    errors: np.ndarray  # (rules, k) for segments: what each subdivision makes wrong of the integral of F**2; or none
     inverse_part: float  # parts of it per 1/m
-    sub_pixels: int  # per edge at least
-
-
-# -- elementary functions
-
-
-@inlined
-def _sine_and_cosine(x):
-    """Sine and cosine, with their signs."""
-    k = nearest_multiple_of_pi(x)
-    r = remainder_pi(x, k)
-    sign = 1.0 - 2.0 * (k - 2.0 * math.floor(0.5 * k))
-    return sign * sine_polynomial(r), sign * cosine_polynomial(r)
-
-
-@inlined
-def _exponential(x):
-    """exp(x), held where it would leave the doubles."""
-    return exp_negative(min(x, EXP_LARGEST))
+    tolerance: float  # what the latter may be of the integral
 
 
 # -- the table
 
 
 @inlined
-def _square(layer, stol):
-    """F**2 at sin(theta)/lambda; before and behind the table its end's."""
+def _piece(layer, stol):
+    """The piece of the table in which sin(theta)/lambda lies, which is within it."""
     knots = layer.knots
-    if stol <= knots[0]:
-        return layer.low
-    last = knots.shape[0] - 1
-    if stol >= knots[last]:
-        return layer.high
     piece = layer.bins[min(int((stol - knots[0]) * layer.inverse_bin), layer.bins.shape[0] - 1)]
     while piece > 0 and stol < knots[piece]:
         piece -= 1
     while stol >= knots[piece + 1]:
         piece += 1
+    return piece
+
+
+@inlined
+def from_table(layer, stol):
+    """F**2 at sin(theta)/lambda; before and behind the table its end's."""
+    knots = layer.knots
+    if stol <= knots[0]:
+        return layer.low
+    if stol >= knots[knots.shape[0] - 1]:
+        return layer.high
+    piece, pieces = _piece(layer, stol), layer.pieces
     t = stol - knots[piece]
-    pieces = layer.pieces
     f = pieces[piece, 0] + t * (pieces[piece, 1] + t * (pieces[piece, 2] + t * pieces[piece, 3]))
     return f * f
 
@@ -88,228 +80,161 @@ def _square(layer, stol):
 def table_square(layer, stol, out):
     """Fill F**2 for an array of sin(theta)/lambda [1/m]."""
     for i in range(stol.shape[0]):
-        out[i] = _square(layer, stol[i])
+        out[i] = from_table(layer, stol[i])
+
+
+# -- its integrals
+
+
+@inlined
+def _of_constant(square, begin, end):
+    """Integrals from begin to end of a constant, of it times x and times x**2."""
+    return (square * (end - begin), 0.5 * square * (end * end - begin * begin),
+            square / 3.0 * (end * end * end - begin * begin * begin))
+
+
+@inlined
+def integrals(layer, x):
+    """Integrals from 0 to sin(theta)/lambda x of F**2, of F**2 x and of F**2 x**2."""
+    knots, sums = layer.knots, layer.sums
+    last = knots.shape[0] - 1
+    if x <= knots[0]:
+        return _of_constant(layer.low, 0.0, x)
+    if x >= knots[last]:
+        more = _of_constant(layer.high, knots[last], x)
+        return sums[last, 0] + more[0], sums[last, 1] + more[1], sums[last, 2] + more[2]
+    piece = _piece(layer, x)
+    knot, c = knots[piece], layer.parts
+    t = x - knot
+    zeroth = first = second = 0.0
+    for i in range(6, -1, -1):
+        zeroth, first, second = zeroth * t + c[piece, 0, i], first * t + c[piece, 1, i], second * t + c[piece, 2, i]
+    zeroth, first, second = zeroth * t, first * (t * t), second * (t * t * t)
+    return (sums[piece, 0] + zeroth, sums[piece, 1] + (knot * zeroth + first),
+            sums[piece, 2] + (knot * knot * zeroth + 2.0 * knot * first + second))
+
+
+@inlined
+def _twice(layer, x):
+    """Integral from 0 to sin(theta)/lambda x of the integral of F**2."""
+    knots, sums = layer.knots, layer.sums
+    last = knots.shape[0] - 1
+    if x <= knots[0]:
+        return 0.5 * layer.low * x * x
+    if x >= knots[last]:
+        t = x - knots[last]
+        return sums[last, 3] + t * (sums[last, 0] + 0.5 * layer.high * t)
+    piece = _piece(layer, x)
+    t, c = x - knots[piece], layer.parts
+    total = 0.0
+    for i in range(6, -1, -1):
+        total = total * t + c[piece, 3, i]
+    return sums[piece, 3] + t * (sums[piece, 0] + t * total)
+
+
+# -- means over pixels, across which sin(theta)/lambda hardly bends
+
+
+@inlined
+def mean_of_cell(layer, stol, one, other):
+    """Mean of F**2 over a cell along whose edges sin(theta)/lambda changes by so much, exactly if it does so evenly."""
+    long, short = max(abs(one), abs(other)), min(abs(one), abs(other))
+    # a narrow one loses digits, and is as good as one that is a little wider
+    short = max(short, 0.015625 * long)
+    half, less = 0.5 * (long + short), 0.5 * (long - short)
+    outer = _twice(layer, stol + half) + _twice(layer, abs(stol - half))
+    return (outer - _twice(layer, stol + less) - _twice(layer, abs(stol - less))) / (long * short)
+
+
+@inlined
+def _mean_of_box(layer, centre, width):
+    """Mean of F**2 over a range."""
+    low = centre - 0.5 * width
+    below = integrals(layer, abs(low))[0]
+    return (integrals(layer, centre + 0.5 * width)[0] + (below if low < 0.0 else -below)) / width
+
+
+@inlined
+def _spread(layer, centre, width):
+    """How much F**2 differs in a range."""
+    least = most = from_table(layer, centre)
+    for i in range(1, 4):
+        for at in (centre - width * i / 6.0, centre + width * i / 6.0):
+            now = from_table(layer, abs(at))
+            least, most = min(least, now), max(most, now)
+    return most - least
 
 
 @jit
-def box_means(layer, centres, width, points, out):
-    """Fill means of F**2 over boxes of a width about centres, from so many midpoints each."""
-    for i in range(centres.shape[0]):
-        total = 0.0
-        for j in range(points):
-            total += _square(layer, abs(centres[i] + width * ((j + 0.5) / points - 0.5)))
-        out[i] = total / points
-
-
-# -- geometry from a point beside the sample
-
-
-@inlined
-def _pixel_place(geometry, f, s, depth):
-    """Laboratory position [m] of a point of the detector, flat or curved."""
-    flat = flat_position(geometry, f, s, depth)
-    if not geometry.curved:
-        return flat
-    # `geometry.curved_position` with sines that are the same everywhere
-    distance, beam = geometry.distance, geometry.beam
-    spot = (distance * beam[0], distance * beam[1], distance * beam[2])
-    sine, cosine = _sine_and_cosine(flat[1] / distance)
-    turned = rotate_axis_sc(spot, geometry.slow_axis, sine, cosine)
-    sine, cosine = _sine_and_cosine(flat[2] / distance)
-    return rotate_axis_sc(turned, geometry.fast_axis, sine, cosine)
-
-
-@inlined
-def _seen_solid_angle(geometry, place, z, s0, s1, path):
-    """Solid angle of a pixel from the point at z along the beam s0: `geometry.solid_angle` with the sample there."""
-    if geometry.point_pixel:
-        return point_solid_angle(path)
-    if geometry.curved:
-        # every pixel faces the sample, and the factor of nanoBragg's own is near 1
-        radius = magnitude(place)
-        return (geometry.pixel_area / path / path * (geometry.close_distance / radius)
-                * (dot(place, s1) / radius))
-    # divisions take longer than all else
-    close, inverse = geometry.close_distance - z * dot(s0, geometry.normal), 1.0 / path
-    return geometry.pixel_area * close * (inverse * inverse * inverse)
-
-
-@inlined
-def _capture(geometry, layer, s1, attenuation):
-    """`geometry.capture_fraction` with an exponential that is the same everywhere; 1 without a sensor."""
-    if geometry.thickness == 0.0:
-        return 1.0
-    depth = geometry.layer_step * attenuation / dot(s1, geometry.normal)
-    passed = _exponential(-depth)
-    front = 1.0 if layer == 0 else passed if layer == 1 else _exponential(-layer * depth)
-    return front - front * passed
-
-
-@inlined
-def _fields(beam, s0):
-    """Unit vectors along the magnetic and the electric field."""
-    b_in, _ = unit(cross(polarisation_axis(beam.polarisation_axes, 0), s0))
-    e_in, _ = unit(cross(s0, b_in))
-    return b_in, e_in
-
-
-@inlined
-def _polarisation(beam, s0, fields, s1):
-    """The Kahn factor, cos(2 psi) from the components of s1 along the electric field and across it."""
-    if beam.unpolarised_factor:
-        return 1.0
-    cos_two_psi = 1.0
-    if beam.polarisation_fraction != 0.0:
-        across, along = dot(s1, fields[0]), dot(s1, fields[1])
-        total = along * along + across * across
-        if total > 0.0:
-            cos_two_psi = (along * along - across * across) / total
-    return kahn_factor(beam.polarisation_fraction, s0, s1, cos_two_psi)
-
-
-# -- photons
-
-
-@inlined
-def _from_place(geometry, beam, layer, place, sensor_layer, source, z):
-    """What a source and a point of the layer give to a point of one layer of the sensor, and sin(theta)/lambda."""
-    row, column = place_of_source(beam.per_direction, source)
-    s0 = incident_direction(beam.directions, row)
-    return _from_ray(geometry, beam, layer, place, sensor_layer, column, z, (s0, _fields(beam, s0)))
-
-
-@inlined
-def _from_ray(geometry, beam, layer, place, sensor_layer, column, z, ray):
-    """The same of the source's wavelength, its direction with the fields there."""
-    s0, fields = ray
-    away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
-    path = magnitude(away)
-    inverse = 1.0 / path
-    s1 = (away[0] * inverse, away[1] * inverse, away[2] * inverse)
-    stol = 0.5 * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2])) / beam.wavelengths[column]
-    value = _square(layer, stol) * _polarisation(beam, s0, fields, s1)
-    value *= _seen_solid_angle(geometry, place, z, s0, s1, path)
-    attenuation = beam.attenuations[column] if beam.attenuations.shape[0] > 0 else geometry.attenuation
-    value *= _capture(geometry, sensor_layer, s1, attenuation)
-    if beam.weights.shape[0] > 0:
-        value *= beam.weights[column]
-    return value, stol
-
-
-@inlined
-def _at_place(geometry, beam, layer, f, s):
-    """Mean over sources, sum over the layers of sensor and material, of one point of the detector; sin(theta)/lambda.
-
-    The latter is the largest of all.
-    """
-    total, largest, sources = 0.0, 0.0, number_of_sources(beam)
-    for sensor_layer in range(geometry.layers):
-        place = _pixel_place(geometry, f, s, sensor_layer * geometry.layer_step)
-        for source in range(sources):
-            for node in range(layer.places.shape[0]):
-                value, stol = _from_place(geometry, beam, layer, place, sensor_layer, source, layer.places[node])
-                total += layer.weights[node] * value
-                largest = max(largest, stol)
-    return total / sources, largest
-
-
-@inlined
-def _needed(layer, stol):
-    """Sub-pixels per edge that a scattering vector needs."""
-    if layer.fineness.shape[0] == 0:
-        return layer.sub_pixels
-    part = min(int(stol * layer.inverse_part), layer.fineness.shape[0] - 1)
-    return max(layer.sub_pixels, int(layer.fineness[part]))
-
-
-@inlined
-def _finest(geometry, beam, layer, f, s):
-    """Sub-pixels per edge that any scattering vector of a point needs."""
-    place, finest = _pixel_place(geometry, f, s, 0.0), layer.sub_pixels
-    for source in range(number_of_sources(beam)):
-        row, column = place_of_source(beam.per_direction, source)
-        s0 = incident_direction(beam.directions, row)
-        for node in range(layer.places.shape[0]):
-            z = layer.places[node]
-            s1, _ = unit((place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2]))
-            finest = max(finest, _needed(layer, 0.5 * magnitude(scattering_vector(s1, s0, beam.wavelengths[column]))))
-    return finest
-
-
-@jit
-def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, out):
-    """Fill the photons of a layer that pixels get whose middle stands for all of them."""
-    size = geometry.sub_pixel_size * geometry.oversample
-    for i in range(fast.shape[0]):
-        value, _ = _at_place(geometry, beam, layer, (fast[i] + geometry.first_fast + 0.5) * size,
-                             (slow[i] + geometry.first_slow + 0.5) * size)
-        out[i] = layer.scale * value
-
-
-@jit
-def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, start, stop, out):
-    """Add the photons of a layer to pixels of a window.
+def cells_needed(layer, centres, width, bends, limits, needs):
+    """Find what pixels need in which sin(theta)/lambda changes by a width.
 
     Parameters
     ----------
-    geometry : records.Geometry
-    beam : records.Sources
     layer : Amorphous
-    mask : (slow, fast) uint8 array
-        Zero: the pixel is left alone; no rows: none is.
-    place : tuple of int
-        First fast, first slow, width, as of `records.Window`.
-    start, stop : int
-        Pixels of the window, row by row.
-    out : (slow, fast) float64 array
-
-    Returns
-    -------
-    beyond : int
-        Pixels that reach beyond the last row of the table.
-    largest : float
-        Largest sin(theta)/lambda [1/m] of the middle of a pixel.
+    centres : (k,) array
+        sin(theta)/lambda [1/m].
+    width : float
+        [1/m]
+    bends : (k,) array
+        About how much of the differences of F**2 in a cell as large as the pixel goes into its mean: other factors
+        differ too, and sin(theta)/lambda bends.
+    limits : (float, float)
+        What the mean may be wrong by, of itself or of a floor; the floor.
+    needs : (k,) uint8 array
+        Filled, as `Amorphous.fineness`.
     """
-    size = geometry.sub_pixel_size * geometry.oversample
-    end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
-    alone = layer.places.shape[0] == 1 and number_of_sources(beam) == 1
-    s0 = incident_direction(beam.directions, 0)
-    ray = (s0, _fields(beam, s0))
-    masked = mask.shape[0] > 0
-    fast, slow = place[0] + start % place[2] - 1, place[1] + start // place[2]
-    for _ in range(start, stop):
-        # pixels are counted: a division takes half as long as all else
-        fast += 1
-        if fast == place[0] + place[2]:
-            fast, slow = place[0], slow + 1
-        if masked and mask[slow, fast] == 0:
+    last = layer.subdivisions.counts.shape[0] - 1
+    for i in range(centres.shape[0]):
+        right = _mean_of_box(layer, centres[i], width)
+        allowed = limits[0] * max(right, limits[1])
+        if (abs(from_table(layer, centres[i]) - right) <= allowed
+                and bends[i] * _spread(layer, centres[i], width) <= allowed):
+            needs[i] = 0
             continue
-        first_f, first_s = (fast + geometry.first_fast) * size, (slow + geometry.first_slow) * size
-        if alone:
-            # of most backgrounds one point is all
-            total, stol = 0.0, 0.0
-            for sensor_layer in range(geometry.layers):
-                there = _pixel_place(geometry, first_f + 0.5 * size, first_s + 0.5 * size,
-                                     sensor_layer * geometry.layer_step)
-                value, at = _from_ray(geometry, beam, layer, there, sensor_layer, 0, layer.places[0], ray)
-                total += layer.weights[0] * value
-                stol = max(stol, at)
-            finest = _needed(layer, stol)
-        else:
-            total, stol = _at_place(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)
-            finest = layer.sub_pixels
-            if layer.fineness.shape[0] > 0:
-                finest = _finest(geometry, beam, layer, first_f + 0.5 * size, first_s + 0.5 * size)
-        if finest > 1:
-            total, step = 0.0, size / finest
-            for sub_slow in range(finest):
-                for sub_fast in range(finest):
-                    value, _ = _at_place(geometry, beam, layer, first_f + (sub_fast + 0.5) * step,
-                                         first_s + (sub_slow + 0.5) * step)
-                    total += value
-            total /= finest * finest
-        out[slow, fast] += layer.scale * total
-        largest = max(largest, stol)
-        if stol > end:
-            beyond += 1
-    return beyond, largest
+        rule = 0
+        while rule < last:
+            edge = layer.subdivisions.counts[rule]
+            if bends[i] / edge * _spread(layer, centres[i], width / edge) <= allowed:
+                break
+            rule += 1
+        needs[i] = rule + 1
+
+
+@jit
+def integral_errors(layer, centres, width, negligible, out):
+    """Fill what subdivisions make wrong of the mean of the integral of F**2 over pixels.
+
+    Parameters
+    ----------
+    layer : Amorphous
+    centres : (k,) array
+        sin(theta)/lambda [1/m].
+    width : float
+        By which it changes in a pixel [1/m].
+    negligible : float
+        An error that is as good as none: finer subdivisions are not looked at.
+    out : (rules, k) array
+        Zeros, filled.
+    """
+    rules = layer.subdivisions
+    for i in range(centres.shape[0]):
+        middle = integrals(layer, centres[i])[0]
+        # the integral is odd, and its own integral even
+        ends = _twice(layer, centres[i] + 0.5 * width), _twice(layer, abs(centres[i] - 0.5 * width))
+        right = (ends[0] - ends[1]) / width - middle
+        for rule in range(out.shape[0]):
+            total, first = 0.0, rules.firsts[rule]
+            for j in range(rules.counts[rule]):
+                at = centres[i] + width * rules.places[first + j]
+                value = integrals(layer, abs(at))[0]
+                total += rules.weights[first + j] * ((-value if at < 0.0 else value) - middle)
+            out[rule, i] = abs(total - right)
+            if out[rule, i] <= negligible:
+                break
+
+
+@inlined
+def part_of(layer, stol, parts):
+    """The part of the range of sin(theta)/lambda in which one is."""
+    return min(int(stol * layer.inverse_part), parts - 1)

@@ -3,7 +3,7 @@
 import functools
 import math
 
-__all__ = ["first_guess", "nodes"]
+__all__ = ["equal_segments", "nodes"]
 
 #: Nodes of one segment at most; thicker layers are cut into equal segments.
 _MOST = 16
@@ -45,23 +45,6 @@ def nodes(begin, end, count):
     return tuple(zip(*found))
 
 
-def first_guess(begin, end, singular):
-    """Nodes with which a smooth integrand has six digits.
-
-    Parameters
-    ----------
-    begin, end : float
-    singular : iterable of (float, float)
-        Where it is singular: real and imaginary part.  A rule of n nodes errs as r**(-2 n), r the sum of the
-        semi-axes of the largest ellipse about begin and end that has none in it.
-    """
-    middle, half = 0.5 * (begin + end), 0.5 * (end - begin)
-    r = math.inf
-    for real, imaginary in singular:
-        x, y = (real - middle) / half, imaginary / half
-        a = 0.5 * (math.sqrt((x - 1.0) ** 2 + y * y) + math.sqrt((x + 1.0) ** 2 + y * y))
-        r = min(r, a + math.sqrt(max(a * a - 1.0, 0.0)))
-    count, reached = 1, r * r
-    while reached < 1e6 and count < _MOST:
-        count, reached = count + 1, reached * r * r
-    return count
+def equal_segments(begin, end, count):
+    """Ends of equal segments."""
+    return tuple(begin + (end - begin) * i / count for i in range(count)) + (end,)

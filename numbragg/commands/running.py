@@ -89,7 +89,12 @@ def ground_of(line, shot, threads):
     from ..background.ground import Ground
     from ..background.layers import Background
 
-    return Ground(Background(line.background), shot, threads)
+    def announce(said):
+        # before the work, not in the report behind it
+        if not line.quiet:
+            print(f"numbragg: {said}", file=sys.stderr, flush=True)
+
+    return Ground(Background(line.background), shot, threads, announce)
 
 
 def told_of_ground(experiment, ground):

@@ -382,7 +382,7 @@ class Simulator:
 
         found = self._ground
         if found is None or not found.fits(shot):
-            found = self._ground = Ground(self.background, shot, self.evaluation.threads)
+            found = self._ground = Ground(self.background, shot, self.evaluation.threads, lambda line: warn([line]))
         return found
 
     def prepare_shot(self, crystal: Crystal | Sequence[Crystal]) -> tuple[tuple[Prepared, ...], ...]:

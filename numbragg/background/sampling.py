@@ -1,0 +1,280 @@
+"""How finely a layer is sampled, along the beam and in pixels: no finer than makes a difference."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, integral_errors, table_square
+from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, photons_at
+from ..kernels.physics.view import number_of_sources
+from ..scene.size import AVOGADRO, R_E_SQR
+from ..scene.units import from_mm
+from .quadrature import equal_segments, nodes
+from .tables import slopes
+
+__all__ = ["Cost", "sampled"]
+
+#: What sums over nodes, and means over a pixel, may be wrong by, of a pixel or of a thousandth of the greatest.
+_ALONG, _ACROSS, _FLOOR = 1.8e-4, 2e-4, 1e-3
+#: Nodes along the beam that are tried, and segments where those are too few.
+_NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+#: Cells of a pixel per edge, and points of Gauss's rules.
+_CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
+_MOST_PARTS = 1 << 16
+#: Pixels that are tried, of all panels together.
+_TRIED = 1024
+#: What a segment costs, in nodes.
+_NODES_OF_SEGMENT = 12
+_NOTHING = np.empty(0)
+_UNIT = 1e10  # 1/m of a 1/Angstrom
+
+
+class Cost(NamedTuple):
+    """About how much is to be evaluated for a layer."""
+
+    points: float  # of all pixels
+    each: int  # nodes along the beam, of all sources and layers of the sensor, for each
+    edge: int  # points per edge of the pixels that were tried, at most
+
+    @property
+    def evaluations(self):
+        """All of them."""
+        return self.points * self.each
+
+
+def sampled(layer, panels):
+    """A layer as kernels take it, fine enough for all panels, and what it costs.
+
+    Parameters
+    ----------
+    layer : numbragg.background.Layer
+    panels : sequence of panels.Panel
+
+    Returns
+    -------
+    Amorphous
+    Cost
+    """
+    begin, end = from_mm(layer.begin_mm), from_mm(layer.end_mm)
+    tried = _Tried(panels)
+    made = _along_the_beam(_unsampled(layer, panels[0], end - begin), begin, end, tried)
+    made = _in_pixels(made, panels, (begin, end))
+    beam, geometry = panels[0].beam, panels[0].geometry
+    each = len(made.places) if len(made.edges) == 0 else _NODES_OF_SEGMENT * (len(made.edges) - 1)
+    points, edge = tried.points(made)
+    return made, Cost(points, each * number_of_sources(beam) * geometry.layers, edge)
+
+
+def _unsampled(layer, panel, length):
+    """A layer of which all is known but how finely it is sampled."""
+    table, beam = layer.material, panel.prepared.request.beam
+    knots = [stol * _UNIT for stol in table.stol]
+    photons = panel.prepared.fluence * beam.beam_size * beam.beam_size
+    molecules = table.density_g_per_cm3 * 1e6 * AVOGADRO / table.molecular_weight * length
+    pieces = _pieces(knots, table.f)
+    squares = [_squared(piece) for piece in pieces]
+    bins, inverse_bin = _bins(knots)
+    return Amorphous(
+        knots=np.array(knots), pieces=np.array(pieces), bins=bins, inverse_bin=inverse_bin,
+        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1],
+        parts=np.array([_integrated(each) for each in squares]),
+        sums=np.array(_sums(knots, squares, table.f[0] * table.f[0])), places=_NOTHING, weights=_NOTHING,
+        edges=_NOTHING, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), least=0,
+        fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0)), inverse_part=0.0, tolerance=_ACROSS)
+
+
+# -- along the beam
+
+
+class _Tried:
+    """Pixels that are tried: spread evenly over panels, their corners among them."""
+
+    def __init__(self, panels):
+        self._work = np.empty((COLUMNS, POINTS))
+        # of very many sources fewer pixels
+        each = max(9, min(_TRIED, 64 * _TRIED // number_of_sources(panels[0].beam)) // len(panels))
+        self._panels = [(panel, *panel.spread(each)) for panel in panels]
+
+    def _evaluated(self, layer):
+        for panel, fast, slow in self._panels:
+            out, points = np.empty(len(fast)), np.empty(len(fast))
+            photons_at(panel.geometry, panel.beam, layer, fast, slow, self._work, out, points)
+            yield panel, out, points
+
+    def photons(self, layer):
+        """Of a layer, in all tried pixels."""
+        return np.concatenate([out for _, out, _ in self._evaluated(layer)])
+
+    def points(self, layer):
+        """About how many points a layer needs in all pixels that are wanted, and how many per edge at most."""
+        wanted, most = 0.0, 1.0
+        for panel, _, points in self._evaluated(layer):
+            if len(points):
+                # the middle comes first
+                wanted += panel.prepared.window.pixels * float(np.where(points > 1.0, points + 1.0, 1.0).mean())
+                most = max(most, float(points.max()))
+        return wanted, math.isqrt(round(most))
+
+
+def _along_the_beam(made, begin, end, tried):
+    """As many nodes, or else segments, as twice as many make no difference."""
+    def with_nodes(count):
+        places, weights = nodes(begin, end, count)
+        return made._replace(places=np.array(places), weights=np.array(weights))
+
+    def with_segments(count):
+        return made._replace(edges=np.array(equal_segments(begin, end, count)))
+
+    for ways, counts in ((with_nodes, _NODES), (with_segments, _SEGMENTS)):
+        found = {}
+        for count in counts:
+            for each in (count, 2 * count):
+                if each not in found:
+                    found[each] = tried.photons(ways(each))
+            if _close(found[count], found[2 * count]):
+                return ways(count)
+    return with_segments(2 * _SEGMENTS[-1])
+
+
+def _close(now, then):
+    greatest = float(np.abs(then).max(initial=0.0))
+    return bool((np.abs(then - now) <= _ALONG * np.maximum(np.abs(then), _FLOOR * greatest)).all())
+
+
+# -- in pixels
+
+
+def _cells():
+    """Equal cells of a pixel."""
+    return _subdivisions([(tuple((i + 0.5) / edge - 0.5 for i in range(edge)), (1.0 / edge,) * edge)
+                          for edge in _CELLS])
+
+
+def _subdivisions(rules):
+    """Of places and weights along an edge."""
+    counts = [len(places) for places, _ in rules]
+    return Subdivisions(np.array(counts), np.cumsum([0, *counts[:-1]]),
+                        np.array([x for places, _ in rules for x in places]),
+                        np.array([w for _, weights in rules for w in weights]))
+
+
+def _in_pixels(made, panels, ends):
+    """Cells or points in pixels that are coarser than the table, or than the geometry near by."""
+    nearest = min(panel.height(z) for panel in panels for z in ends)
+    ratio, wavelengths = max(panel.longest for panel in panels) / nearest, panels[0].beam.wavelengths
+    # what is near the beam is seen under the largest angle, and thus changes most in a pixel
+    width = 0.5 * ratio / float(wavelengths.min())
+    last = float(made.knots[-1]) + width
+    parts = min(int(last / width * 4.0) + 2, _MOST_PARTS)
+    centres = (np.arange(parts) + 0.5) * (last / parts)
+    squares = np.empty(len(made.knots))
+    table_square(made, made.knots, squares)
+    floor = _FLOOR * float(squares.max())
+    if len(made.edges) > 0:
+        made = made._replace(subdivisions=_subdivisions([nodes(-0.5, 0.5, count) for count in _POINTS]),
+                             least=_points_for_solid_angle(ratio))
+        errors = np.zeros((len(_POINTS), parts))
+        integral_errors(made, centres, width, _ACROSS * _FLOOR * floor * width, errors)
+        return made._replace(errors=_with_neighbours(errors), inverse_part=parts / last)
+    # the second derivative of the solid angle over itself is at most 12 over the squared distance
+    least = next((i for i, edge in enumerate(_CELLS) if 0.5 * ratio * ratio <= _ACROSS * edge * edge),
+                 len(_CELLS) - 1)
+    needs = np.empty(parts, dtype=np.uint8)
+    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_ACROSS, floor), needs)
+    if needs.max() == 0:
+        return made._replace(least=least)
+    return made._replace(least=least, fineness=_with_neighbours(needs), inverse_part=parts / last)
+
+
+def _points_for_solid_angle(ratio):
+    """The first of Gauss's rules that is right for the solid angle.
+
+    Its even derivatives over itself are 3, 45, 1575 and so on over powers of the distance.
+    """
+    wrong, rule = 0.5 * ratio * ratio, 0
+    while wrong > _ACROSS and rule < 5:
+        wrong, rule = wrong * (0.1 * ratio * ratio), rule + 1
+    return rule
+
+
+def _bends(centres, ratio, wavelengths):
+    """What part of the differences of F**2 in a pixel its mean may be wrong by, for all that is not even in it.
+
+    Rings are curved, which counts to the second order of the pixel over their radius, as the first is corrected; and
+    of what the solid angle and the rest differ from edge to edge a third is not.
+    """
+    found = np.zeros(len(centres))
+    for wavelength in (float(wavelengths.min()), float(wavelengths.max())):
+        angle = 2.0 * wavelength * centres
+        found = np.maximum(found, np.square(ratio / angle) / 40.0 + 0.08 * ratio * angle)
+    return found
+
+
+def _with_neighbours(parts):
+    """The largest of each part and those beside it: a part stands for the scattering vectors in it."""
+    right = np.concatenate([parts[..., 1:], parts[..., -1:]], axis=-1)
+    left = np.concatenate([parts[..., :1], parts[..., :-1]], axis=-1)
+    return np.maximum(parts, np.maximum(left, right))
+
+
+# -- the table
+
+
+def _pieces(knots, values):
+    """Coefficients of the cubic between knots."""
+    tangents, rows = slopes(knots, values), []
+    for i in range(len(knots) - 1):
+        step = knots[i + 1] - knots[i]
+        secant = (values[i + 1] - values[i]) / step
+        rows.append((values[i], tangents[i], (3.0 * secant - 2.0 * tangents[i] - tangents[i + 1]) / step,
+                     (tangents[i] + tangents[i + 1] - 2.0 * secant) / (step * step)))
+    return rows
+
+
+def _squared(piece):
+    """Coefficients of the square of a cubic."""
+    found = [0.0] * 7
+    for i, a in enumerate(piece):
+        for j, b in enumerate(piece):
+            found[i + j] += a * b
+    return found
+
+
+def _integrated(square):
+    """Coefficients of the integrals from a knot of a polynomial, of it times t, times t**2, and of the first."""
+    return ([each / (i + 1) for i, each in enumerate(square)], [each / (i + 2) for i, each in enumerate(square)],
+            [each / (i + 3) for i, each in enumerate(square)],
+            [each / ((i + 1) * (i + 2)) for i, each in enumerate(square)])
+
+
+def _sums(knots, squares, low):
+    """Integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first of these."""
+    first = knots[0]
+    rows = [(low * first, 0.5 * low * first * first, low / 3.0 * first * first * first, 0.5 * low * first * first)]
+    for knot, end, c in zip(knots, knots[1:], squares):
+        t, power, parts = end - knot, 1.0, [0.0, 0.0, 0.0, 0.0]
+        for i, each in enumerate(c):
+            # powers by products: the C library's own need not have the same bits everywhere
+            power *= t
+            parts[0] += each * power / (i + 1)
+            parts[1] += each * power * t / (i + 2)
+            parts[2] += each * power * t * t / (i + 3)
+            parts[3] += each * power * t / ((i + 1) * (i + 2))
+        zeroth, one, two, twice = parts
+        rows.append((rows[-1][0] + zeroth, rows[-1][1] + (knot * zeroth + one),
+                     rows[-1][2] + (knot * knot * zeroth + 2.0 * knot * one + two),
+                     rows[-1][3] + (rows[-1][0] * t + twice)))
+    return rows
+
+
+def _bins(knots):
+    """For each of equal parts the piece in which it begins, and parts per unit."""
+    count = min(4 * len(knots), 1 << 16)
+    inverse = count / (knots[-1] - knots[0])
+    found, piece = [], 0
+    for part in range(count):
+        while knots[piece + 1] <= knots[0] + part / inverse and piece < len(knots) - 2:
+            piece += 1
+        found.append(piece)
+    return np.array(found, dtype=np.int64), inverse
