@@ -20,6 +20,8 @@ import numba
 from numba import _dynfunc
 from numba.core import caching, codegen, compiler, dispatcher, registry
 
+from ..stopping import aside
+
 __all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
@@ -216,6 +218,17 @@ def _options(given):
     return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
 
 
+class _Kernel(registry.CPUDispatcher):
+    """A function that is compiled, or loaded from disk, beside the main thread.
+
+    There a handler of signals may raise an exception, and in the middle of it Numba's and LLVM's locks would stay
+    taken, or a callback from the compiler swallow it.
+    """
+
+    def _compile_for_args(self, *arguments, **named):
+        return aside(lambda: super(_Kernel, self)._compile_for_args(*arguments, **named))
+
+
 def jit(function=None, *, variant=None, **options):
     """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
 
@@ -226,6 +239,8 @@ def jit(function=None, *, variant=None, **options):
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
     made = numba.njit(**_options(options))(function)
+    if not numba.config.DISABLE_JIT:
+        made.__class__ = _Kernel
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         try:

@@ -191,14 +191,16 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     """
     from ..kernels.drive.cpu import Modes, Target, render
     from ..kernels.drive.order import NO_MASK, counting_scene, settle
-    from ..kernels.physics.view import is_polarised
+    from ..kernels.physics.view import is_polarised, steps_per_pixel
+    from ..kernels.stopping import halting
 
     number = (slow - window.slow_min) * window.width + fast - window.fast_min
     places = NO_MASK if mask is None else mask
     polarised = is_polarised(scene.beam, scene.sampling)
     settled = int(scene.beam.next_axis[-1]) if polarised else 0
     state = initial_state(interpolating)
-    start = settle(scene, window.place, places, 0, number, state, settled, True)
+    start = halting(lambda halt: settle(scene, window.place, places, 0, number, state, settled, True, halt),
+                    number * steps_per_pixel(scene))
     if state[INTERPOLATING] and start < number:
         image = np.zeros((slow + 1, window.fast_max + 1), np.float32)
         target = Target(window._replace(slow_max=slow), mask, image)
@@ -207,7 +209,8 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
             state[INTERPOLATING] = 0
     if polarised and len(scene.beam.next_axis) - settled > 1:
         # an axis that alternates
-        settle(counting_scene(scene), window.place, places, start, number, state)
+        halting(lambda halt: settle(counting_scene(scene), window.place, places, start, number, state, halt=halt),
+                number * steps_per_pixel(scene))
     return state
 
 
