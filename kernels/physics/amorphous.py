@@ -247,29 +247,8 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
 
 
 @jit
-def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, start, stop, out):
-    """Add the photons of a layer to pixels of a window.
-
-    Parameters
-    ----------
-    geometry : records.Geometry
-    beam : records.Sources
-    layer : Amorphous
-    mask : (slow, fast) uint8 array
-        Zero: the pixel is left alone; no rows: none is.
-    place : tuple of int
-        First fast, first slow, width, as of `records.Window`.
-    start, stop : int
-        Pixels of the window, row by row.
-    out : (slow, fast) float64 array
-
-    Returns
-    -------
-    beyond : int
-        Pixels that reach beyond the last row of the table.
-    largest : float
-        Largest sin(theta)/lambda [1/m] of the middle of a pixel.
-    """
+def _add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, start, stop, out, found):
+    """As `add_photons`, which returns what is found."""
     size = geometry.sub_pixel_size * geometry.oversample
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
     alone = layer.places.shape[0] == 1 and number_of_sources(beam) == 1
@@ -312,4 +291,33 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
         largest = max(largest, stol)
         if stol > end:
             beyond += 1
-    return beyond, largest
+    found[0], found[1] = beyond, largest
+
+
+def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, start, stop, out):
+    """Add the photons of a layer to pixels of a window.
+
+    Parameters
+    ----------
+    geometry : records.Geometry
+    beam : records.Sources
+    layer : Amorphous
+    mask : (slow, fast) uint8 array
+        Zero: the pixel is left alone; no rows: none is.
+    place : tuple of int
+        First fast, first slow, width, as of `records.Window`.
+    start, stop : int
+        Pixels of the window, row by row.
+    out : (slow, fast) float64 array
+
+    Returns
+    -------
+    beyond : int
+        Pixels that reach beyond the last row of the table.
+    largest : float
+        Largest sin(theta)/lambda [1/m] of the middle of a pixel.
+    """
+    found = np.zeros(2)
+    _add_photons(geometry, beam, layer, mask, place, start, stop, out, found)
+    beyond, largest = found.tolist()
+    return int(beyond), largest
