@@ -218,7 +218,8 @@ def nothing_left(owner):
 
 def remove_all():
     """Remove whatever is not finished."""
-    for remove in list(_to_remove.values()):
+    # a folder behind what is in it
+    for remove in reversed(list(_to_remove.values())):
         try:
             remove()
         except OSError:

@@ -17,7 +17,7 @@ import threading
 import time
 
 import numba
-from numba import _dynfunc
+from numba import _dynfunc, types
 from numba.core import caching, codegen, compiler, dispatcher, registry
 
 from ..stopping import aside
@@ -223,10 +223,19 @@ class _Kernel(registry.CPUDispatcher):
 
     There a handler of signals may raise an exception, and in the middle of it Numba's and LLVM's locks would stay
     taken, or a callback from the compiler swallow it.
+
+    For the same reason Python gets a number or nothing from it: to make a tuple with names, compiled code would run
+    Python, and crash where a handler raises in there.
     """
 
+    #: Whether it is a part, which Python calls in tests only.
+    is_part = False
+
     def _compile_for_args(self, *arguments, **named):
-        return aside(lambda: super(_Kernel, self)._compile_for_args(*arguments, **named))
+        made = aside(lambda: super(_Kernel, self)._compile_for_args(*arguments, **named))
+        if not self.is_part and isinstance(self.nopython_signatures[-1].return_type, types.BaseTuple):
+            raise TypeError(f"{self.py_func.__qualname__}: a kernel that Python calls must return a number or nothing")
+        return made
 
 
 def jit(function=None, *, variant=None, **options):
@@ -291,7 +300,9 @@ class _Part(registry.CPUDispatcher):
 
     @functools.cached_property
     def _kernel(self):
-        return jit(self.py_func)
+        made = jit(self.py_func)
+        made.is_part = True
+        return made
 
     def __call__(self, *arguments, **named):
         return self._kernel(*arguments, **named)

@@ -50,20 +50,19 @@ class Outcome:
     remarks: tuple = ()  # what is remarkable about this rendering; about the scene, it is with the scene
 
 
-def settle(scene, place, mask, start, stop, state, settled_axis=0, until_settled=False, halt=None):
+def settle(scene, pixels, state, halt, settled_axis=None):
     """Evaluate pixels strictly for the state that they leave, and for nothing else.
 
     Parameters
     ----------
     scene : records.Scene
-    place, mask, start, stop
-        As in `records.Pixels`.
+    pixels : records.Pixels
     state : (STATE_SIZE,) int64
         Updated.
-    settled_axis, until_settled
-        As in `records.Until`.
-    halt : (1,) uint8 array or None
+    halt : (1,) uint8 array
         As in `records.Filled`.
+    settled_axis : int or None
+        As in `records.Until`, to end where the state has settled; None: to the last pixel.
 
     Returns
     -------
@@ -75,10 +74,9 @@ def settle(scene, place, mask, start, stop, state, settled_axis=0, until_settled
     Halted
         It was.
     """
-    filled = NOTHING if halt is None else NOTHING._replace(halt=halt)
-    following = strict_pixels(scene, Pixels(place, mask, NO_LIST, start, stop), state,
-                              Until(until_settled, settled_axis, False), filled)
-    if filled.halt[0]:
+    until = Until(settled_axis is not None, settled_axis or 0, False)
+    following = strict_pixels(scene, pixels, state, until, NOTHING._replace(halt=halt))
+    if halt[0]:
         raise Halted
     return following
 
@@ -112,9 +110,8 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (window.fast_min <= fast <= window.fast_max and window.slow_min <= slow <= window.slow_max):
             return
         # everything before it, for the state that it leaves
-        before = (slow - window.slow_min) * window.width + fast - window.fast_min
-        halting(lambda halt: settle(scene, window.place, mask, 0, before, state, halt=halt),
-                before * steps_per_pixel(scene))
+        before = Pixels(window.place, mask, NO_LIST, 0, (slow - window.slow_min) * window.width + fast - window.fast_min)
+        halting(lambda halt: settle(scene, before, state, halt), before.stop * steps_per_pixel(scene))
         window = Window(fast, fast, slow, slow)
     for slow in range(window.slow_min, window.slow_max + 1):
         for fast in range(window.fast_min, window.fast_max + 1):
@@ -304,7 +301,7 @@ def counting_scene(scene):
     return scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
 
 
-def _settle_axes(scene, chunks, place, mask, threads, settled_axis, halt=None):
+def _settle_axes(scene, chunks, place, mask, threads, settled_axis, halt):
     """Give each chunk the polarisation axis that one-thread order would bring to it.
 
     Normalising some axes again and again alternates for ever, so the axis of a chunk depends on
@@ -318,7 +315,7 @@ def _settle_axes(scene, chunks, place, mask, threads, settled_axis, halt=None):
         for axis in axes:
             own = initial_state(False)
             own[AXIS] = axis
-            settle(counting, place, mask, chunk.start, chunk.stop, own, halt=halt)
+            settle(counting, Pixels(place, mask, NO_LIST, chunk.start, chunk.stop), own, halt)
             ends[chunk.start, axis] = int(own[AXIS])
 
     Crew(threads).run(work, chunks)
