@@ -67,7 +67,7 @@ def poll():
 # -- work beside the main thread
 
 
-def aside(work, leave=None):
+def aside(work, leave=None, firm=False):
     """Let a thread do some work; the main thread waits for it, and no other thread has need of this.
 
     Parameters
@@ -76,6 +76,8 @@ def aside(work, leave=None):
     leave : callable or None
         Called where the wait is interrupted: tells the work to end, which is then waited for.  None: the work is left
         to itself, and ends when it is done.
+    firm : bool
+        Go on waiting then, however often that is interrupted.
 
     Returns
     -------
@@ -115,7 +117,11 @@ def aside(work, leave=None):
         if leave is not None:
             leave()
             while not found:
-                over.acquire(timeout=_LOOK)
+                try:
+                    over.acquire(timeout=_LOOK)
+                except BaseException:
+                    if not firm:
+                        raise
         raise
     result, failure = found[0]
     if failure is not None:
@@ -187,7 +193,7 @@ def finish(work, words):
         whole()
     else:
         # whatever interrupts the wait comes up when it is done
-        aside(whole, lambda: None)
+        aside(whole, lambda: None, firm=True)
 
 
 def know(words):

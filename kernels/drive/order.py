@@ -110,7 +110,8 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (window.fast_min <= fast <= window.fast_max and window.slow_min <= slow <= window.slow_max):
             return
         # everything before it, for the state that it leaves
-        before = Pixels(window.place, mask, NO_LIST, 0, (slow - window.slow_min) * window.width + fast - window.fast_min)
+        number = (slow - window.slow_min) * window.width + fast - window.fast_min
+        before = Pixels(window.place, mask, NO_LIST, 0, number)
         halting(lambda halt: settle(scene, before, state, halt), before.stop * steps_per_pixel(scene))
         window = Window(fast, fast, slow, slow)
     for slow in range(window.slow_min, window.slow_max + 1):

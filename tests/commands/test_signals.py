@@ -1,4 +1,4 @@
-"""Signals at the worst moments: one line, the exit status of the signal, nothing left; and callers' handlers untouched."""
+"""Signals at the worst moments: one line, the exit status of the signal, nothing left; callers' handlers untouched."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ SMALL = "-default_F 1 -cell 79 79 38 90 90 90 -N 8 -oversample 1 -seed 1 --quiet
 #: One pixel of two thousand million steps, and what makes it go through each evaluator.
 ONE_PIXEL = [*SMALL, "-detpixels", "1", "-mosaic", "1", "-phi", "1", "-osc", "1", "-mosaic_dom", "20000", "-phisteps",
              "100000"]
-WAYS = {"lanes": [], "strict": ["--revision", "main", "-phi", "0"], "sources": ["-hdivrange", "20", "-hdivsteps", "20000"]}
+STRICT = ["--revision", "main", "-phi", "0"]
 
 #: Seconds within which a signal must have ended a process on an idle machine are two; here others may be at work.
 SOON = 10.0
@@ -53,10 +53,9 @@ def ended(process, number, seconds=SOON):
     return "".join(line for line in said.splitlines(True) if "compiling" not in line)
 
 
-@pytest.mark.parametrize("number, word", SIGNALS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number, word, way", [(*signal, []) for signal in SIGNALS] + [(*SIGNALS[0], STRICT)])
 def test_one_pixel_of_two_thousand_million_steps(number, word, way, folder, interruptible):
-    process = started([*ONE_PIXEL, *WAYS[way]], folder)
+    process = started([*ONE_PIXEL, *way], folder)
     begun(process, folder)
     time.sleep(1.0)
     assert ended(process, number) == f"numbragg: {word}; no file was written\n"
@@ -73,11 +72,11 @@ def test_a_trace_of_two_thousand_million_steps(folder, interruptible):
 
 def test_noise_of_a_large_image(folder, interruptible):
     """The kernels behind the image work in pieces; none of them lets Python run in its middle."""
-    process = started([*SMALL, "-detpixels", "4000", "-roi", "0", "3999", "0", "3999", "-fluence", "1e32"], folder)
+    process = started([*SMALL, "-detpixels", "2000", "-fluence", "1e32"], folder)
     begun(process, folder)
     # the float image has been written; integers, greys and noise follow
     until = time.monotonic() + 120.0
-    while sum(path.stat().st_size for path in folder.iterdir()) < 64_000_000 and time.monotonic() < until:
+    while sum(path.stat().st_size for path in folder.iterdir()) < 16_000_000 and time.monotonic() < until:
         time.sleep(0.01)
     assert ended(process, signal.SIGTERM) == "numbragg: terminated; no file was written\n"
     assert process.returncode == 143 and content(folder) == {}
@@ -162,7 +161,7 @@ def test_random_moments(folder, interruptible):
     length = time.monotonic() - start
     for name in whole:
         (folder / name).unlink()
-    for number, word in SIGNALS * 6:
+    for number, word in SIGNALS * 3:
         process = started(words, folder)
         # Python itself starts without us
         time.sleep(0.1 + length * random.random())
@@ -204,14 +203,17 @@ def test_an_interrupt_ends_long_work_at_once(interruptible):
     # loaded
     simulator.run(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8, mosaic_spread_deg=1, mosaic_domains=20,
                              oscillation_deg=1, phi_steps=10))
-    before = [signal.getsignal(number) for number, _ in SIGNALS]
+    before, before_us = [signal.getsignal(number) for number, _ in SIGNALS], threading.active_count()
     thread, start = interrupt_soon(), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         simulator.run(crystal)
     assert time.monotonic() - start < SOON
     thread.join()
     assert [signal.getsignal(number) for number, _ in SIGNALS] == before
-    assert threading.active_count() == 1
+    until = time.monotonic() + 5.0
+    while threading.active_count() > before_us and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == before_us
     # and it goes on
     assert np.isfinite(simulator.run(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8)).image).all()
 
