@@ -14,11 +14,14 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 #: signal is heard, for the first may come twice (from the terminal and from whoever started the program).
 _GRACE, _AGAIN = 1.5, 0.5
 
-_noted = []
+_noted, _loaded = [], []
 
 
 def _note(number, frame):
     _noted.append(number)
+    for stopping in _loaded:
+        # the first one counts
+        stopping.ask(_noted[0])
 
 
 def watch():
@@ -40,13 +43,9 @@ def watch():
         return
     import threading
 
-    def ask(number, frame):
-        stopping.ask(number)
-
-    for number in numbers:
-        signal.signal(number, ask)
-    for number in _noted:
-        stopping.ask(number)
+    _loaded.append(stopping)
+    if _noted:
+        stopping.ask(_noted[0])
     stopping.handling()
     try:
         there, here = os.pipe()

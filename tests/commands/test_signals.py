@@ -20,8 +20,8 @@ SIGNALS = [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated"), (sign
 SMALL = "-default_F 1 -cell 79 79 38 90 90 90 -N 8 -oversample 1 -seed 1 --quiet".split()
 
 #: One pixel of two thousand million steps, and what makes it go through each evaluator.
-ONE_PIXEL = [*SMALL, "-detpixels", "1", "-mosaic", "1", "-phi", "1", "-osc", "1", "-mosaic_dom", "20000", "-phisteps",
-             "100000"]
+ONE_PIXEL = [*SMALL, "-detpixels", "1", "-oversample", "44", "-mosaic", "1", "-mosaic_dom", "1000", "-phi", "1", "-osc",
+             "1", "-phisteps", "1000"]
 STRICT = ["--revision", "main", "-phi", "0"]
 
 #: Seconds within which a signal must have ended a process on an idle machine are two; here others may be at work.
@@ -180,10 +180,13 @@ def test_random_moments(folder, interruptible):
 # -- in a process that is not ours
 
 
-def interrupt_soon(seconds=0.5):
-    """A thread that interrupts this process once."""
+def interrupt_soon():
+    """A thread that interrupts this process once, while the main thread waits for another one."""
     def work():
-        time.sleep(seconds)
+        until = time.monotonic() + 60.0
+        while all(thread.name != "numbragg" for thread in threading.enumerate()) and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=work)
@@ -192,17 +195,17 @@ def interrupt_soon(seconds=0.5):
 
 
 def one_pixel():
-    return (nb.Simulator(nb.Detector(pixels=(1, 1)), nb.Beam(), 100.0),
-            nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8, mosaic_spread_deg=1, mosaic_domains=20000,
-                       oscillation_deg=1, phi_steps=100_000))
+    return (nb.Simulator(nb.Detector(pixels=(1, 1)), nb.Beam(), 100.0, sampling=nb.Sampling(oversample=44)),
+            nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8, mosaic_spread_deg=1, mosaic_domains=1000,
+                       oscillation_deg=1, phi_steps=1000))
 
 
 def test_an_interrupt_ends_long_work_at_once(interruptible):
     """The handlers are the caller's; what computes is told to leave, and nothing of it is left at work."""
     simulator, crystal = one_pixel()
     # loaded
-    simulator.run(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8, mosaic_spread_deg=1, mosaic_domains=20,
-                             oscillation_deg=1, phi_steps=10))
+    simulator.run(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=8, mosaic_spread_deg=1, mosaic_domains=2,
+                             oscillation_deg=1, phi_steps=2))
     before, before_us = [signal.getsignal(number) for number, _ in SIGNALS], threading.active_count()
     thread, start = interrupt_soon(), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
