@@ -1,7 +1,10 @@
 """Signals that end the command line: noted at once, answered at a safe place, or without one after a while."""
 
+import gc
 import os
+import select
 import signal
+import time
 
 # start-up: until signals are noted, Python answers them with a traceback; so what can wait is imported after that
 
@@ -62,9 +65,6 @@ def watch():
 
 def _next(there, numbers, seconds=None):
     """The next signal of some; None if none has come for so many seconds."""
-    import select
-    import time
-
     until = None if seconds is None else time.monotonic() + seconds
     while True:
         left = None if until is None else max(until - time.monotonic(), 0.0)
@@ -77,12 +77,11 @@ def _next(there, numbers, seconds=None):
 
 def _attend(there, numbers):
     """End the process some time after a signal, if the program does not do so itself."""
-    import time
-
-    from ..kernels import stopping
-
+    stopping, = _loaded
     number = stopping.asked() or _next(there, numbers)
     stopping.ask(number)
+    # or this thread might have to wait for the compiler: to take something apart that belongs to it
+    gc.disable()
     time.sleep(_AGAIN)
     _next(there, numbers, _GRACE - _AGAIN)
     # not between two renames
