@@ -2,7 +2,6 @@
 
 import gc
 import os
-import select
 import signal
 import time
 
@@ -13,9 +12,8 @@ __all__ = ["begin", "farewell", "signalled", "watch"]
 #: Signals that ask a program to end.
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-#: Seconds after the first signal within which the program should have found a safe place; and after which a second
-#: signal is heard, for the first may come twice (from the terminal and from whoever started the program).
-_GRACE, _AGAIN = 1.5, 0.5
+#: Seconds after a signal within which the program should have found a safe place.
+_GRACE = 1.5
 
 _noted, _loaded = [], []
 
@@ -63,27 +61,18 @@ def watch():
         os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
 
 
-def _next(there, numbers, seconds=None):
-    """The next signal of some; None if none has come for so many seconds."""
-    until = None if seconds is None else time.monotonic() + seconds
-    while True:
-        left = None if until is None else max(until - time.monotonic(), 0.0)
-        if not select.select([there], [], [], left)[0]:
-            return None
-        number = os.read(there, 1)[0]
-        if number in numbers:
-            return number
-
-
 def _attend(there, numbers):
     """End the process some time after a signal, if the program does not do so itself."""
     stopping, = _loaded
-    number = stopping.asked() or _next(there, numbers)
+    number = stopping.asked()
+    while not number:
+        # of all signals that have a handler
+        number = os.read(there, 1)[0]
+        number = number if number in numbers else 0
     stopping.ask(number)
     # or this thread might have to wait for the compiler: to take something apart that belongs to it
     gc.disable()
-    time.sleep(_AGAIN)
-    _next(there, numbers, _GRACE - _AGAIN)
+    time.sleep(_GRACE)
     # not between two renames
     with stopping.putting_in_place:
         stopping.remove_all()

@@ -104,8 +104,7 @@ def test_an_output_that_waits_for_ever(folder, interruptible):
     assert process.returncode == 143 and [path.name for path in folder.iterdir()] == ["out"]
 
 
-def test_impatience(folder, interruptible):
-    """A second signal is not waited for longer than the first."""
+def test_the_first_of_two_signals_counts(folder, interruptible):
     os.mkfifo(folder / "slow.hkl")
     process = started([*SMALL, "-hkl", "slow.hkl"], folder)
     time.sleep(1.0)
