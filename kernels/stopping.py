@@ -6,8 +6,10 @@ work in pieces looks between them (`poll`).  In a process that is not ours handl
 takes locks of libraries, is done by a thread (`aside`), for which the main one waits, where an exception does no harm.
 """
 
+import _thread
 import os
-import threading
+
+# start-up: `threading` is loaded where there are threads of ours, which most short commands do without
 
 __all__ = ["Halted", "Stopped", "aside", "ask", "asked", "begin_to_end", "finish", "halting", "handled", "handling",
            "know", "leave_nothing", "nothing_left", "poll", "putting_in_place", "remove_all", "what_is_there"]
@@ -91,6 +93,8 @@ def aside(work, leave=None, firm=False):
     BaseException
         What `work` raises, or a handler of the caller's.
     """
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         return work()
     over, found = threading.Lock(), []
@@ -161,11 +165,11 @@ def halting(work, steps):
 # -- what a process that must end at once sees to
 
 #: Held while finished files are put in their places, which is not broken off.
-putting_in_place = threading.RLock()
+putting_in_place = _thread.RLock()
 
 _to_remove = {}
 
-_ending = threading.Lock()
+_ending = _thread.allocate_lock()
 
 
 def finish(work, words):
@@ -236,7 +240,7 @@ def remove_all():
 def _begin_child():
     """The child of a fork has no work and no files of its parent's, and is asked nothing yet."""
     global putting_in_place, _ending
-    putting_in_place, _ending = threading.RLock(), threading.Lock()
+    putting_in_place, _ending = _thread.RLock(), _thread.allocate_lock()
     _to_remove.clear()
     _state.number = 0
 

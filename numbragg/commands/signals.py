@@ -1,5 +1,6 @@
 """Signals that end the command line: noted at once, answered at a safe place, or without one after a while."""
 
+import _thread
 import gc
 import os
 import signal
@@ -42,8 +43,6 @@ def watch():
         for number in numbers:
             signal.signal(number, before[number])
         return
-    import threading
-
     _loaded.append(stopping)
     if _noted:
         stopping.ask(_noted[0])
@@ -52,7 +51,7 @@ def watch():
         there, here = os.pipe()
         os.set_blocking(here, False)
         signal.set_wakeup_fd(here, warn_on_full_buffer=False)
-        threading.Thread(target=_attend, args=(there, numbers), daemon=True).start()
+        _thread.start_new_thread(_attend, (there, numbers))
     except (OSError, RuntimeError):
         # the system gives no more; the program answers where it can
         return
