@@ -20,7 +20,7 @@ import numba
 from numba import _dynfunc, types
 from numba.core import caching, codegen, compiler, dispatcher, registry
 
-from ..stopping import aside
+from ..stopping import aside, handled, poll
 
 __all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
 
@@ -232,7 +232,13 @@ class _Kernel(registry.CPUDispatcher):
     is_part = False
 
     def _compile_for_args(self, *arguments, **named):
-        made = aside(lambda: super(_Kernel, self)._compile_for_args(*arguments, **named))
+        compile_or_load = super()._compile_for_args
+        if handled():
+            # start-up: no handler raises anything, and a thread has memory of its own to be set up
+            poll()
+            made = compile_or_load(*arguments, **named)
+        else:
+            made = aside(lambda: compile_or_load(*arguments, **named))
         if not self.is_part and isinstance(self.nopython_signatures[-1].return_type, types.BaseTuple):
             raise TypeError(f"{self.py_func.__qualname__}: a kernel that Python calls must return a number or nothing")
         return made
