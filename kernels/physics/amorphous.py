@@ -247,8 +247,9 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
 
 
 @jit
-def _add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, start, stop, out, found):
-    """As `add_photons`, which returns what is found."""
+def _add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, out, found):
+    """As `add_photons`, which returns what is found; `span` is start and stop."""
+    start, stop = span
     size = geometry.sub_pixel_size * geometry.oversample
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
     alone = layer.places.shape[0] == 1 and number_of_sources(beam) == 1
@@ -318,6 +319,6 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
         Largest sin(theta)/lambda [1/m] of the middle of a pixel.
     """
     found = np.zeros(2)
-    _add_photons(geometry, beam, layer, mask, place, start, stop, out, found)
+    _add_photons(geometry, beam, layer, mask, place, (start, stop), out, found)
     beyond, largest = found.tolist()
     return int(beyond), largest

@@ -97,8 +97,9 @@ def _whole(value):
 
 
 @jit
-def _digitise(image, gain, offset, readout, stream, limit, shorts, integers, found):
-    """As `digitise`; adds to what is found."""
+def _digitise(image, numbers, stream, shorts, integers, found):
+    """As `digitise`, of whose numbers there are four; adds to what is found."""
+    gain, offset, readout, limit = numbers
     total, overloads, overloads_32 = found[0], found[1], found[2]
     for i in range(len(image)):
         photons = np.float64(image[i])
@@ -147,6 +148,6 @@ def digitise(image, gain, offset, readout, stream, limit, shorts, integers):
     """
     found = np.zeros(3)
     for piece in _pieces(len(image)):
-        _digitise(image[piece], gain, offset, readout, stream, limit, shorts[piece], integers[piece], found)
+        _digitise(image[piece], (gain, offset, readout, limit), stream, shorts[piece], integers[piece], found)
     total, overloads, overloads_32 = found.tolist()
     return total, int(overloads), int(overloads_32)
