@@ -7,11 +7,15 @@ and the caller converts that one number; a row that breaks a rule ends the pass.
 import numpy as np
 
 from .compile.compilation import jit
+from .stopping import aside
 
 __all__ = [
     "FINE", "MISSING", "BAD_INDEX", "INDEX_RANGE", "BAD_NUMBER", "EXTRA_COLUMN",
     "largest_row_count", "parse_reflections", "fill_table",
 ]
+
+#: Bytes of a list, a tenth of a second of work, from which on it is read beside the main thread.
+_LONG = 1 << 23
 
 # status of a pass
 FINE = 0
@@ -172,35 +176,8 @@ def largest_row_count(size):
 
 
 @jit
-def parse_reflections(data, indices, f, inexact):
-    """Rows ``int int int number`` of a reflection list.
-
-    Parameters
-    ----------
-    data : (n,) uint8
-        The bytes of the file.
-    indices : (rows, 3) int32
-        Filled with the Miller indices of the rows in order; blank lines are no rows.
-    f : (rows,) float64
-        Filled with the amplitudes, correctly rounded except in the rows named by `inexact`.
-    inexact : (rows, 4) int64
-        Filled with the rows whose amplitude must be converted by the caller: row, its line (from
-        one), and where its token starts and stops in `data`.
-
-        All three arrays are as long as `largest_row_count` says; not checked.
-
-    Returns
-    -------
-    rows, marked : int
-        How many entries of `indices` and `f`, and of `inexact`, were filled.
-    status : int
-        `FINE`, or the rule that the first bad row breaks; the rows before it are filled (and the bad
-        one may be the last of `inexact`).
-    line : int
-        Line of that row, from one.
-    line_start, token_start : int
-        Where that line and the token at fault start in `data`.
-    """
+def _parse(data, indices, f, inexact, found):
+    """As `parse_reflections`, which returns what is found."""
     rows = 0
     marked = 0
     line = 0
@@ -246,7 +223,44 @@ def parse_reflections(data, indices, f, inexact):
             rows -= 1
             break
         position += 1
-    return rows, marked, status, line, line_start, token_start
+    found[0], found[1], found[2], found[3], found[4], found[5] = rows, marked, status, line, line_start, token_start
+
+
+def parse_reflections(data, indices, f, inexact):
+    """Rows ``int int int number`` of a reflection list.
+
+    Parameters
+    ----------
+    data : (n,) uint8
+        The bytes of the file.
+    indices : (rows, 3) int32
+        Filled with the Miller indices of the rows in order; blank lines are no rows.
+    f : (rows,) float64
+        Filled with the amplitudes, correctly rounded except in the rows named by `inexact`.
+    inexact : (rows, 4) int64
+        Filled with the rows whose amplitude must be converted by the caller: row, its line (from
+        one), and where its token starts and stops in `data`.
+
+        All three arrays are as long as `largest_row_count` says; not checked.
+
+    Returns
+    -------
+    rows, marked : int
+        How many entries of `indices` and `f`, and of `inexact`, were filled.
+    status : int
+        `FINE`, or the rule that the first bad row breaks; the rows before it are filled (and the bad
+        one may be the last of `inexact`).
+    line : int
+        Line of that row, from one.
+    line_start, token_start : int
+        Where that line and the token at fault start in `data`.
+    """
+    found = np.zeros(6, np.int64)
+    if data.size < _LONG:
+        _parse(data, indices, f, inexact, found)
+    else:
+        aside(lambda: _parse(data, indices, f, inexact, found))
+    return tuple(found.tolist())
 
 
 @jit

@@ -17,8 +17,10 @@ import threading
 import time
 
 import numba
-from numba import _dynfunc
+from numba import _dynfunc, types
 from numba.core import caching, codegen, compiler, dispatcher, registry
+
+from ..stopping import aside, handled, poll
 
 __all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
 
@@ -216,6 +218,32 @@ def _options(given):
     return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
 
 
+class _Kernel(registry.CPUDispatcher):
+    """A function that is compiled, or loaded from disk, beside the main thread.
+
+    There a handler of signals may raise an exception, and in the middle of it Numba's and LLVM's locks would stay
+    taken, or a callback from the compiler swallow it.
+
+    For the same reason Python gets a number or nothing from it: to make a tuple with names, compiled code would run
+    Python, and crash where a handler raises in there.
+    """
+
+    #: Whether it is a part, which Python calls in tests only.
+    is_part = False
+
+    def _compile_for_args(self, *arguments, **named):
+        compile_or_load = super()._compile_for_args
+        if handled():
+            # start-up: no handler raises anything, and a thread has memory of its own to be set up
+            poll()
+            made = compile_or_load(*arguments, **named)
+        else:
+            made = aside(lambda: compile_or_load(*arguments, **named))
+        if not self.is_part and isinstance(self.nopython_signatures[-1].return_type, types.BaseTuple):
+            raise TypeError(f"{self.py_func.__qualname__}: a kernel that Python calls must return a number or nothing")
+        return made
+
+
 def jit(function=None, *, variant=None, **options):
     """Compile a kernel: no Python objects, no contraction, no reassociation, no global lock held.
 
@@ -226,6 +254,8 @@ def jit(function=None, *, variant=None, **options):
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
     made = numba.njit(**_options(options))(function)
+    if not numba.config.DISABLE_JIT:
+        made.__class__ = _Kernel
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         try:
@@ -276,7 +306,9 @@ class _Part(registry.CPUDispatcher):
 
     @functools.cached_property
     def _kernel(self):
-        return jit(self.py_func)
+        made = jit(self.py_func)
+        made.is_part = True
+        return made
 
     def __call__(self, *arguments, **named):
         return self._kernel(*arguments, **named)

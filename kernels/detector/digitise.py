@@ -12,8 +12,9 @@ from numba.extending import register_jitable
 import numpy as np
 
 from ..compile.compilation import jit
+from ..stopping import poll
 
-__all__ = ["NO_MASK", "Summary", "clipped", "low_bits", "image_statistics", "rms_deviation",
+__all__ = ["NO_MASK", "PIECE", "Summary", "clipped", "low_bits", "pieces", "image_statistics", "rms_deviation",
            "image_summary", "integer_image", "grey_image", "digital_images"]
 
 shared = register_jitable(error_model="numpy")
@@ -43,18 +44,34 @@ def low_bits(x, mask):
     return _INT_MIN & mask
 
 
+#: Pixels that a kernel takes at a time: a few hundredths of a second, after which signals are heard.
+PIECE = 1 << 20
+
+
+def pieces(roi, shape):
+    """The part of a region of interest that lies in the image, in pieces of whole rows, one after the other.
+
+    A signal that asks the process to end is heard between them.
+    """
+    fast_first, fast_last, slow_first, slow_last = clipped(roi, shape)
+    rows = max(1, PIECE // max(fast_last - fast_first + 1, 1))
+    for first in range(slow_first, slow_last + 1, rows):
+        poll()
+        yield fast_first, fast_last, first, min(first + rows - 1, slow_last)
+
+
+# places of what is found of an image, in the order of `Summary`; then the sum of squared deviations from a mean
+_MAXIMUM, _MAXIMUM_SLOW, _MAXIMUM_FAST, _TOTAL, _SQUARES, _COUNT, _MEAN, _DEVIATIONS = range(8)
+
+
 @shared
-def _image_statistics(image, roi, mask):
-    fast_first, fast_last, slow_first, slow_last = clipped(roi, image.shape)
+def _add_statistics(image, roi, mask, found):
+    """Go on with the first six numbers over a region of interest in the image."""
     masked = mask.shape[0] > 0
-    maximum = 0.0
-    maximum_slow = -1
-    maximum_fast = -1
-    total = 0.0
-    squares = 0.0
-    count = 0
-    for slow in range(slow_first, slow_last + 1):
-        for fast in range(fast_first, fast_last + 1):
+    maximum, maximum_slow, maximum_fast = found[_MAXIMUM], found[_MAXIMUM_SLOW], found[_MAXIMUM_FAST]
+    total, squares, count = found[_TOTAL], found[_SQUARES], found[_COUNT]
+    for slow in range(roi[2], roi[3] + 1):
+        for fast in range(roi[0], roi[1] + 1):
             if masked and not mask[slow, fast]:
                 continue
             pixel = image[slow, fast]
@@ -66,24 +83,31 @@ def _image_statistics(image, roi, mask):
             total += value
             # the square is rounded to float32, and overflows there
             squares += np.float64(pixel * pixel)
-            count += 1
-    return maximum, maximum_slow, maximum_fast, total, squares, count
+            count += 1.0
+    found[_MAXIMUM], found[_MAXIMUM_SLOW], found[_MAXIMUM_FAST] = maximum, maximum_slow, maximum_fast
+    found[_TOTAL], found[_SQUARES], found[_COUNT] = total, squares, count
 
 
 @shared
-def _rms_deviation(image, roi, mean):
-    fast_first, fast_last, slow_first, slow_last = clipped(roi, image.shape)
-    total = 0.0
-    count = 0
-    for slow in range(slow_first, slow_last + 1):
-        for fast in range(fast_first, fast_last + 1):
+def _add_deviations(image, roi, found):
+    """Go on with the sum of squared deviations."""
+    mean, total = found[_MEAN], found[_DEVIATIONS]
+    for slow in range(roi[2], roi[3] + 1):
+        for fast in range(roi[0], roi[1] + 1):
             deviation = np.float64(image[slow, fast]) - mean
             total += deviation * deviation
-            count += 1
-    return math.sqrt(total / (max(count, 2) - 1))
+    found[_DEVIATIONS] = total
 
 
 @jit
+def _go_on(image, roi, mask, from_mean, found):
+    """Both, as one kernel, for it takes longer to load two."""
+    if from_mean:
+        _add_deviations(image, roi, found)
+    else:
+        _add_statistics(image, roi, mask, found)
+
+
 def image_statistics(image, roi, mask):
     """Maximum and sums over the pixels that are in the region of interest and not masked.
 
@@ -105,13 +129,21 @@ def image_statistics(image, roi, mask):
     count : int
         Number of pixels.
     """
-    return _image_statistics(image, roi, mask)
+    found = np.array([0.0, -1.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for piece in pieces(roi, image.shape):
+        _go_on(image, piece, mask, False, found)
+    maximum, slow, fast, total, squares, count, _, _ = found.tolist()
+    return maximum, int(slow), int(fast), total, squares, int(count)
 
 
-@jit
 def rms_deviation(image, roi, mean):
     """Root mean square deviation from `mean` over the region of interest, masked pixels included."""
-    return _rms_deviation(image, roi, mean)
+    found, count = np.zeros(8), 0
+    found[_MEAN] = mean
+    for piece in pieces(roi, image.shape):
+        _go_on(image, piece, NO_MASK, True, found)
+        count += max(piece[1] - piece[0] + 1, 0) * (piece[3] - piece[2] + 1)
+    return math.sqrt(float(found[_DEVIATIONS]) / (max(count, 2) - 1))
 
 
 class Summary(NamedTuple):
@@ -128,13 +160,12 @@ class Summary(NamedTuple):
     rms_deviation: float  # from this mean, but over the masked pixels too
 
 
-@jit
 def image_summary(image, roi, mask):
     """All of `image_statistics`, the mean and both root mean squares, as a `Summary`."""
-    maximum, slow, fast, total, squares, count = _image_statistics(image, roi, mask)
+    maximum, slow, fast, total, squares, count = image_statistics(image, roi, mask)
     mean = total / max(count, 1)
     rms = math.sqrt(squares / (max(count, 2) - 1))
-    return Summary(maximum, slow, fast, total, squares, count, mean, rms, _rms_deviation(image, roi, mean))
+    return Summary(maximum, slow, fast, total, squares, count, mean, rms, rms_deviation(image, roi, mean))
 
 
 @shared
@@ -165,25 +196,40 @@ def _grey_image(image, roi, scale, out):
 
 
 @jit
+def _integers(image, roi, scale, adc, out):
+    _integer_image(image, roi, scale, adc, out)
+
+
+@jit
+def _greys(image, roi, scale, out):
+    _grey_image(image, roi, scale, out)
+
+
+@jit
+def _both(image, roi, scale, adc, integers, grey_scale, greys):
+    _integer_image(image, roi, scale, adc, integers)
+    _grey_image(image, roi, grey_scale, greys)
+
+
 def integer_image(image, roi, scale, adc, out):
     """pixel * scale + adc, limited to 0..65535 and rounded, into a uint16 array that starts as zeros.
 
     NaN gives 0. Pixels outside the region of interest are left alone.
     """
-    _integer_image(image, roi, scale, adc, out)
+    for piece in pieces(roi, image.shape):
+        _integers(image, piece, scale, adc, out)
 
 
-@jit
 def grey_image(image, roi, scale, out):
     """pixel * scale, limited to 255 and truncated, into a uint8 array that starts as zeros.
 
     There is no lower limit: of a negative number the low 8 bits are kept. NaN gives 0.
     """
-    _grey_image(image, roi, scale, out)
+    for piece in pieces(roi, image.shape):
+        _greys(image, piece, scale, out)
 
 
-@jit
 def digital_images(image, roi, scale, adc, integers, grey_scale, greys):
     """`integer_image` and `grey_image` in one call."""
-    _integer_image(image, roi, scale, adc, integers)
-    _grey_image(image, roi, grey_scale, greys)
+    for piece in pieces(roi, image.shape):
+        _both(image, piece, scale, adc, integers, grey_scale, greys)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arithmetic.c_library import c_cos, c_exp, c_log, c_powf, c_sin, c_tan
 from ..compile.compilation import jit
-from .digitise import clipped, low_bits
+from .digitise import low_bits, pieces
 
 __all__ = ["Stream", "empty_table", "new_stream", "uniform", "gaussian", "poisson", "log_gamma",
            "mosaic_rotation", "mosaic_rotations", "noise_image", "photon_image"]
@@ -283,6 +283,28 @@ def mosaic_rotations(width, stream, out):
 
 
 @jit
+def _draw_noise(image, roi, adc, stream, out, found):
+    """As `noise_image`, over a region of interest in the image; adds to what is found: sum of the counts, overloads."""
+    total, overloads = found[0], found[1]
+    for slow in range(roi[2], roi[3] + 1):
+        for fast in range(roi[0], roi[1] + 1):
+            count = np.float64(poisson(image[slow, fast], stream))
+            total += count
+            value = count + adc
+            if value > 65535.0:
+                value = 65535.0
+                overloads += 1.0
+            out[slow, fast] = low_bits(value, 0xFFFF)
+    found[0], found[1] = total, overloads
+
+
+@jit
+def _draw_photons(image, roi, stream, out):
+    for slow in range(roi[2], roi[3] + 1):
+        for fast in range(roi[0], roi[1] + 1):
+            out[slow, fast] = poisson(image[slow, fast], stream)
+
+
 def noise_image(image, roi, adc, stream, out):
     """Draw a Poisson deviate for each pixel in the region of interest and digitise it.
 
@@ -306,25 +328,14 @@ def noise_image(image, roi, adc, stream, out):
     overloads : int
         Pixels cut at 65535. There is no lower limit: of a negative number the low 16 bits are kept.
     """
-    fast_first, fast_last, slow_first, slow_last = clipped(roi, image.shape)
-    total = 0.0
-    overloads = 0
-    for slow in range(slow_first, slow_last + 1):
-        for fast in range(fast_first, fast_last + 1):
-            count = np.float64(poisson(image[slow, fast], stream))
-            total += count
-            value = count + adc
-            if value > 65535.0:
-                value = 65535.0
-                overloads += 1
-            out[slow, fast] = low_bits(value, 0xFFFF)
-    return total, overloads
+    found = np.zeros(2)
+    for piece in pieces(roi, image.shape):
+        _draw_noise(image, piece, adc, stream, out, found)
+    total, overloads = found.tolist()
+    return total, int(overloads)
 
 
-@jit
 def photon_image(image, roi, stream, out):
     """The deviates of `noise_image` as they are drawn: float32, before any offset or limit."""
-    fast_first, fast_last, slow_first, slow_last = clipped(roi, image.shape)
-    for slow in range(slow_first, slow_last + 1):
-        for fast in range(fast_first, fast_last + 1):
-            out[slow, fast] = poisson(image[slow, fast], stream)
+    for piece in pieces(roi, image.shape):
+        _draw_photons(image, piece, stream, out)

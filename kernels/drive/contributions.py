@@ -25,10 +25,12 @@ from ..physics.records import (
     Scene,
     Until,
     initial_state,
+    never,
 )
 from ..physics.shapes import SHAPE_OF
 from ..physics.view import is_polarised
-from .cpu import Evaluator, Modes, planned, render, rotated_cells
+from ..stopping import Halted, halting
+from .cpu import Evaluator, Modes, planned, render, rotated_cells, steps_of_target
 from .crew import Chunk, Crew, available_threads
 from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, Outcome, render_in_order
 
@@ -209,8 +211,10 @@ def _strictly(group, listed, target, threads):
         part = Part(number == 0, number == len(group.members) - 1)
         axis = int(scene.beam.next_axis[-1]) if is_polarised(scene.beam, scene.sampling) else 0
         state = initial_state(member.interpolating)
-        filled, until = Filled(NO_IMAGE, values, part, sums), Until(False, axis, False)
+        filled, until = Filled(NO_IMAGE, values, part, sums, target.halt), Until(False, axis, False)
         strict_pixels(scene, Pixels(place, mask, NO_LIST, 0, settled), state, until, filled)
+        if target.halt[0]:
+            raise Halted
         trip = count
         if outcome.first_out_of_range is not None:
             fast, slow = outcome.first_out_of_range
@@ -224,6 +228,8 @@ def _strictly(group, listed, target, threads):
                 own[INTERPOLATING] = int(on)
                 if len(some):
                     strict_pixels(scene, Pixels(place, mask, some, 0, len(some)), own, until, filled)
+            if target.halt[0]:
+                raise Halted
 
         Crew(threads).run(work, [Chunk(first, min(first + STRICT_CHUNK, len(later)), 0)
                                  for first in range(0, len(later), STRICT_CHUNK)])
@@ -272,14 +278,21 @@ def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Cal
             return outcome
         # where interpolation switches itself off, it does so for each crystal alone
         groups = given
-    done, flags = [], np.zeros(target.window.pixels, dtype=np.uint8)
-    inner = target._replace(image=None, flags=flags)
-    for group, members in zip(groups, given):
-        made = _added(group, inner, modes, make, progress)
-        if len(group) < len(members) and _trips(made):
-            made = _added(members, inner, modes, make, progress)
-        done.append(made)
-    return _finish(done, flags, target, modes)
+
+    def work(halt):
+        done, flags = [], np.zeros(target.window.pixels, dtype=np.uint8)
+        inner = target._replace(image=None, flags=flags, halt=halt)
+        for group, members in zip(groups, given):
+            made = _added(group, inner, modes, make, progress)
+            if len(group) < len(members) and _trips(made):
+                made = _added(members, inner, modes, make, progress)
+            done.append(made)
+        return _finish(done, flags, target._replace(halt=halt), modes)
+
+    if alone is not render:
+        # a device belongs to the thread that opened it
+        return work(never())
+    return halting(work, sum(steps_of_target(member.scene, target) for member in contributions))
 
 
 def _settle_doubts(groups, listed, value, half, target, threads):

@@ -23,15 +23,17 @@ from ..physics.records import (
     Until,
     Window,
     initial_state,
+    never,
 )
 from ..physics.shapes import kind_of
 from ..physics.structure_factor import squared_grid
-from ..physics.view import is_polarised, rotated_cell
+from ..physics.view import is_polarised, rotated_cell, steps_per_pixel
+from ..stopping import Halted, halting
 from .crew import Chunk, available_threads, shares
 from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order, render_together
 
 __all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned", "render", "render_images",
-           "rotated_cells", "small"]
+           "rotated_cells", "small", "steps_of_target"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -77,6 +79,8 @@ class Target(NamedTuple):
     flags : (pixels of the window,) uint8 array or None
         Gets why pixels need the strict evaluator, which then is not called for them: for
         contributions to a sum of several.
+    halt : (1,) uint8 array or None
+        Not zero: what is being computed is to end at once, by an exception.
     """
 
     window: Window
@@ -86,6 +90,7 @@ class Target(NamedTuple):
     part: Part = WHOLE
     sums: np.ndarray = NO_DOUBLES
     flags: np.ndarray | None = None
+    halt: np.ndarray | None = None
 
 
 @jit
@@ -136,7 +141,8 @@ class Evaluator:
         self.image = NO_IMAGE if target.image is None else target.image
         self.doubles = NO_DOUBLES if target.doubles is None else target.doubles
         self.part, self.sums, self.flags = target.part, target.sums, target.flags
-        self.filled = Filled(self.image, self.doubles, self.part, self.sums)
+        self.halt = never() if target.halt is None else target.halt
+        self.filled = Filled(self.image, self.doubles, self.part, self.sums, self.halt)
         self.polarised = bool(is_polarised(scene.beam, scene.sampling))
         self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
         self.precision, self.summation = modes.precision, modes.summation
@@ -189,8 +195,15 @@ class Evaluator:
     def strict(self, chunk, state, *, until_settled=False, until_trip=False, listed=NO_LIST):
         """Evaluate a chunk (or the pixels listed) strictly. Returns the pixel (of the list) to go on with."""
         start, stop = (0, len(listed)) if len(listed) else (chunk.start, chunk.stop)
-        return strict_pixels(self.scene, Pixels(self.place, self.mask, listed, start, stop), state,
-                             Until(until_settled, self.settled_axis, until_trip), self.filled)
+        following = strict_pixels(self.scene, Pixels(self.place, self.mask, listed, start, stop), state,
+                                  Until(until_settled, self.settled_axis, until_trip), self.filled)
+        self.check_halt()
+        return following
+
+    def check_halt(self):
+        """Raise `Halted` if a kernel may have left before its end."""
+        if self.halt[0]:
+            raise Halted
 
     def evaluate(self, chunk, state, until_trip=False):
         """Evaluate a chunk, in lanes where that is possible. Returns the pixel to go on with."""
@@ -201,6 +214,7 @@ class Evaluator:
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
         kernel(self.scene, self._grid, self.plan.bound, Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop),
                len(self.scene.beam.next_axis) - 1, filled, flags)
+        self.check_halt()
         return self.take_over(chunk, state, flags, until_trip)
 
     def take_over(self, chunk, state, flags, until_trip):
@@ -226,8 +240,10 @@ class Evaluator:
         """Evaluate flagged pixels strictly: for their values or, where these are not wanted yet, for the state."""
         if self.flags is None:
             return self.strict(chunk, state, until_trip=until_trip, listed=listed)
-        return strict_pixels(self.scene, Pixels(self.place, self.mask, listed, 0, len(listed)), state,
-                             Until(False, self.settled_axis, until_trip), NOTHING)
+        following = strict_pixels(self.scene, Pixels(self.place, self.mask, listed, 0, len(listed)), state,
+                                  Until(False, self.settled_axis, until_trip), NOTHING._replace(halt=self.halt))
+        self.check_halt()
+        return following
 
 
 def small(scene):
@@ -241,6 +257,11 @@ def load_kernels(scene, interpolating, modes=Modes()):
     how = planned(scene, modes)
     little, target = small(scene)
     Evaluator(little, how, target, modes._replace(threads=1)).load(interpolating)
+
+
+def steps_of_target(scene, target):
+    """Steps of all pixels of a target."""
+    return target.window.pixels * steps_per_pixel(scene)
 
 
 def render(scene, target, modes=Modes(), *, interpolating, progress=None):
@@ -265,7 +286,11 @@ def render(scene, target, modes=Modes(), *, interpolating, progress=None):
     ValueError
         If the scene is possible with records.EXACT only.
     """
-    return render_in_order(Evaluator(scene, planned(scene, modes), target, modes), interpolating, progress)
+    def work(halt):
+        evaluator = Evaluator(scene, planned(scene, modes), target._replace(halt=halt), modes)
+        return render_in_order(evaluator, interpolating, progress)
+
+    return halting(work, steps_of_target(scene, target))
 
 
 def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=None):
@@ -291,11 +316,14 @@ def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=Non
     ValueError
         If a scene is possible with records.EXACT only.
     """
-    plans, grids, evaluators = {}, {}, []
-    for scene, target in zip(scenes, targets):
-        # of the geometry only these two count
-        key = (*(id(part) for part in scene[1:]), scene.geometry.layers, scene.geometry.oversample)
-        if key not in plans:
-            plans[key] = planned(scene, modes)
-        evaluators.append(Evaluator(scene, plans[key], target, modes, grids))
-    return render_together(evaluators, interpolating, progress)
+    def work(halt):
+        plans, grids, evaluators = {}, {}, []
+        for scene, target in zip(scenes, targets):
+            # of the geometry only these two count
+            key = (*(id(part) for part in scene[1:]), scene.geometry.layers, scene.geometry.oversample)
+            if key not in plans:
+                plans[key] = planned(scene, modes)
+            evaluators.append(Evaluator(scene, plans[key], target._replace(halt=halt), modes, grids))
+        return render_together(evaluators, interpolating, progress)
+
+    return halting(work, sum(map(steps_of_target, scenes, targets)))

@@ -11,6 +11,7 @@ import threading
 
 from ..evaluate.lane_rows import BLOCK
 from ..physics.view import steps_per_pixel
+from ..stopping import poll
 
 __all__ = ["CHUNK_PIXELS", "Chunk", "Crew", "available_threads", "shares"]
 
@@ -37,7 +38,7 @@ def available_threads():
 
 
 class Crew:
-    """Threads that take chunks in turn until none is left, one fails or the user interrupts.
+    """Threads that take chunks in turn until none is left, one fails or a signal asks to end.
 
     The caller's thread is one of them: it has a processor already.
     """
@@ -50,27 +51,29 @@ class Crew:
         """Call work(chunk) for all chunks, starting them in order."""
         if self.threads == 1 or len(chunks) == 1:
             for chunk in chunks:
+                poll()
                 work(chunk)
                 self._report(chunk)
             return
         source = iter(chunks)
         lock = threading.Lock()
-        failures = []
-        stopping = threading.Event()
+        # appended to, which nothing can interrupt halfway
+        failures, stopping = [], []
 
         def labour():
-            while not stopping.is_set():
+            while not stopping:
                 with lock:
                     chunk = next(source, None)
                 if chunk is None:
                     return
                 try:
+                    poll()
                     work(chunk)
                     with lock:
                         self._report(chunk)
                 except BaseException as failure:  # raised when all have stopped
                     failures.append(failure)
-                    stopping.set()
+                    stopping.append(True)
 
         crew = []
         try:
@@ -86,7 +89,7 @@ class Crew:
             for thread in crew:
                 thread.join()
         except BaseException:
-            stopping.set()
+            stopping.append(True)
             for thread in crew:
                 thread.join()
             raise

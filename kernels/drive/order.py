@@ -12,6 +12,8 @@ import numpy as np
 
 from ..evaluate.strict import RECORD_FIELDS, strict_pixels, trace_pixel
 from ..physics.records import AXIS, EXACT, FRESH, INTERPOLATING, WHOLE, Filled, Pixels, Until, Window, initial_state
+from ..physics.view import steps_per_pixel
+from ..stopping import Halted, halting, poll
 from .crew import CHUNK_PIXELS, Chunk, Crew
 
 __all__ = ["NOTHING", "NO_DOUBLES", "NO_IMAGE", "NO_LIST", "NO_MASK", "Outcome", "counting_scene", "listed_pixels",
@@ -48,26 +50,35 @@ class Outcome:
     remarks: tuple = ()  # what is remarkable about this rendering; about the scene, it is with the scene
 
 
-def settle(scene, place, mask, start, stop, state, settled_axis=0, until_settled=False):
+def settle(scene, pixels, state, halt, settled_axis=None):
     """Evaluate pixels strictly for the state that they leave, and for nothing else.
 
     Parameters
     ----------
     scene : records.Scene
-    place, mask, start, stop
-        As in `records.Pixels`.
+    pixels : records.Pixels
     state : (STATE_SIZE,) int64
         Updated.
-    settled_axis, until_settled
-        As in `records.Until`.
+    halt : (1,) uint8 array
+        As in `records.Filled`.
+    settled_axis : int or None
+        As in `records.Until`, to end where the state has settled; None: to the last pixel.
 
     Returns
     -------
     int
         Number of the pixel to go on with.
+
+    Raises
+    ------
+    Halted
+        It was.
     """
-    return strict_pixels(scene, Pixels(place, mask, NO_LIST, start, stop), state,
-                         Until(until_settled, settled_axis, False), NOTHING)
+    until = Until(settled_axis is not None, settled_axis or 0, False)
+    following = strict_pixels(scene, pixels, state, until, NOTHING._replace(halt=halt))
+    if halt[0]:
+        raise Halted
+    return following
 
 
 def listed_pixels(scene, window, mask, interpolating, only=None):
@@ -99,12 +110,15 @@ def listed_pixels(scene, window, mask, interpolating, only=None):
         if not (window.fast_min <= fast <= window.fast_max and window.slow_min <= slow <= window.slow_max):
             return
         # everything before it, for the state that it leaves
-        settle(scene, window.place, mask, 0, (slow - window.slow_min) * window.width + fast - window.fast_min, state)
+        number = (slow - window.slow_min) * window.width + fast - window.fast_min
+        before = Pixels(window.place, mask, NO_LIST, 0, number)
+        halting(lambda halt: settle(scene, before, state, halt), before.stop * steps_per_pixel(scene))
         window = Window(fast, fast, slow, slow)
     for slow in range(window.slow_min, window.slow_max + 1):
         for fast in range(window.fast_min, window.fast_max + 1):
             if mask.shape[0] and not mask[slow, fast]:
                 continue
+            poll()
             value = trace_pixel(scene, fast, slow, state, record)[0]
             yield fast, slow, record[0], value
 
@@ -204,7 +218,7 @@ class _Begun:
         if mask.shape[0]:
             chunks = _not_masked(chunks, window.of(mask), progress)
         if chunks and polarised and len(scene.beam.next_axis) - settled_axis > 1:
-            _settle_axes(scene, chunks, place, mask, threads, settled_axis)
+            _settle_axes(scene, chunks, place, mask, threads, settled_axis, evaluator.halt)
         if state[INTERPOLATING]:
             chunks = _render_interpolating(crew, chunks, state, evaluator, outcome)
         self.chunks = chunks
@@ -288,7 +302,7 @@ def counting_scene(scene):
     return scene._replace(crystal=scene.crystal._replace(phi_rows=no_rows, first_phi_rows=no_rows))
 
 
-def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
+def _settle_axes(scene, chunks, place, mask, threads, settled_axis, halt):
     """Give each chunk the polarisation axis that one-thread order would bring to it.
 
     Normalising some axes again and again alternates for ever, so the axis of a chunk depends on
@@ -302,7 +316,7 @@ def _settle_axes(scene, chunks, place, mask, threads, settled_axis):
         for axis in axes:
             own = initial_state(False)
             own[AXIS] = axis
-            settle(counting, place, mask, chunk.start, chunk.stop, own)
+            settle(counting, Pixels(place, mask, NO_LIST, chunk.start, chunk.stop), own, halt)
             ends[chunk.start, axis] = int(own[AXIS])
 
     Crew(threads).run(work, chunks)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arithmetic.fused import floor
 from ..compile.compilation import inlined, jit, variants
+from ..compile.halting import is_halted
 from ..compile.stack import on_stack
 from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
 from ..physics.records import SINGLE
@@ -320,12 +321,16 @@ def lane_kernel(shape, cubic, about, precision, summation):
                     for sub_fast in range(geometry.oversample):
                         enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch)
                         for source in range(number_of_sources(beam)):
+                            if is_halted(filled.halt):
+                                return
                             if enter_source(geometry, beam, sampling, layer, source, axis, n, scratch) == 0:
                                 continue
                             if weighed:
                                 enter_weights(sampling, n, scratch)
                             for phi_step in range(crystal.phi_rows.shape[0]):
                                 for domain in range(crystal.domains):
+                                    if is_halted(filled.halt):
+                                        return
                                     cell = rotated_cell(crystal, crystal.phi_rows[phi_step], domain)
                                     places(crystal, scene.lookup, grid, sampling.skip_zero, cell, n, scratch, small)
                                     look_up(grid, n, scratch, small)

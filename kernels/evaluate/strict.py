@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arithmetic.vectors import magnitude, unit
 from ..compile.compilation import inlined, jit
+from ..compile.halting import is_halted
 from ..physics.geometry import capture_fraction, solid_angle, sub_pixel_position
 from ..physics.lattice import miller_indices, nearest_index
 from ..physics.polarisation import polarisation_factor
@@ -30,10 +31,13 @@ from ..physics.view import (
     polarisation_axis,
     rotated_cell,
     scattering_vector,
+    steps_per_pixel,
     weigh_step,
 )
+from ..stopping import halting
 
-__all__ = ["RECORD_FIELDS", "Step", "View", "accumulate", "pixel_sum", "step", "strict_pixels", "trace_pixel"]
+__all__ = ["RECORD_FIELDS", "Step", "View", "accumulate", "pixel_sum", "step", "strict_pixels", "trace_pixel",
+           "traced_pixel"]
 
 #: What a row of a record holds: the values after a step, in this order.
 RECORD_FIELDS = (
@@ -127,13 +131,15 @@ def write_record(row, view, phi_step, domain, now, total, cell):
 
 
 @inlined
-def sweep(scene, view, total, state, record, recorded):
+def sweep(scene, view, total, state, record, recorded, halt):
     """Add all phi steps and mosaic domains of one sub-pixel and source to the sum."""
     crystal = scene.crystal
     interpolating = state[INTERPOLATING] != 0
     rows = crystal.first_phi_rows if state[FRESH] != 0 else crystal.phi_rows
     for phi_step in range(rows.shape[0]):
         for domain in range(crystal.domains):
+            if is_halted(halt):
+                return total, recorded
             cell = rotated_cell(crystal, rows[phi_step], domain)
             now = step(scene, cell, view.q, interpolating)
             interpolating = now.interpolating
@@ -148,7 +154,7 @@ def sweep(scene, view, total, state, record, recorded):
 
 
 @inlined
-def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
+def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record, halt):
     """The sum over all steps of a pixel, and the factors that scale it.
 
     Parameters
@@ -162,6 +168,8 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
         What the C program carries from pixel to pixel; updated.
     record : (n, len(RECORD_FIELDS)) float64, or None
         Filled with the first n - 1 steps and the last one.
+    halt : (1,) uint8
+        Not zero: leave at once, with part of the sum.
 
     Returns
     -------
@@ -185,6 +193,8 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                 if not by_source and is_renewed(capture, sampling.oversample_thick):
                     capture = capture_fraction(geometry, layer, s1, geometry.attenuation)
                 for source in range(number_of_sources(beam)):
+                    if is_halted(halt):
+                        return total, capture, polar, omega, recorded
                     row, number = place_of_source(beam.per_direction, source)
                     s0 = incident_direction(beam.directions, row)
                     q = scattering_vector(s1, s0, beam.wavelengths[number])
@@ -202,7 +212,7 @@ def pixel_sum(scene, fast_pixel, slow_pixel, total, state, record):
                     weight = beam.weights[number] if is_weighted(beam.weights) else 1.0
                     view = View(layer, sub_slow, sub_fast, source, weight, place, airpath, s1, q, stol, omega, capture,
                                 polar)
-                    total, recorded = sweep(scene, view, total, state, record, recorded)
+                    total, recorded = sweep(scene, view, total, state, record, recorded, halt)
     return total, capture, polar, omega, recorded
 
 
@@ -223,7 +233,7 @@ def strict_pixels(scene, pixels, state, until, filled):
     Returns
     -------
     int
-        Number (in the list, if there is one) of the pixel to go on with.
+        Number (in the list, if there is one) of the pixel to go on with; without meaning where it was halted.
     """
     first_fast, first_slow, width = pixels.place
     mask, listed, image, doubles, sums = pixels.mask, pixels.listed, filled.image, filled.doubles, filled.sums
@@ -244,7 +254,9 @@ def strict_pixels(scene, pixels, state, until, filled):
         total = scene.sampling.background
         if not filled.part.begins:
             total = sums[index, 0] + total
-        total, capture, polar, omega, _ = pixel_sum(scene, fast, row, total, state, None)
+        total, capture, polar, omega, _ = pixel_sum(scene, fast, row, total, state, None, filled.halt)
+        if is_halted(filled.halt):
+            return number
         if filled.part.ends:
             value = photons(scene.sampling, total, capture, polar, omega)
             if image.shape[0] > 0:
@@ -261,7 +273,25 @@ def strict_pixels(scene, pixels, state, until, filled):
 
 
 @jit
+def traced_pixel(scene, fast, slow, state, record, halt, found):
+    """Strict evaluation of one pixel with a record of its steps, and what `trace_pixel` returns of it into an array."""
+    total, capture, polar, omega, recorded = pixel_sum(scene, fast, slow, scene.sampling.background, state, record,
+                                                       halt)
+    found[0] = photons(scene.sampling, total, capture, polar, omega)
+    found[1], found[2], found[3], found[4], found[5] = total, capture, polar, omega, recorded
+
+
 def trace_pixel(scene, fast, slow, state, record):
-    """Strict evaluation of one pixel with a record of its steps; see `pixel_sum`."""
-    total, capture, polar, omega, recorded = pixel_sum(scene, fast, slow, scene.sampling.background, state, record)
-    return photons(scene.sampling, total, capture, polar, omega), total, capture, polar, omega, recorded
+    """Strict evaluation of one pixel with a record of its steps.
+
+    Returns
+    -------
+    value, total, capture, polar, omega : float
+        Photons, and what `pixel_sum` returns.
+    steps : int
+        Steps recorded.
+    """
+    found = np.zeros(6)
+    halting(lambda halt: traced_pixel(scene, fast, slow, state, record, halt, found), steps_per_pixel(scene))
+    *numbers, steps = found.tolist()
+    return *numbers, int(steps)

@@ -417,7 +417,7 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
 
 
 @jit
-def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, work, out):
+def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, work, out, found):
     """Add the photons of a layer to pixels of a window.
 
     Parameters
@@ -433,13 +433,9 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
         First pixel of the window, row by row, and the one behind the last.
     work : (`COLUMNS`, `POINTS`) float64 array
     out : (slow, fast) float64 array
-
-    Returns
-    -------
-    beyond : int
-        Pixels that reach beyond the last row of the table.
-    largest : float
-        Largest sin(theta)/lambda [1/m] of the middle of a pixel.
+    found : (2,) float64 array
+        Filled: pixels that reach beyond the last row of the table; the largest sin(theta)/lambda [1/m] of the middle
+        of a pixel.
     """
     size = geometry.sub_pixel_size * geometry.oversample
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
@@ -474,4 +470,4 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
             filled, pixel, sub = _points_in_pixels(geometry, layer, work, (count, pixel, sub), size)
         for i in range(count):
             out[int(work[_SLOW, i]), int(work[_FAST, i])] += layer.scale * work[_SUM, i]
-    return beyond, largest
+    found[0], found[1] = beyond, largest

@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["AXIS", "COMPENSATED", "EXACT", "FRESH", "GAUSS", "GAUSS_HKL", "IN_CELLS", "INTERPOLATING", "KAHAN",
            "ONE_CELL", "PRECISIONS", "ROUND", "SEQUENTIAL", "SHAPES", "SINGLE", "SQUARE", "STATE_SIZE", "SUMMATIONS",
            "TOPHAT", "TOPHAT_HKL", "WHOLE", "Filled", "Geometry", "Lattice", "Lookup", "Part", "Pixels", "Scene",
-           "Sources", "Summation", "Until", "Window", "initial_state"]
+           "Sources", "Summation", "Until", "Window", "initial_state", "never"]
 
 # -- crystal shapes, as Lattice.shape holds them
 SQUARE, ROUND, GAUSS, TOPHAT, GAUSS_HKL, TOPHAT_HKL = 0, 1, 2, 3, 4, 5
@@ -41,6 +41,11 @@ def initial_state(interpolating):
     state[INTERPOLATING] = int(interpolating)
     state[FRESH] = 1
     return state
+
+
+def never():
+    """What halts a kernel (see `Filled.halt`), and has not yet."""
+    return np.zeros(1, dtype=np.uint8)
 
 
 class Part(NamedTuple):
@@ -79,6 +84,7 @@ class Filled(NamedTuple):
     doubles: np.ndarray  # (pixels, 2) float64: value before rounding and half-width
     part: Part  # where this contribution stands in the running sum of a pixel
     sums: np.ndarray  # (pixels, 2) float64: running sums, from the contribution before and for the next
+    halt: np.ndarray = never()  # (1,) uint8: not zero: leave at once, and nothing that is written counts
 
 
 class Window(NamedTuple):

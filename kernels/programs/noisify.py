@@ -9,6 +9,7 @@ import numpy as np
 from ..compile.compilation import jit
 from ..detector.digitise import low_bits
 from ..detector.random import gaussian, poisson
+from ..stopping import poll
 
 __all__ = ["digitise", "draw_photons", "photon_scale"]
 
@@ -17,10 +18,20 @@ shared = register_jitable(error_model="numpy")
 _INT_MAX = 2147483647.0
 
 
+#: Pixels that a kernel takes at a time.
+_PIECE = 1 << 20
+
+
+def _pieces(size):
+    """So many pixels in pieces; a signal that asks the process to end is heard between them."""
+    for start in range(0, size, _PIECE):
+        poll()
+        yield slice(start, min(start + _PIECE, size))
+
+
 @jit
-def photon_scale(image, factor):
-    """Multiply an image by a factor, in double precision. Returns the largest pixel and the number of negative ones."""
-    largest, negative = 0.0, 0
+def _scale(image, factor, found):
+    largest, negative = found[0], found[1]
     for i in range(len(image)):
         value = np.float64(image[i])
         if largest < value:
@@ -28,10 +39,32 @@ def photon_scale(image, factor):
         if value < 0.0:
             negative += 1
         image[i] = np.float32(factor * value)
-    return largest, negative
+    found[0], found[1] = largest, negative
+
+
+def photon_scale(image, factor):
+    """Multiply an image by a factor, in double precision. Returns the largest pixel and the number of negative ones."""
+    found = np.zeros(2)
+    for piece in _pieces(len(image)):
+        _scale(image[piece], factor, found)
+    largest, negative = found.tolist()
+    return largest, int(negative)
 
 
 @jit
+def _draw(image, flicker, calibration, own, of_calibration, total):
+    """As `draw_photons`, with the sum of the counts before."""
+    for i in range(len(image)):
+        photons = np.float64(image[i])
+        if flicker > 0.0:
+            photons *= 1.0 + flicker * np.float64(gaussian(own))
+        if calibration > 0.0:
+            photons *= 1.0 + calibration * np.float64(gaussian(of_calibration))
+        image[i] = poisson(np.float32(photons), own)
+        total += np.float64(image[i])
+    return total
+
+
 def draw_photons(image, flicker, calibration, own, of_calibration):
     """Replace means by photon counts.
 
@@ -50,14 +83,8 @@ def draw_photons(image, flicker, calibration, own, of_calibration):
         Sum of the counts.
     """
     total = 0.0
-    for i in range(len(image)):
-        photons = np.float64(image[i])
-        if flicker > 0.0:
-            photons *= 1.0 + flicker * np.float64(gaussian(own))
-        if calibration > 0.0:
-            photons *= 1.0 + calibration * np.float64(gaussian(of_calibration))
-        image[i] = poisson(np.float32(photons), own)
-        total += np.float64(image[i])
+    for piece in _pieces(len(image)):
+        total = _draw(image[piece], flicker, calibration, own, of_calibration, total)
     return total
 
 
@@ -70,6 +97,27 @@ def _whole(value):
 
 
 @jit
+def _digitise(image, numbers, stream, shorts, integers, found):
+    """As `digitise`, of whose numbers there are four; adds to what is found."""
+    gain, offset, readout, limit = numbers
+    total, overloads, overloads_32 = found[0], found[1], found[2]
+    for i in range(len(image)):
+        photons = np.float64(image[i])
+        total += photons
+        value = photons * gain + offset
+        if readout > 0.0:
+            value += readout * np.float64(gaussian(stream))
+        if value > _INT_MAX:
+            value = _INT_MAX
+            overloads_32 += 1.0
+        integers[i] = _whole(min(value, limit) if value == value else value)
+        if value > 65535.0:
+            value = 65535.0
+            overloads += 1.0
+        shorts[i] = low_bits(value, 0xFFFF)
+    found[0], found[1], found[2] = total, overloads, overloads_32
+
+
 def digitise(image, gain, offset, readout, stream, limit, shorts, integers):
     """Turn photons into pixels of 16 and of 32 bits.
 
@@ -98,20 +146,8 @@ def digitise(image, gain, offset, readout, stream, limit, shorts, integers):
     -----
     There is no lower limit: of a negative number the low bits are kept.
     """
-    total = 0.0
-    overloads, overloads_32 = 0, 0
-    for i in range(len(image)):
-        photons = np.float64(image[i])
-        total += photons
-        value = photons * gain + offset
-        if readout > 0.0:
-            value += readout * np.float64(gaussian(stream))
-        if value > _INT_MAX:
-            value = _INT_MAX
-            overloads_32 += 1
-        integers[i] = _whole(min(value, limit) if value == value else value)
-        if value > 65535.0:
-            value = 65535.0
-            overloads += 1
-        shorts[i] = low_bits(value, 0xFFFF)
-    return total, overloads, overloads_32
+    found = np.zeros(3)
+    for piece in _pieces(len(image)):
+        _digitise(image[piece], (gain, offset, readout, limit), stream, shorts[piece], integers[piece], found)
+    total, overloads, overloads_32 = found.tolist()
+    return total, int(overloads), int(overloads_32)

@@ -131,13 +131,15 @@ class Ground:
             mask = _NO_MASK if panel.prepared.mask is None else panel.prepared.mask
 
             def work(chunk, panel=panel, image=image, window=window, mask=mask, found=found):
-                found.append(add_photons(panel.geometry, panel.beam, made, mask, window.place,
-                                         (chunk.start, chunk.stop), np.empty((COLUMNS, POINTS)), image))
+                each = np.zeros(2)
+                add_photons(panel.geometry, panel.beam, made, mask, window.place, (chunk.start, chunk.stop),
+                            np.empty((COLUMNS, POINTS)), image, each)
+                found.append(each.tolist())
 
             crew.run(work, [Chunk(start, min(start + _CHUNK, window.pixels), 0)
                             for start in range(0, window.pixels, _CHUNK)])
             pixels += window.pixels
-            beyond += sum(each[0] for each in found)
+            beyond += int(sum(each[0] for each in found))
             largest = max(largest, *(each[1] for each in found), 0.0)
         if not beyond:
             return []

@@ -1,68 +1,16 @@
-"""The command `numbragg`: nanoBragg's own arguments, or a subcommand; exit codes."""
+"""The command `numbragg` as a process: signals are seen to before all else; `commands.program` is what it does."""
 
-from contextlib import contextmanager
-import io
-import os
-import signal
 import sys
-import threading
 
-from ..command_line.dates import out_of_the_way
-from .catalogue import COMMANDS, PLANNED, module_of
-
-# start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
+# start-up: until signals are seen to, Python answers them with a traceback; so what can wait is imported after that
 
 __all__ = ["entry", "main"]
-
-#: Python takes a package in the current folder before an installed one, and only installing puts the kernels in place.
-_NOT_INSTALLED = ("the numbragg that was found is a clone's folder, which is not installed: install it "
-                  "(pip install -e .), or call numbragg instead of python -m numbragg, or start from another folder")
-
-USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.hkl -matrix A.mat -lambda 1 -N 10, "
-         "or try: numbragg --help, numbragg demo")
-
-
-def _command(argv):
-    if argv[0].startswith("-"):
-        from .image import run
-
-        return run(argv)
-    name, arguments = argv[0], argv[1:]
-    if name in COMMANDS:
-        return module_of(name).run(arguments)
-    if name in PLANNED:
-        return _fail(f"{name}: not available in this version")
-    import difflib
-
-    from ..command_line.values import cut
-
-    near = difflib.get_close_matches(name, COMMANDS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(COMMANDS)}; options begin with a dash"
-    return _fail(f"{cut(name)}: no such command; {hint}")
-
-
-def _fail(message):
-    # one line, whatever is in a file's name
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    print(f"numbragg: error: {line}", file=sys.stderr)
-    return 2
-
-
-class _Terminated(KeyboardInterrupt):
-    """Raised where SIGTERM arrives, so that temporary files are removed."""
-
-
-def _terminated(signum, frame):
-    raise _Terminated
-
-
-def _os_error(error):
-    name = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-    return f"{name}{error.strerror or error}"
 
 
 def main(argv=None):
     """Run the command line.
+
+    Handlers of signals are left alone: an interrupt is an exception here.
 
     Parameters
     ----------
@@ -74,87 +22,30 @@ def main(argv=None):
     int
         0, or 2 after one line on stderr that says what was wrong, or 130 when interrupted.
     """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # it was closed when the process started
-            setattr(sys, name, open(os.devnull, "w"))
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv:
-        print(USAGE, file=sys.stderr)
-        return 2
-    with _escaping(sys.stdout), out_of_the_way():
-        return _run(argv)
+    from .program import run
 
-
-@contextmanager
-def _escaping(stream):
-    """Let a stream escape what its encoding has not, so that a name in a report cannot undo the run."""
-    strict = isinstance(stream, io.TextIOWrapper) and stream.errors == "strict"
-    if strict:
-        stream.reconfigure(errors="backslashreplace")
-    try:
-        yield
-    finally:
-        if strict and not stream.closed:
-            try:
-                stream.reconfigure(errors="strict")
-            except OSError:
-                # it cannot be flushed any more, which has been told
-                pass
-
-
-def _run(argv):
-    """The exit code of a command line that is not empty."""
-    main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _terminated) if main_thread else None
-    try:
-        code = _command(argv)
-        sys.stdout.flush()
-        return code
-    except _Terminated as stop:
-        print(f"numbragg: terminated; {str(stop) or 'no file was written'}", file=sys.stderr)
-        return 128 + signal.SIGTERM
-    except KeyboardInterrupt as stop:
-        # a series says how far it came
-        print(f"numbragg: interrupted; {str(stop) or 'no file was written'}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # whoever read our output has gone; the files are in place
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except MemoryError as error:
-        return _fail(str(error) or "not enough memory")
-    except OSError as error:
-        return _fail(_os_error(error))
-    except ArithmeticError as error:
-        if os.environ.get("NUMBRAGG_TRACEBACK"):
-            raise
-        return _fail(f"numbers too large or too small to compute with: {error}")
-    except (ValueError, ImportError) as error:
-        if os.environ.get("NUMBRAGG_TRACEBACK"):
-            raise
-        if getattr(error, "name", None) == "numbragg.kernels":
-            return _fail(_NOT_INSTALLED)
-        return _fail(str(error))
-    finally:
-        if main_thread:
-            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+    return run(sys.argv[1:] if argv is None else argv)
 
 
 def entry():
-    """Run the command line as a process of its own and end that at once: the command `numbragg`."""
-    code = main()
-    if sys.gettrace() is not None or sys.getprofile() is not None:
-        # whoever looks on has something to write
-        sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            # has been told where it counts
-            pass
-    # to take compiled code apart would take a fifth of a short run; files are in place, the system frees the rest
-    os._exit(code)
+    """Run the command line as a process of its own and end that at once: the command `numbragg`.
+
+    The exit status is that of `main`; 128 and the number of the signal where one ended it.
+    """
+    from .signals import watch
+
+    watch()
+    from .program import end, run
+
+    end(run(sys.argv[1:]))
+
+
+def __getattr__(name):
+    if name not in ("COMMANDS", "PLANNED"):
+        raise AttributeError(f"module 'numbragg.commands.cli' has no attribute {name!r}")
+    from . import catalogue
+
+    return getattr(catalogue, name)
 
 
 if __name__ == "__main__":

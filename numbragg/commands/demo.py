@@ -9,6 +9,7 @@ import math
 import os
 
 from ..io.literals import INT_MAX
+from ..kernels.stopping import know, leave_nothing, nothing_left
 from .arguments import Parser, count
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -105,20 +106,26 @@ def run(arguments):
     words = ARGUMENTS + (["--threads", str(values["--threads"])] if "--threads" in values else []) + _picture()
     here, place = os.getcwd(), os.path.abspath(folder)
     new_folder, new_list = not os.path.exists(place), not os.path.lexists(os.path.join(place, HKL))
-    os.makedirs(place, exist_ok=True)
-    os.chdir(place)
-    try:
-        code = _simulate(words, folder)
-    except BaseException:
-        # whatever stopped it, nothing of this run is left
+
+    def clean():
         with contextlib.suppress(OSError):
             if new_list:
                 os.remove(os.path.join(place, HKL))
         with contextlib.suppress(OSError):
             if new_folder:
                 os.rmdir(place)
+
+    leave_nothing(clean, clean)
+    os.makedirs(place, exist_ok=True)
+    os.chdir(place)
+    try:
+        code = _simulate(words, folder)
+    except BaseException:
+        # whatever stopped it, nothing of this run is left
+        clean()
         raise
     finally:
+        nothing_left(clean)
         os.chdir(here)
     print(f"the files are in {folder}")
     return code
@@ -146,6 +153,8 @@ def _simulate(words, folder):
             file.writelines(b"%d %d %d %.2f\n" % (h, k, l, f)
                             for (h, k, l), f in zip(indices.tolist(), amplitudes.tolist()))
         outputs.commit()
+    # the list goes again if the run does not come to its end
+    know("no file was written")
     print(f"wrote {len(indices)} structure factors to {os.path.join(folder, HKL)}; running")
     print("  numbragg " + " ".join(words), flush=True)
     return simulate(words)

@@ -11,6 +11,7 @@ from ..command_line.parse import check, parse
 from ..command_line.values import CommandLineError, quoted
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.literals import whole
+from ..kernels.stopping import know
 from .arguments import Parser, check_outputs, file_name
 from .counted import check_response, read_response_of
 from .readable import notes_on_series, write_geometries
@@ -197,6 +198,7 @@ def run(arguments):
     kind = "NXmx" if "--nexus" in values else format_of(values["--images"])
     line.notices += notes_on_series(frames.experiment, line.outputs, kind)
     progress = FrameProgress(len(frames), False if line.quiet else line.progress)
+    know(lambda: _how_far(values, progress, len(frames)))
     try:
         written = _write(line, frames, values, date, floats, progress)
     except KeyboardInterrupt as stop:

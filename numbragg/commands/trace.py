@@ -67,9 +67,9 @@ def _pixel(words):
 def _compiled():
     """Whether the evaluator with a record has been compiled before."""
     from ..kernels.compile.compilation import kept
-    from ..kernels.evaluate.strict import trace_pixel
+    from ..kernels.evaluate.strict import traced_pixel
 
-    return kept(trace_pixel)
+    return kept(traced_pixel)
 
 
 def _on_panel(line, factors, panel):

@@ -10,6 +10,7 @@ import signal
 import threading
 from typing import Any
 
+from ..kernels.stopping import handled
 from .output import put_in_place
 
 try:
@@ -188,8 +189,8 @@ def uninterrupted() -> Iterator[None]:
 
     HDF5 calls `HeldFile`, and an interrupt that is raised in there would be a failed write to it.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # Python handles signals in its main thread
+    if handled() or threading.current_thread() is not threading.main_thread():
+        # the command line's handlers raise nothing; and Python handles signals in its main thread
         yield
         return
     waiting: list[tuple[int, Any]] = []
@@ -204,7 +205,19 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, later)
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        _set_again(handlers)
         for number, frame in waiting:
             handlers[number](number, frame)
+
+
+def _set_again(handlers: dict[int, Any]) -> None:
+    """Set all handlers, also where one that is set already raises something in the meantime."""
+    left, raised = list(handlers.items()), None
+    while left:
+        try:
+            signal.signal(*left[-1])
+            left.pop()
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised

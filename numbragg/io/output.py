@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from ..kernels.stopping import finish, leave_nothing, nothing_left, poll
+
 # start-up: few outputs need another temporary name
 
 __all__ = ["OutputSet", "check_destination", "put_in_place", "write_whole"]
@@ -88,6 +90,7 @@ class OutputSet:
             Another output has the same destination.
         """
         self._check_open()
+        poll()
         path = os.fsdecode(path)
         try:
             output = self._prepared(path, kind)
@@ -103,6 +106,7 @@ class OutputSet:
             if other.target == output.target:
                 raise ValueError(f"{path}: is the destination of the {other.kind} and of the {kind}; every "
                                  "output needs a file of its own")
+        leave_nothing(self, self.discard)
         # remembered before it exists, so that an interrupt between the two leaves nothing behind
         self._outputs.append(output)
         if output.temporary is not None:
@@ -167,6 +171,7 @@ class OutputSet:
             `path` was not reserved.
         """
         self._check_open()
+        poll()
         path = os.fsdecode(path)
         output = next((output for output in self._outputs if output.path == path), None)
         if output is None:
@@ -210,18 +215,22 @@ class OutputSet:
         """
         self._check_open()
         finished = []
-        try:
-            written = [output for output in self._outputs if output.written]
-            for output in sorted(written, key=lambda output: output.temporary is not None):
+
+        def each(outputs, put):
+            for output in outputs:
                 try:
-                    if output.temporary is None:
-                        _copy_to_device(output)
-                    else:
-                        _put_in_place(output)
+                    put(output)
                 except OSError as error:
                     note = f" (already written: {', '.join(finished)})" if finished else ""
                     raise _about(error, output.path, note) from error
                 finished.append(output.path)
+
+        try:
+            written = [output for output in self._outputs if output.written]
+            # a pipe may wait for its reader
+            each([output for output in written if output.temporary is None], _copy_to_device)
+            finish(lambda: each([output for output in written if output.temporary is not None], _put_in_place),
+                   "all files are in place")
         finally:
             self.discard()
 
@@ -244,6 +253,7 @@ class OutputSet:
                     pass
             # forgotten only now: an interrupt in between leaves it to the next call
             self._outputs.pop()
+        nothing_left(self)
 
     def _check_open(self):
         if self._closed:

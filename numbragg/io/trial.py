@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from ..kernels.stopping import leave_nothing, nothing_left, poll
 from .errors import FileFormatError, format_error
 
 __all__ = ["SECONDS", "DamagedFile", "try_reading"]
@@ -58,14 +59,24 @@ def try_reading(path, module, function, library, more=(), more_seconds=0.0):
     words = [sys.executable, "-c", _PROGRAM, module, function, str(1 + len(more)), path, *more,
              *filter(None, sys.path)]
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise _damaged(path, f"{library} does not come to an end with it in {seconds:g} s") from None
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
     except (OSError, ValueError):
         return
-    if done.returncode < 0:
-        raise _damaged(path, f"{library} breaks off on it (signal {-done.returncode})")
+    # not left behind, however this process ends
+    leave_nothing(process, process.kill)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise _damaged(path, f"{library} does not come to an end with it in {seconds:g} s") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        nothing_left(process)
+    poll()
+    if process.returncode < 0:
+        raise _damaged(path, f"{library} breaks off on it (signal {-process.returncode})")
 
 
 def _damaged(path, how):

@@ -190,15 +190,18 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
     (STATE_SIZE,) int64
     """
     from ..kernels.drive.cpu import Modes, Target, render
-    from ..kernels.drive.order import NO_MASK, counting_scene, settle
-    from ..kernels.physics.view import is_polarised
+    from ..kernels.drive.order import NO_LIST, NO_MASK, counting_scene, settle
+    from ..kernels.physics.records import Pixels
+    from ..kernels.physics.view import is_polarised, steps_per_pixel
+    from ..kernels.stopping import halting
 
     number = (slow - window.slow_min) * window.width + fast - window.fast_min
     places = NO_MASK if mask is None else mask
     polarised = is_polarised(scene.beam, scene.sampling)
     settled = int(scene.beam.next_axis[-1]) if polarised else 0
     state = initial_state(interpolating)
-    start = settle(scene, window.place, places, 0, number, state, settled, True)
+    before, steps = Pixels(window.place, places, NO_LIST, 0, number), number * steps_per_pixel(scene)
+    start = halting(lambda halt: settle(scene, before, state, halt, settled), steps)
     if state[INTERPOLATING] and start < number:
         image = np.zeros((slow + 1, window.fast_max + 1), np.float32)
         target = Target(window._replace(slow_max=slow), mask, image)
@@ -207,7 +210,8 @@ def state_before(scene, window, mask, interpolating, fast, slow, threads=None):
             state[INTERPOLATING] = 0
     if polarised and len(scene.beam.next_axis) - settled > 1:
         # an axis that alternates
-        settle(counting_scene(scene), window.place, places, start, number, state)
+        between = before._replace(start=start)
+        halting(lambda halt: settle(counting_scene(scene), between, state, halt), steps)
     return state
 
 

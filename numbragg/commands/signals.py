@@ -1,0 +1,128 @@
+"""Signals that end the command line: noted at once, answered at a safe place, or without one after a while."""
+
+import _thread
+import gc
+import os
+import signal
+import time
+
+# start-up: until signals are noted, Python answers them with a traceback; so what can wait is imported after that
+
+__all__ = ["begin", "farewell", "signalled", "watch"]
+
+#: Signals that ask a program to end.
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+#: Seconds after a signal within which the program should have found a safe place.
+_GRACE = 1.5
+
+_noted, _loaded = [], []
+
+
+def _note(number, frame):
+    _noted.append(number)
+    for stopping in _loaded:
+        # the first one counts
+        stopping.ask(_noted[0])
+
+
+def watch():
+    """Let signals that ask to end only be noted, by a handler that raises nothing, and by a thread that answers late.
+
+    A signal that is ignored by now (of nohup, of a job in the background) stays ignored.  The thread hears of a signal
+    also while the main one is in the middle of something long.
+    """
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    numbers = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    for number in numbers:
+        signal.signal(number, _note)
+    try:
+        from ..kernels import stopping
+    except ImportError:
+        # an installation without kernels, which the program says something about
+        for number in numbers:
+            signal.signal(number, before[number])
+        return
+    _loaded.append(stopping)
+    if _noted:
+        stopping.ask(_noted[0])
+    stopping.handling()
+    try:
+        there, here = os.pipe()
+        os.set_blocking(here, False)
+        signal.set_wakeup_fd(here, warn_on_full_buffer=False)
+        _thread.start_new_thread(_attend, (there, numbers))
+    except (OSError, RuntimeError):
+        # the system gives no more; the program answers where it can
+        return
+    if hasattr(os, "register_at_fork"):
+        # a child must not write into its parent's pipe
+        os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+
+
+def _attend(there, numbers):
+    """End the process some time after a signal, if the program does not do so itself."""
+    stopping, = _loaded
+    number = stopping.asked()
+    while not number:
+        # of all signals that have a handler
+        number = os.read(there, 1)[0]
+        number = number if number in numbers else 0
+    stopping.ask(number)
+    # or this thread might have to wait for the compiler: to take something apart that belongs to it
+    gc.disable()
+    time.sleep(_GRACE)
+    # not between two renames
+    with stopping.putting_in_place:
+        stopping.remove_all()
+        if stopping.begin_to_end():
+            os.write(2, _line(stopping.asked(), stopping.what_is_there()).encode(errors="backslashreplace"))
+        os._exit(128 + stopping.asked())
+
+
+def _line(number, words):
+    return f"numbragg: {'interrupted' if number == signal.SIGINT else 'terminated'}; {words}\n"
+
+
+def begin():
+    """Note that nothing has been written yet."""
+    try:
+        from ..kernels.stopping import know
+    except ImportError:
+        # an installation without kernels, which the program says something about
+        return
+    know("no file was written")
+
+
+def signalled():
+    """Return whether a signal asked this process to end."""
+    try:
+        from ..kernels.stopping import asked
+    except ImportError:
+        return False
+    return asked() != 0
+
+
+def farewell(words=""):
+    """Say that a signal ended the run.
+
+    Parameters
+    ----------
+    words : str
+        What is there; by default what is known of files.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    import sys
+
+    from ..kernels import stopping
+
+    number = stopping.asked() or signal.SIGINT
+    if stopping.handled() and not stopping.begin_to_end():
+        # the other thread has said it, and ends the process
+        signal.pause()
+    sys.stderr.write(_line(number, words or stopping.what_is_there()))
+    return 128 + number
