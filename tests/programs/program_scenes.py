@@ -70,7 +70,7 @@ NOISIFY = {
     "fiber": "-floatfile floatimage.bin.spots -detpixels_y 29 -psf fiber -seed 3 -pixel 0.05 -Xbeam 1.2 -Ybeam 0.3",
     "radius": "-floatfile liquid.bin -psf fiber -psf_fwhm 120 -psf_radius 6 -flicker 0.02 -seed 0 -nopgm",
     "overloads": "-floatfile strong.bin -header header.img -seed 4 -psf gauss -gain 2.5 -readout 20",
-    "long": "-floatfile strong.bin -detpixels_x 24 -bits 32 -seed 4 -scale 30 -gain 40 -psf gauss -psf_rad 2.5",
+    "long": "-floatfile strong.bin -detpixels_x 24 -bits 32 -seed 4 -scale 30 -gain 40 -psf gauss -psf_rad 2",
     "negative": "-floatfile negative.bin -detpixels_x 25 -seed 6 -scale 1e-9 -adc -30.5 -readout 8 -bits 32 -osc 0.5",
     "noiseless": "-floatfile strong.bin -detpixels 0 -nonoise -psf fiber -psf_fwhm 250 -seed 1 -adc 0",
 }
