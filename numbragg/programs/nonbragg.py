@@ -83,8 +83,9 @@ def _table_notes(name, x):
     if (counts > 1).any():
         # of 0,1 the C program reads 0 and 1
         comma = "; a comma parts columns, it is no decimal point" if (x == np.floor(x)).all() else ""
-        yield Loud(f"{name}: {int(counts[counts > 1][0])} points are at {values[counts > 1][0]:g}: the cubic through them"
-                   f" divides by zero, as in nonBragg{comma}")
+        place, count = values[counts > 1][0], counts[counts > 1][0]
+        yield Loud(f"{name}: {count} points are at {place:g}: the cubic through them divides by zero, as in"
+                   f" nonBragg{comma}")
     elif (np.diff(x) < 0.0).any():
         yield Loud(f"{name}: points are not in the order of their first column: which cubic a pixel gets depends on the"
                    " pixels before it, as in nonBragg")

@@ -313,8 +313,8 @@ def _cut_notes(name, image, parts, placed, geometry):
     if placed is None:
         if image.ndim == 3:
             listed = " x ".join(map(str, image.shape))
-            yield Loud(f"{name}: an array of {listed} numbers is shown as one image, its {len(image)} parts one below the"
-                       " other (--geometry FILE tells where panels are)")
+            yield Loud(f"{name}: an array of {listed} numbers is shown as one image, its {len(image)} parts one below"
+                       " the other (--geometry FILE tells where panels are)")
         return
     left = image.size - sum(part.size for part in parts)
     if left > 0:

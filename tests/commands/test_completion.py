@@ -51,7 +51,8 @@ def offered(words, folder):
     ("numbragg compare --png P", ["P1.hkl"]), ("numbragg compare P1.hkl --mi", ["--min-correlation"]),
     ("numbragg plateau i", ["image one.bin", "image two.bin"]), ("numbragg plateau --cs", ["--csv"]),
     ("numbragg completion ", ["bash", "zsh", "fish"]), ("numbragg completion f", ["fish"]),
-    ("numbragg scan --re", ["--response", "--revision"]), ("numbragg scan --response x --ba", ["--backend", "--background"]),
+    ("numbragg scan --re", ["--response", "--revision"]),
+    ("numbragg scan --response x --ba", ["--backend", "--background"]),
     ("numbragg scan --nexus a --thr", ["--threads"]), ("numbragg scan --frames 3 -ce", ["-cell"]),
     ("numbragg scan --compression ", ["gzip", "bitshuffle", "zstd", "none"]),
     ("numbragg scan --precision s", ["single"]), ("numbragg scan -hkl P", ["P1.hkl"]),
@@ -90,7 +91,8 @@ def test_bash_offers_every_word_that_a_scan_takes(folder):
 
 
 @pytest.mark.parametrize("typed, wanted", [
-    ("numbragg scan --respo", "numbragg scan --response "), ("numbragg scan -N 5 --thr", "numbragg scan -N 5 --threads "),
+    ("numbragg scan --respo", "numbragg scan --response "),
+    ("numbragg scan -N 5 --thr", "numbragg scan -N 5 --threads "),
     ("numbragg scan --compression bi", "numbragg scan --compression bitshuffle "),
     ("numbragg view a.npy --scale sq", "numbragg view a.npy --scale sqrt "), ("numbragg trace 1 2 -lam",
                                                                              "numbragg trace 1 2 -lambda ")])

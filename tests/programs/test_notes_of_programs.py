@@ -98,7 +98,8 @@ def test_words_with_an_effect_are_not_told(program, tmp_path, monkeypatch, capfd
 def test_a_radius_is_a_whole_number(files, capfd):
     for word in ("-psf_rad", "-psf_radius"):
         assert main([*RUN["noisify"].split(), "-psf", "gauss", word, "2.7"]) == 2
-        assert capfd.readouterr().err == f"numbragg: error: {word} 2.7: must be a whole number (no fraction or exponent)\n"
+        assert capfd.readouterr().err == (f"numbragg: error: {word} 2.7: must be a whole number (no fraction or "
+                                          "exponent)\n")
 
 
 # -- help
@@ -130,7 +131,8 @@ def test_help_of_everything_else_names_every_choice():
 
 
 @pytest.mark.parametrize("table, told, finite", [
-    ("0,1 4\n0,3 8\n", "2 points are at 0: the cubic through them divides by zero, as in nonBragg; a comma parts", False),
+    ("0,1 4\n0,3 8\n", "2 points are at 0: the cubic through them divides by zero, as in nonBragg; a comma parts",
+     False),
     ("0.1 4\n0.1 5\n0.3 8\n", "2 points are at 0.1: the cubic through them divides by zero, as in nonBragg\n", False),
     ("nan 4\n0.3 8\n", "1 points are at no finite sin(theta)/lambda", False),
     ("inf 4\n0.3 8\n", "1 points are at no finite sin(theta)/lambda", None),
@@ -158,8 +160,8 @@ def test_pixels_that_are_no_numbers_are_said(files, capfd):
 
 @pytest.mark.parametrize("words, told", [
     ("-bin x.bin -detpixels 2 -psf fiber", "x.bin: 1 of 4 pixels are not finite (infinite or NaN); the point spread"),
-    ("-bin a.bin -detpixels_x 24 -scale 1e300 -psf fiber", "a.bin: multiplied by 1e+300 (-scale, -fluence): 480 of 480"
-                                                           " pixels are not finite (infinite or NaN); the point spread"),
+    ("-bin a.bin -detpixels_x 24 -scale 1e300 -psf fiber",
+     "a.bin: multiplied by 1e+300 (-scale, -fluence): 480 of 480 pixels are not finite (infinite or NaN); the point"),
     ("-bin a.bin -detpixels_x 24 -scale 1e300 -psf gauss -nonoise", "a.bin: multiplied by 1e+300"),
     ("-bin a.bin -detpixels_x 24 -scale 1e38 -flicker 1e9 -psf gauss", "noisify: noise image: ")])
 def test_what_is_not_finite_is_named(words, told, files, capfd):

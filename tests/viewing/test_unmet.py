@@ -123,8 +123,8 @@ def test_rings_that_are_not_drawn_are_said(folder, capsys):
     assert warned("a.npy --html x.html --rings none", capsys) == []
     view_tools.image("a.img")
     assert warned("a.img --html x.html --rings 40", capsys) == []
-    assert warned("a.img --html x.html --rings 40,2,0.1", capsys) == ["numbragg: warning: --rings: not on the detector: "
-                                                                      "2 \u212b, 0.1 \u212b"]
+    assert warned("a.img --html x.html --rings 40,2,0.1", capsys) == [
+        "numbragg: warning: --rings: not on the detector: 2 \u212b, 0.1 \u212b"]
     changed_smv("y.img", "WAVELENGTH", "0")
     line, = warned("y.img --html x.html --rings 40", capsys)
     assert "the wavelength, or how far the detector is, is not known" in line
