@@ -9,6 +9,8 @@ import numpy as np
 from ..io.errors import FileFormatError, format_error
 from ..notes import Loud
 
+# start-up: rings are made where some are asked for
+
 __all__ = ["LEAST", "MOST", "NoSuchNumber", "check_number", "check_panels", "check_place", "ring_notes"]
 
 #: What is taken for a wavelength [Angstrom], an edge of a pixel or a distance [mm].
