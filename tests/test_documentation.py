@@ -15,6 +15,8 @@ from places import ROOT
 import pytest
 from test_layers import own_names
 
+from numbragg.command_line.table import TABLE
+
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -133,6 +135,37 @@ def test_readme_has_both_setup_commands():
     assert 'python3 -m venv .venv && .venv/bin/pip install ".[demo]" && .venv/bin/numbragg demo' in commands
     assert ('python3 -m venv .venv && .venv/bin/pip install -e ".[test,test-cuda]" && .venv/bin/python tests/check.py'
             in commands)
+
+
+#: What needs an extra, as it stands in examples, and what a page with it must name.
+NEEDS = {r"--nexus|write_nexus|\.nxs|\.h5\b|--crystfel|write_crystfel": r"h5py", r"--png": r"matplotlib|\[plot|\[demo",
+         r"from_mtz|from_cif|from_model|\.mtz|\.pdb|\.cif\b": r"gemmi"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/start.md", "docs/view.md", "docs/gallery.md", "docs/detectors.md",
+                                  "docs/read.md", "docs/structure-factors.md", "docs/compare.md", "docs/programs.md"])
+def test_pages_name_what_their_examples_need(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    code = "\n".join(code for _, code in blocks(ROOT / name, "python", "py", "console", "sh"))
+    for used, named in NEEDS.items():
+        assert not re.search(used, code) or re.search(named, text, re.IGNORECASE), (used, named)
+
+
+def test_pages_name_what_there_is():
+    """What is there is offered where nanoBragg's own is said to fall short, and is not said to be missing."""
+    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in (
+        "README.md", "docs/physics.md", "docs/faq.md", "docs/realistic.md")}
+    assert all("--background" in text for text in pages.values())
+    for name, heading in (("README.md", "## Limits"), ("docs/physics.md", "## Not modelled")):
+        part = re.split("^## ", pages[name].split(heading)[1], flags=re.MULTILINE)[0]
+        missing = part.split("radiation damage")[0]
+        assert not re.search("point spread|read-out|air|background", missing) and "counts.md" in part
+    own = {word for option in TABLE if option.own for word in option.spellings}
+    files = {option.name for option in TABLE if option.own and option.group == "output" and option.kind == "file"}
+    files |= {option.name for option in TABLE if option.own and option.kind == "file" and "also write" in option.text}
+    table = pages["README.md"].split("| file | content | written |")[1].split("\n\n")[0]
+    assert set(re.findall("--[a-z-]+", pages["README.md"].split("two dashes")[1].split("All")[0])) <= own
+    assert files and all(f"`{name}`" in table for name in files), files
 
 
 def test_a_wrong_transcript_is_seen(folder, command_path):

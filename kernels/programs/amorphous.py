@@ -137,5 +137,6 @@ def amorphous_pixels(geometry, table, window, start, stop, image, rows):
                     total += sign * amplitude * amplitude * polar * omega * table.weights[source]
         if rows.size:
             rows[slow, fast] = n + 1 if stol > (table.stol[n] + table.stol[n + 1]) / 2.0 else n
-        value = total * squared * fluence * molecules / table.steps
+        # added to an empty pixel, as in the C program: of a negative zero that makes a positive one
+        value = 0.0 + total * squared * fluence * molecules / table.steps
         image[slow, fast] = np.float32(amplitude) if table.amplitude_map else np.float32(value)

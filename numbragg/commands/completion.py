@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..command_line.table import GROUPS, TABLE
 from .arguments import Parser
-from .catalogue import COMMANDS, parser_of, summaries, table_of
+from .catalogue import COMMANDS, module_of, parser_of, summaries, table_of
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -17,6 +17,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 #: Subcommands whose words, besides options, are files; the words of the others are none.
 _TAKE_FILES = ("compare", "plateau", "view")
+#: Subcommands that take nanoBragg's words besides their own.
+_TAKE_WORDS = ("scan", "trace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ def _words_of(name):
         yield _Word("--help", "print the help", "")
 
 
+def _beside(name):
+    """The words of nanoBragg that a subcommand takes: all but those that it refuses."""
+    refused = getattr(module_of(name), "refused", lambda option: False)
+    return tuple(_own_words(option for option in TABLE if not refused(option)))
+
+
 def _plain_words(name):
     """Words that stand without an option after a subcommand, as far as they are known."""
     if name == "completion":
@@ -109,7 +117,7 @@ def _cases(name, words):
             kinds.setdefault((word.follows, word.words), []).append(f"{name}:{word.spelling}")
     for (follows, choices), patterns in kinds.items():
         action = {"files": "files=-f", "folders": "files=-d", "other": "return",
-                  "words": f"words='{' '.join(choices)}'"}[follows]
+                  "words": f"files= words='{' '.join(choices)}'"}[follows]
         # what is a number or a name of the user's own is not completed, but a dash begins an option
         guard = '[[ $current == -* ]] || ' if follows == "other" else ""
         yield f"    {'|'.join(patterns)})"
@@ -118,7 +126,8 @@ def _cases(name, words):
 
 def _bash():
     contexts = {"": tuple(_own_words())} | {name: tuple(_words_of(name)) for name in COMMANDS}
-    contexts["trace"] += contexts[""]
+    for name in _TAKE_WORDS:
+        contexts[name] += _beside(name)
     yield from ("_numbragg() {",
                 "  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}",
                 "  local words= files= options= IFS=$' \\t\\n'",
@@ -181,13 +190,12 @@ def _fish_options(condition, words):
 
 def _fish():
     yield "complete -c numbragg -f"
-    others = " ".join(name for name in COMMANDS if name != "trace")
     for name, text in summaries():
         yield f"complete -c numbragg -n __fish_use_subcommand -a {name} -d {_quoted(text)}"
-    yield from _fish_options(f"not __fish_seen_subcommand_from {others}", _own_words())
+    yield from _fish_options(f"not __fish_seen_subcommand_from {' '.join(COMMANDS)}", _own_words())
     for name in COMMANDS:
         condition = f"__fish_seen_subcommand_from {name}"
-        yield from _fish_options(condition, _words_of(name))
+        yield from _fish_options(condition, (*_words_of(name), *(_beside(name) if name in _TAKE_WORDS else ())))
         if name in _TAKE_FILES:
             yield f"complete -c numbragg -n {_quoted(condition)} -F"
         elif _plain_words(name):

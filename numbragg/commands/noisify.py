@@ -5,6 +5,7 @@ import os
 from ..command_line.words import option_uses
 from ..programs.asked import asked_for_text, report
 from ..programs.noisify_words import NOISIFY, NoisifyLine, with_bare_input
+from ..programs.without_effect import noisify_notes
 from .arguments import check_outputs
 from .running import say, settle_noise_seed
 
@@ -28,6 +29,7 @@ def run(arguments):
         use.option.apply(line, use)
     if line.input is None:
         raise ValueError("noisify: no image: give -floatfile FILE")
+    line.notices += noisify_notes(line)
     settle_noise_seed(line)
     names = line.outputs
     wanted = [(names.intfile, "integer image")]

@@ -5,6 +5,7 @@ import os
 from ..command_line.words import option_uses
 from ..notes import Loud
 from ..programs.nonbragg_words import NONBRAGG, NonBraggLine, check_words
+from ..programs.without_effect import nonbragg_notes
 from .arguments import check_outputs
 from .running import say, settle_noise_seed
 
@@ -69,6 +70,7 @@ def _read(uses):
     if images:
         line.notices.append(Loud("-img: nonBragg makes a table of the image too (output.stol); it is not written here,"
                                  " for two of its columns are never computed"))
+    line.notices += nonbragg_notes(line)
     return line
 
 
@@ -96,6 +98,7 @@ def _simulate(line, outputs):
     from ..io.smv import write_smv
     from ..kernels.detector import digitise
     from ..kernels.detector.random import noise_image
+    from ..programs.asked import not_finite
     from ..programs.nonbragg import amorphous_image, header, pixels_of_last_row, prepared
     from ..results.digitise import automatic_grey_scale, cut_off_note, integer_scale
     from ..scene.rotations import Generator
@@ -106,6 +109,8 @@ def _simulate(line, outputs):
         rows = np.zeros((scene.placement.spixels, scene.placement.fpixels), np.int32)
     image = amorphous_image(scene, line.threads, rows)
     names, window = line.outputs, scene.window
+    if scene.table.wavelengths.size:
+        line.notices += not_finite(os.fsdecode(names.floatfile), image)
     summary = digitise.image_summary(image, window, digitise.NO_MASK)
     if rows is not None:
         # nonBragg's table of the image leaves its last count of pixels where that of the image should be

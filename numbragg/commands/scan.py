@@ -19,7 +19,7 @@ from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_no
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["run"]
+__all__ = ["refused", "run"]
 
 #: Bytes of a pixel: as it is simulated, as it is counted, and the frame as it is written.
 _FRAME_BYTES = 12
@@ -60,6 +60,10 @@ def _compression(word):
     return word
 
 
+# the completion of a shell offers them
+_compression.words = COMPRESSIONS
+
+
 def _check_words(values):
     """Refuse options that do not go together."""
     if "--frames" not in values:
@@ -71,10 +75,15 @@ def _check_words(values):
             raise ValueError(f"scan: {name} is for --nexus; images of --images hold counts")
 
 
+def refused(option):
+    """Whether a word of nanoBragg's is for a single image."""
+    return option.group == "output" and option.name not in _OF_OUTPUT or option.name in _FILES
+
+
 def _check_line(line, floats, images):
     for use in line.uses:
         option = use.option
-        if option.group == "output" and option.name not in _OF_OUTPUT or option.name in _FILES:
+        if refused(option):
             raise CommandLineError(f"{use.said}: is for a single image; a scan writes what --nexus or --images names")
         if option.name == "-dump" and line.files.hkl is not None:
             raise CommandLineError(f"{use.said}: with -hkl it is written with a single image; a scan writes none")

@@ -1,8 +1,10 @@
 """`numbragg view`: a look at an image: a window, a picture, or one page for a browser, with every pixel's number."""
 
 import re
+import sys
 
 from ..io.literals import decimal
+from ..notes import Loud
 from .arguments import Parser, check_endings, check_outputs, choice, file_name, finite_number, out_name, shape, shown
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -11,6 +13,8 @@ __all__ = ["run"]
 
 #: As `viewing.contrast.SCALES`, which needs NumPy.
 _SCALES = ("linear", "sqrt", "log")
+#: As `viewing.limits`, likewise: wavelengths and resolutions [Angstrom].
+_LEAST, _MOST = 1e-6, 1e6
 
 
 def _parser():
@@ -31,7 +35,7 @@ def _parser():
     parser.option("--spots", "FILE", "spots to be marked, a table as Spots.write_csv writes it; default: those of the\n"
                   "crystals that an NXmx file of numbragg names", out_name)
     parser.option("--wavelength", "A", "of the beam [Angstrom], for rings (default: as files say)",
-                  finite_number(1e-6, 1e6))
+                  finite_number(_LEAST, _MOST))
     parser.option("--rings", "D,D,...", "resolutions of rings [Angstrom], or none (default: some that are seen)",
                   _rings)
     parser.option("--contrast", "LOW:HIGH", "values of the lightest and the darkest pixel; with %% percentiles, such\n"
@@ -59,8 +63,8 @@ def _rings(word):
     if word == "none":
         return False
     numbers = [decimal(part) for part in word.split(",")]
-    if any(number is None or not number > 0.0 for number in numbers):
-        raise ValueError("must be resolutions above 0 with commas between them, or none")
+    if any(number is None or not _LEAST <= number <= _MOST for number in numbers):
+        raise ValueError(f"must be resolutions from {_LEAST:g} to {_MOST:g} with commas between them, or none")
     return numbers
 
 
@@ -102,6 +106,7 @@ def run(arguments):
     if values is None:
         return 0
     from ..io.output import OutputSet
+    from ..viewing.limits import ring_notes
     from ..viewing.reading import read_seen
 
     wanted = [(option, values[option], kind, what) for option, kind, what in (
@@ -116,6 +121,11 @@ def run(arguments):
                          geometry=values.get("--geometry"), distance_mm=values.get("--distance"),
                          spots=values.get("--spots"), wavelength=values.get("--wavelength"))
         look = values.get("--contrast"), values.get("--scale", "sqrt"), values.get("--rings")
+        seen.notes.extend(ring_notes(seen, values.get("--rings")))
+        # a window stays open
+        for note in seen.notes:
+            if isinstance(note, Loud):
+                print(f"numbragg: warning: {note}", file=sys.stderr)
         if not wanted:
             from ..viewing.picture import open_window
 

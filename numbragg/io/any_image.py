@@ -18,7 +18,7 @@ from .silence import silenced
 
 # start-up: a format's library is imported where a file has that format; fabio is an extra
 
-__all__ = ["Image", "bit_patterns", "read_image", "read_images"]
+__all__ = ["Image", "bit_patterns", "mapped_npy", "read_image", "read_images"]
 
 #: Formats that are read, and what may lie around them.
 _READ = ("npy", "TIFF", "SMV", "PGM", "CBF", "HDF5")
@@ -289,21 +289,34 @@ def _raw(path, shape, others):
     return read_raw(path, shape)
 
 
-def _npy(path):
+def mapped_npy(path):
+    """The array of an npy file, mapped, so that nothing of a size that is only announced is allocated.
+
+    Raises
+    ------
+    FileFormatError
+        What is no such file, whatever NumPy raises for it.
+    OSError
+        The file cannot be read.
+    """
     try:
-        # mapped, so that nothing of a size that is only announced is allocated
         with silenced():
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(mapped, np.memmap):
             raise ValueError("it is an archive")
         if mapped.offset + mapped.nbytes != os.stat(path).st_size:
             raise ValueError("bytes follow the array")
+        return mapped
     except OSError as error:
         if error.errno is not None:
             raise
         raise _unreadable(path, "npy file", error) from error
     except Exception as error:
         raise _unreadable(path, "npy file", error) from error
+
+
+def _npy(path):
+    mapped = mapped_npy(path)
     _require(path, mapped.shape, mapped.dtype)
     # read, not copied from what is mapped, whose pages would count as well
     offset, order = mapped.offset, "F" if mapped.flags.f_contiguous and not mapped.flags.c_contiguous else "C"

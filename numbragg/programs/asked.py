@@ -4,11 +4,11 @@ import math
 
 from ..command_line.help import option_text
 from ..command_line.values import CommandLineError
-from ..notes import Misleading
+from ..notes import Loud, Misleading
 
 # start-up: help and refused words load neither NumPy nor Numba
 
-__all__ = ["asked_for_text", "header_of", "pixels_rounded_up", "report"]
+__all__ = ["asked_for_text", "header_of", "not_finite", "pixels_rounded_up", "report"]
 
 _PROGRAMS = {"nonbragg": "nonBragg", "noisify": "noisify"}
 
@@ -62,6 +62,21 @@ def pixels_rounded_up(size, pixel_size):
     """Pixels along an edge: rounded up, so that a last bit of the quotient can make one more, as in nonBragg."""
     pixels = size / pixel_size
     return math.ceil(pixels) if math.isfinite(pixels) else pixels
+
+
+def not_finite(name, image):
+    """A note on pixels that are infinite or NaN, if there are any; a list.
+
+    Parameters
+    ----------
+    name : str
+        What has them.
+    image : array of float
+    """
+    import numpy as np
+
+    count = image.size - int(np.count_nonzero(np.isfinite(image)))
+    return [Loud(f"{name}: {count} of {image.size} pixels are not finite (infinite or NaN)")] if count else []
 
 
 def header_of(values):

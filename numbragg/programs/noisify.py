@@ -19,7 +19,7 @@ from ..notes import Loud, Misleading
 from ..scene.pixels import LARGEST_PIXEL
 from ..scene.size import R_E_SQR
 from ..scene.units import from_mm
-from .asked import header_of
+from .asked import header_of, not_finite
 
 __all__ = ["Noisy", "made"]
 
@@ -124,10 +124,28 @@ def _read(line):
 # -- point spread
 
 
+def _scaled(line, image):
+    """Bring the image to photons, in place, and note what is odd. Returns a line of the report."""
+    name, notes = os.fsdecode(line.input), line.notices
+    factor = line.fluence * R_E_SQR * line.photon_scale
+    of_file = not_finite(name, image)
+    largest, negative = photon_scale(image, factor)
+    if negative:
+        notes.append(Loud(f"{name}: {negative} pixels are negative"))
+    # what spreads light needs numbers, and names what has none
+    wanted = "" if line.psf is None or not line.psf_fwhm > 0.0 else "; the point spread (-psf) needs numbers"
+    found = of_file or not_finite(f"{name}: multiplied by {factor:g} (-scale, -fluence)", image)
+    if found and wanted:
+        raise ValueError(f"{found[0]}{wanted}")
+    notes += found
+    photons = largest * line.photon_scale * line.fluence * R_E_SQR
+    return f"largest {largest:g} ({photons:g} photons)"
+
+
 def _spread(line, image, fast, slow):
     """The image after the point spread, flat."""
-    if not np.isfinite(image).all():
-        raise ValueError(f"{os.fsdecode(line.input)}: a pixel is not finite; the point spread (-psf) needs numbers")
+    if found := not_finite("noise image", image):
+        raise ValueError(f"noisify: {found[0]}; the point spread (-psf) needs numbers")
     kind, fwhm = _KINDS[line.psf], float(np.float32(line.psf_fwhm)) / line.draft.pixel_size
     most = max(fast, slow)
     brightest = max(0.0, float(image.max()))
@@ -185,12 +203,7 @@ def made(line):
     """
     image, fast, slow, header = _read(line)
     noise = line.outputs.calculate_noise
-    factor = line.fluence * R_E_SQR * line.photon_scale
-    largest, negative = photon_scale(image, factor)
-    lines = [f"{fast} x {slow} pixels; largest {largest:g} ({largest * line.photon_scale * line.fluence * R_E_SQR:g}"
-             " photons)"]
-    if negative:
-        line.notices.append(Loud(f"{os.fsdecode(line.input)}: {negative} pixels are negative"))
+    lines = [f"{fast} x {slow} pixels; {_scaled(line, image)}"]
     spreads = line.psf is not None and line.psf_fwhm > 0.0
     if spreads and not noise:
         image = _spread(line, image, fast, slow)

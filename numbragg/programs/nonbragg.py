@@ -72,6 +72,25 @@ def scattering_table(rows, scale):
     return stol, np.concatenate([[known[0]] * 2, filled, [known[-1]] * 2, rest])
 
 
+def _table_notes(name, x):
+    """Notes on points of a table between which no cubic goes as its writer meant it."""
+    wrong = ~np.isfinite(x)
+    if wrong.any():
+        yield Loud(f"{name}: {int(wrong.sum())} points are at no finite sin(theta)/lambda: pixels near them are not"
+                   " numbers, as in nonBragg")
+        return
+    values, counts = np.unique(x, return_counts=True)
+    if (counts > 1).any():
+        # of 0,1 the C program reads 0 and 1
+        comma = "; a comma parts columns, it is no decimal point" if (x == np.floor(x)).all() else ""
+        place, count = values[counts > 1][0], counts[counts > 1][0]
+        yield Loud(f"{name}: {count} points are at {place:g}: the cubic through them divides by zero, as in"
+                   f" nonBragg{comma}")
+    elif (np.diff(x) < 0.0).any():
+        yield Loud(f"{name}: points are not in the order of their first column: which cubic a pixel gets depends on the"
+                   " pixels before it, as in nonBragg")
+
+
 def _walks_alike(stol, wavelengths):
     """Whether the pointer comes to the same point from everywhere: the points increase, and no value is beyond them."""
     return bool((np.diff(stol[:-_SPARE]) > 0.0).all()) and bool((wavelengths > 1e-97).all())
@@ -143,6 +162,7 @@ def prepared(line):
         line.notices.append(Loud(
             f"{os.fsdecode(line.files.stol)}: what is no number is taken for a point of the table, mostly one at 0 0,"
             f" as in nonBragg: line {', '.join(map(str, doubtful[:5]))}{' and more' if len(doubtful) > 5 else ''}"))
+    line.notices += _table_notes(os.fsdecode(line.files.stol), rows[:, 0])
     stol, amplitudes = scattering_table(rows, line.stol_scale)
     if line.files.sources is not None:
         line.draft.sources = read_sources(line.files.sources, as_c=True)

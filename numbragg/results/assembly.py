@@ -86,8 +86,9 @@ def assemble(image: Any, detector: Detector, *, largest_side: int = 2048) -> Ass
     return assemble_panels(_images(image, panels), panels, largest_side)
 
 
-def assemble_panels(images: Sequence[Any], panels: Sequence[Placed], largest_side: int = 2048) -> Assembled:
-    """The same of panels in the frame of files, and of an image of each."""
+def assemble_panels(images: Sequence[Any], panels: Sequence[Placed], largest_side: int = 2048,
+                    kind: Any = np.float32) -> Assembled:
+    """The same of panels in the frame of files, and of an image of each; in numbers of another type, if asked for."""
     corners = np.array([seen_at(panel, f, s) for panel in panels for f in (0, panel.pixels[0])
                         for s in (0, panel.pixels[1])])
     (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
@@ -96,7 +97,7 @@ def assemble_panels(images: Sequence[Any], panels: Sequence[Placed], largest_sid
     pitch *= max(1, math.ceil(side / pitch / largest_side * (1.0 - 1e-9)))
     shape = tuple(max(1, math.ceil(length / pitch * (1.0 - 1e-9))) for length in (top - bottom, right - left))
     memory.require(16 * shape[0] * shape[1], f"detector: a picture of {shape[1]} x {shape[0]} places")
-    whole = np.full(shape, -np.inf, dtype=np.float32)
+    whole = np.full(shape, -np.inf, dtype=kind)
     for panel, pixels in zip(panels, images):
         _put(whole, panel, pixels, (left, top, pitch))
         _fill(whole, panel, pixels, (left, top, pitch))
@@ -120,9 +121,9 @@ def seen_at(panel: Placed, fast: Any, slow: Any) -> tuple[Any, Any]:
     return -x, y
 
 
-def _seen(panel: Placed, pixels: Any, first: int, end: int) -> NDArray[np.float32]:
+def _seen(panel: Placed, pixels: Any, first: int, end: int, kind: Any) -> NDArray[Any]:
     """Rows of an image, where there is something to see; -inf elsewhere."""
-    rows = np.asarray(pixels[first:end], dtype=np.float32)
+    rows = np.asarray(pixels[first:end], dtype=kind)
     return rows if panel.mask is None else np.where(np.asarray(panel.mask)[first:end] != 0, rows, -np.inf)
 
 
@@ -135,7 +136,7 @@ def _put(whole: NDArray[np.float32], panel: Placed, pixels: Any, frame: tuple[fl
         right, up = seen_at(panel, np.arange(fast) + 0.5, np.arange(first, end)[:, None] + 0.5)
         column = np.clip(((right - left) / pitch).astype(np.int64), 0, whole.shape[1] - 1)
         row = np.clip(((top - up) / pitch).astype(np.int64), 0, whole.shape[0] - 1)
-        np.maximum.at(whole, (row, column), _seen(panel, pixels, first, end))
+        np.maximum.at(whole, (row, column), _seen(panel, pixels, first, end, whole.dtype))
 
 
 def _fill(whole: NDArray[np.float32], panel: Placed, pixels: Any, frame: tuple[float, float, float]) -> None:
@@ -155,7 +156,7 @@ def _fill(whole: NDArray[np.float32], panel: Placed, pixels: Any, frame: tuple[f
         inside = (fast >= 0) & (fast < panel.pixels[0]) & (slow >= 0) & (slow < panel.pixels[1])
         row, column = np.nonzero(inside)
         f, s = fast[inside].astype(np.int64), slow[inside].astype(np.int64)
-        found = np.asarray(pixels)[s, f].astype(np.float32)
+        found = np.asarray(pixels)[s, f].astype(whole.dtype)
         if panel.mask is not None:
             found[np.asarray(panel.mask)[s, f] == 0] = -np.inf
         place = some[row], columns[column]

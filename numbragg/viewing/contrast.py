@@ -59,4 +59,6 @@ def contrast(seen, asked=None):
 
 
 def _percentile(measured, share):
-    return float(np.percentile(measured, share)) if measured.size else share / 100.0
+    # between numbers that are too far apart for their difference
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.percentile(measured, share)) if measured.size else share / 100.0

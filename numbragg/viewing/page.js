@@ -32,13 +32,16 @@ function joined(bytes, size) {
   return whole.buffer;
 }
 
-function hidden(number, mask, i) {
-  return (mask !== null && mask[i] === 0) || Number.isNaN(number) || number === facts.marked || number < (facts.least ?? -Infinity);
+function why(number, mask, i) {
+  // for what reason a pixel does not count, or nothing
+  if ((mask !== null && mask[i] === 0) || number === facts.marked) return "masked";
+  if (!Number.isFinite(number)) return "no finite number";
+  return number < (facts.least ?? -Infinity) ? "masked" : "";
 }
 
 function halved(level, width, height) {
   // the largest of four, so that no spot is lost
-  const w = (width + 1) >> 1, h = (height + 1) >> 1, made = new Float32Array(w * h).fill(-Infinity);
+  const w = (width + 1) >> 1, h = (height + 1) >> 1, made = new level.constructor(w * h).fill(-Infinity);
   for (let s = 0; s < height; s++)
     for (let f = 0, row = (s >> 1) * w; f < width; f++) {
       const value = level[s * width + f];
@@ -57,8 +60,8 @@ async function read(number) {
   let start = 0;
   for (const [p, panel] of facts.panels.entries()) {
     const [width, height] = panel.pixels, own = values.subarray(start, start + width * height);
-    const first = new Float32Array(own.length);
-    for (let i = 0; i < own.length; i++) first[i] = hidden(own[i], masks[p], i) ? -Infinity : own[i];
+    const first = new (facts.type === "float64" ? Float64Array : Float32Array)(own.length);
+    for (let i = 0; i < own.length; i++) first[i] = why(own[i], masks[p], i) ? -Infinity : own[i];
     const levels = [[first, width, height]];
     while (levels.length < 14 && Math.max(levels.at(-1)[1], levels.at(-1)[2]) > 1) levels.push(halved(...levels.at(-1)));
     panels.push({values: own, levels});
@@ -191,7 +194,7 @@ function drawPanel(image, p, panels) {
       let colour;
       if (value === -Infinity) colour = marks ? MASKED : colours[0];
       else if (marks && value >= full) colour = SATURATED;
-      else colour = colours[Math.max(0, Math.min(255, level(value) | 0))];
+      else colour = colours[Math.floor(Math.max(0, Math.min(255, level(value))))];
       out[j * canvas.width + i] = colour;
     }
   }
@@ -296,7 +299,8 @@ function textOf(place) {
   const words = [`fast ${fast}`, `slow ${slow}`];
   if (facts.panels.length > 1) words.push(`panel ${p}${panel.name ? ` (${panel.name})` : ""}`);
   words.push(`value ${shortest(value)}`);
-  if (hidden(value, masks[p], slow * panel.pixels[0] + fast)) words.push("masked");
+  const reason = why(value, masks[p], slow * panel.pixels[0] + fast);
+  if (reason) words.push(reason);
   else if (value >= (facts.saturation ?? Infinity)) words.push("saturated");
   const d = resolution(panel, fast + 0.5, slow + 0.5);
   if (d !== null) words.push(`d ${Number.isFinite(d) ? d.toPrecision(5) : "infinite"} \u212b`);

@@ -53,7 +53,7 @@ def page(seen, limits=None, scale="sqrt", rings=None):
         "type": kind.name, "marked": seen.marked, "least": seen.least,
         "saturation": seen.saturation, "wavelength": seen.wavelength_angstrom if rings is not False else None,
         "rings": ring_distances(seen, rings), "contrast": contrast(seen, limits), "scale": scale,
-        "spots": seen.spots, "notes": seen.notes}
+        "spots": seen.spots, "notes": list(map(str, seen.notes))}
     data, size = [], 0
     for name, array in _arrays(seen, kind):
         lines = _packed(array)

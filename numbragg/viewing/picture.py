@@ -30,15 +30,21 @@ def write_picture(file, seen, limits=None, scale="sqrt", rings=None):
 
 def _measured(seen, frame):
     """Images with NaN where nothing was measured."""
-    return [np.where(counting(seen, panel, image), image, np.nan).astype(np.float32)
+    return [np.where(counting(seen, panel, image), image, np.nan).astype(_kind(image), copy=False)
             for panel, image in zip(seen.panels, frame.images)]
+
+
+def _kind(image):
+    """The type of number of a picture: float32, but for values that it does not hold."""
+    return np.float64 if image.dtype == np.float64 else np.float32
 
 
 def _assembled(seen, images):
     from ..results.assembly import assemble_panels
 
     # no number is no largest: it would win over all others
-    return assemble_panels([np.where(np.isnan(image), -np.inf, image) for image in images], seen.panels)
+    return assemble_panels([np.where(np.isnan(image), -np.inf, image) for image in images], seen.panels,
+                           kind=images[0].dtype)
 
 
 def _rings(seen, rings):

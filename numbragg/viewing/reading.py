@@ -14,7 +14,8 @@ from ..io.endings import format_of_ending
 from ..io.errors import format_error
 from ..io.literals import decimal
 from ..io.trial import DamagedFile
-from ..notes import Untaken
+from ..notes import Loud, Untaken
+from .limits import NoSuchNumber, check_number, check_panels, check_place
 from .scene import Frame, Seen, SeenPanel
 
 # start-up: geometries, HDF5 and predictions are loaded where a file has them
@@ -69,6 +70,7 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
 
         series = read_series(name, dataset, frames)
         images, numbers = series.frames, series.numbers
+        _check_shape(name, images[0], shape)
         facts = {"wavelength": series.wavelength_angstrom, "saturation": series.saturation}
     else:
         if frames is not None and (frames.start, frames.stop) != (0, 1):
@@ -79,15 +81,24 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
     kind = images[0].dtype
     if geometry is not None:
         placed, own, far = _given_geometry(geometry, distance_mm, notes)
-        facts["wavelength"] = own or facts["wavelength"]
     else:
-        placed = _own_geometry(name, notes)
+        placed, own, far = _own_geometry(name, notes), None, True
+    if placed:
+        check_panels(name if geometry is None else geometry, [panel for panel, _ in placed], "--geometry")
     if wavelength is not None:
         facts["wavelength"] = wavelength
-    if geometry is not None and not far:
+        if not placed:
+            notes.append(Loud(f"--wavelength {wavelength:g}: has no effect: the image has no geometry (--geometry FILE"
+                              " tells one)"))
+    elif own or facts["wavelength"]:
+        source, field = (geometry, "wavelength") if own else (name, _wavelength_field(name))
+        facts["wavelength"] = own or facts["wavelength"]
+        check_number(source, field, facts["wavelength"], "Angstrom", "--wavelength")
+    if not far:
         # at a length that is not known no angle is
         facts["wavelength"] = None
     cut = [_cut(name, image, placed) for image in images]
+    notes.extend(_cut_notes(name, images[0], cut[0], placed, geometry))
     panels = [panel for panel, _ in placed] if placed else [_unplaced(images[0])]
     predictions = []
     if spots is not None:
@@ -99,7 +110,7 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
 
         predictions, more = predicted(series, panels, facts["wavelength"])
         notes += more
-    if placed and facts["wavelength"] is None and (geometry is None or far):
+    if placed and facts["wavelength"] is None and far:
         notes.append("no wavelength is known, so there are no rings of resolution; --wavelength tells it")
     shown = [Frame(f"frame {number}", own, series.phi_deg[at] if series else None)
              for at, (number, own) in enumerate(zip(numbers, cut))]
@@ -117,16 +128,12 @@ def _starts(path, mark):
 def _image(path, name, shape, geometry):
     """The pixels of a file with one image, or with those of all panels."""
     if format_of_ending(name) == "npy" and _starts(name, b"\x93NUMPY"):
-        from ..io.silence import silenced
+        from ..io.any_image import mapped_npy
 
-        try:
-            with silenced():
-                mapped = np.load(name, mmap_mode="r", allow_pickle=False)
-            if isinstance(mapped, np.memmap) and mapped.ndim == 3 and mapped.size and mapped.dtype.kind in "iuf":
-                return np.array(mapped, mapped.dtype.newbyteorder("="), order="C")
-        except (OSError, ValueError):
-            # said better by the reader of all images
-            pass
+        mapped = mapped_npy(name)
+        if mapped.ndim == 3 and mapped.size and mapped.dtype.kind in "iuf" and mapped.dtype.itemsize <= 8:
+            _check_shape(name, mapped, shape)
+            return np.array(mapped, mapped.dtype.newbyteorder("="), order="C")
     if geometry is not None and shape is None and format_of_ending(name) in ("raw", None):
         from ..io.any_image import read_image
 
@@ -142,6 +149,18 @@ def _image(path, name, shape, geometry):
     from ..io.any_image import read_image
 
     return read_image(path, shape).pixels
+
+
+def _check_shape(name, image, shape):
+    """Refuse a shape that is asked for and is not that of the file."""
+    if shape is not None and image.shape != tuple(shape):
+        listed = " x ".join(map(str, image.shape))
+        raise format_error(name, f"--shape {shape[0]}x{shape[1]}: is for raw images; this one has {listed} pixels")
+
+
+def _wavelength_field(name):
+    """What the wavelength is called in a file."""
+    return "WAVELENGTH" if _starts(name, b"{") else "Wavelength" if _starts(name, b"###CBF") else "wavelength"
 
 
 def _header_facts(name):
@@ -171,27 +190,47 @@ def _header_facts(name):
 
 def _own_geometry(name, notes):
     """What a file says of its own panels; None where it says nothing that can be used."""
-    if not (_starts(name, b"{") or _starts(name, b"###CBF") or _starts(name, _HDF5)):
+    if _starts(name, _HDF5):
+        read = _of_nxmx
+    elif _starts(name, b"{") or _starts(name, b"###CBF"):
+        read = _of_header
+    else:
         return None
     try:
-        if _starts(name, _HDF5):
-            from ..io.nxmx_header import read_nxmx_geometry
-
-            found = read_nxmx_geometry(name)
-            notes.extend(map(str, found.notes))
-            return [(SeenPanel(panel.name, panel.pixels, panel.origin, panel.fast, panel.slow, panel.mask), panel.first)
-                    for panel in found.panels]
-        from ..configs.panels_from_headers import panels_of_header
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            panels, more = panels_of_header(name)
-    except DamagedFile:
+        return read(name, notes)
+    except (DamagedFile, NoSuchNumber):
         raise
     except ValueError as error:
         # an image without a geometry can be looked at
         notes.append(f"no geometry: {str(error).removeprefix(name).lstrip(': ')}")
         return None
+
+
+def _of_nxmx(name, notes):
+    from ..io.nxmx_header import read_nxmx_geometry
+
+    found = read_nxmx_geometry(name)
+    notes.extend(found.notes)
+    return [(SeenPanel(panel.name, panel.pixels, panel.origin, panel.fast, panel.slow, panel.mask), panel.first)
+            for panel in found.panels]
+
+
+def _of_header(name, notes):
+    from ..configs.panels_from_headers import panels_of_header
+    from ..io.image_headers import read_cbf_geometry, read_smv_geometry
+
+    if _starts(name, b"{"):
+        flat, pixel, distance, centre = read_smv_geometry(name), "PIXEL_SIZE", "DISTANCE", "beam centre"
+    else:
+        flat, pixel, distance, centre = read_cbf_geometry(name), "Pixel_size", "Detector_distance", "Beam_xy"
+    for edge in flat.pixel:
+        check_number(name, pixel, edge, "mm", "--geometry")
+    check_number(name, distance, flat.distance, "mm", "--geometry")
+    for place in flat.centre:
+        check_place(name, centre, place, "--geometry")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        panels, more = panels_of_header(name)
     _add(notes, more)
     return [(_seen(panel), (0, 0)) for panel in panels]
 
@@ -238,7 +277,7 @@ def _given_geometry(path, distance, notes):
 
 def _add(notes, more):
     """Notes of readers of geometries, without those on what simulations do not use and this does."""
-    notes.extend(str(note) for note in more if not isinstance(note, Untaken))
+    notes.extend(note for note in more if not isinstance(note, Untaken))
 
 
 def _has_distance(said):
@@ -273,6 +312,20 @@ def _cut(name, image, placed):
     listed = " x ".join(map(str, image.shape))
     raise format_error(name, f"is an image of {listed} numbers, and the geometry has {len(placed)} panels of {total} "
                              "pixels in all, which do not lie in it")
+
+
+def _cut_notes(name, image, parts, placed, geometry):
+    """Notes on what of an image is not shown, or not as it is."""
+    if placed is None:
+        if image.ndim == 3:
+            listed = " x ".join(map(str, image.shape))
+            yield Loud(f"{name}: an array of {listed} numbers is shown as one image, its {len(image)} parts one below"
+                       " the other (--geometry FILE tells where panels are)")
+        return
+    left = image.size - sum(part.size for part in parts)
+    if left > 0:
+        yield Loud(f"{name}: {left} of {image.size} pixels are in no panel of {geometry or 'its own geometry'} and are"
+                   " not shown")
 
 
 def _part(image, place, shape):

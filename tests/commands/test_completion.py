@@ -1,5 +1,6 @@
 """Completion of words by a shell: the scripts, in the shells that are installed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def offered(words, folder):
     ("numbragg compare --png P", ["P1.hkl"]), ("numbragg compare P1.hkl --mi", ["--min-correlation"]),
     ("numbragg plateau i", ["image one.bin", "image two.bin"]), ("numbragg plateau --cs", ["--csv"]),
     ("numbragg completion ", ["bash", "zsh", "fish"]), ("numbragg completion f", ["fish"]),
+    ("numbragg scan --re", ["--response", "--revision"]),
+    ("numbragg scan --response x --ba", ["--backend", "--background"]),
+    ("numbragg scan --nexus a --thr", ["--threads"]), ("numbragg scan --frames 3 -ce", ["-cell"]),
+    ("numbragg scan --compression ", ["gzip", "bitshuffle", "zstd", "none"]),
+    ("numbragg scan --precision s", ["single"]), ("numbragg scan -hkl P", ["P1.hkl"]),
+    # what a scan refuses is not offered
+    ("numbragg scan -int", ["-interpolate"]), ("numbragg scan --np", []),
+    ("numbragg view P1.hkl --scale ", ["linear", "sqrt", "log"]), ("numbragg view --geometry P", ["P1.hkl"]),
+    ("numbragg view i", ["image one.bin", "image two.bin"]), ("numbragg noisify -psf ", ["gauss", "gaussian", "fiber"]),
+    ("numbragg noisify -bits ", ["16", "32"]), ("numbragg nonbragg -stol P", ["P1.hkl"]),
     ("numbragg help tr", ["trace"]), ("numbragg help -mosaic_s", ["-mosaic_spr", "-mosaic_spread", "-mosaic_seed"]),
 ])
 def test_bash(words, result, folder):
@@ -67,6 +78,55 @@ def test_bash_offers_everything(folder):
         parser = parser_of(name)
         options = {spelling for spelling, *_ in parser.options()} if parser is not None else set()
         assert options <= set(offered(["numbragg", name, "-"], folder))
+
+
+def test_bash_offers_every_word_that_a_scan_takes(folder):
+    from numbragg.commands.scan import refused
+
+    taken = {spelling for option in TABLE if not refused(option) for spelling in option.spellings}
+    assert {"-N", "-cell", "--response", "--background", "-seed"} <= taken < OWN
+    assert taken <= set(offered(["numbragg", "scan", "-"], folder))
+    assert OWN <= set(offered(["numbragg", "trace", "-"], folder))
+    assert not (OWN - taken) & set(offered(["numbragg", "scan", "-"], folder))
+
+
+@pytest.mark.parametrize("typed, wanted", [
+    ("numbragg scan --respo", "numbragg scan --response "),
+    ("numbragg scan -N 5 --thr", "numbragg scan -N 5 --threads "),
+    ("numbragg scan --compression bi", "numbragg scan --compression bitshuffle "),
+    ("numbragg view a.npy --scale sq", "numbragg view a.npy --scale sqrt "), ("numbragg trace 1 2 -lam",
+                                                                             "numbragg trace 1 2 -lambda ")])
+def test_bash_completes_what_is_typed(typed, wanted, folder):
+    """In a terminal, by the tabulator."""
+    import pty
+
+    (folder / "script").write_text(script("bash"))
+    (folder / "rc").write_text("bind 'set enable-bracketed-paste off'\nPS1='ready> '\nsource ./script\n")
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execve(shell("bash"), ["bash", "--noprofile", "--rcfile", "rc", "-i"],
+                  os.environ | {"TERM": "dumb", "INPUTRC": os.devnull, "COLUMNS": "200"})
+    try:
+        seen = _read_until(terminal, "ready> ")
+        os.write(terminal, typed.encode() + b"\t")
+        seen = _read_until(terminal, wanted)
+        assert wanted in seen
+    finally:
+        os.close(terminal)
+        os.waitpid(process, 0)
+
+
+def _read_until(terminal, wanted, seconds=20.0):
+    """What a terminal says until it has said something."""
+    import select
+    import time
+
+    seen, end = "", time.monotonic() + seconds
+    while wanted not in seen and (left := end - time.monotonic()) > 0.0:
+        if select.select([terminal], [], [], left)[0]:
+            seen += os.read(terminal, 4096).decode()
+    return seen
 
 
 def test_bash_takes_it_as_told(folder):
@@ -90,7 +150,9 @@ def test_syntax(name, folder):
 @pytest.mark.parametrize("words, wanted", [
     ("numbragg de", {"demo"}), ("numbragg selftest --backend cuda", {"cuda", "cudasim"}),
     ("numbragg --precision s", {"single"}), ("numbragg -mosaic_s", {"-mosaic_spr", "-mosaic_spread", "-mosaic_seed"}),
-    ("numbragg completion z", {"zsh"})])
+    ("numbragg completion z", {"zsh"}), ("numbragg scan --resp", {"--response"}),
+    ("numbragg scan --compression z", {"zstd"}), ("numbragg trace 1 2 --revis", {"--revision"}),
+    ("numbragg view --scale sq", {"sqrt"})])
 def test_fish(words, wanted, folder):
     (folder / "script.fish").write_text(script("fish"), encoding="utf-8")
     done = subprocess.run([shell("fish"), "--no-config", "-c", f"source script.fish; complete -C '{words}'"],

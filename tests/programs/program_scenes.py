@@ -18,6 +18,7 @@ TABLES = {
     "one.stol": "# a word\n0.2 3.25\n#\n",
     "mixed.stol": "0.3 4\n0.1 7\n0.2 5\n0.05 2\n0.4 1\n",
     "crlf.stol": "0 2.5\r\n0.05 3\r\n0.1\r\n\r\n0.2 \r\n# ice\r\n0.3 1 7\r\n0.35\n0.4, 5\r\n",
+    "signs.stol": "0.1 4\n0.2 -8\n",
     "twice.stol": "0.02 1\n0.1 4\n0.1 4\n0.2 3\n0.3 2\n",
 }
 SOURCES = "-10 0 0 1 1e-10\n-10 0.02 0.01 2.5 1.02e-10\n-9 -0.03 0\n0.5 , 0.1 0 0.25 0.98e-10\n"
@@ -45,6 +46,9 @@ NONBRAGG = {
     "map": "-stol ring.stol -img header.img -Fmap -fluence 1e20 -pixel 1 -seed 8 -pgmscale 3 -phistep 0.2 -phisteps 3",
     "image": "-stol ring.stol -img header.img -fluence 1e20 -pixel 1 -distance 300 -seed 8 -ignore 5 -ignore 200"
              " -oversample 2 -roi 1 22 2 18",
+    "no sample": f"-stol ring.stol -detpixels 40 -thick 0 {_COMMON}",
+    "no density": f"-stol signs.stol -detpixels 20 -density 0 {_COMMON}",
+    "no density, map": f"-stol signs.stol -detpixels 20 -density 0 -Fmap {_COMMON}",
     "crlf": f"-stol crlf.stol -detpixels 30 {_COMMON}",
 }
 
@@ -66,7 +70,7 @@ NOISIFY = {
     "fiber": "-floatfile floatimage.bin.spots -detpixels_y 29 -psf fiber -seed 3 -pixel 0.05 -Xbeam 1.2 -Ybeam 0.3",
     "radius": "-floatfile liquid.bin -psf fiber -psf_fwhm 120 -psf_radius 6 -flicker 0.02 -seed 0 -nopgm",
     "overloads": "-floatfile strong.bin -header header.img -seed 4 -psf gauss -gain 2.5 -readout 20",
-    "long": "-floatfile strong.bin -detpixels_x 24 -bits 32 -seed 4 -scale 30 -gain 40 -psf gauss -psf_rad 2.5",
+    "long": "-floatfile strong.bin -detpixels_x 24 -bits 32 -seed 4 -scale 30 -gain 40 -psf gauss -psf_rad 2",
     "negative": "-floatfile negative.bin -detpixels_x 25 -seed 6 -scale 1e-9 -adc -30.5 -readout 8 -bits 32 -osc 0.5",
     "noiseless": "-floatfile strong.bin -detpixels 0 -nonoise -psf fiber -psf_fwhm 250 -seed 1 -adc 0",
 }

@@ -235,6 +235,7 @@ def test_notes_that_are_a_simulations_are_left_out(folder):
     with pytest.warns(nb.NumbraggWarning, match="no_such_word"):
         told = nb.Detector.from_geom("two.geom", distance_mm=80.0).notes
     said = read_seen("stack.npy", geometry="two.geom", distance_mm=80.0).notes
+    said = [note for note in said if "in no panel" not in note]
     # all that the reader tells, but for three: the beam's energy, how data lie, and the replaced length
     assert len(told) == len(said) + 3 and set(said) < set(told) and any("no_such_word" in note for note in said)
 
