@@ -10,13 +10,9 @@ import signal
 import threading
 from typing import Any
 
-from .output import put_in_place
-
-try:
-    import fcntl
-except ImportError:
-    # no such system call; two runs of one name are then not found out
-    fcntl = None  # type: ignore[assignment]
+from ..notes import warn
+from .locks import is_at, lock
+from .renaming import Finished, put_in_place
 
 __all__ = ["HeldFile", "uninterrupted"]
 
@@ -75,7 +71,7 @@ class HeldFile:
 
     def put_in_place(self, path: str) -> None:
         """Give the file its final name."""
-        put_in_place(self._path, path)
+        warn(put_in_place([Finished(self._path, os.path.realpath(path), path)]))
 
     def remove(self) -> None:
         """Take it away, unless it was released."""
@@ -158,28 +154,14 @@ def _locked(path: str) -> Any:
     while True:
         file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
         try:
-            _lock(file)
-            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+            lock(file.fileno())
+            if is_at(file.fileno(), path):
                 return file
-        except FileNotFoundError:
-            pass
         except BaseException:
             file.close()
             raise
         # it was finished by the run that had it: that name is free, or another's
         file.close()
-
-
-def _lock(file: Any) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(errno.EWOULDBLOCK, "another run is writing it") from None
-    except OSError:
-        # a file system without locks
-        pass
 
 
 @contextmanager
