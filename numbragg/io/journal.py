@@ -9,7 +9,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from .locks import create_locked, machine
+from .locks import START, create_locked, machine
 
 __all__ = ["Pair", "about", "identity", "journal", "pairs_of", "prepared"]
 
@@ -103,7 +103,7 @@ def journal(pairs: Sequence[Pair]) -> Iterator[None]:
 
 def _make(folder: str, token: str, text: bytes, made: list[tuple[str, int | None]]) -> None:
     while True:
-        path = os.path.join(folder, f".numbragg-{machine()}-{token}.journal")
+        path = os.path.join(folder, f"{START}{machine()}-{token}.journal")
         made.append((path, None))
         descriptor = create_locked(path, 0o600)
         made.pop()

@@ -10,15 +10,10 @@ import time
 
 from ..notes import Loud
 from .journal import Pair, identity, pairs_of
-from .locks import COMMIT_SECONDS, NameLocks, is_at, lock, machine
+from .locks import COMMIT_SECONDS, START, NameLocks, is_at, lock, machine, names_of_ours
 
-__all__ = ["look_after"]
+__all__ = ["clear"]
 
-_START = ".numbragg-"
-#: So many names of a folder are looked at in passing: to read all of a folder of a million would take its time.
-_MOST_NAMES = 20_000
-#: Of the time of a process, the part that looking at folders may take.
-_SHARE = 0.01
 #: A temporary file of another machine, whose locks are not seen from here, is of a dead run after so many days.
 _DAYS = 30.0
 #: So many files are open at once.
@@ -26,11 +21,8 @@ _AT_ONCE = 100
 #: A journal is not longer.
 _LONGEST = 2 ** 22
 
-#: When a folder was looked at, and for how long.
-_looked: dict[str, tuple[float, float]] = {}
 
-
-def look_after(folder: str, thoroughly: bool = False) -> list[str]:
+def clear(folder: str, names: Sequence[str]) -> list[str]:
     """Complete what dead runs were renaming in a folder, and remove their temporary files.
 
     What has an owner that lives, or may live on another machine, stays; so does what is another user's.
@@ -38,38 +30,25 @@ def look_after(folder: str, thoroughly: bool = False) -> list[str]:
     Parameters
     ----------
     folder : str
-    thoroughly : bool
-        Look at all of the folder, however large it is, and even if it has been looked at a moment ago.
+    names : sequence of str
+        Of the files there, as `io.locks.names_of_ours` has them.
 
     Returns
     -------
     list of str
         Notes on sets of files that were completed, or cannot be.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read, or another run keeps a name.
     """
-    before, start = _looked.get(folder), time.monotonic()
-    if before is not None and not thoroughly and start - before[0] < before[1] / _SHARE:
-        return []
     notes: list[str] = []
-    try:
-        found = _found(folder, None if thoroughly else _MOST_NAMES)
-        if found:
-            for name in found:
-                if name.endswith(".journal"):
-                    notes += _settled(os.path.join(folder, name))
-            _removed(folder, [name for name in found if name.endswith((".tmp", ".lock"))])
-    except OSError:
-        # whoever writes there finds out what is wrong
-        pass
-    end = time.monotonic()
-    _looked[folder] = end, end - start
+    for name in names:
+        if name.endswith(".journal"):
+            notes += _settled(os.path.join(folder, name))
+    _removed(folder, [name for name in names if name.endswith((".tmp", ".lock"))])
     return notes
-
-
-def _found(folder: str, most: int | None = None) -> list[str]:
-    """Names of ours."""
-    with os.scandir(folder or os.curdir) as entries:
-        names = (entry.name for number, entry in enumerate(entries) if most is None or number < most)
-        return [name for name in names if name.startswith(_START)]
 
 
 @contextmanager
@@ -86,7 +65,7 @@ def _of_the_dead(path: str, seconds: float) -> Iterator[int | None]:
         try:
             held = mine and lock(descriptor)
             # locks of another machine may not be seen here
-            told = held and (os.path.basename(path).startswith(f"{_START}{machine()}-") or path.endswith(".lock"))
+            told = held and (os.path.basename(path).startswith(f"{START}{machine()}-") or path.endswith(".lock"))
             dead = mine and (told or time.time() - said.st_mtime > seconds) and is_at(descriptor, path)
         except BlockingIOError:
             dead = False
@@ -124,7 +103,7 @@ def _removed(folder: str, names: Sequence[str]) -> None:
 def _awaited(folder: str) -> set[str]:
     """Temporary files that are named by journals in a folder."""
     found = set()
-    for name in _found(folder):
+    for name in names_of_ours(folder):
         if name.endswith(".journal"):
             found |= {os.path.join(folder, os.path.basename(pair.temporary))
                       for pair in _read(os.path.join(folder, name))}
@@ -148,8 +127,12 @@ def _settled(path: str) -> list[str]:
         pairs = _read(path)
         notes: list[str] = []
         if pairs:
-            with NameLocks(pair.target for pair in pairs):
-                notes = _completed(pairs)
+            try:
+                with NameLocks(pair.target for pair in pairs):
+                    notes = _completed(pairs)
+            except OSError:
+                # the next run there tries again
+                return []
         for folder in dict.fromkeys(os.path.dirname(pair.target) for pair in pairs):
             # the same journal beside files elsewhere
             _unlinked(os.path.join(folder, os.path.basename(path)))

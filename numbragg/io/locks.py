@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Iterable
 import errno
 from functools import cache
+from itertools import islice
 import os
 import time
 
@@ -15,8 +16,11 @@ except ImportError:
     # no such system call; two runs of one name are then not found out
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["COMMIT_SECONDS", "LOCKS", "NameLocks", "create_locked", "is_at", "lock", "lock_name", "machine"]
+__all__ = ["COMMIT_SECONDS", "LOCKS", "START", "NameLocks", "create_locked", "is_at", "lock", "lock_name", "machine",
+           "names_of_ours"]
 
+#: How names of files begin that are none of the user's.
+START = ".numbragg-"
 #: Whether there are locks here.
 LOCKS = fcntl is not None
 #: Nobody takes longer than this to rename files: where locks do not tell, what is older is of a dead run.
@@ -109,7 +113,14 @@ def machine() -> str:
 def lock_name(name: str) -> str:
     """The file whose lock is that of a name in the same folder."""
     # one for names that some file systems take for the same; that others share one as well does no harm
-    return f".numbragg-{binascii.crc32(os.fsencode(name.casefold())):08x}.lock"
+    return f"{START}{binascii.crc32(os.fsencode(name.casefold())):08x}.lock"
+
+
+def names_of_ours(folder: str, most: int | None = None) -> list[str]:
+    """Names of files in a folder that are none of the user's, among so many that are looked at, or all."""
+    with os.scandir(folder or os.curdir) as entries:
+        names = (entry.name for entry in islice(entries, most))
+        return [name for name in names if name.startswith(START)]
 
 
 class NameLocks:
@@ -171,7 +182,7 @@ class NameLocks:
 
 
 def _in_order(targets: Iterable[str]) -> list[tuple[str, str]]:
-    """Files of locks and what they are of, in an order that all runs share, so that none waits for another in a ring."""
+    """Files of locks and what they are of, in an order that all runs share: none waits for another in a ring."""
     folders: dict[str, tuple[int, int]] = {}
     found: dict[tuple[tuple[int, int], str], tuple[str, str]] = {}
     for target in targets:

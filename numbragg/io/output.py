@@ -8,9 +8,8 @@ from ..notes import warn
 from .destinations import copy_to, destination, pieces_of, same_name, streams
 from .held_file import uninterrupted
 from .journal import about
-from .leftovers import look_after
-from .locks import LOCKS, create_locked, machine
-from .renaming import Finished, put_in_place
+from .locks import LOCKS, START, create_locked, machine
+from .renaming import Finished, look_after, put_in_place
 
 # start-up: few outputs need another temporary name
 
@@ -53,6 +52,12 @@ class OutputSet:
     cleared away, or completed, by the next in that folder (`io.leftovers`), with a `NumbraggWarning`
     where it completes files.
 
+    Parameters
+    ----------
+    sparing : bool, optional
+        For one set of many, one after the other: a folder that has just been looked at for what dead
+        runs left is not looked at again.
+
     Examples
     --------
     >>> import os, tempfile
@@ -66,8 +71,9 @@ class OutputSet:
     ['image.bin']
     """
 
-    def __init__(self):
+    def __init__(self, sparing=False):
         self._outputs = []
+        self._sparing = sparing
         self._closed = False
         self._folders = set()
         # a child that a fork made removes nothing
@@ -155,9 +161,9 @@ class OutputSet:
         folder = os.path.dirname(output.place.target)
         if folder not in self._folders:
             self._folders.add(folder)
-            warn(look_after(folder))
+            warn(look_after(folder, sparingly=self._sparing))
         while output.descriptor is None:
-            output.temporary = os.path.join(folder, f".numbragg-{machine()}-{os.urandom(8).hex()}.tmp")
+            output.temporary = os.path.join(folder, f"{START}{machine()}-{os.urandom(8).hex()}.tmp")
             # mode bits as for any new file: the system applies the umask
             output.descriptor = create_locked(output.temporary)
         if not LOCKS:
@@ -320,7 +326,7 @@ def write_whole(path, kind, write):
     OSError
         The file cannot be written.
     """
-    with OutputSet() as outputs:
+    with OutputSet(sparing=True) as outputs:
         outputs.reserve(path, kind)
         with outputs.open(path) as file:
             write(file)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import os
+import time
 from typing import NamedTuple
 
 from .journal import Pair, about, journal, prepared
-from .leftovers import look_after
-from .locks import NameLocks, lock_name
+from .locks import NameLocks, lock_name, names_of_ours
 
-__all__ = ["Finished", "put_in_place"]
+# start-up: few runs find something that another left
 
+__all__ = ["Finished", "look_after", "put_in_place"]
+
+#: So many names of a folder are looked at in passing: to read all of a folder of a million would take its time.
+_MOST_NAMES = 20_000
+#: So many folders are remembered.
+_MOST_FOLDERS = 1000
+#: Of the time of whoever writes one file after the other, the part that looking at folders may take.
+_SHARE = 0.01
 #: A lock that a dead run left is found so often, at most: one that is only being made looks the same.
 _TRIES = 3
 
@@ -25,6 +33,45 @@ class Finished(NamedTuple):
     target: str
     #: as the user named it
     said: str
+
+
+#: When a folder was looked at, and for how long.
+_looked: dict[str, tuple[float, float]] = {}
+
+
+def look_after(folder: str, *, thoroughly: bool = False, sparingly: bool = False) -> list[str]:
+    """Complete what dead runs were renaming in a folder, and remove their temporary files.
+
+    Parameters
+    ----------
+    folder : str
+    thoroughly : bool
+        Look at all of the folder, however large it is.
+    sparingly : bool
+        Not if it has been looked at a moment ago: for those who write one file after the other.
+
+    Returns
+    -------
+    list of str
+        Notes on sets of files that were completed, or cannot be.
+    """
+    before, start = _looked.get(folder), time.monotonic()
+    if before is not None and sparingly and start - before[0] < before[1] / _SHARE:
+        return []
+    notes: list[str] = []
+    try:
+        if names := names_of_ours(folder, None if thoroughly else _MOST_NAMES):
+            from .leftovers import clear
+
+            notes = clear(folder, names)
+    except OSError:
+        # whoever writes there finds out what is wrong
+        pass
+    end = time.monotonic()
+    if len(_looked) > _MOST_FOLDERS:
+        _looked.clear()
+    _looked[folder] = end, end - start
+    return notes
 
 
 def put_in_place(files: Sequence[Finished]) -> list[str]:
