@@ -8,6 +8,7 @@ import sys
 import threading
 
 from ..command_line.dates import out_of_the_way
+from ..notes import one_line_each
 from .catalogue import COMMANDS, PLANNED, module_of
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -82,7 +83,7 @@ def main(argv=None):
     if not argv:
         print(USAGE, file=sys.stderr)
         return 2
-    with _escaping(sys.stdout), out_of_the_way():
+    with _escaping(sys.stdout), out_of_the_way(), one_line_each():
         return _run(argv)
 
 
@@ -118,7 +119,10 @@ def _run(argv):
         # a series says how far it came
         print(f"numbragg: interrupted; {str(stop) or 'no file was written'}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if error.filename is not None:
+            # an output, not the report
+            return _fail(_os_error(error))
         # whoever read our output has gone; the files are in place
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import errno
 import os
 import re
@@ -16,7 +16,7 @@ except ImportError:
     # no such system call, and no names for what a process has open either
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Destination", "copy_to", "destination", "pieces_of", "same_name", "streams"]
+__all__ = ["Destination", "copy_to", "destination", "pieces_of", "read_too", "same_name", "streams"]
 
 _PIECE = 2 ** 20
 
@@ -107,6 +107,31 @@ def _can_be_written(descriptor: int) -> bool:
     if fcntl is None:
         return True
     return fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR) != 0
+
+
+def read_too(outputs: Iterable[str], inputs: Callable[[], Iterable[str]]) -> str | None:
+    """The first output that is one of the files that are read, through links of any kind, too.
+
+    Parameters
+    ----------
+    outputs : iterable of str
+    inputs : callable
+        Returns names, which a dataset may follow behind two colons; called if one of the outputs is there.
+    """
+    there = [(output, found) for output in outputs if (found := _there(output)) is not None]
+    if not there:
+        return None
+    read = {_there(place) for name in map(os.fsdecode, inputs()) for place in (name, name.partition("::")[0])}
+    return next((output for output, found in there if found in read), None)
+
+
+def _there(path: str) -> tuple[int, int] | None:
+    """What is at a name, but for devices such as terminals, which can be both."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return None if stat.S_ISCHR(found.st_mode) or stat.S_ISDIR(found.st_mode) else _number(found)
 
 
 def streams() -> dict[tuple[int, int], str]:

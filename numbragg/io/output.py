@@ -149,7 +149,8 @@ class OutputSet:
             if other.place.target == place.target or place.there is not None and other.place.there == place.there:
                 self._refuse(other.kind, output)
         if not place.device and place.there in (going := streams()):
-            self._refuse(going[place.there], output)
+            raise ValueError(f"{output.path}: is where {going[place.there]} goes and the destination of the "
+                             f"{output.kind}; every output needs a file of its own")
 
     @staticmethod
     def _refuse(other, output):
