@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import re
 
 from ..command_line.values import cut

@@ -10,9 +10,7 @@ import signal
 import threading
 from typing import Any
 
-from ..notes import warn
 from .locks import is_at, lock
-from .renaming import Finished, put_in_place
 
 __all__ = ["HeldFile", "uninterrupted"]
 
@@ -55,6 +53,11 @@ class HeldFile:
         return OSError(error.errno or errno.EIO, error.strerror or str(error), name)
 
     @property
+    def path(self) -> str:
+        """Its name."""
+        return self._path
+
+    @property
     def failed(self) -> bool:
         """Whether something was not written."""
         return self._error is not None
@@ -68,10 +71,6 @@ class HeldFile:
         """Raise the OSError of the first write that failed, if one did."""
         if self._error is not None:
             raise self._about(self._error) from self._error
-
-    def put_in_place(self, path: str) -> None:
-        """Give the file its final name."""
-        warn(put_in_place([Finished(self._path, os.path.realpath(path), path)]))
 
     def remove(self) -> None:
         """Take it away, unless it was released."""

@@ -171,20 +171,23 @@ class OutputSet:
             # open files have no other names there
             output.close()
 
-    def adopt(self, path, temporary):
-        """Put a file that somebody else writes in place together with the others; if that fails, it stays.
+    def adopt(self, path, kind, temporary):
+        """Put a file that somebody else has written in place together with the others; if that fails, it stays.
 
         Parameters
         ----------
-        path : str or path-like
-            As given to `reserve`.
+        path, kind : str
+            As of `reserve`.
         temporary : str
             The file, whole, in the folder of its destination.
         """
-        output = self._reserved(path)
-        mine, output.temporary, output.adopted, output.written = output.temporary, temporary, True, True
-        output.close()
-        os.unlink(mine)
+        self._check_open()
+        try:
+            output = _Output(path, kind, destination(path), temporary, written=True, adopted=True)
+        except OSError as error:
+            raise about(error, path) from error
+        self._check_alone(output)
+        self._outputs.append(output)
 
     @contextmanager
     def open(self, path):

@@ -1,4 +1,4 @@
-"""Sets of files that two runs write, or that a run leaves which is killed in between: all of one run, never a mixture."""
+"""Sets of files that two runs write, or that a killed run leaves: all of one run, never a mixture."""
 
 import itertools
 import os
