@@ -370,7 +370,7 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
         notes = (*at_right_angles(experiment, name)[1], *notes)
     text = (geom_text(experiment) if ending == ".geom" else expt_of_images(experiment, images) if ending == ".expt"
             else xds_text(experiment, str(images)))
-    write_whole(path, "geometry", lambda file: file.write(text.encode()))
+    write_whole(path, "geometry", lambda file: file.write(text.encode(errors="surrogateescape")))
     warn(notes)
 
 
