@@ -237,7 +237,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1, first: int 
     if len(experiment.panels) != 1:
         raise ValueError(f"XDS.INP: the detector has {len(experiment.panels)} panels; one is written")
     if any(c < " " for c in template):
-        raise ValueError(f"XDS.INP: {template!r} must have no line feeds or other control characters, for it is one word"
+        raise ValueError(f"XDS.INP: {template!r} must have no line feeds or other control characters, for it is a word"
                          " of a line")
     panel = experiment.panels[0]
     fast, slow = (math.hypot(*vector) for vector in (panel.fast_mm, panel.slow_mm))

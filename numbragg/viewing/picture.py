@@ -30,8 +30,10 @@ def write_picture(file, seen, limits=None, scale="sqrt", rings=None):
 
 def _measured(seen, frame):
     """Images with NaN where nothing was measured."""
-    return [np.where(counting(seen, panel, image), image, np.nan).astype(np.float32)
-            for panel, image in zip(seen.panels, frame.images)]
+    # what is beyond float32 is drawn as infinite
+    with np.errstate(over="ignore", invalid="ignore"):
+        return [np.where(counting(seen, panel, image), image, np.nan).astype(np.float32)
+                for panel, image in zip(seen.panels, frame.images)]
 
 
 def _assembled(seen, images):
