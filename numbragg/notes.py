@@ -1,10 +1,11 @@
 """Notes on a result, and the warnings that some of them are."""
 
+from contextlib import contextmanager
 import sys
 import warnings
 
 __all__ = ["Loud", "LoudlyUntaken", "Misleading", "NumbraggWarning", "Reported",
-           "Untaken", "warn"]
+           "Untaken", "one_line_each", "warn"]
 
 
 class NumbraggWarning(UserWarning):
@@ -71,3 +72,17 @@ def warn(notes):
         level, frame = level + 1, frame.f_back
     for note in told:
         warnings.warn(str(note), NumbraggWarning, stacklevel=level)
+
+
+@contextmanager
+def one_line_each():
+    """Let warnings, also those of other libraries, be one line of ours on stderr: for the command line."""
+    def show(message, category, filename, lineno, file=None, line=None):
+        said = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(message).split()))
+        print(f"numbragg: warning: {said}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        # those who look for errors among others' warnings want the files of ours all the same
+        warnings.simplefilter("always", NumbraggWarning)
+        yield

@@ -2,13 +2,14 @@
 
 import argparse
 import math
-import os
 import re
 
 from ..command_line.values import cut
 from ..io.endings import ending_of, fits_ending
 from ..io.literals import decimal, whole
 from ..scene.pixels import PIXEL_LIMIT, reversed_axes
+
+# start-up: what compares files is imported where there are outputs
 
 __all__ = ["Parser", "check_endings", "check_outputs", "choice", "count", "file_name", "finite_number", "out_name",
            "region", "shape", "short", "shown", "whole_number"]
@@ -277,7 +278,7 @@ def file_name(word):
 # -- output
 
 
-def check_outputs(command, outputs, inputs):
+def check_outputs(command, outputs, inputs, options=None):
     """Refuse to replace a file that is read.
 
     Parameters
@@ -286,12 +287,15 @@ def check_outputs(command, outputs, inputs):
         Name of the subcommand.
     outputs, inputs : sequences of str
         Names of files.
+    options : dict, optional
+        By outputs that have a name even if none is given, the option that gives them another.
     """
-    for output in outputs:
-        for name in inputs:
-            for place in (name, name.partition("::")[0]):
-                if os.path.exists(output) and os.path.exists(place) and os.path.samefile(output, place):
-                    raise ValueError(f"{command}: {shown(output)} is read and cannot be written too")
+    from ..io.destinations import read_too
+
+    output = read_too(outputs, lambda: inputs)
+    if output is not None:
+        more = f"; give it another name: {options[output]} FILE" if output in (options or {}) else ""
+        raise ValueError(f"{command}: {shown(output)} is read and cannot be written too{more}")
 
 
 def check_endings(command, outputs):

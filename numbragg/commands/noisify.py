@@ -7,7 +7,7 @@ from ..programs.asked import asked_for_text, report
 from ..programs.noisify_words import NOISIFY, NoisifyLine, with_bare_input
 from ..programs.without_effect import noisify_notes
 from .arguments import check_outputs
-from .running import say, settle_noise_seed
+from .running import options_of, say, settle_noise_seed
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -38,7 +38,8 @@ def run(arguments):
     if names.calculate_noise:
         wanted.append((names.noisefile, "noise image"))
     check_outputs("noisify", [name for name, _ in wanted],
-                  [name for name in (line.input, line.header) if name is not None])
+                  [name for name in (line.input, line.header) if name is not None],
+                  options_of(names))
     from ..io.output import OutputSet
 
     with OutputSet() as outputs:

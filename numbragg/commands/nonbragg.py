@@ -7,7 +7,7 @@ from ..notes import Loud
 from ..programs.nonbragg_words import NONBRAGG, NonBraggLine, check_words
 from ..programs.without_effect import nonbragg_notes
 from .arguments import check_outputs
-from .running import say, settle_noise_seed
+from .running import options_of, say, settle_noise_seed
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -36,7 +36,8 @@ def run(arguments):
     if names.calculate_noise:
         wanted.append((names.noisefile, "noise image"))
     check_outputs("nonbragg", [name for name, _ in wanted],
-                  [name for name in (line.files.stol, line.files.sources, line.files.image) if name is not None])
+                  [name for name in (line.files.stol, line.files.sources, line.files.image) if name is not None],
+                  options_of(names))
     with OutputSet() as outputs:
         for name, kind in wanted:
             outputs.reserve(name, kind)

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..command_line.dates import out_of_the_way
+from ..notes import one_line_each
 from .catalogue import COMMANDS, PLANNED, module_of
 from .signals import begin, farewell, signalled
 
@@ -62,7 +63,7 @@ def run(argv):
     if not argv:
         print(USAGE, file=sys.stderr)
         return 2
-    with _escaping(sys.stdout), out_of_the_way():
+    with _escaping(sys.stdout), out_of_the_way(), one_line_each():
         return _run(argv)
 
 
@@ -99,7 +100,10 @@ def _run(argv):
     except KeyboardInterrupt as stop:
         # a series says how far it came
         return farewell(str(stop))
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if error.filename is not None:
+            # an output, not the report
+            return _fail(_os_error(error))
         # whoever read our output has gone; the files are in place
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -232,7 +232,8 @@ def write_geometries(outputs, names, experiment, image, frames=1):
                        (names.xds_inp, lambda: xds_text(plane, *_numbered(image, names.xds_inp, frames)))):
         if name is not None:
             with outputs.open(name) as file:
-                file.write(make().encode())
+                # names of images as the system has them
+                file.write(make().encode(errors="surrogateescape"))
 
 
 def _numbered(image, file, frames):

@@ -11,7 +11,7 @@ from ..notes import Loud, Misleading
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["Clock", "files_read", "ground_of", "keep_what_is_read", "opened", "say", "settle_noise_seed",
+__all__ = ["Clock", "files_read", "ground_of", "keep_what_is_read", "opened", "options_of", "say", "settle_noise_seed",
            "settle_seeds", "tell", "tell_notes", "told_of_ground", "write_statistics"]
 
 
@@ -71,15 +71,19 @@ def keep_what_is_read(line, written):
     written : sequence of str or bytes
         Names of outputs.
     """
-    there = [name for name in written if name is not None and os.path.isfile(name)]
-    if not there:
-        return
-    for name in files_read(line):
-        place = os.fsdecode(name)
-        for at in (place, place.partition("::")[0]):
-            for output in there:
-                if os.path.isfile(at) and os.path.samefile(at, output):
-                    raise CommandLineError(f"{quoted(output)}: is read and cannot be written too")
+    from ..io.destinations import read_too
+
+    output = read_too(written, lambda: files_read(line))
+    if output is not None:
+        option = options_of(line.outputs).get(output)
+        more = f"; give it another name: {option} FILE" if option else ""
+        raise CommandLineError(f"{quoted(output)}: is read and cannot be written too{more}")
+
+
+def options_of(names):
+    """Options that name the C programs' files, which have a name even if none is given, by these names."""
+    return {names.floatfile: "-floatfile", names.pgmfile: "-pgmfile", names.noisefile: "-noisefile",
+            names.intfile: "-intfile"}
 
 
 def ground_of(line, shot, threads):

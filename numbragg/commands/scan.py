@@ -200,7 +200,7 @@ def run(arguments):
                   noise_seed=line.seed if line.outputs.calculate_noise else None,
                   response=line.response, ground=ground)
     # what is wrong with them is found out before the first frame
-    _geometries(line, frames, values, trial=True)
+    _try_geometries(line, frames, values)
     if not line.quiet and not backend.loaded(shot[0][0], evaluation):
         say_compiling("some 10 seconds")
     backend.load(shot[0][0], evaluation)
@@ -216,7 +216,7 @@ def run(arguments):
     finally:
         progress.close()
     clock.lap("frames")
-    written += _geometries(line, frames, values)
+    written += "".join(f", {name}" for name in _geometry_names(line))
     _tell(line, shot, frames, written, clock)
     return 0
 
@@ -226,6 +226,10 @@ def _how_far(values, progress, frames):
     if not progress.started:
         return "no frame was added; the same command goes on where it was"
     done = progress.done
+    unfinished = f"{os.path.realpath(values['--nexus'])}.partial" if "--nexus" in values else (
+        f"{values['--images']}.partial")
+    if done == frames and not os.path.exists(unfinished):
+        return "all files are in place"
     said = f"{done} of {frames} frames are written; the same command goes on from there"
     if "--images" in values:
         from ..io.image_series import others
@@ -241,33 +245,38 @@ def _write(line, frames, values, date, floats, progress):
     """Write all frames. Returns what was written, in words."""
     from ..render.scan import images_of, nexus_of
 
+    def beside(outputs):
+        _write_geometries(line, frames, values, outputs)
+
     if "--nexus" in values:
         notes = nexus_of(frames, values["--nexus"], floats=floats, compression=values.get("--compression", "gzip"),
-                         date=date, layout=line.outputs.panel_layout, progress=progress)
+                         date=date, layout=line.outputs.panel_layout, progress=progress, beside=beside)
         written = values["--nexus"]
     else:
-        names, notes = images_of(frames, values["--images"], date=date, progress=progress)
+        names, notes = images_of(frames, values["--images"], date=date, progress=progress, beside=beside)
         written = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
     line.notices += notes
     return written
 
 
-def _geometries(line, frames, values, trial=False):
-    """Write .geom, .expt and XDS.INP, or only try. Returns what was written, in words."""
+def _try_geometries(line, frames, values):
+    """Find out whether .geom, .expt and XDS.INP can be written."""
     from ..io.output import OutputSet
 
-    wanted, nexus = _geometry_names(line), values.get("--nexus")
+    nexus = values.get("--nexus")
     with OutputSet() as outputs:
-        for name in wanted:
-            outputs.reserve(name, "geometry")
-        if nexus is not None and trial:
+        _write_geometries(line, frames, values, outputs)
+        if nexus is not None:
             # no other output may have these names
             outputs.reserve(nexus, "NXmx file")
             outputs.reserve(f"{os.path.realpath(nexus)}.partial", "unfinished NXmx file")
-        write_geometries(outputs, line.outputs, frames.experiment, values.get("--images"), len(frames))
-        if not trial:
-            outputs.commit()
-    return "".join(f", {name}" for name in wanted)
+
+
+def _write_geometries(line, frames, values, outputs):
+    """Write .geom, .expt and XDS.INP to their temporary places."""
+    for name in _geometry_names(line):
+        outputs.reserve(name, "geometry")
+    write_geometries(outputs, line.outputs, frames.experiment, values.get("--images"), len(frames))
 
 
 def _tell(line, shot, frames, written, clock):

@@ -7,7 +7,7 @@ from ..command_line.inputs import read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name, short
-from .running import tell_notes
+from .running import keep_what_is_read, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -86,12 +86,13 @@ def _on_panel(line, factors, panel):
     return shot[panel or 0][0]
 
 
-def _traced(words, fast, slow, steps, panel):
+def _traced(words, fast, slow, steps, panel, output):
     """The trace that a command line asks for; the line; notes to be told when nothing can be refused any more."""
     from ..configs.run_options import Evaluation
 
     line = with_headers(parse(words))
     check(line)
+    keep_what_is_read(line, () if output is None else (output,))
     # what does not go together is refused as it is for an image
     Evaluation(line.precision, line.summation, line.threads, line.backend, line.device)
     if line.backend != "cpu":
@@ -145,7 +146,7 @@ def run(arguments):
         if against is not None:
             # a name that is wrong is told before the work
             open(against, "rb").close()
-        trace, line, notes = _traced(words[2:], fast, slow, steps, values.get("--panel"))
+        trace, line, notes = _traced(words[2:], fast, slow, steps, values.get("--panel"), output)
         comparison = None
         if against is not None:
             from ..tracing.compare import compare

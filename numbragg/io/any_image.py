@@ -35,6 +35,8 @@ _CBF_SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _CBF_START = b"\x0c\x1a\x04\xd5"
 _HDF5_FRAME = re.compile(r"(.*)\[([0-9]+)\]", re.DOTALL)
 _PIECE = 2 ** 20
+#: What other libraries say is cut here.
+_LONGEST_REASON = 160
 
 
 class Image(NamedTuple):
@@ -331,6 +333,9 @@ def _unreadable(path, what, error):
         reason = "it is damaged"
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if len(reason) > _LONGEST_REASON:
+            # some repeat what they read
+            reason = reason[:_LONGEST_REASON] + "..."
     return format_error(path, f"is not a readable {what} ({reason})")
 
 

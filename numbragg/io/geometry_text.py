@@ -232,10 +232,13 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1, first: int 
     Raises
     ------
     ValueError
-        If there are several panels, or the axes are not at right angles.
+        If there are several panels, or the axes are not at right angles; or names have control characters.
     """
     if len(experiment.panels) != 1:
         raise ValueError(f"XDS.INP: the detector has {len(experiment.panels)} panels; one is written")
+    if any(c < " " for c in template):
+        raise ValueError(f"XDS.INP: {template!r} must have no line feeds or other control characters, for it is a word"
+                         " of a line")
     panel = experiment.panels[0]
     fast, slow = (math.hypot(*vector) for vector in (panel.fast_mm, panel.slow_mm))
     x, y = ([v / length for v in vector] for vector, length in ((panel.fast_mm, fast), (panel.slow_mm, slow)))

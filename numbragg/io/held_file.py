@@ -11,13 +11,7 @@ import threading
 from typing import Any
 
 from ..kernels.stopping import handled
-from .output import put_in_place
-
-try:
-    import fcntl
-except ImportError:
-    # no such system call; two runs of one name are then not found out
-    fcntl = None  # type: ignore[assignment]
+from .locks import is_at, lock
 
 __all__ = ["HeldFile", "uninterrupted"]
 
@@ -60,6 +54,11 @@ class HeldFile:
         return OSError(error.errno or errno.EIO, error.strerror or str(error), name)
 
     @property
+    def path(self) -> str:
+        """Its name."""
+        return self._path
+
+    @property
     def failed(self) -> bool:
         """Whether something was not written."""
         return self._error is not None
@@ -73,10 +72,6 @@ class HeldFile:
         """Raise the OSError of the first write that failed, if one did."""
         if self._error is not None:
             raise self._about(self._error) from self._error
-
-    def put_in_place(self, path: str) -> None:
-        """Give the file its final name."""
-        put_in_place(self._path, path)
 
     def remove(self) -> None:
         """Take it away, unless it was released."""
@@ -159,28 +154,14 @@ def _locked(path: str) -> Any:
     while True:
         file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
         try:
-            _lock(file)
-            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+            lock(file.fileno())
+            if is_at(file.fileno(), path):
                 return file
-        except FileNotFoundError:
-            pass
         except BaseException:
             file.close()
             raise
         # it was finished by the run that had it: that name is free, or another's
         file.close()
-
-
-def _lock(file: Any) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(errno.EWOULDBLOCK, "another run is writing it") from None
-    except OSError:
-        # a file system without locks
-        pass
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import json
 import os
 import re
@@ -15,7 +15,7 @@ from .flat import flat
 from .held_file import HeldFile
 from .minicbf import check_recording, write_minicbf
 from .one_image import one_image
-from .output import check_destination, write_whole
+from .output import OutputSet, check_destination, write_whole
 from .smv_readable import write_readable_smv
 
 if TYPE_CHECKING:
@@ -242,6 +242,16 @@ class ImageSeries:
         self.done = frame + 1
         self._remember()
 
-    def finish(self) -> None:
-        """Say that all frames are there."""
+    def finish(self, beside: Callable[[OutputSet], object] | None = None) -> None:
+        """Say that all frames are there.
+
+        Parameters
+        ----------
+        beside : callable, optional
+            Writes files that belong to them into a set; until they are in place the series is not finished.
+        """
+        if beside is not None:
+            with OutputSet() as outputs:
+                beside(outputs)
+                outputs.commit()
         self._held.remove()

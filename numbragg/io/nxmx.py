@@ -6,7 +6,7 @@ along the beam, y up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 import math
@@ -200,8 +200,14 @@ class NexusWriter:
             if self._held is None or not self._held.failed:
                 raise
 
-    def finish(self) -> None:
-        """Say that all frames are there, and put the file in its place."""
+    def finish(self, beside: Callable[[OutputSet], object] | None = None) -> None:
+        """Say that all frames are there, and put the file in its place.
+
+        Parameters
+        ----------
+        beside : callable, optional
+            Writes files that appear together with it into a set.
+        """
         with self._writing():
             for name in (_KEY, _DONE, _FULL):
                 del self._file.attrs[name]
@@ -209,7 +215,11 @@ class NexusWriter:
                 self._close_hdf5()
                 self._held.check()
                 # as long as it is locked
-                self._held.put_in_place(self._place)
+                with OutputSet() as outputs:
+                    if beside is not None:
+                        beside(outputs)
+                    outputs.adopt(self._place, "NXmx file", self._held.path)
+                    outputs.commit()
 
     def content(self) -> bytes:
         """The file's bytes, where it is in memory."""

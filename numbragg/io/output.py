@@ -2,15 +2,18 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-import errno
 import os
-import stat
 
 from ..kernels.stopping import finish, leave_nothing, nothing_left, poll
+from ..notes import warn
+from .destinations import copy_to, destination, pieces_of, same_name, streams
+from .journal import about
+from .locks import LOCKS, START, create_locked, machine
+from .renaming import Finished, look_after, put_in_place
 
 # start-up: few outputs need another temporary name
 
-__all__ = ["OutputSet", "check_destination", "put_in_place", "write_whole"]
+__all__ = ["OutputSet", "check_destination", "write_whole"]
 
 
 @dataclass(slots=True, eq=False)
@@ -19,10 +22,18 @@ class _Output:
 
     path: str  # as the user named it
     kind: str
-    target: str  # behind all links; what is replaced
+    place: object  # what the name stands for
     temporary: str | None  # None: the destination is a device and is written at the commit
+    descriptor: int | None = None  # of the temporary file, whose lock says that this process lives
     buffer: object = None  # what will be copied to a device
     written: bool = False
+    adopted: bool = False  # whether the temporary file is somebody else's to remove
+
+    def close(self):
+        """Let go of the lock."""
+        if self.descriptor is not None:
+            descriptor, self.descriptor = self.descriptor, None
+            os.close(descriptor)
 
 
 class OutputSet:
@@ -37,6 +48,16 @@ class OutputSet:
     them is kept and copied to them at the commit, before any file is renamed.  Links are followed:
     the file that a link names is replaced, the link stays.
 
+    Two runs that write the same names never mix their files, and what a run that was killed left is
+    cleared away, or completed, by the next in that folder (`io.leftovers`), with a `NumbraggWarning`
+    where it completes files.
+
+    Parameters
+    ----------
+    sparing : bool, optional
+        For one set of many, one after the other: a folder that has just been looked at for what dead
+        runs left is not looked at again.
+
     Examples
     --------
     >>> import os, tempfile
@@ -50,9 +71,13 @@ class OutputSet:
     ['image.bin']
     """
 
-    def __init__(self):
+    def __init__(self, sparing=False):
         self._outputs = []
+        self._sparing = sparing
         self._closed = False
+        self._folders = set()
+        # a child that a fork made removes nothing
+        self._process = os.getpid()
 
     def __enter__(self):
         return self
@@ -93,57 +118,78 @@ class OutputSet:
         poll()
         path = os.fsdecode(path)
         try:
-            output = self._prepared(path, kind)
+            place = destination(path)
         except OSError as error:
             if optional:
                 return False
-            raise _about(error, path) from error
-        if output.temporary is None and output.target == os.path.realpath(os.devnull):
+            raise about(error, path) from error
+        output = _Output(path, kind, place, None)
+        if not place.lost:
             # whatever goes there is lost; any number of outputs may
-            self._outputs.append(output)
-            return True
-        for other in self._outputs:
-            if other.target == output.target:
-                raise ValueError(f"{path}: is the destination of the {other.kind} and of the {kind}; every "
-                                 "output needs a file of its own")
+            self._check_alone(output)
         leave_nothing(self, self.discard)
         # remembered before it exists, so that an interrupt between the two leaves nothing behind
         self._outputs.append(output)
-        if output.temporary is not None:
-            try:
-                # mode bits as for any new file: the system applies the umask
-                os.close(os.open(output.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-            except OSError as error:
-                self._outputs.remove(output)
-                if optional:
-                    return False
-                raise _about(error, path) from error
+        if place.device:
+            return True
+        try:
+            self._create(output)
+        except OSError as error:
+            self._outputs.remove(output)
+            if optional:
+                return False
+            raise about(error, path) from error
+        for other in self._outputs[:-1]:
+            if same_name(other.place.target, place.target, output.temporary):
+                self._refuse(other.kind, output)
         return True
 
+    def _check_alone(self, output):
+        """Refuse two outputs that would go to one place."""
+        place = output.place
+        for other in self._outputs:
+            if other.place.target == place.target or place.there is not None and other.place.there == place.there:
+                self._refuse(other.kind, output)
+        if not place.device and place.there in (going := streams()):
+            raise ValueError(f"{output.path}: is where {going[place.there]} goes and the destination of the "
+                             f"{output.kind}; every output needs a file of its own")
+
     @staticmethod
-    def _prepared(path, kind):
-        """The record of a destination. Raises OSError if nothing can be written there."""
-        if not path:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        if path.endswith(os.sep):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if _is_descriptor(path):
-            return _Output(path, kind, os.path.abspath(path), None)
-        target = os.path.realpath(path)
+    def _refuse(other, output):
+        raise ValueError(f"{output.path}: is the destination of the {other} and of the {output.kind}; every "
+                         "output needs a file of its own")
+
+    def _create(self, output):
+        """Make the temporary file of an output, and see what dead runs left beside it."""
+        folder = os.path.dirname(output.place.target)
+        if folder not in self._folders:
+            self._folders.add(folder)
+            warn(look_after(folder, sparingly=self._sparing))
+        while output.descriptor is None:
+            output.temporary = os.path.join(folder, f"{START}{machine()}-{os.urandom(8).hex()}.tmp")
+            # mode bits as for any new file: the system applies the umask
+            output.descriptor = create_locked(output.temporary)
+        if not LOCKS:
+            # open files have no other names there
+            output.close()
+
+    def adopt(self, path, kind, temporary):
+        """Put a file that somebody else has written in place together with the others; if that fails, it stays.
+
+        Parameters
+        ----------
+        path, kind : str
+            As of `reserve`.
+        temporary : str
+            The file, whole, in the folder of its destination.
+        """
+        self._check_open()
         try:
-            mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            mode = None
-        if mode is not None:
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-            # a rename would replace a file that its owner protected
-            if not os.access(path, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-            if not stat.S_ISREG(mode):
-                return _Output(path, kind, target, None)
-        name = f".numbragg-{os.urandom(8).hex()}.tmp"
-        return _Output(path, kind, target, os.path.join(os.path.dirname(target), name))
+            output = _Output(path, kind, destination(path), temporary, written=True, adopted=True)
+        except OSError as error:
+            raise about(error, path) from error
+        self._check_alone(output)
+        self._outputs.append(output)
 
     @contextmanager
     def open(self, path):
@@ -170,12 +216,8 @@ class OutputSet:
         ValueError
             `path` was not reserved.
         """
-        self._check_open()
         poll()
-        path = os.fsdecode(path)
-        output = next((output for output in self._outputs if output.path == path), None)
-        if output is None:
-            raise ValueError(f"{path}: was not reserved as an output")
+        output = self._reserved(path)
         try:
             output.written = False
             if output.temporary is None:
@@ -197,15 +239,24 @@ class OutputSet:
             # an error about another file keeps its name
             if error.filename not in (None, output.temporary):
                 raise
-            raise _about(error, path) from error
+            raise about(error, output.path) from error
         except BaseException:
             self.discard()
             raise
 
+    def _reserved(self, path):
+        self._check_open()
+        path = os.fsdecode(path)
+        output = next((output for output in self._outputs if output.path == path), None)
+        if output is None:
+            raise ValueError(f"{path}: was not reserved as an output")
+        return output
+
     def commit(self):
         """Put all files that were written in their places; what was only reserved is dropped.
 
-        A replaced file passes its mode bits on, and its owner where that is allowed.
+        A replaced file passes its mode bits on, and its owner where that is allowed.  What a signal raises while
+        files are renamed comes behind that.
 
         Raises
         ------
@@ -214,29 +265,38 @@ class OutputSet:
             the message names the files that already were).  All temporary files are removed.
         """
         self._check_open()
-        finished = []
+        notes, copied, done = [], [], []
 
-        def each(outputs, put):
-            for output in outputs:
-                try:
-                    put(output)
-                except OSError as error:
-                    note = f" (already written: {', '.join(finished)})" if finished else ""
-                    raise _about(error, output.path, note) from error
-                finished.append(output.path)
+        def rename():
+            notes.extend(put_in_place(files))
+            done.append(True)
 
         try:
-            written = [output for output in self._outputs if output.written]
-            # a pipe may wait for its reader
-            each([output for output in written if output.temporary is None], _copy_to_device)
-            finish(lambda: each([output for output in written if output.temporary is not None], _put_in_place),
-                   "all files are in place")
+            for output in self._outputs:
+                if output.written and output.place.device:
+                    try:
+                        # a pipe may wait for its reader
+                        copy_to(output.path, output.place.descriptor, pieces_of(output.buffer))
+                    except OSError as error:
+                        note = f" (already written: {', '.join(copied)})" if copied else ""
+                        raise about(error, output.path, note) from error
+                    copied.append(output.path)
+            files = [Finished(output.temporary, output.place.target, output.path)
+                     for output in self._outputs if output.written and not output.place.device]
+            finish(rename, "all files are in place")
+        except KeyboardInterrupt as stop:
+            if done and not stop.args:
+                stop.args = (f"all files are in place: {', '.join(file.said for file in files)}",)
+            raise
         finally:
             self.discard()
+        warn(notes)
 
     def discard(self):
         """Remove all temporary files; destinations stay as they are.  Safe to call twice."""
         self._closed = True
+        if os.getpid() != self._process:
+            return
         while self._outputs:
             output = self._outputs[-1]
             if output.buffer is not None:
@@ -245,12 +305,13 @@ class OutputSet:
                 except OSError:
                     # the flush of a buffer that no longer matters
                     pass
-            if output.temporary is not None:
+            if output.temporary is not None and not output.adopted:
                 try:
                     os.unlink(output.temporary)
                 except OSError:
                     # renamed, never created, or beyond our reach
                     pass
+            output.close()
             # forgotten only now: an interrupt in between leaves it to the next call
             self._outputs.pop()
         nothing_left(self)
@@ -277,7 +338,7 @@ def write_whole(path, kind, write):
     OSError
         The file cannot be written.
     """
-    with OutputSet() as outputs:
+    with OutputSet(sparing=True) as outputs:
         outputs.reserve(path, kind)
         with outputs.open(path) as file:
             write(file)
@@ -298,73 +359,6 @@ def check_destination(path):
         It is a folder, or protected; `filename` is `path`.
     """
     try:
-        OutputSet._prepared(path, "")
+        destination(path)
     except OSError as error:
-        raise _about(error, path) from error
-
-
-def put_in_place(temporary, path):
-    """Put a finished file in the place of another, as `OutputSet.commit` does with all of its own.
-
-    Parameters
-    ----------
-    temporary : str
-        The file, in the folder of its destination.
-    path : str
-        The destination, as the user named it.
-
-    Raises
-    ------
-    OSError
-        The file cannot be renamed; `filename` is `path`.
-    """
-    try:
-        _put_in_place(_Output(path, "", os.path.realpath(path), temporary))
-    except OSError as error:
-        raise _about(error, path) from error
-
-
-def _about(error, path, note=""):
-    """The same error, about the file that the user named."""
-    if error.errno is None:
-        return OSError(errno.EIO, f"{error}{note}", path)
-    return OSError(error.errno, f"{os.strerror(error.errno)}{note}", path)
-
-
-def _is_descriptor(path):
-    """Whether a path names an open file of a process, such as /dev/stdout or /dev/fd/3.
-
-    These look like links to files but must be written to, not replaced.
-    """
-    for _ in range(40):
-        folder = os.path.realpath(os.path.dirname(path))
-        if folder == "/dev/fd" or (folder.startswith("/proc/") and os.path.basename(folder) == "fd"):
-            return True
-        if not os.path.islink(path):
-            return False
-        path = os.path.join(folder, os.readlink(path))
-    return False
-
-
-def _copy_to_device(output):
-    output.buffer.seek(0)
-    with open(output.path, "wb") as file:
-        while piece := output.buffer.read(2**20):
-            file.write(piece)
-
-
-def _put_in_place(output):
-    try:
-        old = os.stat(output.target)
-    except FileNotFoundError:
-        old = None
-    if old is not None:
-        new = os.stat(output.temporary)
-        if hasattr(os, "chown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-            try:
-                os.chown(output.temporary, old.st_uid, old.st_gid)
-            except OSError:
-                # only the superuser may give files away
-                pass
-        os.chmod(output.temporary, stat.S_IMODE(old.st_mode))
-    os.replace(output.temporary, output.target)
+        raise about(error, path) from error

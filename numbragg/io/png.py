@@ -8,7 +8,7 @@ from .silence import silenced
 
 # start-up: Matplotlib takes long, and is an extra
 
-__all__ = ["Look", "draw_marks", "draw_rings", "norm_of", "write_assembled_png", "write_png"]
+__all__ = ["Look", "draw_marks", "draw_rings", "drawable", "norm_of", "write_assembled_png", "write_png"]
 
 _DOTS_PER_INCH = 100
 #: What rounding may not take away, in dots.
@@ -135,11 +135,16 @@ def _draw(file, reduced, look, frame, title, rings=None):
     axes.set_xlabel(frame.across)
     axes.set_ylabel(frame.along)
     if title:
-        axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
+        axes.set_title(drawable(title), loc="left", fontsize="medium", parse_math=False)
     bar = figure.add_axes(((left + width + 20) / total_width, bottom / total_height, 18 / total_width,
                            max(height, 200) / total_height))
     figure.colorbar(shown, cax=bar, extend="max", label=f"intensity, {_SCALES[look.scale]} scale")
     figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+
+
+def drawable(text):
+    """Text with escapes for what is no character that can be drawn, such as bytes of a name that is not UTF-8."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def norm_of(look):

@@ -106,7 +106,8 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], dict[s
                                  "floats")
     try:
         metadata = json.loads(description)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # of another program
         metadata = description
     if not isinstance(metadata, dict):
         metadata = {"description": description} if description else {}

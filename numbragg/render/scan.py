@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from ..configs.crystal import Crystal
     from ..io.experiment import Experiment
+    from ..io.output import OutputSet
     from ..response.response import Response
 
 __all__ = ["Rotation", "Scan", "images_of", "nexus_of", "scan"]
@@ -293,8 +294,9 @@ class Scan:
 
 def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False, compression: str = "gzip",
              date: str = EPOCH, layout: str | None = None,
-             progress: Callable[[int], object] | None = None) -> list[str]:
-    """As `Scan.write_nexus`, which warns of the notes that this returns."""
+             progress: Callable[[int], object] | None = None,
+             beside: Callable[[OutputSet], object] | None = None) -> list[str]:
+    """As `Scan.write_nexus`, which warns of the notes that this returns; `beside` is that of `NexusWriter.finish`."""
     choice("compression", compression, COMPRESSIONS)
     if layout is not None:
         choice("layout", layout, LAYOUTS)
@@ -307,7 +309,7 @@ def nexus_of(frames: Scan, path: str | os.PathLike[str], *, floats: bool = False
                      key=frames._key(floats, compression, date, layout)) as file:
         for frame in _left(file, len(frames), progress):
             file.write(frame, frames._images(frame) if floats else _for_nexus(frames, frame, experiment))
-        file.finish()
+        file.finish(beside)
     if floats:
         return _above(path, file.full)
     recording = experiment.recording
@@ -332,15 +334,19 @@ def _for_nexus(frames: Scan, frame: int, experiment: Experiment) -> list[Any]:
 
 
 def images_of(frames: Scan, template: str | os.PathLike[str], *, date: str = EPOCH,
-              progress: Callable[[int], object] | None = None) -> tuple[list[str], list[str]]:
-    """As `Scan.write_images`, which warns of the notes that this returns behind the names."""
+              progress: Callable[[int], object] | None = None,
+              beside: Callable[[OutputSet], object] | None = None) -> tuple[list[str], list[str]]:
+    """As `Scan.write_images`, which warns of the notes that this returns behind the names.
+
+    `beside` is that of `ImageSeries.finish`.
+    """
     template = os.fsdecode(template)
     dtype = np.dtype(np.uint16 if template.endswith(".img") else np.int32)
     experiment = frames._recorded(dtype.name)
     with ImageSeries(template, experiment, len(frames), date=date, key=frames._key(date)) as files:
         for frame in _left(files, len(frames), progress):
             files.write(frame, frames._counted(frame, dtype), frames._start(frame))
-        files.finish()
+        files.finish(beside)
     recording = experiment.recording
     largest = (65535 if dtype == np.uint16 else INT_MAX) if recording is None else recording.full
     notes = _saturated(template, files.full, largest) + _not_of_it(template, len(frames))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 import os
+import re
 from typing import Any
 
 from ..configs.checks import shown
@@ -15,6 +16,8 @@ from .response import RECORDS, Response
 
 __all__ = ["read_response"]
 
+#: A key in more tables than any response has.
+_DEEP = re.compile(r"^[ \t\[]*(?:[A-Za-z0-9_\"'-]+[ \t]*\.[ \t]*){30}", re.MULTILINE)
 #: Largest file, in bytes: a million dead pixels.
 _LARGEST = 1 << 25
 
@@ -58,12 +61,18 @@ def read_response(path: str | os.PathLike[str]) -> Response:
     if len(content) > _LARGEST:
         raise ValueError(f"{name}: must be at most {_LARGEST} bytes of TOML")
     try:
-        found = tomllib.loads(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        if _DEEP.search(text):
+            # which takes its time, even if it is refused then
+            raise RecursionError
+        found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: must be TOML, which is text in UTF-8; byte {error.start} is "
                          f"{said(content[error.start:error.start + 1])}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: must be TOML: {' '.join(str(error).split()) or 'nested too deep'}") from None
+    except RecursionError:
+        raise ValueError(f"{name}: must be TOML: it is nested too deep") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: must be TOML: {' '.join(str(error).split())}") from None
     try:
         return _response(found)
     except ValueError as error:

@@ -12,6 +12,7 @@ from ..configs.checks import choice, finite, positive, shown, whole
 from ..io import minicbf, smv_readable
 from ..io.crystfel_data import crystfel_bytes
 from ..io.dates import date_text
+from ..io.destinations import read_too
 from ..io.endings import ending_of, fits_ending
 from ..io.experiment import EPOCH
 from ..io.flat import flat, in_frame_of_images, polarisation_notes
@@ -231,6 +232,8 @@ def write_crystfel(path: str | os.PathLike[str], result: Any, geometry: str | os
     """
     checked_name(path, "HDF5")
     choice("compression", compression, COMPRESSIONS)
+    if read_too([os.fsdecode(path)], lambda: [os.fsdecode(geometry)]) is not None:
+        raise ValueError(f"path: {os.fsdecode(path)} is the geometry file, which is read and cannot be written too")
     experiment = described(result)
     images = file_images(experiment, result.image if image is None else image, lambda dtype: dtype in _TYPES,
                          _TYPES_SAID)
@@ -394,7 +397,7 @@ def write_geometry(path: str | os.PathLike[str], result: Any, images: str | None
         notes = (*at_right_angles(experiment, name)[1], *notes)
     text = (geom_text(experiment) if ending == ".geom" else expt_of_images(experiment, images) if ending == ".expt"
             else xds_text(experiment, str(images)))
-    write_whole(path, "geometry", lambda file: file.write(text.encode()))
+    write_whole(path, "geometry", lambda file: file.write(text.encode(errors="surrogateescape")))
     warn(notes)
 
 

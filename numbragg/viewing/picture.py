@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..io.png import Look, draw_marks, draw_rings, norm_of, write_assembled_png, write_png
+from ..io.png import Look, draw_marks, draw_rings, drawable, norm_of, write_assembled_png, write_png
 from .contrast import contrast, counting
 from .scene import on_frame
 
@@ -116,7 +116,7 @@ def make_window(figure, seen, limits, scale, rings):
         if drawn is not None:
             draw_rings(axes, drawn, extent)
         axes.set_aspect("equal")
-        axes.set_title(f"{seen.title}, {frame.name}" if len(seen.frames) > 1 else seen.title, loc="left",
+        axes.set_title(drawable(f"{seen.title}, {frame.name}" if len(seen.frames) > 1 else seen.title), loc="left",
                        parse_math=False)
         axes.format_coord = lambda x, y: pixel_text(seen, frame, x, y)
         figure.canvas.draw_idle()

@@ -24,7 +24,7 @@ def test_one_at_a_time(folder):
     second.remove()
     # the name is free while the file that had it is still open
     third = HeldFile("a.partial", "a")
-    third.put_in_place("a")
+    os.replace(third.path, "a")
     third.close()
     second.close()
     fourth = HeldFile("a.partial", "a")
