@@ -26,7 +26,7 @@ from numba.core import caching
 from . import forks
 
 __all__ = ["KEPT_DAYS", "PACKAGE", "Cache", "Refused", "cache_folder", "drop", "enter_folder", "folder_in_use", "kept",
-           "read_checked", "source_hash", "write_checked"]
+           "make_folder", "read_checked", "source_hash", "write_checked"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
 KEPT_DAYS = 90
@@ -135,14 +135,14 @@ def _believed(status):
     return status.st_uid in (os.geteuid(), 0) and not status.st_mode & 0o022
 
 
-def _make(folder):
+def make_folder(folder):
     """Make a folder and those above it for the user alone."""
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         pass
     except FileNotFoundError:
-        _make(os.path.dirname(folder))
+        make_folder(os.path.dirname(folder))
         os.mkdir(folder, 0o700)
 
 
@@ -154,11 +154,11 @@ def _checked_folder(folder):
         # what is looked at is what a link leads to
         folder = os.path.realpath(folder)
         base = os.path.dirname(folder)
-        _make(base)
+        make_folder(base)
         for place in (base, folder):
             if place == folder:
                 enter_folder(folder)
-                _make(folder)
+                make_folder(folder)
             if not _believed(os.stat(place)):
                 _say("folder", f"{place}: belongs to somebody else, or others can write it (chmod go-w makes it safe, "
                      "if all that is in it is yours); kernels are compiled anew and not kept")
@@ -261,9 +261,9 @@ def write_checked(path, content):
         raise
 
 
-def drop(path, why):
-    """Say what is wrong with a file, and remove it, so that another one can take its place."""
-    _say(why, f"{path}: {why}; the kernel is compiled anew")
+def drop(path, why, what="the kernel"):
+    """Say what is wrong with a file of something, and remove it, so that another one can take its place."""
+    _say(why, f"{path}: {why}; {what} is made anew")
     try:
         os.unlink(path)
     except OSError:
@@ -284,7 +284,7 @@ class _Locator(caching._CacheLocator):
         self._stamp = 0 if inside else _digest(py_file)
 
     def ensure_cache_path(self):
-        _make(self._folder)
+        make_folder(self._folder)
 
     def get_cache_path(self):
         return self._folder

@@ -10,14 +10,15 @@ nobody knows in what state the compiler is, an error where it would have to load
 """
 
 import _imp
+import _thread
 import sys
 import threading
 import time
 
 __all__ = ["PATIENCE", "before", "in_child", "in_parent", "making", "refuse_if_unfit"]
 
-#: Seconds that a fork waits for other threads; a kernel takes up to some tens to be compiled.
-PATIENCE = 60.0
+#: Seconds that a fork waits for other threads; a large kernel takes ten to be compiled, on busy processors many more.
+PATIENCE = 300.0
 
 #: Seconds for which some locks are held while another one is waited for.
 _TURN = 0.05
@@ -83,23 +84,67 @@ def _locks():
     return found
 
 
+#: Locks of libraries whose own hooks take them before a fork and release them after it.
+_LIBRARIES = (("logging", "_lock"), ("h5py._objects", "phil"), ("concurrent.futures.thread", "_global_shutdown_lock"))
+
+
+def _libraries():
+    """Those of what is loaded by now."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES)
+    return [lock for lock in found if lock is not None]
+
+
+def _take_libraries():
+    """Take what the libraries have not taken: one that was loaded meanwhile will release nevertheless."""
+    for lock in _libraries():
+        if not hasattr(lock, "_is_owned"):
+            # a plain lock: taken by its library, or now
+            lock.acquire(False)
+        elif not lock._is_owned() and not lock.acquire(False):
+            return False
+    return True
+
+
+def _leave_libraries():
+    """Let the others, who are waited for, have what the libraries have taken."""
+    for lock in _libraries():
+        if hasattr(lock, "_is_owned") and lock._is_owned():
+            lock.release()
+
+
 def _take_all(end):
     """Take all locks, or none but what is left when time is up."""
     pause = 0.001
     while True:
-        late, taken = time.monotonic() > end, []
+        late = time.monotonic() > end
         # to take locks while somebody imports would only hold that up
         if late or not _imports_elsewhere():
-            for lock in [*_locks(), _IMPORTS]:
-                if lock.acquire(timeout=0.0 if late else _TURN):
-                    taken.append(lock)
-                elif not late:
-                    break
-            else:
+            taken = _take(late)
+            if taken is not None:
                 return taken
-        _release(taken)
+        _leave_libraries()
         time.sleep(pause)
         pause = min(2.0 * pause, 0.02)
+
+
+def _take(late):
+    """Take all locks, or none (None); what is left, if it is late."""
+    taken = []
+    try:
+        for lock in [*_locks(), _IMPORTS]:
+            if lock.acquire(timeout=0.0 if late else _TURN):
+                taken.append(lock)
+            elif not late:
+                break
+        else:
+            if _take_libraries() or late:
+                return taken
+    except BaseException:
+        # a signal's
+        _release(taken)
+        raise
+    _release(taken)
+    return None
 
 
 def _release(taken):
@@ -107,42 +152,32 @@ def _release(taken):
         lock.release()
 
 
-#: Locks of libraries that take and release them at forks; a library that is loaded while a fork waits only releases.
-_LIBRARIES = (("logging", "_lock"), ("concurrent.futures.thread", "_global_shutdown_lock"), ("h5py._objects", "phil"))
-
-
-def _late_libraries():
-    """Take the locks that libraries will release though they were loaded too late to take them."""
-    for module, name in _LIBRARIES:
-        lock = getattr(sys.modules.get(module), name, None)
-        if lock is None:
-            continue
-        if not hasattr(lock, "_is_owned"):
-            # a plain lock: taken by its library, or now
-            lock.acquire(blocking=False)
-        elif not lock._is_owned():
-            lock.acquire()
-
-
 def before():
     """Wait until no other thread is at work where a child would find it half done."""
-    taken = []
+    try:
+        taken = _take_all(time.monotonic() + PATIENCE)
+    except KeyboardInterrupt:
+        # the fork cannot be stopped from here; the exception comes when it is done
+        taken = [None]
     _held[threading.get_ident()] = taken
-    taken += _take_all(time.monotonic() + PATIENCE)
-    _late_libraries()
 
 
 def in_parent():
     """Let the others go on."""
-    _release(_held.pop(threading.get_ident(), ()))
+    taken = _held.pop(threading.get_ident(), [])
+    if taken == [None]:
+        _thread.interrupt_main()
+    else:
+        _release(taken)
 
 
 def in_child():
     """Release what was taken, and renew what was not: in the child nobody else is at work."""
-    taken = _held.pop(threading.get_ident(), [])
+    taken = [lock for lock in _held.pop(threading.get_ident(), []) if lock is not None]
     _held.clear()
     missed = [lock for lock in _locks() if lock not in taken]
     if missed or _IMPORTS not in taken:
+        # the compiler may be in any state
         _unfit.append("this process was forked while another thread imported or compiled for longer than "
                       f"{PATIENCE:g} s; start it by another method, such as multiprocessing's 'spawn'")
     for lock in missed:
