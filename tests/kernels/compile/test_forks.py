@@ -80,11 +80,13 @@ COMPILING = """
     for worker in workers:
         worker.start()
     try:
-        for n in range(50):
+        for n in range(FORKS):
+            began = time.monotonic()
             time.sleep(0.013 * (n % 7))
             def work():
                 return kernel(-n - 1)(1.0) == -2 * n - 1.5 and image("gauss") == wanted["gauss"]
             assert in_child(work) == 0, n
+            print(n, time.monotonic() - began, file=sys.stderr)
     finally:
         stop.set()
         for worker in workers:
