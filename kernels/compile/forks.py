@@ -114,37 +114,50 @@ def _leave_libraries():
 
 def _take_all(end):
     """Take all locks, or none but what is left when time is up."""
-    pause = 0.001
+    pause, missed = 0.001, None
     while True:
         late = time.monotonic() > end
         # to take locks while somebody imports would only hold that up
         if late or not _imports_elsewhere():
-            taken = _take(late)
-            if taken is not None:
+            taken, missed = _take(missed, late, end)
+            if missed is None:
                 return taken
         _leave_libraries()
         time.sleep(pause)
         pause = min(2.0 * pause, 0.02)
 
 
-def _take(late):
-    """Take all locks, or none (None); what is left, if it is late."""
-    taken = []
+def _take(first, late, end):
+    """Take all locks, or none and return that which was missed; what is left, if it is late.
+
+    One that was missed before is waited for without another in hand, so for as long as it takes: who tries again and
+    again comes never in between others who queue for it.
+    """
+    taken, missed = [], None
+    locks = [*_locks(), _IMPORTS]
     try:
-        for lock in [*_locks(), _IMPORTS]:
+        if first is not None and first is not _IMPORTS and not late:
+            _leave_libraries()
+            if not first.acquire(timeout=max(0.0, end - time.monotonic())):
+                return [], first
+            taken.append(first)
+            locks = [lock for lock in locks if lock is not first]
+        for lock in locks:
             if lock.acquire(timeout=0.0 if late else _TURN):
                 taken.append(lock)
             elif not late:
+                missed = lock
                 break
         else:
             if _take_libraries() or late:
-                return taken
+                return taken, None
+            missed = _IMPORTS
     except BaseException:
         # a signal's
         _release(taken)
         raise
     _release(taken)
-    return None
+    return [], missed
 
 
 def _release(taken):
@@ -162,11 +175,17 @@ def before():
     _held[threading.get_ident()] = taken
 
 
+def _interrupt():
+    time.sleep(0.01)
+    _thread.interrupt_main()
+
+
 def in_parent():
     """Let the others go on."""
     taken = _held.pop(threading.get_ident(), [])
     if taken == [None]:
-        _thread.interrupt_main()
+        # not from here, where exceptions have nowhere to go
+        _thread.start_new_thread(_interrupt, ())
     else:
         _release(taken)
 

@@ -73,6 +73,7 @@ COMPILING = """
             while not stop.is_set():
                 number += 2
                 assert kernel(number)(1.0) == 2 * number + 0.5
+                time.sleep(0.001)
         except BaseException as failure:
             failures.append(failure)
 
@@ -80,13 +81,11 @@ COMPILING = """
     for worker in workers:
         worker.start()
     try:
-        for n in range(FORKS):
-            began = time.monotonic()
+        for n in range(50):
             time.sleep(0.013 * (n % 7))
             def work():
                 return kernel(-n - 1)(1.0) == -2 * n - 1.5 and image("gauss") == wanted["gauss"]
             assert in_child(work) == 0, n
-            print(n, time.monotonic() - began, file=sys.stderr)
     finally:
         stop.set()
         for worker in workers:
