@@ -176,8 +176,11 @@ def before():
 
 
 def _interrupt():
+    # which whoever sleeps notices as well
+    import signal
+
     time.sleep(0.01)
-    _thread.interrupt_main()
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
 def in_parent():

@@ -11,7 +11,6 @@ docs/oracle.md has a worked example.
 """
 
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 import hashlib
 import io

@@ -22,7 +22,7 @@ COMPILED = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 
 @pytest.fixture
 def base(tmp_path, monkeypatch):
-    """A cache of its own, as if this process had just begun; returns the folder that NUMBRAGG_CACHE_DIR names."""
+    """A cache of its own, as if this process had just begun: the folder that NUMBRAGG_CACHE_DIR names."""
     monkeypatch.setenv("NUMBRAGG_CACHE_DIR", str(tmp_path / "cache"))
     begin_anew(monkeypatch)
     return tmp_path / "cache"
