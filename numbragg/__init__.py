@@ -34,6 +34,22 @@ _HOMES = {"Background": "background.layers", "Beam": "configs.beam",
 _MODULES = ("detectors", "response")
 
 
+def _at_fork(name):
+    """What is done at a fork, loaded with the first one (start-up)."""
+    def step():
+        from .kernels.compile import forks
+
+        getattr(forks, name)()
+
+    return step
+
+
+if hasattr(os, "register_at_fork"):
+    # here, as other threads may be loading the rest
+    os.register_at_fork(before=_at_fork("before"), after_in_parent=_at_fork("in_parent"),
+                        after_in_child=_at_fork("in_child"))
+
+
 def __getattr__(name):
     from importlib import import_module
 

@@ -1,213 +1,16 @@
-"""How kernels are compiled: the one `jit` decorator, and a disk cache that notices every edit.
-
-Numba's own cache looks only at the file of the function it compiles, so an edit in a module that
-is called from there would be answered with stale machine code.  Here the cache lives in a folder
-named after a hash of every source file of this package; an edit anywhere opens a new folder.
-Where the folder cannot be written, kernels are compiled anew in each process.
-"""
+"""How kernels are compiled: the one `jit` decorator, parts of kernels, and kernels made in variants."""
 
 import functools
-import hashlib
-import inspect
-import os
-from pathlib import Path
-import re
-import sys
-import threading
-import time
 
 import numba
 from numba import _dynfunc, types
-from numba.core import caching, codegen, compiler, dispatcher, registry
+from numba.core import codegen, compiler, dispatcher, registry
 
 from ..stopping import aside, handled, poll
+from . import forks
+from .cache import PACKAGE, Cache, cache_folder, kept, source_hash
 
-__all__ = ["jit", "inlined", "rule", "variants", "cache_folder", "enter_folder", "kept", "source_hash"]
-
-#: Days that compiled code is kept after its last use, once another version has come.
-KEPT_DAYS = 90
-
-_OURS = re.compile("[0-9a-f]{16}")
-
-
-#: The folder of all kernels.
-PACKAGE = Path(__file__).parent.parent
-
-
-def source_hash(folder=None):
-    """Hash of all Python sources of the kernels package, folders in it included, and of the numba version.
-
-    Sixteen hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    folder = os.fspath(PACKAGE if folder is None else folder)
-    # start-up: pathlib would take three times as long
-    for path in sorted(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names):
-        if not path.endswith(".py"):
-            continue
-        with open(path, "rb") as file:
-            digest.update(os.path.relpath(path, folder).replace(os.sep, "/").encode() + b"\0" + file.read() + b"\0")
-    digest.update(f"numba {numba.__version__} python {sys.version_info[:3]}".encode())
-    return digest.hexdigest()[:16]
-
-
-def cache_folder():
-    """Folder of the compiled kernels: NUMBRAGG_CACHE_DIR, else the user's cache folder."""
-    base = os.environ.get("NUMBRAGG_CACHE_DIR")
-    if not base:
-        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "numbragg")
-    return os.path.join(base, _own_hash())
-
-
-@functools.cache
-def _own_hash():
-    """What `source_hash` makes of this package, once in a process."""
-    return source_hash()
-
-
-def kept(function):
-    """Whether machine code of a kernel, or of one that a function makes, is kept on disk."""
-    prefix = f"{Path(inspect.getfile(inspect.unwrap(function))).stem}.{function.__qualname__}"
-    try:
-        return any(name.startswith((prefix + "-", prefix + ".")) for name in os.listdir(cache_folder()))
-    except OSError:
-        return False
-
-
-class _Locator(caching._CacheLocator):
-    """Puts the compiled code of every kernel into `cache_folder`."""
-
-    def __init__(self, folder, stamp, room):
-        self._folder = folder
-        self._stamp = stamp
-        self._room = room
-
-    def get_cache_path(self):
-        return self._folder
-
-    def get_source_stamp(self):
-        return self._stamp
-
-    def get_disambiguator(self):
-        # part of the file's name: two modules of one name in two folders keep apart
-        return self._room
-
-    @classmethod
-    def from_function(cls, py_func, py_file):
-        folder = _folder_once()
-        if folder is None:
-            return None
-        # the folder's name already stands for the sources of this package
-        inside = Path(py_file).is_relative_to(PACKAGE)
-        room = ".".join(Path(py_file).parent.relative_to(PACKAGE).parts) if inside else "foreign"
-        locator = cls(folder, 0 if inside else _digest(py_file), room or "kernels")
-        try:
-            locator.ensure_cache_path()
-        except OSError:
-            return None
-        return locator
-
-
-def _digest(path):
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        # typed in by hand: never the same twice
-        return str(os.urandom(8))
-
-
-_folder = []
-
-
-def _folder_once():
-    if not _folder:
-        try:
-            _folder.append(cache_folder())
-            enter_folder(_folder[0])
-        except OSError:
-            _folder.append(None)
-    return _folder[0]
-
-
-def enter_folder(folder):
-    """Mark a cache folder as used now; where there is none yet, remove those that were not used for long.
-
-    A new folder means a new version, so that is when old ones are looked for.  Only folders named as ours are,
-    and in them only files of compiled code, are removed; a folder that holds anything else stays.
-    """
-    try:
-        if os.path.isdir(folder):
-            os.utime(folder)
-        else:
-            _remove_old(os.path.dirname(folder), time.time() - KEPT_DAYS * 86400.0)
-    except OSError:
-        # not ours to write; then it is somebody else's to tidy up
-        pass
-
-
-def _remove_old(base, oldest):
-    for entry in os.scandir(base):
-        if not (_OURS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)):
-            continue
-        try:
-            if entry.stat(follow_symlinks=False).st_mtime >= oldest:
-                continue
-            for file in os.listdir(entry.path):
-                if file.endswith((".nbi", ".nbc")):
-                    os.unlink(os.path.join(entry.path, file))
-            os.rmdir(entry.path)
-        except OSError:
-            # in use, protected, or holding something of somebody's
-            continue
-
-
-class _CacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = [_Locator]
-
-
-class _CacheFile(caching.IndexDataCacheFile):
-    """Files named after what is in them: two processes that compile at once never share a name."""
-
-    def save(self, key, data):
-        name = f"{self._filename_base}.{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.nbc"
-        self._save_data(name, data)
-        overloads = self._load_index()
-        overloads[key] = name
-        self._save_index(overloads)
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _CacheImpl
-
-    def __init__(self, py_func, variant):
-        super().__init__(py_func)
-        self._variant = repr(variant)
-        self._cache_file = _CacheFile(cache_path=self._cache_path, filename_base=self._impl.filename_base,
-                                      source_stamp=self._impl.locator.get_source_stamp())
-        self._cache_file._filename_base = self._impl.filename_base
-
-    def _index_key(self, sig, codegen):
-        # Numba would add the functions that a closure refers to, which never look the same twice;
-        # their sources are in the folder's name
-        return sig, codegen.magic_tuple(), self._variant
-
-    def load_overload(self, sig, target_context):
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:
-            # damaged files cost a compilation, no more; without its index the rest is never looked at
-            try:
-                os.unlink(self._cache_file._index_path)
-            except OSError:
-                pass
-            return None
-
-    def save_overload(self, sig, data):
-        try:
-            super().save_overload(sig, data)
-        except Exception:
-            # nor does a full disk cost the image
-            pass
+__all__ = ["PACKAGE", "cache_folder", "inlined", "jit", "kept", "rule", "source_hash", "variants"]
 
 
 def _options(given):
@@ -259,9 +62,9 @@ def jit(function=None, *, variant=None, **options):
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         try:
-            made._cache = _Cache(made.py_func, variant)
+            made._cache = Cache(made.py_func, variant)
         except RuntimeError:
-            # no folder can be written
+            # there is no folder
             pass
     return made
 
@@ -304,11 +107,14 @@ class _Part(registry.CPUDispatcher):
         # start-up: another one would look at the function's signature once more
         self._compiler.__class__ = _PartCompiler
 
-    @functools.cached_property
+    @property
     def _kernel(self):
-        made = jit(self.py_func)
-        made.is_part = True
-        return made
+        # no cached_property: before Python 3.12 its lock would be one more to be held at a fork
+        with forks.making:
+            if "_as_kernel" not in vars(self):
+                self._as_kernel = jit(self.py_func)
+                self._as_kernel.is_part = True
+            return self._as_kernel
 
     def __call__(self, *arguments, **named):
         return self._kernel(*arguments, **named)
@@ -344,19 +150,6 @@ def rule(function):
     return _part(function, _Rule)
 
 
-_making = threading.RLock()
-
-
-def _renew_lock():
-    """In the child of a fork nobody else is at work, whatever other threads of its parent held."""
-    global _making
-    _making = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
 def variants(make):
     """Keep what a function makes for each set of (positional) arguments; threads that ask at once all get the same.
 
@@ -367,7 +160,7 @@ def variants(make):
     @functools.wraps(make)
     def variant(*key):
         if key not in made:
-            with _making:
+            with forks.making:
                 if key not in made:
                     made[key] = make(*key)
         return made[key]

@@ -13,14 +13,13 @@ import importlib.metadata
 import os
 import pickle
 import re
-import tempfile
 import threading
 
 import numba
 from numba import typeof, types
 import numpy as np
 
-from .compilation import cache_folder
+from . import cache
 
 # start-up: numba-cuda takes a second, is an extra, and is imported with the first device
 
@@ -72,6 +71,13 @@ def device_errors(what):
         raise DeviceError(f"device: {what} failed: {_first_line(error)}") from error
 
 
+_FORKED = ("backend: 'cuda' cannot be used in a process that was forked from one that used it; start it by another "
+           "method, such as multiprocessing's 'spawn'")
+
+#: The process that first asked for a device, if any did.
+_process = []
+
+
 class Device:
     """One CUDA device.
 
@@ -84,12 +90,18 @@ class Device:
 
     def __init__(self, number, name, compute_capability):
         self.number, self.name, self.compute_capability = number, name, compute_capability
+        self._process = os.getpid()
 
     def __str__(self):
         return f"{self.number}: {self.name}"
 
     def current(self):
-        """Context manager within which this thread uses the device."""
+        """Context manager within which this thread uses the device.
+
+        Raises DeviceError in the child of a fork, which can use no CUDA that its parent began with.
+        """
+        if not SIMULATED and self._process != os.getpid():
+            raise DeviceError(_FORKED)
         return cuda.gpus[self.number]
 
     def free_bytes(self):
@@ -112,11 +124,16 @@ def open_device(number=None):
     Raises
     ------
     DeviceError
-        No numba-cuda, no driver, no device, none of this number, or one that is too old.
+        No numba-cuda, no driver, no device, none of this number, or one that is too old; this process was forked from
+        one that had asked.
     """
     if cuda is None:
         raise DeviceError("backend: 'cuda' needs numba-cuda and its CUDA wheels "
                           f"(pip install 'numba-cuda[cu13]>=0.30,<0.31'): {_first_line(_missing)}")
+    if not SIMULATED:
+        if _process and _process[0] != os.getpid():
+            raise DeviceError(_FORKED)
+        _process[:] = [os.getpid()]
     try:
         count = len(cuda.gpus)
     except Exception as error:
@@ -282,12 +299,18 @@ class Kernel:
         self._lock = threading.Lock()
 
     def _path(self, device, signature):
+        folder = cache.folder_in_use()
+        if folder is None:
+            return None
         text = repr((self._variant, signature, device.compute_capability, THREADS, self._blocks, _versions()))
-        return os.path.join(cache_folder(), f"cuda.{hashlib.sha256(text.encode()).hexdigest()[:24]}.nbc")
+        return os.path.join(folder, f"cuda.{hashlib.sha256(text.encode()).hexdigest()[:24]}.nbc")
 
     def kept(self, device, arguments):
         """Whether the kernel for such arguments need not be compiled."""
-        return SIMULATED or os.path.exists(self._path(device, argument_types(arguments)))
+        if SIMULATED:
+            return True
+        path = self._path(device, argument_types(arguments))
+        return path is not None and os.path.exists(path)
 
     def load(self, device, arguments):
         """Compile, or take from disk, the kernel for such arguments; to be called within `device.current`."""
@@ -328,25 +351,27 @@ class Kernel:
 
 def _read(path):
     """A kernel from disk, or None if there is none that can be used."""
+    if path is None:
+        return None
     from numba.cuda.dispatcher import _Kernel
 
     try:
-        with open(path, "rb") as file:
-            return _Kernel._rebuild(**pickle.load(file))
+        return _Kernel._rebuild(**pickle.loads(cache.read_checked(path)))
+    except cache.Refused as problem:
+        cache.drop(path, problem.why)
     except Exception:
-        # damaged files cost a compilation, no more
-        return None
+        # costs a compilation, no more
+        pass
+    return None
 
 
 def _write(path, made):
     """Keep a kernel on disk, whole or not at all; a disk that cannot be written does not cost the image."""
+    if path is None:
+        return
     from numba.cuda import serialize
 
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=os.path.dirname(path))
-        with os.fdopen(handle, "wb") as file:
-            file.write(serialize.dumps(made._reduce_states()))
-        os.replace(beside, path)
+        cache.write_checked(path, serialize.dumps(made._reduce_states()))
     except Exception:
         pass

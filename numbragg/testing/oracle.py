@@ -11,13 +11,12 @@ docs/oracle.md has a worked example.
 """
 
 from collections.abc import Sequence
-import contextlib
+import dataclasses
 import hashlib
 import io
 import os
 from pathlib import Path
 import shlex
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -96,25 +95,39 @@ def _on_host(image):
 
 def _of_command_line(words, revision, folder):
     from ..command_line.inputs import announce, read_inputs, with_headers
-    from ..command_line.parse import check, parse
+    from ..command_line.parse import check, entered, parse
     from ..configs.run_options import Evaluation
     from ..scene.prepare import prepare
 
     words = shlex.split(words) if isinstance(words, str) else [os.fspath(word) for word in words]
-    with contextlib.chdir(folder or "."):
-        line = with_headers(parse([*words, *(["--revision", revision] if revision else [])]))
-        check(line)
-        Evaluation(line.precision, line.summation, line.threads)
-        if line.precision != "exact":
-            raise ValueError(f"--precision {line.precision}: a reference image is exact")
-        if line.background is not None:
-            raise ValueError("--background: is not nanoBragg's; a reference image has what crystals scatter only")
-        if line.draft.misset == "random" and line.draft.misset_seed is None:
-            raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
-        factors = read_inputs(line)
-        prepared = prepare(line.draft.freeze(), factors)
-        announce(line)
-        return prepared
+    line = parse([*words, *(["--revision", revision] if revision else [])])
+    if folder is not None:
+        line = entered([_placed(use, os.fspath(folder)) for use in line.uses])
+    line = with_headers(line)
+    if folder is not None and "-dump" not in line.given:
+        line.files.dump = os.path.join(folder, line.files.dump)
+    check(line)
+    Evaluation(line.precision, line.summation, line.threads)
+    if line.precision != "exact":
+        raise ValueError(f"--precision {line.precision}: a reference image is exact")
+    if line.background is not None:
+        raise ValueError("--background: is not nanoBragg's; a reference image has what crystals scatter only")
+    if line.draft.misset == "random" and line.draft.misset_seed is None:
+        raise ValueError("-misset random: needs -misset_seed, or the reference is never the same twice")
+    factors = read_inputs(line)
+    prepared = prepare(line.draft.freeze(), factors)
+    announce(line)
+    return prepared
+
+
+def _placed(use, folder):
+    """An option with its file in a folder; the working directory, which all threads share, stays what it is."""
+    if use.option.kind == "file" or use.option.name == "--detector":
+        path = os.path.join(folder, use.values[0])
+        # a detector has a name, and a spectrum may be a model such as sase:0.3
+        if os.path.lexists(path) or use.option.name not in ("--detector", "--spectrum"):
+            return dataclasses.replace(use, words=[path], values=[path])
+    return use
 
 
 def prepare_scene(*scene: Any, revision: str | None = None, folder: str | os.PathLike[str] | None = None,
@@ -174,35 +187,37 @@ def _key(prepared):
 
 
 def _cache_folder():
-    from ..kernels.compile.compilation import cache_folder
+    """Where images are kept, or None where there is no folder that only the user can write."""
+    from ..kernels.compile.cache import folder_in_use
 
-    return Path(cache_folder()).parent / "reference"
+    folder = folder_in_use()
+    return None if folder is None else Path(folder).parent / "reference"
 
 
 def _kept(path):
-    """An image from the cache, or None if there is none, or if it is damaged."""
+    """An image from the cache, or None if there is none, or if it is damaged or may be somebody else's."""
+    from ..kernels.compile.cache import Refused, drop, read_checked
+
     try:
-        content = path.read_bytes()
+        return np.load(io.BytesIO(read_checked(path)), allow_pickle=False)
     except OSError:
         return None
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
+    except Refused as problem:
+        drop(problem.path, problem.why, "the image")
         return None
-    return np.load(io.BytesIO(content[32:]), allow_pickle=False)
 
 
 def _keep(image, path):
     """Put an image into the cache, whole or not at all; a folder that cannot be written is no error."""
+    from ..kernels.compile.cache import make_folder, write_checked
+
     buffer = io.BytesIO()
     np.save(buffer, image)
-    content = buffer.getvalue()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix="new-", delete=False) as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        os.replace(file.name, path)
+        make_folder(path.parent)
+        write_checked(path, buffer.getvalue())
     except OSError:
-        with contextlib.suppress(OSError, UnboundLocalError):
-            os.unlink(file.name)
+        pass
 
 
 def reference_image(*scene: Any, revision: str | None = None, folder: str | os.PathLike[str] | None = None,
@@ -217,7 +232,7 @@ def reference_image(*scene: Any, revision: str | None = None, folder: str | os.P
     revision : str, optional
         Which revision of the C program, "fixed" or "main"; "fixed" if the command line does not say.
     folder : path, optional
-        Where the input files of a command line are.  (The working directory changes for the moment of reading.)
+        Where the input files of a command line are; None: the working directory.
     cache : bool
         Keep the image on disk, in the folder `reference` beside the compiled kernels (NUMBRAGG_CACHE_DIR), under a
         hash of everything that determines it, and use it next time.  Damaged files are noticed and made anew.
@@ -247,11 +262,12 @@ def reference_image(*scene: Any, revision: str | None = None, folder: str | os.P
     from ..render.simulation import render_prepared
 
     prepared = prepare_scene(*scene, revision=revision, folder=folder, **settings)
-    path = _cache_folder() / f"{_key(prepared)}.npy"
-    image = _kept(path) if cache else None
+    folder = _cache_folder() if cache else None
+    path = None if folder is None else folder / f"{_key(prepared)}.npy"
+    image = None if path is None else _kept(path)
     if image is None:
         image, _ = render_prepared(prepared, Evaluation(threads=settings.get("threads")))
-        if cache:
+        if path is not None:
             _keep(image, path)
     return image
 
@@ -261,7 +277,8 @@ def clear_cache() -> int:
 
     Returns how many there were.
     """
-    paths = list(_cache_folder().glob("*"))
+    folder = _cache_folder()
+    paths = [] if folder is None else list(folder.glob("*"))
     for path in paths:
         path.unlink(missing_ok=True)
     return sum(path.suffix == ".npy" for path in paths)

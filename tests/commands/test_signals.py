@@ -133,11 +133,11 @@ def test_a_signal_behind_the_last_moment_changes_nothing(folder, interruptible):
     """Once files are being put in place, the run is done: the report follows, and the exit status is 0."""
     code = ("import os, signal, sys\n"
             "from numbragg.io import output\n"
-            "put = output._put_in_place\n"
+            "put = output.put_in_place\n"
             "def late(each):\n"
             "    os.kill(os.getpid(), signal.SIGTERM)\n"
-            "    put(each)\n"
-            "output._put_in_place = late\n"
+            "    return put(each)\n"
+            "output.put_in_place = late\n"
             "from numbragg.commands.cli import entry\n"
             f"sys.argv = ['numbragg', *{[*SMALL, '-detpixels', '20']!r}]\n"
             "entry()\n")
@@ -274,17 +274,17 @@ def test_what_is_beside_the_main_thread():
 
 def test_renames_are_not_broken_off(folder, interruptible, monkeypatch):
     """An interrupt between two of them comes up when all are done."""
-    from numbragg.io import output
+    from numbragg.io.output import OutputSet
 
-    put = output._put_in_place
+    replace = os.replace
 
-    def slowly(each):
-        put(each)
+    def slowly(old, new):
+        replace(old, new)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)
 
-    monkeypatch.setattr(output, "_put_in_place", slowly)
-    with pytest.raises(KeyboardInterrupt), output.OutputSet() as outputs:
+    monkeypatch.setattr(os, "replace", slowly)
+    with pytest.raises(KeyboardInterrupt, match="all files are in place: a, b, c"), OutputSet() as outputs:
         for name in "abc":
             outputs.reserve(name, "image")
             with outputs.open(name) as file:

@@ -1,5 +1,6 @@
 """The oracle for other people's tests: reference images, their cache, assertions, fixtures."""
 
+from concurrent.futures import ThreadPoolExecutor
 import hashlib
 import subprocess
 import sys
@@ -58,6 +59,48 @@ def test_revision_and_folder(tmp_path):
     # the file's content counts, not its name
     (tmp_path / "two.hkl").write_text("0 0 0 11\n1 0 0 70\n")
     assert not np.array_equal(fixed, reference_image(words, folder=tmp_path))
+
+
+def test_folders_of_threads(tmp_path, monkeypatch):
+    """The working folder, which threads share, is never changed: each reads the files of its own folder."""
+    def no_change(path):
+        raise AssertionError(f"the working folder became {path}")
+
+    words, header = WORDS.replace("-default_F 100", "-hkl one.hkl -mat A.mat -sourcefile s.txt"), "0 0 0 {}\n1 0 0 70\n"
+    folders = [tmp_path / name for name in "abcd"]
+    for number, place in enumerate(folders):
+        place.mkdir()
+        (place / "one.hkl").write_text(header.format(10 + number))
+        (place / "A.mat").write_text(f"0.01 0 0\n0 0.01{number} 0\n0 0 0.01\n")
+        (place / "s.txt").write_text("-1 0 0 1 1.2e-10\n")
+    wanted = []
+    for place in folders:
+        with monkeypatch.context() as patch:
+            patch.chdir(place)
+            wanted.append(reference_image(words, cache=False).tobytes())
+    assert len(set(wanted)) == len(folders)
+    monkeypatch.setattr(oracle.os, "chdir", no_change)
+    with ThreadPoolExecutor(len(folders)) as pool:
+        for _ in range(10):
+            found = pool.map(lambda place: reference_image(words, folder=place, cache=False).tobytes(), folders)
+            assert list(found) == wanted
+
+
+def test_files_that_nobody_named_are_of_the_folder(tmp_path, monkeypatch):
+    """Fdump.bin is read where no reflections are given, as the C program does; in the folder, not elsewhere."""
+    (tmp_path / "one.hkl").write_text("0 0 0 10\n1 0 0 70\n")
+    (tmp_path / "empty").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert main([*WORDS.replace("-default_F 100", "-hkl one.hkl").split(), "-seed", "1", "--quiet"]) == 0
+    wanted = np.fromfile(tmp_path / "floatimage.bin", dtype=np.float32)
+    plain = WORDS.replace("-default_F 100", "")
+    assert reference_image(plain, folder=tmp_path).tobytes() == wanted.tobytes()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no structure factors"):
+        reference_image(plain, folder=tmp_path / "empty")
+    model = reference_image(WORDS + " --spectrum tophat:1", folder=tmp_path)
+    assert model.tobytes() == reference_image(WORDS + " --spectrum tophat:1").tobytes()
 
 
 @pytest.mark.parametrize("arguments, said", [

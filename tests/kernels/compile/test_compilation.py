@@ -22,7 +22,7 @@ import pytest
 
 import numbragg as nb
 from numbragg.kernels.arithmetic import c_library, fused
-from numbragg.kernels.compile import compilation
+from numbragg.kernels.compile import cache, compilation
 from numbragg.kernels.compile.compilation import inlined, jit
 from numbragg.kernels.evaluate import lanes
 from numbragg.kernels.evaluate import strict as strict_evaluator
@@ -37,7 +37,7 @@ X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="
 #: Counts compilations; tells a sum, the cache folder and the count.
 COUNTING = """
 import numba.core.compiler, numpy as np, numbragg as nb
-from numbragg.kernels.compile import compilation
+from numbragg.kernels.compile import cache, compilation
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.physics import records
 compiled = 0
@@ -177,21 +177,21 @@ def test_folders_of_other_versions_are_removed_when_long_unused(tmp_path):
         os.utime(place, (when, when))
         return place
 
-    recent = folder("0" * 16, compilation.KEPT_DAYS - 1, "a.nbi", "a.1.nbc")
-    old = folder("1" * 16, compilation.KEPT_DAYS + 1, "a.nbi", "a.1.nbc")
-    with_more = folder("2" * 16, compilation.KEPT_DAYS + 1, "a.nbi", "notes.txt")
+    recent = folder("0" * 16, cache.KEPT_DAYS - 1, "a.nbi", "a.1.nbc")
+    old = folder("1" * 16, cache.KEPT_DAYS + 1, "a.nbi", "a.1.nbc")
+    with_more = folder("2" * 16, cache.KEPT_DAYS + 1, "a.nbi", "notes.txt")
     other = folder("photographs", 1000, "a.nbi")
     target = tmp_path / "elsewhere"
     target.mkdir()
     (target / "a.nbi").write_bytes(b"")
     (tmp_path / ("3" * 16)).symlink_to(target)
-    compilation.enter_folder(str(recent))
+    cache.enter_folder(str(recent))
     assert old.exists() and recent.stat().st_mtime > time.time() - 60  # marked as used, nothing removed
-    compilation.enter_folder(str(tmp_path / ("4" * 16)))
+    cache.enter_folder(str(tmp_path / ("4" * 16)))
     assert not old.exists()
     assert sorted(file.name for file in recent.iterdir()) == ["a.1.nbc", "a.nbi"]
     assert (with_more / "notes.txt").exists() and (other / "a.nbi").exists() and (target / "a.nbi").exists()
-    compilation.enter_folder(str(tmp_path / "missing" / ("5" * 16)))
+    cache.enter_folder(str(tmp_path / "missing" / ("5" * 16)))
 
 
 @pytest.mark.parametrize("place", ["below a file", "/dev/null"])

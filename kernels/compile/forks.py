@@ -1,0 +1,219 @@
+"""Forks of a process in which other threads import, load or compile kernels.
+
+A child has the forking thread only: a lock that another thread holds at that moment is never released in it, and
+what the lock guards is half done.  So a fork waits until no other thread is at work there, and takes the locks
+itself: those of our modules' and of Numba's imports, our own, Numba's and llvmlite's.  Nothing is held for long while
+another lock is waited for, so that nobody who takes them in another order stands still.
+
+Whoever keeps one of them for longer than `PATIENCE` does not stop the fork.  The child then has new locks and, as
+nobody knows in what state the compiler is, an error where it would have to load or compile a kernel.
+"""
+
+import _imp
+import _thread
+import sys
+import threading
+import time
+
+__all__ = ["PATIENCE", "before", "in_child", "in_parent", "making", "refuse_if_unfit"]
+
+#: Seconds that a fork waits for other threads; a large kernel takes ten to be compiled, on busy processors many more.
+PATIENCE = 300.0
+
+#: Seconds for which some locks are held while another one is waited for.
+_TURN = 0.05
+
+#: Packages whose imports by other threads are waited for, beside the standard library: without them nothing is
+#: simulated. Imports of others may take for ever, as that of a module which is a whole program does.
+_NEEDED = frozenset({"numbragg", "numba", "llvmlite", "numpy", "scipy"}) | sys.stdlib_module_names
+
+#: Held by who makes kernels, see `compilation.variants`.
+making = threading.RLock()
+
+#: What threads hold that are about to fork.
+_held = {}
+
+#: Not empty where this process cannot compile: why.
+_unfit = []
+
+
+class _Imports:
+    """A lock to those who look at it from here: held, there is no import elsewhere, and none begins."""
+
+    def acquire(self, timeout):
+        _imp.acquire_lock()
+        if not _imports_elsewhere():
+            return True
+        _imp.release_lock()
+        return False
+
+    def release(self):
+        _imp.release_lock()
+
+
+_IMPORTS = _Imports()
+
+
+def _module_locks():
+    return sys.modules["_frozen_importlib"]._module_locks
+
+
+def _imports_elsewhere():
+    """Names of modules that children need, and that other threads import at this moment."""
+    me, names = threading.get_ident(), []
+    for name, reference in list(_module_locks().items()):
+        owner = getattr(reference(), "owner", None)
+        if owner is not None and owner != me and name.partition(".")[0] in _NEEDED:
+            names.append(name)
+    return names
+
+
+def _locks():
+    """The locks of what is loaded by now."""
+    # what is just being imported may have no such names yet; its import is waited for
+    target = getattr(sys.modules.get("numba.core.registry"), "CPUTarget", None)
+    compiler = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
+    library = getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None)
+    found = [making]
+    if target is not None:
+        found += [value._lock for value in vars(target).values() if hasattr(value, "_lock")]
+    if compiler is not None:
+        found.append(compiler._lock)
+    if library is not None:
+        found.append(library._lock._lock)
+    return found
+
+
+#: Locks of libraries whose own hooks take them before a fork and release them after it.
+_LIBRARIES = (("logging", "_lock"), ("h5py._objects", "phil"), ("concurrent.futures.thread", "_global_shutdown_lock"))
+
+
+def _libraries():
+    """Those of what is loaded by now."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES)
+    return [lock for lock in found if lock is not None]
+
+
+def _take_libraries():
+    """Take what the libraries have not taken: one that was loaded meanwhile will release nevertheless."""
+    for lock in _libraries():
+        if not hasattr(lock, "_is_owned"):
+            # a plain lock: taken by its library, or now
+            lock.acquire(False)
+        elif not lock._is_owned() and not lock.acquire(False):
+            return False
+    return True
+
+
+def _leave_libraries():
+    """Let the others, who are waited for, have what the libraries have taken."""
+    for lock in _libraries():
+        if hasattr(lock, "_is_owned") and lock._is_owned():
+            lock.release()
+
+
+def _take_all(end):
+    """Take all locks, or none but what is left when time is up."""
+    pause, missed = 0.001, None
+    while True:
+        late = time.monotonic() > end
+        # to take locks while somebody imports would only hold that up
+        if late or not _imports_elsewhere():
+            taken, missed = _take(missed, late, end)
+            if missed is None:
+                return taken
+        _leave_libraries()
+        time.sleep(pause)
+        pause = min(2.0 * pause, 0.02)
+
+
+def _take(first, late, end):
+    """Take all locks, or none and return that which was missed; what is left, if it is late.
+
+    One that was missed before is waited for without another in hand, so for as long as it takes: who tries again and
+    again comes never in between others who queue for it.
+    """
+    taken, missed = [], None
+    locks = [*_locks(), _IMPORTS]
+    try:
+        if first is not None and first is not _IMPORTS and not late:
+            _leave_libraries()
+            if not first.acquire(timeout=max(0.0, end - time.monotonic())):
+                return [], first
+            taken.append(first)
+            locks = [lock for lock in locks if lock is not first]
+        for lock in locks:
+            if lock.acquire(timeout=0.0 if late else _TURN):
+                taken.append(lock)
+            elif not late:
+                missed = lock
+                break
+        else:
+            if _take_libraries() or late:
+                return taken, None
+            missed = _IMPORTS
+    except BaseException:
+        # a signal's
+        _release(taken)
+        raise
+    _release(taken)
+    return [], missed
+
+
+def _release(taken):
+    for lock in reversed(taken):
+        lock.release()
+
+
+def before():
+    """Wait until no other thread is at work where a child would find it half done."""
+    try:
+        taken = _take_all(time.monotonic() + PATIENCE)
+    except KeyboardInterrupt:
+        # the fork cannot be stopped from here; the exception comes when it is done
+        taken = [None]
+    _held[threading.get_ident()] = taken
+
+
+def _interrupt():
+    # which whoever sleeps notices as well
+    import signal
+
+    time.sleep(0.01)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+def in_parent():
+    """Let the others go on."""
+    taken = _held.pop(threading.get_ident(), [])
+    if taken == [None]:
+        # not from here, where exceptions have nowhere to go
+        _thread.start_new_thread(_interrupt, ())
+    else:
+        _release(taken)
+
+
+def in_child():
+    """Release what was taken, and renew what was not: in the child nobody else is at work."""
+    taken = [lock for lock in _held.pop(threading.get_ident(), []) if lock is not None]
+    _held.clear()
+    missed = [lock for lock in _locks() if lock not in taken]
+    if missed or _IMPORTS not in taken:
+        # the compiler may be in any state
+        _unfit.append("this process was forked while another thread imported or compiled for longer than "
+                      f"{PATIENCE:g} s; start it by another method, such as multiprocessing's 'spawn'")
+    for lock in missed:
+        lock._at_fork_reinit()
+    _release(taken)
+    me, locks = threading.get_ident(), _module_locks()
+    for name, reference in list(locks.items()):
+        owner = getattr(reference(), "owner", None)
+        # also one that a thread was about to take, which has no owner yet
+        if owner is None or owner != me and name.partition(".")[0] in _NEEDED:
+            locks.pop(name, None)
+
+
+def refuse_if_unfit():
+    """Raise RuntimeError in a process that cannot load or compile kernels."""
+    if _unfit:
+        raise RuntimeError(f"kernels cannot be compiled: {_unfit[0]}")
