@@ -39,7 +39,7 @@ def run(arguments):
         wanted.append((names.noisefile, "noise image"))
     check_outputs("noisify", [name for name, _ in wanted],
                   [name for name in (line.input, line.header) if name is not None],
-                  options_of(names))
+                  options_of(line))
     from ..io.output import OutputSet
 
     with OutputSet() as outputs:

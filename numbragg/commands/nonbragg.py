@@ -37,7 +37,7 @@ def run(arguments):
         wanted.append((names.noisefile, "noise image"))
     check_outputs("nonbragg", [name for name, _ in wanted],
                   [name for name in (line.files.stol, line.files.sources, line.files.image) if name is not None],
-                  options_of(names))
+                  options_of(line))
     with OutputSet() as outputs:
         for name, kind in wanted:
             outputs.reserve(name, kind)

@@ -75,15 +75,17 @@ def keep_what_is_read(line, written):
 
     output = read_too(written, lambda: files_read(line))
     if output is not None:
-        option = options_of(line.outputs).get(output)
+        option = options_of(line).get(output)
         more = f"; give it another name: {option} FILE" if option else ""
         raise CommandLineError(f"{quoted(output)}: is read and cannot be written too{more}")
 
 
-def options_of(names):
-    """Options that name the C programs' files, which have a name even if none is given, by these names."""
-    return {names.floatfile: "-floatfile", names.pgmfile: "-pgmfile", names.noisefile: "-noisefile",
-            names.intfile: "-intfile"}
+def options_of(line):
+    """Options that would name the C programs' files, by the names that these have because none was given."""
+    names, given = line.outputs, line.given
+    return {name: option for name, option in (
+        (names.floatfile, "-floatfile"), (names.pgmfile, "-pgmfile"), (names.noisefile, "-noisefile"),
+        (names.intfile, "-intfile")) if option not in given}
 
 
 def ground_of(line, shot, threads):

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 try:
     import fcntl
@@ -21,17 +21,26 @@ __all__ = ["Destination", "copy_to", "destination", "pieces_of", "read_too", "sa
 _PIECE = 2 ** 20
 
 
-class Destination(NamedTuple):
-    """What a name stands for."""
+class Destination:
+    """What a name stands for.
 
-    #: behind all links; of a device any name of it
-    target: str
-    #: whether it is written to, not replaced
-    device: bool
-    #: of what this process has open
-    descriptor: int | None
-    #: what is there: device and number of the file; None: nothing yet
-    there: tuple[int, int] | None
+    Attributes
+    ----------
+    target : str
+        Behind all links; of a device any name of it.
+    device : bool
+        Whether it is written to, not replaced.
+    descriptor : int or None
+        Of what this process has open.
+    there : tuple of int, or None
+        What is there: device and number of the file; None: nothing yet.
+    """
+
+    # start-up: named tuples and dataclasses compile their methods
+    __slots__ = ("descriptor", "device", "target", "there")
+
+    def __init__(self, target: str, device: bool, descriptor: int | None, there: tuple[int, int] | None) -> None:
+        self.target, self.device, self.descriptor, self.there = target, device, descriptor, there
 
     @property
     def lost(self) -> bool:

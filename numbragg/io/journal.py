@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import errno
 import os
 import stat
-from typing import NamedTuple
 
 from .locks import START, create_locked, machine
 
@@ -18,17 +17,26 @@ _HEAD, _END = b"numbragg: files renamed together, 1", b"end"
 _WORDS = 4
 
 
-class Pair(NamedTuple):
-    """A file and where it goes."""
+class Pair:
+    """A file and where it goes.
 
-    #: in the folder of `target`
-    temporary: str
-    #: behind all links
-    target: str
-    #: what tells the file from others, as `identity` has it, which a rename leaves
-    new: str
-    #: of the file that it replaces; empty: there is none
-    old: str
+    Attributes
+    ----------
+    temporary : str
+        In the folder of `target`.
+    target : str
+        Behind all links.
+    new : str
+        What tells the file from others, as `identity` has it, which a rename leaves.
+    old : str
+        The same of the file that it replaces; empty: there is none.
+    """
+
+    # start-up: named tuples and dataclasses compile their methods
+    __slots__ = ("new", "old", "target", "temporary")
+
+    def __init__(self, temporary: str, target: str, new: str, old: str) -> None:
+        self.temporary, self.target, self.new, self.old = temporary, target, new, old
 
 
 def identity(path: str) -> str:
@@ -121,7 +129,7 @@ def _text(pairs: Iterable[Pair], folder: str) -> bytes:
     for pair in pairs:
         # without the folder where it is this one, which may be moved
         words += [os.fsencode(os.path.basename(path) if os.path.dirname(path) == folder else path)
-                  for path in pair[:2]]
+                  for path in (pair.temporary, pair.target)]
         words += [pair.new.encode(), pair.old.encode()]
     return b"\0".join((*words, _END))
 

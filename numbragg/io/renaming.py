@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 import os
 import time
-from typing import NamedTuple
 
 from .journal import Pair, about, journal, prepared
 from .locks import NameLocks, lock_name, names_of_ours
@@ -24,15 +23,23 @@ _SHARE = 0.01
 _TRIES = 3
 
 
-class Finished(NamedTuple):
-    """A file that waits for its name."""
+class Finished:
+    """A file that waits for its name.
 
-    #: in the folder of `target`
-    temporary: str
-    #: behind all links
-    target: str
-    #: as the user named it
-    said: str
+    Attributes
+    ----------
+    temporary : str
+        In the folder of `target`.
+    target : str
+        Behind all links.
+    said : str
+        As the user named it.
+    """
+
+    __slots__ = ("said", "target", "temporary")
+
+    def __init__(self, temporary: str, target: str, said: str) -> None:
+        self.temporary, self.target, self.said = temporary, target, said
 
 
 #: When a folder was looked at, and for how long.
