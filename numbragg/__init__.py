@@ -10,6 +10,7 @@ Names are loaded when they are first used, so importing the package costs little
 """
 
 import os
+import sys
 
 from ._version import __version__
 
@@ -34,11 +35,16 @@ _HOMES = {"Background": "background.layers", "Beam": "configs.beam",
 _MODULES = ("detectors", "response")
 
 
+#: What has been loaded by now: its own hooks of forks come after ours, before a fork.
+_EARLIER = frozenset(sys.modules)
+
+
 def _at_fork(name):
     """What is done at a fork, loaded with the first one (start-up)."""
     def step():
         from .kernels.compile import forks
 
+        forks.earlier = _EARLIER
         getattr(forks, name)()
 
     return step

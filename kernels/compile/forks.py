@@ -30,6 +30,9 @@ _NEEDED = frozenset({"numbragg", "numba", "llvmlite", "numpy", "scipy"}) | sys.s
 #: Held by who makes kernels, see `compilation.variants`.
 making = threading.RLock()
 
+#: Modules that were loaded before our hooks were set: their own hooks take their locks when ours have done all.
+earlier = frozenset()
+
 #: What threads hold that are about to fork.
 _held = {}
 
@@ -89,8 +92,8 @@ _LIBRARIES = (("logging", "_lock"), ("h5py._objects", "phil"), ("concurrent.futu
 
 
 def _libraries():
-    """Those of what is loaded by now."""
-    found = (getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES)
+    """Those of what is loaded by now, and whose hooks have been called before ours."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES if module not in earlier)
     return [lock for lock in found if lock is not None]
 
 

@@ -280,3 +280,29 @@ def test_device_of_a_parent_is_refused(monkeypatch):
     with pytest.raises(cuda_target.DeviceError, match="spawn"):
         cuda_target.open_device()
     assert issubclass(cuda_target.DeviceError, ValueError) and nb.__version__
+
+
+@pytest.mark.parametrize("order", ["logging, concurrent.futures.thread, h5py, numbragg",
+                                   "numbragg, logging, concurrent.futures.thread, h5py"])
+def test_locks_of_libraries_are_free_after_a_fork(order):
+    """Whether their hooks of forks were set before ours or behind them."""
+    pytest.importorskip("h5py", reason="h5py is not installed")
+    code = f"""
+import {order}
+import os, threading
+import numbragg as nb
+nb.simulate(nb.Crystal(cell=(79, 79, 38, 90, 90, 90), n_cells=2), nb.Beam(), nb.Detector(pixels=(8, 8)), 100.0)
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+for lock in (logging._lock, concurrent.futures.thread._global_shutdown_lock, h5py._objects.phil):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(lock.acquire(False)))
+    thread.start()
+    thread.join()
+    print(*found)
+"""
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=300)
+    assert done.stdout.split() == ["True"] * 3, done.stderr
