@@ -5,6 +5,7 @@ import functools
 import numba
 from numba import _dynfunc, types
 from numba.core import codegen, compiler, dispatcher, registry
+from numba.core.compiler_lock import global_compiler_lock
 
 from ..stopping import aside, handled, poll
 from . import forks
@@ -36,8 +37,9 @@ class _Kernel(registry.CPUDispatcher):
 
     def _compile_for_args(self, *arguments, **named):
         compile_or_load = super()._compile_for_args
-        if handled():
-            # start-up: no handler raises anything, and a thread has memory of its own to be set up
+        if handled() or forks.making._is_owned() or global_compiler_lock.is_locked():
+            # start-up: no handler raises anything, and a thread has memory of its own to be set up; or another thread
+            # would wait for what this one holds
             poll()
             made = compile_or_load(*arguments, **named)
         else:
