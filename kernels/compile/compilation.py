@@ -7,7 +7,7 @@ from numba import _dynfunc
 from numba.core import codegen, compiler, dispatcher, registry
 
 from . import forks
-from .cache import PACKAGE, Cache, cache_folder, kept, source_hash
+from .cache import PACKAGE, cache_folder, cache_of, kept, source_hash
 
 __all__ = ["PACKAGE", "cache_folder", "inlined", "jit", "kept", "rule", "source_hash", "variants"]
 
@@ -32,11 +32,9 @@ def jit(function=None, *, variant=None, **options):
     made = numba.njit(**_options(options))(function)
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
-        try:
-            made._cache = Cache(made.py_func, variant)
-        except RuntimeError:
-            # there is no folder
-            pass
+        kept_code = cache_of(made.py_func, variant)
+        if kept_code is not None:
+            made._cache = kept_code
     return made
 
 

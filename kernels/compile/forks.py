@@ -176,7 +176,7 @@ def before():
 
 
 def _interrupt():
-    # which whoever sleeps notices as well
+    # a signal, which whoever sleeps notices as well; start-up: seldom needed
     import signal
 
     time.sleep(0.01)
