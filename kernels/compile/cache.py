@@ -26,8 +26,8 @@ from numba.core import caching
 
 from . import forks
 
-__all__ = ["KEPT_DAYS", "PACKAGE", "Refused", "cache_folder", "cache_of", "drop", "enter_folder", "folder_in_use", "kept",
-           "make_folder", "read_checked", "source_hash", "write_checked"]
+__all__ = ["KEPT_DAYS", "PACKAGE", "Refused", "cache_folder", "cache_of", "drop", "enter_folder", "folder_in_use",
+           "kept", "make_folder", "read_checked", "source_hash", "write_checked"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
 KEPT_DAYS = 90
