@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 import pickle
 import re
+import stat
 import sys
 import time
 
@@ -25,8 +26,8 @@ from numba.core import caching
 
 from . import forks
 
-__all__ = ["KEPT_DAYS", "PACKAGE", "Cache", "Refused", "cache_folder", "drop", "enter_folder", "folder_in_use", "kept",
-           "make_folder", "read_checked", "source_hash", "write_checked"]
+__all__ = ["KEPT_DAYS", "PACKAGE", "Refused", "cache_folder", "cache_of", "drop", "enter_folder", "folder_in_use",
+           "kept", "make_folder", "read_checked", "source_hash", "write_checked"]
 
 #: Days that compiled code is kept after its last use, once another version has come.
 KEPT_DAYS = 90
@@ -159,7 +160,10 @@ def _checked_folder(folder):
             if place == folder:
                 enter_folder(folder)
                 make_folder(folder)
-            if not _believed(os.stat(place)):
+            status = os.stat(place)
+            if not stat.S_ISDIR(status.st_mode):
+                return None
+            if not _believed(status):
                 _say("folder", f"{place}: belongs to somebody else, or others can write it (chmod go-w makes it safe, "
                      "if all that is in it is yours); kernels are compiled anew and not kept")
                 return None
@@ -296,11 +300,6 @@ class _Locator(caching._CacheLocator):
         # part of the file's name: two modules of one name in two folders keep apart
         return self._room
 
-    @classmethod
-    def from_function(cls, py_func, py_file):
-        folder = folder_in_use()
-        return None if folder is None else cls(folder, py_file)
-
 
 def _digest(path):
     try:
@@ -314,10 +313,7 @@ class _CacheImpl(caching.CompileResultCacheImpl):
     def __init__(self, py_func):
         # Numba would let a variable of the environment choose another folder
         path = inspect.getfile(py_func)
-        locator = _Locator.from_function(py_func, path)
-        if locator is None:
-            raise RuntimeError("no folder for compiled code")
-        self._lineno, self._locator = py_func.__code__.co_firstlineno, locator
+        self._lineno, self._locator = py_func.__code__.co_firstlineno, _Locator(folder_in_use(), path)
         name = f"{os.path.splitext(os.path.basename(path))[0]}.{py_func.__qualname__}"
         self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
@@ -354,8 +350,8 @@ class _CacheFile(caching.IndexDataCacheFile):
         write_checked(self._data_path(name), self._dump(data))
 
 
-class Cache(caching.FunctionCache):
-    """What is on disk of one kernel; RuntimeError where there is no folder for it."""
+class _Cache(caching.FunctionCache):
+    """What is on disk of one kernel."""
 
     _impl_class = _CacheImpl
 
@@ -388,3 +384,11 @@ class Cache(caching.FunctionCache):
         except Exception:
             # nor does a full disk cost the image
             pass
+
+
+def cache_of(function, variant):
+    """What is on disk of a Python function to be compiled, told apart from others of its code by a variant.
+
+    None where there is no folder for it.
+    """
+    return None if folder_in_use() is None else _Cache(function, variant)

@@ -9,7 +9,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from ..stopping import aside, handled, poll
 from . import forks
-from .cache import PACKAGE, Cache, cache_folder, kept, source_hash
+from .cache import PACKAGE, cache_folder, cache_of, kept, source_hash
 
 __all__ = ["PACKAGE", "cache_folder", "inlined", "jit", "kept", "rule", "source_hash", "variants"]
 
@@ -63,11 +63,9 @@ def jit(function=None, *, variant=None, **options):
         made.__class__ = _Kernel
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
-        try:
-            made._cache = Cache(made.py_func, variant)
-        except RuntimeError:
-            # there is no folder
-            pass
+        kept_code = cache_of(made.py_func, variant)
+        if kept_code is not None:
+            made._cache = kept_code
     return made
 
 

@@ -179,7 +179,7 @@ def before():
 
 
 def _interrupt():
-    # which whoever sleeps notices as well
+    # a signal, which whoever sleeps notices as well; start-up: seldom needed
     import signal
 
     time.sleep(0.01)

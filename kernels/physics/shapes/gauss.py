@@ -51,7 +51,9 @@ def gauss_factor(crystal, hkl, nearest):
     na, nb, nc = crystal.n_cells
     dh, dk, dl = fractions(hkl, nearest)
     r = spot_distance(crystal.shape == GAUSS_HKL, crystal.reciprocal, crystal.n_cells, dh, dk, dl)
-    return na * nb * nc * c_exp(-(r / GAUSS_WIDTH * crystal.fudge))
+    exponent = r / GAUSS_WIDTH * crystal.fudge
+    # the C program turns the sign of a NaN too; of what nobody else needs a compiler turns a factor's instead
+    return na * nb * nc * (c_exp(-exponent) if exponent == exponent else -exponent)
 
 
 def _shape(squared, measured):

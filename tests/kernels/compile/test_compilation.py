@@ -75,15 +75,16 @@ def image_total(pixels):
     return float(image.sum(dtype=float))
 
 
-def probe(folder, cache, program=CELLS):
-    """Run a program with the package of a folder.
+def probe(folder, cache, program=CELLS, said=()):
+    """Run a program with the package of a folder; each line that it says on the standard error stream has a word.
 
     Returns (sum, cache folder, functions compiled).
     """
     done = forks.run(["-c", program], folder, {"NUMBRAGG_CACHE_DIR": str(cache)}, first=folder, edited=True,
                      seconds=600)
     assert done.returncode == 0, done.stderr
-    assert "arning" not in done.stderr, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "arning" in line]
+    assert len(lines) == len(said) and all(word in line for word, line in zip(said, lines)), done.stderr
     total, used, compiled = done.stdout.split()
     return float(total), Path(used), int(compiled)
 
@@ -214,7 +215,8 @@ def test_damaged_cache(tmp_path):
     for number, path in enumerate(files):
         content = path.read_bytes()
         path.write_bytes([content[:len(content) // 2], b"", b"garbage"][number % 3])
-    assert probe(PACKAGE.parent, cache)[0] == total
+    assert probe(PACKAGE.parent, cache, said=["is damaged"])[0] == total
+    assert probe(PACKAGE.parent, cache)[::2] == (total, 0)
 
 
 #: Bodies of functions that return a number, which is put into them in one way or another.
