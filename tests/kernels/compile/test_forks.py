@@ -299,7 +299,7 @@ for _ in range(2):
     os.waitpid(child, 0)
 for lock in (logging._lock, concurrent.futures.thread._global_shutdown_lock, h5py._objects.phil):
     found = []
-    thread = threading.Thread(target=lambda: found.append(lock.acquire(False)))
+    thread = threading.Thread(target=lambda: found.append(lock.acquire(False) and lock.release() is None))
     thread.start()
     thread.join()
     print(*found)
