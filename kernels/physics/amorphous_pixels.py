@@ -417,7 +417,7 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
 
 
 @jit
-def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, work, out, found):
+def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, work, filled):
     """Add the photons of a layer to pixels of a window.
 
     Parameters
@@ -432,11 +432,11 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
     span : (int, int)
         First pixel of the window, row by row, and the one behind the last.
     work : (`COLUMNS`, `POINTS`) float64 array
-    out : (slow, fast) float64 array
-    found : (2,) float64 array
-        Filled: pixels that reach beyond the last row of the table; the largest sin(theta)/lambda [1/m] of the middle
-        of a pixel.
+    filled : (array, array)
+        The (slow, fast) float64 array that is added to; a (2,) float64 array that gets how many pixels reach beyond the
+        last row of the table, and the largest sin(theta)/lambda [1/m] of the middle of a pixel.
     """
+    out, found = filled
     size = geometry.sub_pixel_size * geometry.oversample
     end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
     masked, number = mask.shape[0] > 0, span[0]
@@ -454,9 +454,9 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
             work[_S, count] = (slow + geometry.first_slow + 0.5) * size
             work[_EDGE, count], work[_FAST, count], work[_SLOW, count] = size, fast, slow
             count += 1
-        filled, pixel, sub, middles = count, 0, 0, True
-        while filled > 0:
-            _fill(geometry, beam, layer, work, filled)
+        points, pixel, sub, middles = count, 0, 0, True
+        while points > 0:
+            _fill(geometry, beam, layer, work, points)
             if middles:
                 for i in range(count):
                     largest = max(largest, work[_LARGEST, i])
@@ -465,9 +465,9 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
                     work[_SUM, i] = 0.0 if work[_RULE, i] > 0.0 else work[_TOTAL, i]
                 middles = False
             else:
-                for i in range(filled):
+                for i in range(points):
                     work[_SUM, int(work[_OWNER, i])] += work[_WEIGHT, i] * work[_TOTAL, i]
-            filled, pixel, sub = _points_in_pixels(geometry, layer, work, (count, pixel, sub), size)
+            points, pixel, sub = _points_in_pixels(geometry, layer, work, (count, pixel, sub), size)
         for i in range(count):
             out[int(work[_SLOW, i]), int(work[_FAST, i])] += layer.scale * work[_SUM, i]
     found[0], found[1] = beyond, largest

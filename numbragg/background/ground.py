@@ -133,7 +133,7 @@ class Ground:
             def work(chunk, panel=panel, image=image, window=window, mask=mask, found=found):
                 each = np.zeros(2)
                 add_photons(panel.geometry, panel.beam, made, mask, window.place, (chunk.start, chunk.stop),
-                            np.empty((COLUMNS, POINTS)), image, each)
+                            np.empty((COLUMNS, POINTS)), (image, each))
                 found.append(each.tolist())
 
             crew.run(work, [Chunk(start, min(start + _CHUNK, window.pixels), 0)
