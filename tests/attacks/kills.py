@@ -1,12 +1,9 @@
 """kill -9 at random moments and in the middle of the renames: the next run in the folder completes or names the set."""
 
-from collections import Counter
-import random
-import shutil
 import time
 
 from .sets import TRACEBACK, Command, finish
-from .signals import started
+from .signals import repeat, started
 
 #: A run that writes one file of another name.
 OTHER = Command("other", lambda number: ["-default_F", "1", "-cell", "80", "80", "80", "90", "90", "90", "-N", "2",
@@ -64,23 +61,4 @@ def attack(sets, chance, place, seconds):
 
 def run(all_sets, count, seed, report=print):
     """Kill so many runs. Returns in which ways what followed was wrong."""
-    chance, faults, states = random.Random(seed), Counter(), Counter()
-    spent = {}
-    for number in range(count):
-        sets = all_sets[number % len(all_sets)]
-        name = sets.command.name
-        if name not in spent:
-            begun = time.monotonic()
-            place = sets.begin("timed")
-            started(sets.command.words(2), place).communicate()
-            spent[name] = time.monotonic() - begun
-            shutil.rmtree(place)
-        place = sets.begin(f"killed {number}")
-        wrong, end = attack(sets, chance, place, spent[name])
-        states[end.split(",")[0]] += 1
-        for word in wrong:
-            faults[word] += 1
-            report(f"kills, run {number}, {name}: {word}: {end}")
-        shutil.rmtree(place)
-    report(f"kills: {count} runs, {dict(sorted(states.items()))}, faults: {dict(faults) or 'none'}")
-    return faults
+    return repeat("kills", attack, all_sets, count, seed, report)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -78,27 +79,29 @@ def judged(sets, place, code, errors, codes, took=0.0):
     return wrong, f"exit {code}, files {which}, {took:.2f} s, left {hidden}: {errors.strip()[-300:]}"
 
 
-def run(all_sets, count, seed, report=print):
-    """Attack so many runs. Returns how many ended well and in which wrong ways the others."""
-    import shutil
-
-    chance, faults, ends = random.Random(seed), Counter(), Counter()
-    spent = {}
+def repeat(name, one, all_sets, count, seed, report=print):
+    """Attack so many runs by `one`, whose arguments and returns are those of `attack`. Returns the faults, by kind."""
+    chance, faults, ends, spent = random.Random(seed), Counter(), Counter(), {}
     for number in range(count):
         sets = all_sets[number % len(all_sets)]
-        name = sets.command.name
-        if name not in spent:
+        command = sets.command
+        if command.name not in spent:
             begun = time.monotonic()
             place = sets.begin("timed")
-            started(sets.command.words(2), place).communicate()
-            spent[name] = time.monotonic() - begun
+            started(command.words(2), place).communicate()
+            spent[command.name] = time.monotonic() - begun
             shutil.rmtree(place)
         place = sets.begin(f"attacked {number}")
-        wrong, end = attack(sets, chance, place, spent[name])
+        wrong, end = one(sets, chance, place, spent[command.name])
         ends[end.split(",")[0]] += 1
         for word in wrong:
             faults[word] += 1
-            report(f"signals, run {number}, {name}: {word}: {end}")
+            report(f"{name}, run {number}, {command.name}: {word}: {end}")
         shutil.rmtree(place)
-    report(f"signals: {count} runs, {dict(sorted(ends.items()))}, faults: {dict(faults) or 'none'}")
+    report(f"{name}: {count} runs, {dict(sorted(ends.items()))}, faults: {dict(faults) or 'none'}")
     return faults
+
+
+def run(all_sets, count, seed, report=print):
+    """Attack so many runs. Returns the faults, by kind."""
+    return repeat("signals", attack, all_sets, count, seed, report)
