@@ -43,8 +43,9 @@ def commands(part, words=(), coverage=False):
     if part == "types":
         return [[*python, "mypy"]]
     if part == "tests":
-        # side by side, the tests of a file in one process
-        tests = [*python, "pytest", "-n", str(jobs()), "--dist", "loadfile"]
+        # side by side, the tests of a file in one process; by name, for files of few tests take the longest and would
+        # be left to one process at the end
+        tests = [*python, "pytest", "-n", str(jobs()), "--dist", "loadfile", "--no-loadscope-reorder"]
         if not coverage:
             return [[*tests, *words]]
         report = [*python, "coverage", "report", "--include"]
