@@ -98,7 +98,7 @@ def test_check_is_the_peak(kind, tmp_path):
             make(tmp_path / f"size{size}{ending}", size)
     begun = time.monotonic()
     little = run(tmp_path, words, small)
-    if time.monotonic() - begun > 5.0:
+    if time.monotonic() - begun > 1.5:
         # kernels may have been compiled, which takes memory of its own
         little = run(tmp_path, words, small)
     much = run(tmp_path, words, large)

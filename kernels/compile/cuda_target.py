@@ -372,6 +372,7 @@ def _write(path, made):
     from numba.cuda import serialize
 
     try:
+        cache.make_folder(os.path.dirname(path))
         cache.write_checked(path, serialize.dumps(made._reduce_states()))
     except Exception:
         pass

@@ -20,7 +20,7 @@ detector = nb.Detector(pixels=(16, 12), pixel_mm=0.2)
 
 def image(shape, precision="exact"):
     crystal = nb.Crystal(cell=(80, 80, 80, 90, 90, 90), n_cells=5, shape=shape)
-    return nb.simulate(crystal, beam, detector, 100.0, precision=precision, threads=1).image
+    return nb.simulate(crystal, beam, detector, 100.0, precision=precision, threads=1)
 
 
 KINDS = [(shape, precision) for shape in ("square", "round", "gauss", "tophat") for precision in ("exact", "single")]

@@ -13,7 +13,7 @@ TRACEBACK = "Traceback (most recent call last)"
 CRYSTAL = "-default_F 100 -cell 80 80 80 90 90 90 -N 5 -lambda 1.2 -distance 100 -pixel 0.2".split()
 
 #: A detector that counts, with everything that a response may have and that costs little.
-RESPONSE = '[counting]\n[readout]\nreadout_adu = 2.0\noffset_adu = 40.0\n'
+RESPONSE = 'dtype = "uint16"\nreadout_adu = 2.0\noffset_adu = 40.0\n'
 
 
 @dataclass
