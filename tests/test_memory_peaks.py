@@ -101,7 +101,17 @@ def test_check_is_the_peak(kind, tmp_path):
     if time.monotonic() - begun > 1.5:
         # kernels may have been compiled, which takes memory of its own
         little = run(tmp_path, words, small)
-    much = run(tmp_path, words, large)
+    wrong = ""
+    for _ in range(2):
+        # what else the machine does may delay what gives memory back
+        wrong = _wrong(little, run(tmp_path, words, large))
+        if not wrong:
+            break
+    assert not wrong, wrong
+
+
+def _wrong(little, much):
+    """What is wrong with the checks of a large run, beside a small one; empty: nothing."""
     peak = much["peak"] - little["peak"]
     # what is in use counts from the same moment of the small run
     bases = {place: (size, resident) for place, size, resident in little["asked"]}
@@ -110,7 +120,11 @@ def test_check_is_the_peak(kind, tmp_path):
         less, base = bases.get(place, (0, little["peak"]))
         asked.append((size - less, max(resident - base, 0)))
     predicted = max(size + used for size, used in asked)
-    assert much["code"] in (0, 1) and peak > 3e7
-    assert (1.0 - WITHIN) * peak <= predicted <= (1.0 + WITHIN) * peak, (peak, much["asked"], little["asked"])
+    if much["code"] not in (0, 1) or peak <= 3e7:
+        return f"the run itself: {much}"
+    if not (1.0 - WITHIN) * peak <= predicted <= (1.0 + WITHIN) * peak:
+        return f"{predicted} bytes are checked, {peak} are taken: {much['asked']}, {little['asked']}"
     # and before it is used
-    assert any(size >= 0.4 * peak and used <= 0.45 * peak for size, used in asked), (peak, much["asked"])
+    if not any(size >= 0.4 * peak and used <= 0.45 * peak for size, used in asked):
+        return f"{peak} bytes are taken before they are checked: {much['asked']}"
+    return ""
