@@ -102,8 +102,9 @@ def test_check_is_the_peak(kind, tmp_path):
         # kernels may have been compiled, which takes memory of its own
         little = run(tmp_path, words, small)
     wrong = ""
-    for _ in range(2):
+    for attempt in range(3):
         # what else the machine does may delay what gives memory back
+        little = run(tmp_path, words, small) if attempt else little
         wrong = _wrong(little, run(tmp_path, words, large))
         if not wrong:
             break
