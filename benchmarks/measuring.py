@@ -194,7 +194,7 @@ def facts():
     import numpy
 
     import numbragg
-    from numbragg.kernels.compile.compilation import source_hash
+    from numbragg.kernels.compile.cache import source_hash
 
     processor, instructions = _processor()
     return {

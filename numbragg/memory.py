@@ -65,6 +65,9 @@ def require(size, what):
     ...
     ValueError: detector: 10 x 10 pixels need 1e+09 GB; ... GB of memory are available
     """
+    if not size:
+        # hot path: to ask the system takes longer than to prepare many a crystal
+        return
     left = available()
     if size > left:
         raise ValueError(f"{what} need {size / 1e9:.4g} GB; {left / 1e9:.4g} GB of memory are available")

@@ -9,9 +9,9 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from ..stopping import aside, handled, poll
 from . import forks
-from .cache import PACKAGE, cache_folder, cache_of, kept, source_hash
+from .cache import cache_of
 
-__all__ = ["PACKAGE", "cache_folder", "inlined", "jit", "kept", "rule", "source_hash", "variants"]
+__all__ = ["inlined", "jit", "rule", "variants"]
 
 
 def _options(given):

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..compile.compilation import jit, kept
+from ..compile.cache import kept
+from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, plan
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels

@@ -26,6 +26,15 @@ def _note(number, frame):
         stopping.ask(_noted[0])
 
 
+def _stopping():
+    """The module that work looks at; None in an installation without kernels, of which the program says something."""
+    try:
+        from ..kernels import stopping
+    except ImportError:
+        return None
+    return stopping
+
+
 def watch():
     """Let signals that ask to end only be noted, by a handler that raises nothing, and by a thread that answers late.
 
@@ -36,10 +45,8 @@ def watch():
     numbers = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     for number in numbers:
         signal.signal(number, _note)
-    try:
-        from ..kernels import stopping
-    except ImportError:
-        # an installation without kernels, which the program says something about
+    stopping = _stopping()
+    if stopping is None:
         for number in numbers:
             signal.signal(number, before[number])
         return
@@ -86,21 +93,15 @@ def _line(number, words):
 
 def begin():
     """Note that nothing has been written yet."""
-    try:
-        from ..kernels.stopping import know
-    except ImportError:
-        # an installation without kernels, which the program says something about
-        return
-    know("no file was written")
+    stopping = _stopping()
+    if stopping is not None:
+        stopping.know("no file was written")
 
 
 def signalled():
     """Return whether a signal asked this process to end."""
-    try:
-        from ..kernels.stopping import asked
-    except ImportError:
-        return False
-    return asked() != 0
+    stopping = _stopping()
+    return stopping is not None and stopping.asked() != 0
 
 
 def farewell(words=""):

@@ -66,7 +66,7 @@ def _pixel(words):
 
 def _compiled():
     """Whether the evaluator with a record has been compiled before."""
-    from ..kernels.compile.compilation import kept
+    from ..kernels.compile.cache import kept
     from ..kernels.evaluate.strict import traced_pixel
 
     return kept(traced_pixel)

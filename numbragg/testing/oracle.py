@@ -179,7 +179,7 @@ def _digest(value, into):
 
 def _key(prepared):
     """Name of an image: a hash of all that determines it."""
-    from ..kernels.compile.compilation import source_hash
+    from ..kernels.compile.cache import source_hash
 
     digest = hashlib.sha256(source_hash().encode())
     _digest((prepared.scene, prepared.window, prepared.mask, prepared.shape, prepared.interpolating), digest)

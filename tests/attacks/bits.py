@@ -9,7 +9,7 @@ from .sets import TRACEBACK, content, environment, line_of, prepare
 
 
 def _run(command, place, cache):
-    place = prepare(command, place, 1)
+    place = prepare(command, place)
     return subprocess.run(line_of(command.words(1)), cwd=place, env=environment(NUMBRAGG_CACHE_DIR=str(cache)),
                           text=True, capture_output=True, timeout=600)
 
@@ -26,10 +26,10 @@ def run(command, folder, count, seed, report=print):
         target, cache, place = chance.choice(files), folder / "damaged", folder / "place"
         shutil.copytree(folder / "cache", cache)
         damaged = cache / target.relative_to(folder / "cache")
-        content_ = bytearray(damaged.read_bytes())
-        place_of, bit = chance.randrange(len(content_)), chance.randrange(8)
-        content_[place_of] ^= 1 << bit
-        damaged.write_bytes(content_)
+        damage = bytearray(damaged.read_bytes())
+        place_of, bit = chance.randrange(len(damage)), chance.randrange(8)
+        damage[place_of] ^= 1 << bit
+        damaged.write_bytes(damage)
         ended = _run(command, place, cache)
         wrong = []
         if ended.returncode:

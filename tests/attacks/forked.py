@@ -10,7 +10,6 @@ from .sets import TRACEBACK, environment
 PROGRAM = '''
 import os, random, sys, threading, time
 import numbragg as nb
-from numbragg.kernels.compile.compilation import cache_folder
 
 count, seed, patience = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 chance = random.Random(seed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 import hashlib
 import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ class Command:
     words : callable
         Takes the number, returns the words.
     inputs : dict
-        Files that it reads, by name; a callable takes the number.
+        Files that it reads, by name.
     also : tuple of str
         How names of files begin that an interrupted run may leave on purpose, to go on with.
     """
@@ -87,7 +88,7 @@ def environment(**more):
     return {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", **more}
 
 
-def prepare(command, folder, number):
+def prepare(command, folder):
     """Make a folder with what a command reads."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,20 +97,18 @@ def prepare(command, folder, number):
     return folder
 
 
-def finish(command, folder, number, **more):
+def finish(command, folder, number):
     """Run a command to its end. Returns the finished process."""
-    return subprocess.run(line_of(command.words(number)), cwd=folder, env=environment(**more), text=True,
-                          capture_output=True, timeout=600)
+    return subprocess.run(line_of(command.words(number)), cwd=folder, env=environment(), text=True, capture_output=True,
+                          timeout=600)
 
 
-def content(folder, command=None, hidden=False):
-    """Hash of every file in a folder, by name; without the command's inputs and what it may leave to go on with."""
+def content(folder, command):
+    """Hash of every file in a folder that is seen there, by name; without what the command reads."""
     out = {}
     for path in sorted(Path(folder).iterdir()):
-        hide = path.name.startswith(".")
-        if hide != hidden or command is not None and path.name in command.inputs:
-            continue
-        out[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        if not path.name.startswith(".") and path.name not in command.inputs:
+            out[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return out
 
 
@@ -119,7 +118,7 @@ class Sets:
     def __init__(self, command, folder):
         self.command, self.folder, self.wanted = command, Path(folder), {}
         for number in (1, 2):
-            place = prepare(command, self.folder / f"whole {number}", number)
+            place = prepare(command, self.folder / f"whole {number}")
             ended = finish(command, place, number)
             if ended.returncode:
                 raise RuntimeError(f"{command.name}: {ended.stderr}")
@@ -129,8 +128,6 @@ class Sets:
 
     def begin(self, name):
         """A new folder that holds the files of the first number."""
-        import shutil
-
         place = self.folder / name
         shutil.copytree(self.folder / "whole 1", place)
         return place
@@ -142,7 +139,7 @@ class Sets:
         """
         found = content(place, self.command)
         kept = {name: value for name, value in found.items()
-                if not any(name == start for start in self.command.also)}
+                if name not in self.command.also}
         for number, wanted in self.wanted.items():
             if kept == wanted:
                 return number

@@ -29,7 +29,7 @@ from numbragg.kernels.evaluate import strict as strict_evaluator
 from numbragg.kernels.evaluate.gpu_inputs import input_rows
 from numbragg.kernels.physics import view
 
-KERNELS = compilation.PACKAGE
+KERNELS = cache.PACKAGE
 PACKAGE = Path(nb.__file__).parent
 
 X86 = pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="looks at x86-64 machine code")
@@ -48,7 +48,7 @@ def counting(*arguments, **keywords):
     return real(*arguments, **keywords)
 numba.core.compiler.compile_extra = counting
 {body}
-print(repr(total), compilation.cache_folder(), compiled)
+print(repr(total), cache.cache_folder(), compiled)
 """
 
 #: A whole image.
@@ -117,9 +117,9 @@ def test_edit_of_a_callee_is_seen(name, copy, tmp_path):
     """Machine code of the old source is never used for the new one, and the old one's is kept."""
     program, module, old, new = EDITS[name]
     wanted = image_total((12, 10)) if name == "image" else None
-    if wanted is not None and compilation.kept(lanes.lane_kernel):
+    if wanted is not None and cache.kept(lanes.lane_kernel):
         # what this process compiled for it: sources of the same text, wherever they lie, have a folder of one name
-        shutil.copytree(compilation.cache_folder(), tmp_path / "cache" / compilation.source_hash())
+        shutil.copytree(cache.cache_folder(), tmp_path / "cache" / cache.source_hash())
         first, folder, compiled = probe(copy, tmp_path / "cache", program)
         assert (first, compiled) == (wanted, 0)
     else:
@@ -144,27 +144,27 @@ def test_edit_of_a_callee_is_seen(name, copy, tmp_path):
 def test_hash_sees_every_module(name, tmp_path):
     """One changed character anywhere, a new module or a module of another name: another hash."""
     shutil.copytree(KERNELS, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    before = compilation.source_hash(tmp_path / "kernels")
-    assert before == compilation.source_hash() and re.fullmatch("[0-9a-f]{16}", before)
+    before = cache.source_hash(tmp_path / "kernels")
+    assert before == cache.source_hash() and re.fullmatch("[0-9a-f]{16}", before)
     path = tmp_path / "kernels" / name
     path.write_text(path.read_text() + "#")
-    after = compilation.source_hash(tmp_path / "kernels")
+    after = cache.source_hash(tmp_path / "kernels")
     path.rename(path.with_name("other.py"))
-    renamed = compilation.source_hash(tmp_path / "kernels")
+    renamed = cache.source_hash(tmp_path / "kernels")
     (tmp_path / "kernels" / "room").mkdir()
     path.with_name("other.py").rename(tmp_path / "kernels" / "room" / "other.py")
-    assert len({before, after, renamed, compilation.source_hash(tmp_path / "kernels")}) == 4
+    assert len({before, after, renamed, cache.source_hash(tmp_path / "kernels")}) == 4
 
 
 def test_folder_is_where_it_was_asked_for(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBRAGG_CACHE_DIR", str(tmp_path))
-    assert Path(compilation.cache_folder()).parent == tmp_path
+    assert Path(cache.cache_folder()).parent == tmp_path
     monkeypatch.delenv("NUMBRAGG_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert Path(compilation.cache_folder()).parent == tmp_path / "xdg" / "numbragg"
+    assert Path(cache.cache_folder()).parent == tmp_path / "xdg" / "numbragg"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert Path(compilation.cache_folder()).parent == tmp_path / "home" / ".cache" / "numbragg"
+    assert Path(cache.cache_folder()).parent == tmp_path / "home" / ".cache" / "numbragg"
 
 
 def test_folders_of_other_versions_are_removed_when_long_unused(tmp_path):
