@@ -225,9 +225,11 @@ def published_table(records):
                              f"{seconds['background, once']:.3g}",
                              f"{seconds['Bragg'] / (r['pixels'] * r['steps_per_pixel']) * 1e9:.3g}",
                              _times(r.get("ratios", {}).get(precision)) if state == "this" else "-"])
-    return _table(["scene", "precision", "kernels", "rows timed", "preparing [s]", "Bragg steps [s]", "background [s]",
-                   "noise [s]", "writing [s]", "a shot [s]", "background made once [s]", "ns a step",
-                   "before / this"], rows)
+    machines = dict.fromkeys(f"{r['machine']['processor']} ({' '.join(r['machine']['instructions'])})"
+                             for r in records if r["benchmark"] == "published scene")
+    return "".join(f"One core of {machine}.\n\n" for machine in machines) + _table(
+        ["scene", "precision", "kernels", "rows timed", "preparing [s]", "Bragg steps [s]", "background [s]",
+         "noise [s]", "writing [s]", "a shot [s]", "background made once [s]", "ns a step", "before / this"], rows)
 
 
 # -- on a device

@@ -5,12 +5,13 @@
     python benchmarks/published_scene.py --baseline ROOT     another checkout in turn with this one
     python benchmarks/published_scene.py --table             end with the table of docs/benchmarks.md
 
-The scene is that of resonet, which trains networks on stills simulated by simtbx (Mendez et al. (2024). Acta Cryst. D80,
-26-43); SCENES and the constants below say which value is from where.  Structure factors are synthetic.  The image
-is checked before it is timed: exact against the strict evaluator, bit for bit, in rows spread over the detector, and
-single against exact there.  All parts are those of the whole detector, but for the Bragg steps: they are timed in
-every --part-th block of rows and scaled by the number of steps.  Every round is a process of its own, so that another
-checkout can have its turn.  One JSON line a scene; exit status 1 if an image is wrong.
+The scene is that of resonet, which trains networks on stills made by simtbx (Mendez et al. (2024), Acta Cryst. D80,
+doi 10.1107/S2059798323010586); SCENES and the constants below say which value is from where.  Structure factors are
+synthetic.  The image is checked before it is timed: exact against the strict evaluator, bit for bit, in rows spread
+over the detector, and single against exact there.  All parts are those of the whole detector, but for the Bragg steps:
+they are timed in every --part-th block of rows and scaled by their number.  Every round is a process of its own, so
+that another checkout can have its turn; its image must have the same bits.  One JSON line a scene; exit status 1 if an
+image is wrong.
 """
 
 import argparse
@@ -35,22 +36,24 @@ class Scene:
     what: str
     pixels: tuple[int, int]  # fast, slow
     pixel_mm: float
+    response: str
     crystal: dict[str, str]
 
 
-#: "pilatus": the detector of the paper, Gaussian spots in the metric of indices, as resonet has them by default since
-#: 13 December 2023.  "as printed": what the command beside the published time draws at the state that first printed it
-#: (github.com/dermen/resonet, 1cbbcad, 8 December 2023), with its default geometry and shape.
+#: "pilatus": the smaller of two detectors that resonet's models are for (doc/site.md of github.com/ssrl-px/resonet),
+#: with Gaussian spots in the metric of indices, the default of github.com/dermen/resonet from 13 December 2023 on.
+#: "as printed": what the command beside the published time draws where it was first printed (1cbbcad, 8 December 2023):
+#: no geometry is named, so that of sims/mosflm_geom.py, and parallelepipeds (make_crystal.py).
 SCENES = {
-    "pilatus": Scene("2463 x 2527 pixels, Gaussian spots", (2463, 2527), 0.172,
+    "pilatus": Scene("2463 x 2527 pixels, Gaussian spots", (2463, 2527), 0.172, "pilatus",
                      {"shape": "gauss", "spot_metric": "hkl"}),
-    "as printed": Scene("4150 x 4371 pixels, parallelepipeds", (4150, 4371), 0.075, {"shape": "square"})}
+    "as printed": Scene("4150 x 4371 pixels, parallelepipeds", (4150, 4371), 0.075, "eiger", {"shape": "square"})}
 
 # resonet's sims/mosflm_geom.py
 DISTANCE_MM, WAVELENGTH = 200.0, 0.977794
 # sims/paths_and_const.py: photons of a shot, beam, crystal, mosaic domain
 FLUX, BEAM_MM, CRYSTAL_MM, DOMAIN_MM = 4e11, 0.03, 0.025, 5e-5
-# sims/make_sims.py, choose_mos: spreads are drawn from 0.2 to 0.506 degrees; this is the middle, and the domains it has.
+# sims/make_sims.py, choose_mos: spreads are drawn from 0.2 to 0.506 degrees; this is the middle, with its domains.
 # Half of int(1000 + 50 spread^2), made even, are drawn (simulator.py), and simtbx takes each rotation and its inverse.
 SPREAD_DEG, DOMAINS = 0.353, 1008
 # Water and air are made once for a detector, plastic for every shot (simulator.py); densities and weights are theirs.
@@ -61,7 +64,7 @@ CALIBRATION = 0.03
 #: which resonet's images fall off (get_deltaB_factor with FIX_RES), on top of 20 A^2.
 CELL, RESOLUTION, B_FACTOR = (79.1, 79.1, 37.9), 1.2, 33.0
 
-#: Published: 8.03 hours for 10,000 shots, by six processes that share an A100 (doc/site.md of github.com/ssrl-px/resonet).
+#: Published: 8.03 hours for 10,000 shots, six processes on one A100 (doc/site.md of github.com/ssrl-px/resonet).
 PUBLISHED_SECONDS = 8.03 * 3600.0 / 10_000
 
 #: Rows of a block; lanes and tiles find pixels side by side in it.
@@ -82,7 +85,7 @@ class Shot:
         from numbragg.commands.demo import synthetic_amplitudes
 
         fast, slow = pixels or scene.pixels
-        self.shape = slow, fast
+        self.shape, self.response = (slow, fast), scene.response
         self._pixel_mm = scene.pixel_mm * scene.pixels[0] / fast
         self.beam = nb.Beam(wavelength_angstrom=WAVELENGTH, flux_photons_per_s=FLUX, exposure_s=1.0, size_mm=BEAM_MM,
                             polarisation_fraction=1.0)
@@ -149,14 +152,14 @@ def _rendered(simulator, crystal):
 
 
 def timed(shot, part, folder):
-    """CPU seconds of every part, each the second time that it is done, and by how many times Bragg steps are more."""
+    """CPU seconds of every part, and by how many times all Bragg steps are more than those that were timed."""
     import numbragg as nb
     from numbragg.background.ground import Ground
     from numbragg.render.simulation import Result
     from numbragg.response import Calibration
 
     whole, rows = shot.simulator(), blocks(shot.shape[0], part)
-    response = nb.Response.named("pilatus", calibration=Calibration(fraction=CALIBRATION))
+    response = nb.Response.named(shot.response, calibration=Calibration(fraction=CALIBRATION))
     simulators = {precision: shot.simulator(rows, precision=precision) for precision in PRECISIONS}
     prepared = {precision: simulator.prepare_shot(shot.crystal) for precision, simulator in simulators.items()}
     stays, of_a_shot = nb.Background(STAYS), nb.Background(OF_A_SHOT.format(plastic(folder)))
@@ -175,6 +178,7 @@ def timed(shot, part, folder):
         used, made[name] = spent(function)
         seconds[name] = used.cpu
 
+    # the first has what is made once for a simulator
     whole.prepare_shot(shot.crystal)
     take("preparing", lambda: whole.prepare_shot(shot.crystal))
     for precision, simulator in simulators.items():
@@ -218,7 +222,7 @@ def work(job):
     import numbragg as nb
     from numbragg.kernels.compile.cache import source_hash
 
-    # what is simulated differs from nothing here; files of counts state what readers take for granted
+    # one sub-pixel a pixel is the pipeline's choice, and so is where the amplitudes end
     warnings.simplefilter("ignore", nb.NumbraggWarning)
     shot = Shot(SCENES[job["scene"]], job["pixels"], job["domains"])
     with tempfile.TemporaryDirectory() as folder:
@@ -231,7 +235,12 @@ def work(job):
 
 def _ask(**job):
     words = python_program(str(Path(__file__).resolve()), "--work", json.dumps(job))
-    return json.loads(run_program(words).output.splitlines()[-1])
+    # another checkout stays as it is
+    done = run_program(words, environment={"PYTHONDONTWRITEBYTECODE": "1"}, check=False)
+    last = (done.output.splitlines() or [f"exit status {done.code}"])[-1]
+    if done.code != 0:
+        raise SystemExit(f"scene {job['scene']}, {job['root'] or 'this checkout'}: {last}")
+    return json.loads(last)
 
 
 def in_all(round_):
