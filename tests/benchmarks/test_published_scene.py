@@ -33,7 +33,7 @@ def test_it_runs_beside_a_checkout(tmp_path):
     assert r["mean_counts"] > 1.0 and r["file_bytes"] > 1000
     assert json.loads(output.read_text()) == r
     # two checkouts and two precisions each
-    assert text.count("\n| pilatus: ") == 4 and "published 2.89 s" in text
+    assert text.count("\n| pilatus: ") == 4 and "before over this" in text and "published 2.89 s" in text
     assert str(tmp_path) not in text and str(ROOT) not in json.dumps(r)
 
 
