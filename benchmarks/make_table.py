@@ -13,7 +13,7 @@ from pathlib import Path
 import statistics
 import sys
 
-__all__ = ["speed_tables", "tables"]
+__all__ = ["published_table", "speed_tables", "tables"]
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -206,6 +206,32 @@ def compile_table(records):
     return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
 
 
+#: Parts of a shot in the order in which they are done; one column each, the second for either precision.
+_OF_A_SHOT = ("preparing", "Bragg", "background, each shot", "response", "writing")
+
+
+def published_table(records):
+    """A shot of a published training set, part by part."""
+    rows = []
+    for group in gathered(records, "published scene", "scene", "part"):
+        r = group[-1]
+        for state in [name for name in ("before", "this") if name in r]:
+            seconds = {name: statistics.median(values) for name, values in r[state]["seconds"].items()}
+            for precision, whole in r[state]["in_all"].items():
+                seconds["Bragg"] = r["scale"] * seconds[f"Bragg, {precision}"]
+                rows.append([f"{r['scene']}: {r['what']}", precision, f"`{r[state]['kernels'][:8]}`",
+                             f"1 / {r['scale']:.3g}", *(f"{seconds[name]:.3g}" for name in _OF_A_SHOT),
+                             f"**{statistics.median(whole):.3g}** ({min(whole):.3g}-{max(whole):.3g})",
+                             f"{seconds['background, once']:.3g}",
+                             f"{seconds['Bragg'] / (r['pixels'] * r['steps_per_pixel']) * 1e9:.3g}",
+                             _times(r.get("ratios", {}).get(precision)) if state == "this" else "-"])
+    machines = dict.fromkeys(f"{r['machine']['processor']} ({' '.join(r['machine']['instructions'])})"
+                             for r in records if r["benchmark"] == "published scene")
+    return "".join(f"One core of {machine}.\n\n" for machine in machines) + _table(
+        ["scene", "precision", "kernels", "rows timed", "preparing [s]", "Bragg steps [s]", "background [s]",
+         "noise [s]", "writing [s]", "a shot [s]", "background made once [s]", "ns a step", "before / this"], rows)
+
+
 # -- on a device
 
 
@@ -277,7 +303,7 @@ def device_table(records):
 
 TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,
           "balance": balance_table, "start": start_table, "compile": compile_table, "machine": _machines,
-          "device": device_table}
+          "published": published_table, "device": device_table}
 
 
 def tables(text, records):
