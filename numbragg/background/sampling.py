@@ -22,7 +22,7 @@ _NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16
 #: The first of the latter for layers that are about as near to pixels as these are large.
 _NEAR_SEGMENTS = 4
 #: Cells of a pixel per edge, and points of Gauss's rules.
-_CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
+_CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
 #: What pixels that see a layer under smaller angles need is looked up by their angle, each so much smaller.
 _LEVELS, _SMALLER = 6, 0.25
 _MOST_PARTS = 1 << 16

@@ -1,4 +1,4 @@
-"""Layers of a kilometre, layers that end beside a pixel, panels beside and behind the sample: an integral over angles."""
+"""Layers of a kilometre, ends beside a pixel, panels beside and behind the sample: an integral over angles."""
 
 import math
 
