@@ -20,6 +20,8 @@ class Subdivisions(NamedTuple):
     firsts: np.ndarray  # (rules,) int64: where the points of each begin in what follows
     places: np.ndarray  # from the middle, in pixels
     weights: np.ndarray  # with a sum of 1 for each rule
+    reaches: np.ndarray  # how far from a pixel the beam must be for a rule to be right: the sum of the distances of two
+    # ends of the pixel, over half its size
 
 
 class Amorphous(NamedTuple):
@@ -36,13 +38,16 @@ class Amorphous(NamedTuple):
     sums: np.ndarray  # (n, 4) integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first
     places: np.ndarray  # (z,) along the beam from the sample, downstream positive [m]
     weights: np.ndarray  # (z,) shares of the layer, with a sum of 1
-    edges: np.ndarray  # (s + 1,) ends of segments in which F**2 is integrated exactly, instead of places; or none
+    ends: tuple  # begin and end along the beam [m]
+    segments: int  # in which F**2 is integrated exactly, instead of places: equal ones of sin(theta)/lambda; or 0
     scale: float  # r_e**2 times photons times molecules per area
     subdivisions: Subdivisions
-    least: int  # the first of them that may be used
+    near: bool  # whether it is so near some pixel that the solid angle differs in it
     fineness: np.ndarray  # (k,) uint8: for each part of a range of sin(theta)/lambda 0 where F**2 at a point is its
     # mean over a pixel, else one more than the subdivision with whose cells the mean is right; or none
-    errors: np.ndarray  # (rules, k) for segments: what each subdivision makes wrong of the integral of F**2; or none
+    errors: np.ndarray  # (levels, rules, k) for segments: what each subdivision makes wrong of the integral of F**2, in
+    # pixels of ever smaller angles; or none
+    ratios: np.ndarray  # (levels,) size of a pixel over its distance, at most
     inverse_part: float  # parts of it per 1/m
     tolerance: float  # what the latter may be of the integral
 

@@ -301,28 +301,40 @@ def _stol_at(along, across, wavelength):
 
 
 @inlined
-def _wrong(layer, rule, begin, end):
+def _wrong(layer, level, rule, begin, end):
     """What a subdivision makes wrong of the integral of F**2 between two sin(theta)/lambda."""
-    parts = layer.errors.shape[1]
-    return layer.errors[rule, part_of(layer, begin, parts)] + layer.errors[rule, part_of(layer, end, parts)]
+    parts, errors = layer.errors.shape[2], layer.errors
+    return errors[level, rule, part_of(layer, begin, parts)] + errors[level, rule, part_of(layer, end, parts)]
+
+
+@inlined
+def _level(geometry, layer, along, across):
+    """How much sin(theta)/lambda changes at most in a pixel so far along the beam and from it: a row of errors."""
+    beside = along - min(max(along, layer.ends[0]), layer.ends[1])
+    size = geometry.sub_pixel_size * geometry.oversample
+    nearest, level = math.sqrt(across * across + beside * beside), 0
+    while level < layer.errors.shape[0] - 1 and size <= layer.ratios[level + 1] * nearest:
+        level += 1
+    return level
 
 
 @jit
 def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
     """Add what a source and all segments give to points of a block."""
-    s0, edges = ray[0], layer.edges
-    last = edges.shape[0] - 1
-    inverse = 1.0 / (edges[last] - edges[0])
+    s0, ends, segments = ray[0], layer.ends, layer.segments
+    inverse = 1.0 / (ends[1] - ends[0])
     for i in range(count):
         place = (work[_X, i], work[_Y, i], work[_Z, i])
         along = dot(place, s0)
         aside = (place[0] - along * s0[0], place[1] - along * s0[1], place[2] - along * s0[2])
         across = max(magnitude(aside), _LEAST_SINE * abs(along))
-        begin = first = _stol_at(along - edges[0], across, ray[3])
-        before = beginning = integrals(layer, begin)
-        total = 0.0
-        for segment in range(last):
-            end = _stol_at(along - edges[segment + 1], across, ray[3])
+        first, last = _stol_at(along - ends[0], across, ray[3]), _stol_at(along - ends[1], across, ray[3])
+        begin, before = first, integrals(layer, first)
+        beginning, total = before, 0.0
+        # equal ones along the beam would be ever longer to a pixel, the nearer they are to it
+        step = (last - first) / segments
+        for segment in range(1, segments + 1):
+            end = last if segment == segments else first + step * segment
             now = integrals(layer, end)
             total += _segment(geometry, beam, ray, place, sensor_layer, (along, across, begin, end),
                               (now[0] - before[0], now[1] - before[1], now[2] - before[2]))
@@ -330,14 +342,39 @@ def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
         work[_TOTAL, i] += total * inverse
         work[_LARGEST, i] = max(work[_LARGEST, i], begin)
         if layer.errors.shape[0] > 0:
-            rule = int(work[_NEEDED, i])
+            rule, level = int(work[_NEEDED, i]), _level(geometry, layer, along, across)
             allowed = layer.tolerance * (before[0] - beginning[0])
-            while rule < layer.errors.shape[0] - 1 and _wrong(layer, rule, first, begin) > allowed:
+            while rule < layer.errors.shape[1] - 1 and _wrong(layer, level, rule, first, begin) > allowed:
                 rule += 1
             work[_NEEDED, i] = rule
 
 
 # -- points and pixels
+
+
+@jit
+def _look_near(geometry, layer, s0, work, count):
+    """Raise the subdivisions that points of a block need to what the solid angle needs, for the beam is near them.
+
+    Seen along an edge of a pixel a layer is nearest where the factors have a singularity, off the line: Gauss's rules
+    converge as fast as the ellipse about the ends of the edge through it is large.
+    """
+    size, reaches = geometry.sub_pixel_size * geometry.oversample, layer.subdivisions.reaches
+    half = 2.0 / size
+    for i in range(count):
+        place = (work[_X, i], work[_Y, i], work[_Z, i])
+        z = min(max(dot(place, s0), layer.ends[0]), layer.ends[1])
+        away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
+        # cells of a curved detector face the sample
+        height = dot(away, geometry.normal) if not geometry.curved else dot(away, place) / magnitude(place)
+        aside = half * math.sqrt(max(dot(away, away) - height * height, 0.0))
+        height *= half
+        reach = (math.sqrt((aside - 1.0) * (aside - 1.0) + height * height)
+                 + math.sqrt((aside + 1.0) * (aside + 1.0) + height * height))
+        rule = int(work[_NEEDED, i])
+        while rule < reaches.shape[0] - 1 and reach < reaches[rule]:
+            rule += 1
+        work[_NEEDED, i] = rule
 
 
 @jit
@@ -347,14 +384,16 @@ def _fill(geometry, beam, layer, work, count):
     for i in range(count):
         work[_TOTAL, i] = 0.0
         work[_LARGEST, i] = 0.0
-        work[_NEEDED, i] = layer.least
+        work[_NEEDED, i] = 0.0
     for sensor_layer in range(geometry.layers):
         for i in range(count):
             work[_X, i], work[_Y, i], work[_Z, i] = _pixel_place(geometry, work[_F, i], work[_S, i],
                                                                  sensor_layer * geometry.layer_step)
         for source in range(sources):
             ray = _ray(beam, source)
-            if layer.edges.shape[0] > 0:
+            if layer.near:
+                _look_near(geometry, layer, ray[0], work, count)
+            if layer.segments > 0:
                 _add_segments(geometry, beam, layer, ray, sensor_layer, work, count)
                 continue
             for node in range(layer.places.shape[0]):

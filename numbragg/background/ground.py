@@ -101,7 +101,7 @@ class Ground:
                 "material": table.name, "begin_mm": layer.begin_mm, "end_mm": layer.end_mm,
                 "density_g_per_cm3": table.density_g_per_cm3, "molecular_weight": table.molecular_weight,
                 "table_rows": len(table.stol), "table_end_per_angstrom": table.stol[-1],
-                "nodes": len(made.places) or 3 * (len(made.edges) - 1),
+                "nodes": len(made.places) or 3 * made.segments,
                 "sub_pixels": wanted.edge})
         sums = [float(image.sum()) for image in self.images]
         return {"layers": layers, "sum": math.fsum(sums), "panels": sums}
@@ -119,7 +119,8 @@ class Ground:
                     if not panel.height(from_mm(end)) > 0.0:
                         raise ValueError(
                             f"background: {layer.material.name} from {layer.begin_mm:g} to {layer.end_mm:g} mm along "
-                            f"the beam reaches the plane of the detector, at {panel.meets_mm:g} mm; must end before it")
+                            f"the beam reaches the plane of the detector, at {panel.meets_mm(end):g} mm; must "
+                            f"{'begin behind' if panel.meets_mm(end) < 0.0 else 'end before'} it")
 
     # -- what is made
 

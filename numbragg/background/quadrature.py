@@ -3,7 +3,7 @@
 import functools
 import math
 
-__all__ = ["equal_segments", "nodes"]
+__all__ = ["nodes"]
 
 #: Nodes of one segment at most; thicker layers are cut into equal segments.
 _MOST = 16
@@ -43,8 +43,3 @@ def nodes(begin, end, count):
     found = [(begin + length * (segment + 0.5 + 0.5 * x), w / segments)
              for segment in range(segments) for x, w in zip(places, weights)]
     return tuple(zip(*found))
-
-
-def equal_segments(begin, end, count):
-    """Ends of equal segments."""
-    return tuple(begin + (end - begin) * i / count for i in range(count)) + (end,)

@@ -9,8 +9,8 @@ from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, i
 from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, photons_at
 from ..kernels.physics.view import number_of_sources
 from ..scene.size import AVOGADRO, R_E_SQR
-from ..scene.units import from_mm
-from .quadrature import equal_segments, nodes
+from ..scene.units import from_mm, to_mm
+from .quadrature import nodes
 from .tables import slopes
 
 __all__ = ["Cost", "sampled"]
@@ -18,12 +18,18 @@ __all__ = ["Cost", "sampled"]
 #: What sums over nodes, and means over a pixel, may be wrong by, of a pixel or of a thousandth of the greatest.
 _ALONG, _ACROSS, _FLOOR = 1.8e-4, 2e-4, 1e-3
 #: Nodes along the beam that are tried, and segments where those are too few.
-_NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_NODES, _SEGMENTS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+#: The first of the latter for layers that are about as near to pixels as these are large.
+_NEAR_SEGMENTS = 4
 #: Cells of a pixel per edge, and points of Gauss's rules.
-_CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
+_CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48), (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 48)
+#: What pixels that see a layer under smaller angles need is looked up by their angle, each so much smaller.
+_LEVELS, _SMALLER = 6, 0.25
 _MOST_PARTS = 1 << 16
 #: Pixels that are tried, of all panels together.
 _TRIED = 1024
+#: Sizes of a pixel to which layers may come near, and from which on cells of pixels are fine enough.
+_LEAST, _CLOSE = 0.5, 2.0
 #: What a segment costs, in nodes.
 _NODES_OF_SEGMENT = 12
 _NOTHING = np.empty(0)
@@ -57,21 +63,27 @@ def sampled(layer, panels):
     Cost
     """
     begin, end = from_mm(layer.begin_mm), from_mm(layer.end_mm)
-    tried = _Tried(panels)
-    made = _along_the_beam(_unsampled(layer, panels[0], end - begin), begin, end, tried)
-    made = _in_pixels(made, panels, (begin, end))
+    tried = _Tried(panels, (begin, end))
+    made = _unsampled(layer, panels[0], (begin, end))
+    nearest, longest = min(panel.nearest(made.ends) for panel in panels), max(panel.longest for panel in panels)
+    # what comes too near for cells of pixels has integrals that are smooth enough for Gauss's rules
+    made = _along_the_beam(made, layer, tried, nearest < _CLOSE * longest)
+    if not nearest >= _LEAST * longest:
+        raise ValueError(f"{_said(layer)} comes to {to_mm(nearest):.3g} mm from pixels of {to_mm(longest):g} mm; must "
+                         f"be at least {to_mm(_LEAST * longest):.2g} mm from them, half a pixel")
+    made = _in_pixels(made, panels, nearest, longest)
     beam, geometry = panels[0].beam, panels[0].geometry
-    each = len(made.places) if len(made.edges) == 0 else _NODES_OF_SEGMENT * (len(made.edges) - 1)
+    each = len(made.places) or _NODES_OF_SEGMENT * made.segments
     points, edge = tried.points(made)
     return made, Cost(points, each * number_of_sources(beam) * geometry.layers, edge)
 
 
-def _unsampled(layer, panel, length):
+def _unsampled(layer, panel, ends):
     """A layer of which all is known but how finely it is sampled."""
     table, beam = layer.material, panel.prepared.request.beam
     knots = [stol * _UNIT for stol in table.stol]
     photons = panel.prepared.fluence * beam.beam_size * beam.beam_size
-    molecules = table.density_g_per_cm3 * 1e6 * AVOGADRO / table.molecular_weight * length
+    molecules = table.density_g_per_cm3 * 1e6 * AVOGADRO / table.molecular_weight * (ends[1] - ends[0])
     pieces = _pieces(knots, table.f)
     squares = [_squared(piece) for piece in pieces]
     bins, inverse_bin = _bins(knots)
@@ -80,8 +92,9 @@ def _unsampled(layer, panel, length):
         low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1],
         parts=np.array([_integrated(each) for each in squares]),
         sums=np.array(_sums(knots, squares, table.f[0] * table.f[0])), places=_NOTHING, weights=_NOTHING,
-        edges=_NOTHING, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), least=0,
-        fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0)), inverse_part=0.0, tolerance=_ACROSS)
+        ends=ends, segments=0, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), near=False,
+        fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0, 0)), ratios=_NOTHING, inverse_part=0.0,
+        tolerance=_ACROSS)
 
 
 # -- along the beam
@@ -90,43 +103,46 @@ def _unsampled(layer, panel, length):
 class _Tried:
     """Pixels that are tried: spread evenly over panels, their corners among them."""
 
-    def __init__(self, panels):
+    def __init__(self, panels, ends):
         self._work = np.empty((COLUMNS, POINTS))
         # of very many sources fewer pixels
         each = max(9, min(_TRIED, 64 * _TRIED // number_of_sources(panels[0].beam)) // len(panels))
-        self._panels = [(panel, *panel.spread(each)) for panel in panels]
+        self._panels = [(panel, *panel.spread(each, ends)) for panel in panels]
 
     def _evaluated(self, layer):
-        for panel, fast, slow in self._panels:
+        for panel, fast, slow, even in self._panels:
             out, points = np.empty(len(fast)), np.empty(len(fast))
             photons_at(panel.geometry, panel.beam, layer, fast, slow, self._work, out, points)
-            yield panel, out, points
+            yield panel, out, points, even
 
     def photons(self, layer):
         """Of a layer, in all tried pixels."""
-        return np.concatenate([out for _, out, _ in self._evaluated(layer)])
+        return np.concatenate([out for _, out, _, _ in self._evaluated(layer)])
 
     def points(self, layer):
         """About how many points a layer needs in all pixels that are wanted, and how many per edge at most."""
         wanted, most = 0.0, 1.0
-        for panel, _, points in self._evaluated(layer):
+        for panel, _, points, even in self._evaluated(layer):
             if len(points):
                 # the middle comes first
-                wanted += panel.prepared.window.pixels * float(np.where(points > 1.0, points + 1.0, 1.0).mean())
+                all_points = np.where(points > 1.0, points + 1.0, 1.0)
+                wanted += panel.prepared.window.pixels * float(all_points[:even].mean())
                 most = max(most, float(points.max()))
         return wanted, math.isqrt(round(most))
 
 
-def _along_the_beam(made, begin, end, tried):
+def _along_the_beam(made, layer, tried, exactly):
     """As many nodes, or else segments, as twice as many make no difference."""
     def with_nodes(count):
-        places, weights = nodes(begin, end, count)
+        places, weights = nodes(*made.ends, count)
         return made._replace(places=np.array(places), weights=np.array(weights))
 
     def with_segments(count):
-        return made._replace(edges=np.array(equal_segments(begin, end, count)))
+        return made._replace(segments=count, subdivisions=_points())
 
-    for ways, counts in ((with_nodes, _NODES), (with_segments, _SEGMENTS)):
+    for ways, counts in ((with_nodes, () if exactly else _NODES),
+                         # a pixel sees a layer so near under all angles: its middle does not stand for it
+                         (with_segments, _SEGMENTS[_NEAR_SEGMENTS:] if exactly else _SEGMENTS)):
         found = {}
         for count in counts:
             for each in (count, 2 * count):
@@ -134,7 +150,12 @@ def _along_the_beam(made, begin, end, tried):
                     found[each] = tried.photons(ways(each))
             if _close(found[count], found[2 * count]):
                 return ways(count)
-    return with_segments(2 * _SEGMENTS[-1])
+    raise ValueError(f"{_said(layer)} cannot be integrated to {_ALONG:g} of itself: {_SEGMENTS[-1]} segments of it are "
+                     "too few; must be thicker, or further from pixels")
+
+
+def _said(layer):
+    return f"background: {layer.material.name} from {layer.begin_mm:g} to {layer.end_mm:g} mm along the beam"
 
 
 def _close(now, then):
@@ -146,56 +167,65 @@ def _close(now, then):
 
 
 def _cells():
-    """Equal cells of a pixel."""
+    """Equal cells of a pixel, each right to second order; the solid angle's is at most 12 over the squared distance."""
     return _subdivisions([(tuple((i + 0.5) / edge - 0.5 for i in range(edge)), (1.0 / edge,) * edge)
-                          for edge in _CELLS])
+                          for edge in _CELLS], [2.0 * math.hypot(1.0, math.sqrt(4.0 / _ACROSS) / edge)
+                                                for edge in _CELLS])
 
 
-def _subdivisions(rules):
+def _points():
+    """Gauss's rules; each point more makes the error smaller by the square of the ellipse's half axes' sum.
+
+    How large errors are to begin with was tried: F has a slope where the beam meets a pixel.
+    """
+    return _subdivisions([nodes(-0.5, 0.5, count) for count in _POINTS],
+                         [2.0 * math.cosh(0.5 * math.log(8.0 * count ** 3 / _ACROSS) / count) for count in _POINTS])
+
+
+def _subdivisions(rules, reaches):
     """Of places and weights along an edge."""
     counts = [len(places) for places, _ in rules]
     return Subdivisions(np.array(counts), np.cumsum([0, *counts[:-1]]),
                         np.array([x for places, _ in rules for x in places]),
-                        np.array([w for _, weights in rules for w in weights]))
+                        np.array([w for _, weights in rules for w in weights]), np.array(reaches))
 
 
-def _in_pixels(made, panels, ends):
+def _in_pixels(made, panels, nearest, longest):
     """Cells or points in pixels that are coarser than the table, or than the geometry near by."""
-    nearest = min(panel.height(z) for panel in panels for z in ends)
-    ratio, wavelengths = max(panel.longest for panel in panels) / nearest, panels[0].beam.wavelengths
+    made = made._replace(near=4.0 * nearest < longest * float(made.subdivisions.reaches[0]))
+    ratio, wavelengths = longest / nearest, panels[0].beam.wavelengths
     # what is near the beam is seen under the largest angle, and thus changes most in a pixel
-    width = 0.5 * ratio / float(wavelengths.min())
+    width = min(0.5 * ratio, 1.0) / float(wavelengths.min())
     last = float(made.knots[-1]) + width
-    parts = min(int(last / width * 4.0) + 2, _MOST_PARTS)
-    centres = (np.arange(parts) + 0.5) * (last / parts)
     squares = np.empty(len(made.knots))
     table_square(made, made.knots, squares)
     floor = _FLOOR * float(squares.max())
-    if len(made.edges) > 0:
-        made = made._replace(subdivisions=_subdivisions([nodes(-0.5, 0.5, count) for count in _POINTS]),
-                             least=_points_for_solid_angle(ratio))
-        errors = np.zeros((len(_POINTS), parts))
-        integral_errors(made, centres, width, _ACROSS * _FLOOR * floor * width, errors)
-        return made._replace(errors=_with_neighbours(errors), inverse_part=parts / last)
-    # the second derivative of the solid angle over itself is at most 12 over the squared distance
-    least = next((i for i, edge in enumerate(_CELLS) if 0.5 * ratio * ratio <= _ACROSS * edge * edge),
-                 len(_CELLS) - 1)
+    if made.segments > 0:
+        return _for_integrals(made, ratio, float(wavelengths.min()), floor)
+    parts = min(int(last / width * 4.0) + 2, _MOST_PARTS)
+    centres = (np.arange(parts) + 0.5) * (last / parts)
     needs = np.empty(parts, dtype=np.uint8)
     cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_ACROSS, floor), needs)
     if needs.max() == 0:
-        return made._replace(least=least)
-    return made._replace(least=least, fineness=_with_neighbours(needs), inverse_part=parts / last)
+        return made
+    return made._replace(fineness=_with_neighbours(needs), inverse_part=parts / last)
 
 
-def _points_for_solid_angle(ratio):
-    """The first of Gauss's rules that is right for the solid angle.
-
-    Its even derivatives over itself are 3, 45, 1575 and so on over powers of the distance.
-    """
-    wrong, rule = 0.5 * ratio * ratio, 0
-    while wrong > _ACROSS and rule < 5:
-        wrong, rule = wrong * (0.1 * ratio * ratio), rule + 1
-    return rule
+def _for_integrals(made, ratio, shortest, floor):
+    """What points in pixels make wrong of the integral of F**2, for pixels near the beam and further away."""
+    levels = 1
+    while levels < _LEVELS and ratio * _SMALLER ** (levels - 1) > 0.01:
+        levels += 1
+    shares = [_SMALLER ** level for level in range(levels)]
+    widths = [min(0.5 * ratio * share, 1.0) / shortest for share in shares]
+    last = float(made.knots[-1]) + widths[0]
+    parts = min(int(last / widths[-1] * 4.0) + 2, _MOST_PARTS)
+    centres = (np.arange(parts) + 0.5) * (last / parts)
+    errors = np.zeros((levels, len(_POINTS), parts))
+    for level, each in enumerate(widths):
+        integral_errors(made, centres, each, _ACROSS * _FLOOR * floor * each, errors[level])
+    return made._replace(errors=_with_neighbours(errors), ratios=np.array([ratio * share for share in shares]),
+                         inverse_part=parts / last)
 
 
 def _bends(centres, ratio, wavelengths):

@@ -87,6 +87,7 @@ def open_window(seen, limits=None, scale="sqrt", rings=None):
     if get_backend().lower() in _WITHOUT_WINDOW:
         raise ValueError("view: there is no display for a window; --html FILE writes a page, --png FILE a picture")
     figure = make_window(pyplot.figure(figsize=(9.0, 8.0)), seen, contrast(seen, limits), scale, rings)
+    figure.canvas.manager.set_window_title(f"numbragg: {drawable(seen.title)}")
     pyplot.show()
     return figure
 
@@ -109,13 +110,17 @@ def make_window(figure, seen, limits, scale, rings):
             values, extent = images[0], (0, images[0].shape[1], images[0].shape[0], 0)
         from matplotlib import colormaps
 
-        axes.imshow(np.ma.masked_invalid(values), cmap=colormaps["gray_r"].with_extremes(bad="lightsteelblue"),
-                    norm=norm_of(look), extent=extent, interpolation="nearest")
+        shown = axes.imshow(np.ma.masked_invalid(values), cmap=colormaps["gray_r"].with_extremes(bad="lightsteelblue"),
+                            norm=norm_of(look), extent=extent, interpolation="nearest")
+        # the numbers of the pixel are enough: what is drawn there may be an average of pixels
+        shown.format_cursor_data = lambda data: ""
         draw_marks(axes, values, look, extent)
         drawn = _rings(seen, rings) if seen.placed else None
         if drawn is not None:
             draw_rings(axes, drawn, extent)
         axes.set_aspect("equal")
+        axes.set_xlabel("right of the beam [mm]" if seen.placed else "fast [pixel]")
+        axes.set_ylabel("above the beam [mm]" if seen.placed else "slow [pixel]")
         axes.set_title(drawable(f"{seen.title}, {frame.name}" if len(seen.frames) > 1 else seen.title), loc="left",
                        parse_math=False)
         axes.format_coord = lambda x, y: pixel_text(seen, frame, x, y)

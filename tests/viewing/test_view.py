@@ -209,6 +209,10 @@ def test_a_window_shows_pixels_and_changes_frames(folder):
     FigureCanvasAgg(figure)
     make_window(figure, seen, (0.0, 100.0), "sqrt", None)
     assert figure.axes[0].get_title(loc="left") == "s.nxs, frame 0"
+    assert figure.axes[0].get_xlabel() == "right of the beam [mm]"
+    assert figure.axes[0].get_ylabel() == "above the beam [mm]"
+    # under the pointer the pixel alone, not what Matplotlib would add
+    assert figure.axes[0].images[0].format_cursor_data(np.float64(3.0)) == ""
     figure.canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", figure.canvas, "right"))
     assert figure.axes[0].get_title(loc="left") == "s.nxs, frame 1"
     panel = seen.panels[0]
