@@ -7,6 +7,7 @@ from ..command_line.inputs import read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name, short
+from .printing import say_all
 from .running import keep_what_is_read, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -170,6 +171,6 @@ def _tell(comparison, form):
     if form == "json":
         import json
 
-        print(json.dumps(comparison.to_dict(), indent=2))
+        say_all(json.dumps(comparison.to_dict(), indent=2))
     else:
-        print(comparison.to_text())
+        say_all(comparison.to_text())
