@@ -9,6 +9,7 @@ from ..io.json_text import json_ready
 from ..io.literals import INT_MAX
 from .arguments import Parser, choice, count, out_name
 from .printing import say_all
+from .signals import say_end
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -232,7 +233,7 @@ def _simulate(arguments):
     import os
     import subprocess
 
-    from ..kernels.stopping import leave_nothing, nothing_left, poll
+    from ..kernels.stopping import asked, begin_to_end, leave_nothing, nothing_left
 
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
@@ -240,12 +241,17 @@ def _simulate(arguments):
     # it ends with this process, however that ends
     leave_nothing(process, process.terminate)
     try:
-        while process.poll() is None:
-            poll()
+        while process.poll() is None and not asked():
             try:
                 process.wait(0.05)
             except subprocess.TimeoutExpired:
                 pass
+        if asked() and begin_to_end():
+            # one line is enough, and the other process says it
+            process.send_signal(asked())
+            if process.wait() < 0:
+                # it could not, having hardly begun
+                return say_end()
     finally:
         if process.poll() is None:
             process.terminate()

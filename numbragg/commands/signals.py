@@ -8,7 +8,7 @@ import time
 
 # start-up: until signals are noted, Python answers them with a traceback; so what can wait is imported after that
 
-__all__ = ["begin", "farewell", "signalled", "watch"]
+__all__ = ["begin", "farewell", "say_end", "signalled", "watch"]
 
 #: Signals that ask a program to end.
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -175,13 +175,20 @@ def farewell(words=""):
     int
         The exit status.
     """
+    from ..kernels import stopping
+
+    if stopping.handled() and not stopping.begin_to_end():
+        # the other thread has said it, and ends the process
+        signal.pause()
+    return say_end(words)
+
+
+def say_end(words=""):
+    """As `farewell`, for whoever has made sure that nobody else says it."""
     import sys
 
     from ..kernels import stopping
 
     number = stopping.asked() or signal.SIGINT
-    if stopping.handled() and not stopping.begin_to_end():
-        # the other thread has said it, and ends the process
-        signal.pause()
     sys.stderr.write(_line(number, words or stopping.what_is_there()))
     return 128 + number
