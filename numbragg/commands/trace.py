@@ -12,7 +12,7 @@ from .running import keep_what_is_read, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["run"]
+__all__ = ["refused", "run"]
 
 FORMS = ("--text", "--json", "--csv")
 
@@ -63,6 +63,11 @@ def _pixel(words):
         except ValueError as error:
             raise ValueError(f"trace: {name} {short(word)}: {error}") from None
     return pixel
+
+
+def refused(option):
+    """Whether a word of nanoBragg's is not for a trace, or takes only what it is without the word."""
+    return option.name in ("--background", "--precision", "--summation", "--backend", "--device")
 
 
 def _compiled():
