@@ -1,7 +1,6 @@
 """What the runs of nanoBragg's command line have in common, on its one plane or on panels."""
 
 from dataclasses import fields
-import os
 import sys
 import time
 

@@ -61,7 +61,8 @@ def test_an_image_for_a_temporary_file_of_ours_is_refused(folder):
 
 def test_what_a_shell_has_opened_is_written_to(folder):
     assert shell([*QUIET, "-floatfile", "/dev/fd/7"], "7>seven", folder) == (0, "")
-    assert set(content(folder)) == C_FILES - {"floatimage.bin"} | {"seven"} and (folder / "seven").stat().st_size == 1920
+    assert set(content(folder)) == C_FILES - {"floatimage.bin"} | {"seven"}
+    assert (folder / "seven").stat().st_size == 1920
 
 
 def test_closed_streams_hold_no_file(folder):
