@@ -78,21 +78,8 @@ def cif(path, size):
         f"{h} {k} {l} {h + k + l}.5\n" for h, k, l in _indices(size).tolist()), encoding="ascii")
 
 
-def model(path, size):
-    """So many atoms, in a cell that grows with them."""
-    edge = 4.0 * size ** (1 / 3) + 10.0
-    places = np.random.default_rng(size).random((size, 3)) * edge
-    path.write_text(f"CRYST1{edge:9.3f}{edge:9.3f}{edge:9.3f}{90:7.2f}{90:7.2f}{90:7.2f} P 1           1\n" + "".join(
-        f"ATOM  {n % 100000:5d}  C   ALA A{n % 10000:4d}    {x:8.3f}{y:8.3f}{z:8.3f}{1:6.2f}{20:6.2f}           C\n"
-        for n, (x, y, z) in enumerate(places)) + "END\n", encoding="ascii")
-
-
 def response(path, size):
     path.write_text("[point_spread]\nkind = \"gaussian\"\nfwhm_um = 150.0\n", encoding="ascii")
-
-
-def spectrum(path, size):
-    path.write_text("".join(f"{12000 + 0.001 * n:.3f} 1\n" for n in range(size)), encoding="ascii")
 
 
 def amorphous(path, size):
@@ -119,10 +106,7 @@ KINDS = {
     "dump": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -dump FILE.bin", 200, 2, dump_of_holes),
     "MTZ": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -hkl FILE.mtz -dump x.bin", 150, 2, mtz),
     "CIF": (f"{BARE} -default_F 0 -detpixels 1 -N 5 -hkl FILE.cif -dump x.bin", 150, 2, cif),
-    "model": (f"{BARE.replace('-cell 79 ', '')} -default_F 0 -detpixels 1 -N 5 -hkl FILE.pdb -dmin 2 -dump x.bin",
-              3000, 20, model),
     "point spread": (f"{QUICK} -nopgm -detpixels SIZE --counts x.npy --response FILE.toml", 3500, 20, response),
-    "spectrum": (f"{BARE} -detpixels 1 -N 5 --spectrum FILE.txt", 400000, 20, spectrum),
     "amorphous": ("nonbragg -stol FILE.stol -detpixels SIZE -seed 1 --quiet", 4000, 20, amorphous),
     "compared": ("compare FILE.bin FILE.bin", 2500, 20, floats),
     "noisify": ("noisify -floatfile FILE.bin -detpixels SIZE -distance 100 -seed 1 --quiet", 3000, 20, floats),
