@@ -238,8 +238,12 @@ def read_checked(path):
 
     Raises OSError if it cannot be read, Refused if it is not to be believed.
     """
-    with open(path, "rb") as file:
-        if not _believed(os.fstat(file.fileno())):
+    # a pipe would wait for whoever writes to it
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(path, "is no file")
+        if not _believed(status):
             raise Refused(path, "belongs to somebody else, or others can write it")
         content = memoryview(file.read())
     if _checksum(path, content[_CHECK_BYTES:]) != content[:_CHECK_BYTES]:

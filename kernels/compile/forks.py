@@ -24,8 +24,10 @@ PATIENCE = 300.0
 _TURN = 0.05
 
 #: Packages whose imports by other threads are waited for, beside the standard library: without them nothing is
-#: simulated. Imports of others may take for ever, as that of a module which is a whole program does.
-_NEEDED = frozenset({"numbragg", "numba", "llvmlite", "numpy", "scipy"}) | sys.stdlib_module_names
+#: simulated, or some files are not read and written. Imports of others may take for ever, as that of a module which
+#: is a whole program does.
+_NEEDED = frozenset({"numbragg", "numba", "llvmlite", "numpy", "scipy", "tifffile", "h5py", "hdf5plugin", "fabio",
+                     "gemmi", "xraydb", "matplotlib", "PIL", "tqdm"}) | sys.stdlib_module_names
 
 #: Held by who makes kernels, see `compilation.variants`.
 making = threading.RLock()

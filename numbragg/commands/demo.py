@@ -11,6 +11,7 @@ import os
 from ..io.literals import INT_MAX
 from ..kernels.stopping import know, leave_nothing, nothing_left
 from .arguments import Parser, count
+from .printing import say_all
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -137,7 +138,7 @@ def _picture():
 
     if find_spec("matplotlib") is not None:
         return ["--png", "demo.png"]
-    print("no picture is drawn, for matplotlib is not installed (pip install matplotlib)")
+    say_all("no picture is drawn, for matplotlib is not installed (pip install matplotlib)")
     return []
 
 
@@ -155,6 +156,6 @@ def _simulate(words, folder):
         outputs.commit()
     # the list goes again if the run does not come to its end
     know("no file was written")
-    print(f"wrote {len(indices)} structure factors to {os.path.join(folder, HKL)}; running")
-    print("  numbragg " + " ".join(words), flush=True)
+    say_all(f"wrote {len(indices)} structure factors to {os.path.join(folder, HKL)}; running\n"
+            f"  numbragg {' '.join(words)}")
     return simulate(words)

@@ -119,6 +119,8 @@ def _simulate(line, outputs):
     # nonBragg's deviation is that of the pixel behind each, in file order
     behind = np.append(image.reshape(-1)[1:], np.float32(0.0)).reshape(image.shape)
     summary = summary._replace(rms_deviation=digitise.rms_deviation(behind, window, summary.mean))
+    # as large as the image
+    del behind, rows
     scale = line.scale if line.scale > 0.0 else integer_scale(summary)
     grey_scale = line.pgm_scale if line.pgm_scale > 0.0 else automatic_grey_scale(summary, scale)
     integers, greys = np.zeros(image.shape, np.uint16), np.zeros(image.shape, np.uint8)

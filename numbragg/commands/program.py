@@ -8,6 +8,7 @@ import sys
 from ..command_line.dates import out_of_the_way
 from ..notes import one_line_each
 from .catalogue import COMMANDS, PLANNED, module_of
+from .printing import Unheard, unread
 from .signals import begin, farewell, signalled
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -59,12 +60,16 @@ def run(argv):
         if getattr(sys, name) is None:
             # it was closed when the process started
             setattr(sys, name, open(os.devnull, "w"))
-    argv = list(argv)
-    if not argv:
-        print(USAGE, file=sys.stderr)
-        return 2
-    with _escaping(sys.stdout), out_of_the_way(), one_line_each():
-        return _run(argv)
+    argv, said = list(argv), sys.stderr
+    sys.stderr = Unheard(said)
+    try:
+        if not argv:
+            print(USAGE, file=sys.stderr)
+            return 2
+        with _escaping(sys.stdout), out_of_the_way(), one_line_each():
+            return _run(argv)
+    finally:
+        sys.stderr = said
 
 
 @contextmanager
@@ -87,6 +92,7 @@ def _escaping(stream):
 def _run(argv):
     """The exit code of a command line that is not empty."""
     begin()
+    code = 0
     try:
         try:
             code = _command(argv)
@@ -104,9 +110,9 @@ def _run(argv):
         if error.filename is not None:
             # an output, not the report
             return _fail(_os_error(error))
-        # whoever read our output has gone; the files are in place
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        # whoever read our output has gone; it comes behind everything else, or by `printing.say_all`
+        unread()
+        return code
     except MemoryError as error:
         return _fail(str(error) or "not enough memory")
     except OSError as error:

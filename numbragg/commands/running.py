@@ -1,13 +1,13 @@
 """What the runs of nanoBragg's command line have in common, on its one plane or on panels."""
 
 from dataclasses import fields
-import os
 import sys
 import time
 
 from ..command_line.inputs import announce, take_misset_seed
 from ..command_line.values import CommandLineError, quoted
 from ..notes import Loud, Misleading
+from .printing import unread
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -183,12 +183,13 @@ def say(line, warnings, report, print_more=None):
             print("\n".join(report()))
             sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        # whoever wanted some lines has them; whoever called this has more to do
+        unread()
     except OSError as error:
         # the files are what was asked for
         print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
               file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread()
 
 
 def tell_notes(line, notes):

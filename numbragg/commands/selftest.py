@@ -8,6 +8,8 @@ import time
 from ..io.json_text import json_ready
 from ..io.literals import INT_MAX
 from .arguments import Parser, choice, count, out_name
+from .printing import say_all
+from .signals import say_end
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -231,9 +233,32 @@ def _simulate(arguments):
     import os
     import subprocess
 
+    from ..kernels.stopping import asked, begin_to_end, leave_nothing, nothing_left
+
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
-    return subprocess.run([sys.executable, "-P", "-m", "numbragg", "selftest", *arguments], env=environment).returncode
+    process = subprocess.Popen([sys.executable, "-P", "-m", "numbragg", "selftest", *arguments], env=environment)
+    # it ends with this process, however that ends
+    leave_nothing(process, process.terminate)
+    try:
+        while process.poll() is None and not asked():
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
+        if asked() and begin_to_end():
+            # one line is enough, and the other process says it
+            process.send_signal(asked())
+            if process.wait() < 0:
+                # it could not, having hardly begun
+                return say_end()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        nothing_left(process)
+    # as a shell has it where a signal ended it
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
 def _speeds(options, simulated):
@@ -291,7 +316,7 @@ def run(arguments):
         if path not in (None, "-"):
             outputs.reserve(path, "account")
         if options["--scene"] is not None and path != "-":
-            print("\n".join(_description(options["--scene"])), flush=True)
+            say_all("\n".join(_description(options["--scene"])))
         tally, seconds = _compare(options, session, simulated)
         speeds = [] if session is None else _speeds(options, simulated)
         device = None if session is None else str(session.device)
@@ -300,5 +325,5 @@ def run(arguments):
             with outputs.open(path) as file:
                 file.write(account.encode())
             outputs.commit()
-    print(account if path == "-" else "\n".join(_text(tally, seconds, device, speeds)), end="" if path == "-" else "\n")
+    say_all(account.rstrip("\n") if path == "-" else "\n".join(_text(tally, seconds, device, speeds)))
     return 1 if _failed(tally, speeds) else 0

@@ -7,11 +7,12 @@ from ..command_line.inputs import read_inputs, take_misset_seed, with_headers
 from ..command_line.parse import check, parse
 from ..io.literals import whole
 from .arguments import Parser, check_outputs, file_name, short
+from .printing import say_all
 from .running import keep_what_is_read, tell_notes
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["run"]
+__all__ = ["refused", "run"]
 
 FORMS = ("--text", "--json", "--csv")
 
@@ -62,6 +63,11 @@ def _pixel(words):
         except ValueError as error:
             raise ValueError(f"trace: {name} {short(word)}: {error}") from None
     return pixel
+
+
+def refused(option):
+    """Whether a word of nanoBragg's is not for a trace, or takes only what it is without the word."""
+    return option.name in ("--background", "--precision", "--summation", "--backend", "--device")
 
 
 def _compiled():
@@ -170,6 +176,6 @@ def _tell(comparison, form):
     if form == "json":
         import json
 
-        print(json.dumps(comparison.to_dict(), indent=2))
+        say_all(json.dumps(comparison.to_dict(), indent=2))
     else:
-        print(comparison.to_text())
+        say_all(comparison.to_text())

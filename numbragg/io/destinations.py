@@ -10,6 +10,8 @@ import stat
 import sys
 from typing import Any
 
+from ..kernels.stopping import handled
+
 try:
     import fcntl
 except ImportError:
@@ -76,6 +78,9 @@ def destination(path: str) -> Destination:
     opened = _opened(path)
     if opened is not None:
         own, number = opened
+        if own and _is_ours(number):
+            # or an image would go into a pipe or a file of this program's own
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), path)
         if own and _can_be_written(number):
             return Destination(os.path.abspath(path), True, number, _number(os.fstat(number)))
         return Destination(os.path.abspath(path), True, None, _number(os.stat(path)))
@@ -110,6 +115,11 @@ def _opened(path: str) -> tuple[bool, int] | None:
 
 def _is_own(folder: str) -> bool:
     return re.fullmatch(rf"/proc/{os.getpid()}(?:/task/[0-9]+)?/fd", folder) is not None
+
+
+def _is_ours(descriptor: int) -> bool:
+    """Whether the command line opened this itself: what was there when it started was let through to it."""
+    return handled() and not os.get_inheritable(descriptor)
 
 
 def _can_be_written(descriptor: int) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import errno
 import os
 import signal
+import stat
 import threading
 from typing import Any
 
@@ -30,23 +31,40 @@ class HeldFile:
         Where.
     said : str
         What the user named, for messages.
+    begins : bytes, optional
+        What such a file begins with: one with another beginning is somebody's, as is what lies behind a link.
 
     Raises
     ------
     BlockingIOError
         Another run writes it.
+    FileExistsError
+        What is there is none of ours; `filename` is `path`.
     OSError
         It cannot be written.  `filename` is `said`.
     """
 
-    def __init__(self, path: str, said: str) -> None:
+    def __init__(self, path: str, said: str, begins: bytes = b"") -> None:
         self._path, self._said = path, said
         self._error: OSError | None = None
         self._place = 0
         try:
             self._file = _locked(path)
+            try:
+                self._check_beginning(begins)
+            except BaseException:
+                self._file.close()
+                raise
+        except FileExistsError:
+            raise
         except OSError as error:
             raise self._about(error) from error
+
+    def _check_beginning(self, begins: bytes) -> None:
+        found = self._file.read(len(begins))
+        # zeros: a run that was killed had written something behind
+        if not begins.startswith(found) and found.strip(b"\0"):
+            raise _not_ours(self._path, "was not left by an interrupted series")
 
     def _about(self, error: OSError) -> OSError:
         # a folder in the way is no fault of the name that was given
@@ -149,10 +167,25 @@ class HeldFile:
         """Nothing is kept back."""
 
 
+def _not_ours(path: str, why: str) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, f"is in the way, for it {why}: remove or rename it", path)
+
+
 def _locked(path: str) -> Any:
     """A file open for reading and writing, without a buffer, and locked."""
+    # nobody named it as an output: what somebody else put there is not written to, nor what a link there leads to
+    access = os.O_RDWR | os.O_CREAT | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"))
     while True:
-        file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
+        try:
+            number = os.open(path, access, 0o666)
+        except OSError:
+            if os.path.islink(path):
+                raise _not_ours(path, "is a link") from None
+            raise
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise _not_ours(path, "is no file")
+        file = open(number, "r+b", buffering=0)
         try:
             lock(file.fileno())
             if is_at(file.fileno(), path):

@@ -25,6 +25,8 @@ __all__ = ["ENDINGS", "ImageSeries", "check_template", "format_of", "name_of", "
 
 #: What a series of images can be, by the ending of its names.
 ENDINGS: dict[str, Any] = {".img": write_readable_smv, ".cbf": write_minicbf}
+#: What says how far a series has come begins with this.
+_STATE = b'{"key": "'
 #: Bytes that say how far a series has come: always as many, so that a full disk has room for the next ones.
 _STATE_BYTES = 256
 
@@ -179,7 +181,7 @@ class ImageSeries:
         for number, name in there.items():
             if 1 <= number <= frames:
                 check_destination(name)
-        self._held, self._begun = HeldFile(f"{template}.partial", template), False
+        self._held, self._begun = HeldFile(f"{template}.partial", template, _STATE), False
         try:
             self._go_on(frames)
             self._begun = True

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NexusWriter", "nexus_bytes"]
 
+#: What HDF5 files begin with.
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TRUTH = "numbragg"
 #: Attributes of a file that is not finished: whose it is, and how many frames it has.
 _KEY, _DONE = "numbragg_unfinished", "numbragg_frames_written"
@@ -96,7 +98,7 @@ class NexusWriter:
         self._begun = False
         # where it is put at the end
         self._place = path if key else None
-        self._held = None if path is None else HeldFile(_partial(path) if key else path, path)
+        self._held = None if path is None else HeldFile(_partial(path) if key else path, path, _SIGNATURE)
         try:
             with self._writing():
                 if not (key and self._goes_on(key)):

@@ -138,6 +138,8 @@ def _header(path, file):
     if not start.startswith(_SIGNATURE):
         raise format_error(path, f"starts with {shown(start[:len(_SIGNATURE)])}; an SMV image starts with "
                                  f"{shown(_SIGNATURE)}")
+    if not file.seekable():
+        raise format_error(path, "is a stream; an SMV image must be a file")
     size = file.seek(0, 2)
     header_bytes = _whole(_keyword_value(_c_string(start), "HEADER_BYTES"))
     if header_bytes is None or not _SMALLEST_HEADER <= header_bytes <= size:

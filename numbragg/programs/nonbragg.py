@@ -25,6 +25,8 @@ from .asked import header_of, pixels_rounded_up
 __all__ = ["Scene", "amorphous_image", "header", "pixels_of_last_row", "prepared",
            "scattering_table"]
 
+#: Bytes of a pixel: the image and as much beside it; with `-img` the row of the table and what counts of that image.
+_PIXEL_BYTES, _WITH_IMAGE_BYTES = 8, 13
 #: The guard points before and behind a table [1/m].
 _GUARDS = ((-1e99, -1e98), (1e98, 1e99))
 #: Rows that the C program allocates behind them, NaN.
@@ -191,7 +193,8 @@ def prepared(line):
         factors=(R_E_SQR, fluence(request.beam), _molecules(line, request.beam)), steps=float(steps),
         amplitude_map=line.amplitude_map)
     shape = placement.spixels, placement.fpixels
-    memory.require(7 * shape[0] * shape[1], f"detector: the images of {shape[1]} x {shape[0]} pixels")
+    each = _PIXEL_BYTES if line.files.image is None else _WITH_IMAGE_BYTES
+    memory.require(each * shape[0] * shape[1], f"detector: the images of {shape[1]} x {shape[0]} pixels")
     return Scene(request, placement, counts, geometry, table, _window(request.sampling.roi, shape),
                  not _walks_alike(stol, light.wavelengths))
 

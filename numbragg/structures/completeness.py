@@ -11,6 +11,8 @@ __all__ = ["Reach", "Shell", "metric", "reach", "stol2"]
 
 #: Shells of equal volume.
 SHELLS = 10
+#: Reflections that are looked at together.
+_PIECE = 2 ** 18
 
 #: Lattice points counted at most, and those of a plane; more of them are not worth the time.
 MOST_POINTS, MOST_OF_PLANE = 1 << 26, 1 << 22
@@ -79,24 +81,33 @@ def reach(indices, cell, symmetry):
     -------
     Reach
     """
-    indices = np.asarray(indices, np.int64)
-    indices = indices[indices.any(axis=1)]
-    if not len(indices):
+    ends = [(s2.min(), s2.max()) for _, s2 in _pieces(indices, cell)]
+    if not ends:
         return Reach(math.inf, math.inf, ())
-    s2 = 4.0 * stol2(indices, cell)
-    low, high = 1.0 / math.sqrt(s2.min()), 1.0 / math.sqrt(s2.max())
+    least, most = min(end[0] for end in ends), max(end[1] for end in ends)
+    low, high = 1.0 / math.sqrt(least), 1.0 / math.sqrt(most)
     # a little wider, so that what lies on the border is inside
-    inner, outer = s2.min() * (1.0 - 1e-9), s2.max() * (1.0 + 1e-9)
+    inner, outer = least * (1.0 - 1e-9), most * (1.0 + 1e-9)
     edges = np.array([(inner ** 1.5 + (outer ** 1.5 - inner ** 1.5) * n / SHELLS) ** (2.0 / 3.0)
                       for n in range(SHELLS + 1)])
     edges[0], edges[-1] = inner, outer
-    there = _counted(s2[~absent(indices, symmetry)], edges)
+    there = sum(_counted(s2[~absent(piece, symmetry)], edges) for piece, s2 in _pieces(indices, cell))
     possible = _possible(cell, symmetry, edges)
     if possible is None:
         return Reach(low, high, ())
     return Reach(low, high, tuple(
         Shell(1.0 / math.sqrt(edges[n]), 1.0 / math.sqrt(edges[n + 1]), int(there[n]), int(possible[n]))
         for n in range(SHELLS)))
+
+
+def _pieces(indices, cell):
+    """Reflections but for 0 0 0, some at a time, and their 1/d^2: of all at once that takes more than the list itself.
+    """
+    for first in range(0, len(indices), _PIECE):
+        piece = np.asarray(indices[first:first + _PIECE], np.int64)
+        piece = piece[piece.any(axis=1)]
+        if len(piece):
+            yield piece, 4.0 * stol2(piece, cell)
 
 
 def _counted(s2, edges):

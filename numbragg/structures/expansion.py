@@ -18,8 +18,8 @@ SAME_AMPLITUDE = 0.01
 #: Which entry counts where there are several: an amplitude that was given for it; F- for its own reflection; a mate.
 _GIVEN, _MINUS, _MATE = 0, 1, 2
 
-#: Bytes that an entry takes while a list is expanded.
-_ENTRY_BYTES = 64
+#: Bytes that an entry takes while a list is expanded: where mates are those of the same row, and where not.
+_ENTRY_BYTES, _APART_BYTES = 100, 68
 
 
 class Expanded(NamedTuple):
@@ -156,7 +156,7 @@ def expand(indices, plus, minus, symmetry):
     if len(indices) and not (indices.min() >= -limit and indices.max() <= limit):
         raise ValueError(f"indices: beyond {limit}, the limit where reflections are expanded by symmetry")
     operations = len(np.unique(symmetry.rotations, axis=0))
-    memory.require(_ENTRY_BYTES * len(indices) * operations * (2 if minus is None else 4),
+    memory.require(len(indices) * operations * (2 * _ENTRY_BYTES if minus is None else 4 * _APART_BYTES),
                    f"structure factors: {len(indices)} reflections and {operations} operations")
     gone, plus = absent(indices, symmetry), np.asarray(plus, np.float64)
     wrong = np.count_nonzero(gone & (plus > 0.0) | (False if minus is None else gone & (minus > 0.0)))

@@ -368,3 +368,11 @@ def test_indices_that_are_not_numbers_are_not_interpolated(words, said, folder, 
     assert said in line and "cannot be interpolated" in line
     assert content(folder) == before
     assert main([*words, "-nointerpolate", "-nonoise"]) == 0
+
+
+@pytest.mark.parametrize("word, rule", [("zero", "must be a whole number"), ("0", "must be"), ("-1", "must be")])
+def test_a_demonstration_with_a_wrong_word_writes_nothing(word, rule, folder, capfd):
+    assert main(["demo", "--folder", "nd", "--threads", word]) == 2
+    said = error_line(capfd)
+    assert f"--threads {word}" in said and rule in said
+    assert list(folder.iterdir()) == []

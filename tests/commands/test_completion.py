@@ -46,7 +46,7 @@ def offered(words, folder):
     ("numbragg demo --", ["--folder", "--threads", "--help"]), ("numbragg demo --threads ", []),
     ("numbragg demo --folder ", ["a folder"]), ("numbragg selftest --backend cuda", ["cuda", "cudasim"]),
     ("numbragg trace 1 2 --aga", ["--against"]), ("numbragg trace 1 2 -hkl P", ["P1.hkl"]),
-    ("numbragg trace 1 2 --against P", ["P1.hkl"]), ("numbragg trace 1 2 --summation k", ["kahan"]),
+    ("numbragg trace 1 2 --against P", ["P1.hkl"]), ("numbragg trace 1 2 --summation k", []),
     ("numbragg -hkl P", ["P1.hkl"]), ("numbragg -hkl a", ["a folder"]), ("numbragg compare P", ["P1.hkl"]),
     ("numbragg compare --png P", ["P1.hkl"]), ("numbragg compare P1.hkl --mi", ["--min-correlation"]),
     ("numbragg plateau i", ["image one.bin", "image two.bin"]), ("numbragg plateau --cs", ["--csv"]),
@@ -86,8 +86,18 @@ def test_bash_offers_every_word_that_a_scan_takes(folder):
     taken = {spelling for option in TABLE if not refused(option) for spelling in option.spellings}
     assert {"-N", "-cell", "--response", "--background", "-seed"} <= taken < OWN
     assert taken <= set(offered(["numbragg", "scan", "-"], folder))
-    assert OWN <= set(offered(["numbragg", "trace", "-"], folder))
     assert not (OWN - taken) & set(offered(["numbragg", "scan", "-"], folder))
+
+
+def test_bash_offers_no_word_that_a_trace_refuses(folder):
+    there = set(offered(["numbragg", "trace", "-"], folder))
+    words = "trace 1 1 -default_F 1 -cell 50 -N 5 -detpixels 8 --quiet".split()
+    refused = [["--background", "water:5um"], ["--device", "0"], ["--precision", "single"], ["--summation", "kahan"],
+               ["--backend", "auto"]]
+    for more in refused:
+        assert main([*words, *more]) == 2 and more[0] not in there
+    assert {"-N", "-cell", "--detector", "--output", "--threads", "-seed"} < there
+    assert OWN - there == {option for option, _ in refused}
 
 
 @pytest.mark.parametrize("typed, wanted", [

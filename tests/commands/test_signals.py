@@ -1,6 +1,7 @@
 """Signals at the worst moments: one line, the exit status of the signal, nothing left; callers' handlers untouched."""
 
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -338,3 +339,26 @@ print(stopped)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     # one may come up where Python ignores it, such as in a finaliser
     assert done.returncode == 0 and int(done.stdout) > 90, done.stderr
+
+
+def children_of(process):
+    return [int(name) for place in Path(f"/proc/{process.pid}/task").glob("*/children")
+            for name in place.read_text().split()]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="this system does not list children")
+@pytest.mark.parametrize("number, word, seconds", [(*signal, n) for n, signal in enumerate(SIGNALS)])
+def test_the_process_of_a_simulated_device_ends_with_its_parent(number, word, seconds, folder, interruptible):
+    process = started(["selftest", "--backend", "cudasim", "--pixels", "1000000"], folder)
+    try:
+        until = time.monotonic() + 120.0
+        while not (children := children_of(process)):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        time.sleep(seconds)
+    finally:
+        said = ended(process, number)
+    assert said == f"numbragg: {word}; no file was written\n" and process.returncode == 128 + number
+    for child in children:
+        # whose zombies somebody else sees to
+        assert not os.path.exists(f"/proc/{child}") or "zombie" in Path(f"/proc/{child}/status").read_text()

@@ -3,6 +3,9 @@
 import hashlib
 import io
 import math
+import os
+from pathlib import Path
+import threading
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -239,6 +242,18 @@ def test_a_header_needs_no_pixels(tmp_path, pixels, words):
     for reader in (smv.read_mask, smv.read_image):
         with pytest.raises(FileFormatError, match=words):
             reader(path)
+
+
+def test_a_stream_is_refused(tmp_path):
+    """By its name: where pixels are is known from its size."""
+    path = str(tmp_path / "stream.img")
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: Path(path).write_bytes(b"{\nHEADER_BYTES=  512;\n".ljust(1024)))
+    writer.start()
+    with pytest.raises(FileFormatError) as error:
+        smv.read_header(path)
+    writer.join()
+    assert str(error.value) == f"{path}: is a stream; an SMV image must be a file"
 
 
 def test_unreadable(tmp_path):

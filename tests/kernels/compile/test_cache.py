@@ -225,6 +225,20 @@ def test_damaged_files_are_made_anew(number, harm, base, monkeypatch, capfd):
     assert again(1.0, 2.0) == 5.0 and loaded(again) == 1 and capfd.readouterr().err == ""
 
 
+@POSIX
+def test_what_is_no_file_is_made_anew(base, monkeypatch, capfd):
+    """A pipe would have to wait for whoever writes to it."""
+    assert kernel()(1.0, 2.0) == 5.0
+    for number, path in enumerate(files(base)):
+        path.unlink()
+        os.mkfifo(path, 0o600)
+        monkeypatch.setattr(cache, "_said", set())
+        made = kernel()
+        assert made(1.0, 2.0) == 5.0 and loaded(made) == 0, number
+        assert capfd.readouterr().err == f"numbragg: warning: {path}: is no file; the kernel is made anew\n"
+        assert path.is_file()
+
+
 def test_a_file_in_the_place_of_another_is_refused(tmp_path):
     one, two = tmp_path / "one.nbc", tmp_path / "two.nbc"
     cache.write_checked(one, b"content")

@@ -306,3 +306,20 @@ for lock in (logging._lock, concurrent.futures.thread._global_shutdown_lock, h5p
 """
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=300)
     assert done.stdout.split() == ["True"] * 3, done.stderr
+
+
+@pytest.mark.parametrize("library", ["h5py", "fabio", "gemmi", "tifffile", "matplotlib", "hdf5plugin", "xraydb", "PIL",
+                                     "tqdm"])
+def test_import_of_a_library_by_another_thread_is_waited_for(library, tmp_path):
+    """Children that write files need them as well."""
+    (tmp_path / f"{library}.py").write_text("import time\ntime.sleep(0.6)\nvalue = 7\n")
+    run_afresh(tmp_path, "", f"""
+        import importlib
+        sys.path.insert(0, {str(tmp_path)!r})
+        nb.simulate
+        worker = threading.Thread(target=importlib.import_module, args=({library!r},))
+        worker.start()
+        time.sleep(0.2)
+        assert in_child(lambda: importlib.import_module({library!r}).value == 7, 20) == 0
+        worker.join()
+    """)
