@@ -36,7 +36,7 @@ __all__ = ["NexusWriter", "nexus_bytes"]
 #: What HDF5 files begin with.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TRUTH = "numbragg"
-#: Attributes of a file that is not finished: whose it is, and how many frames it has.
+#: Attributes: of which series a file is that is not finished (empty: it is), and how many frames it has.
 _KEY, _DONE = "numbragg_unfinished", "numbragg_frames_written"
 #: Another one: how many pixels are saturated, and of how many frames.
 _FULL = "numbragg_saturated"
@@ -211,8 +211,9 @@ class NexusWriter:
             Writes files that appear together with it into a set.
         """
         with self._writing():
-            for name in (_KEY, _DONE, _FULL):
-                del self._file.attrs[name]
+            # emptied in place: HDF5 leaves another gap where what was removed had been read from the file
+            kind = self._file.attrs.get_id(_KEY).dtype
+            self._file.attrs.modify(_KEY, np.zeros((), kind))
             if self._place is not None and self._held is not None:
                 self._close_hdf5()
                 self._held.check()
@@ -255,9 +256,11 @@ class NexusWriter:
             # first the frame, then that it is there
             self._file.flush()
         with self._writing():
-            self._file.attrs[_DONE] = frame + 1
+            # in place: made anew, their places in the file would tell what was interrupted
+            self._file.attrs.modify(_DONE, frame + 1)
             if full:
-                self._file.attrs[_FULL] = self.full = self.full[0] + full, self.full[1] + 1
+                self.full = self.full[0] + full, self.full[1] + 1
+                self._file.attrs.modify(_FULL, self.full)
             self._file.flush()
         self.done = frame + 1
 
