@@ -8,7 +8,7 @@ import sys
 __all__ = ["entry", "main"]
 
 #: Objects made, less those that are gone, after which Python looks for garbage; its own number is some hundreds.
-_SELDOM = 100_000
+_SELDOM = 10_000
 
 
 def main(argv=None):
