@@ -374,7 +374,10 @@ class _Cache(caching.FunctionCache):
     def load_overload(self, sig, target_context):
         forks.refuse_if_unfit()
         try:
-            return super().load_overload(sig, target_context)
+            # start-up: Numba would first load all that it can compile, SciPy with it, which takes as long as Numba
+            # itself; machine code needs none of it, and whoever compiles loads it then
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Refused as problem:
             drop(problem.path, problem.why)
         except Exception as problem:

@@ -18,6 +18,9 @@ def _options(given):
     """The options of every kernel, and those given."""
     if "fastmath" in given:
         raise TypeError("kernels are never compiled with fastmath")
+    if "_nrt" in given:
+        # nor is there what it takes where kept ones are loaded
+        raise TypeError("kernels have no reference counts")
     # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
     return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
 

@@ -16,7 +16,7 @@ from .values import quoted
 __all__ = ["Use", "sets_misset_angles"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Use:
     """One occurrence of an option in a command line.
 

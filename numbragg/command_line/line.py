@@ -1,14 +1,27 @@
 """What a command line asks for: a draft of the request, names of files, how to compute and what to print."""
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 
 from ..scene.request import Draft
 
 __all__ = ["CommandLine", "Files", "Outputs", "assign"]
 
 
-@dataclass(slots=True, kw_only=True, repr=False, eq=False)
-class Files:
+class _Settings:
+    """Base of records of many settings: `dataclass` would write, and compile, a function as long as their list."""
+
+    __slots__ = ()
+
+    def __init__(self, **settings):
+        for name, item in self.__dataclass_fields__.items():  # type: ignore[attr-defined]
+            default = item.default if item.default_factory is MISSING else item.default_factory()
+            setattr(self, name, settings.pop(name, default))
+        if settings:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
+
+
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class Files(_Settings):
     """Names of the files to read, or None where not given."""
 
     hkl: str | None = None
@@ -22,8 +35,8 @@ class Files:
     response: str | None = None
 
 
-@dataclass(slots=True, kw_only=True, repr=False, eq=False)
-class Outputs:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class Outputs(_Settings):
     """Names of the files to write, and whether the optional ones are wanted."""
 
     floatfile: str = "floatimage.bin"
@@ -49,8 +62,8 @@ class Outputs:
     xds_inp: str | None = None
 
 
-@dataclass(slots=True, kw_only=True, repr=False, eq=False)
-class CommandLine:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class CommandLine(_Settings):
     """What a command line asks for.
 
     Attributes

@@ -15,14 +15,15 @@ from ..scene.pixels import check_pixels, edge, pixels_along, reversed_axes
 from ..scene.request import DEFAULTS
 from ..scene.revisions import revision_rules
 from ..scene.units import to_angstrom, to_mm, to_percent
-from .line import CommandLine, Files, Outputs, assign
+from .early import early_answer
+from .line import CommandLine, Files, Outputs
 from .outputs import check_partners
 from .overridden import overridden
 from .panels import check_panels
 from .remarks import remarks
 from .structure_inputs import check_words, crystal_may_be_read
 from .values import CommandLineError, quoted
-from .words import EARLY, option_uses
+from .words import option_uses
 
 __all__ = ["CommandLine", "CommandLineError", "Files", "Outputs", "check", "check_settings", "checked_pixels",
            "entered", "parse"]
@@ -97,11 +98,9 @@ def parse(argv):
     >>> line.draft.cell_lengths, line.draft.n_cells
     ((50.0, 60.0, 70.0), (5.0, 1.0, 1.0))
     """
-    for word in argv:
-        if word in EARLY:
-            line = CommandLine()
-            assign(line, EARLY[word], True)
-            return line
+    answer = early_answer(argv)
+    if answer is not None:
+        return CommandLine(help=answer == "help", version=answer == "version")
     return entered(option_uses(list(argv)))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..io.endings import ending_of, fits_ending
+from ..scene.frozen import Frozen
 from ..scene.request import Draft
 from ..scene.revisions import DEFAULT, REVISIONS, revision_names
 from ..scene.units import (
@@ -23,6 +24,7 @@ from ..scene.units import (
     water_from_um,
 )
 from .dates import date_word, is_date
+from .early import spellings_of
 from .effects import (
     convention,
     elements,
@@ -63,8 +65,8 @@ def _zero_for(name):
                 lambda value: value == 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Option:
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class Option(Frozen):
     """One row of the table.
 
     Attributes
@@ -472,8 +474,8 @@ _OWN = (
     _row("--stats-json", "FILE", "also write counts and timings of the run", store(Outputs.stats_json),
          kind="file", rule=_named("JSON")),
     _row("--quiet", "", "print nothing but errors and warnings", put(CommandLine.quiet, True)),
-    _row("--help -h -help", "", "print this text", put(CommandLine.help, True)),
-    _row("--version -version", "", "print the version", put(CommandLine.version, True)),
+    _row(spellings_of("help"), "", "print this text", put(CommandLine.help, True)),
+    _row(spellings_of("version"), "", "print the version", put(CommandLine.version, True)),
 )
 
 _GROUPED = {

@@ -5,7 +5,6 @@ sense and turn a word into 0.  Here a word must be a number from its first to it
 what passes has the value that the C functions give it.
 """
 
-from dataclasses import dataclass
 import math
 from typing import Callable
 
@@ -21,7 +20,6 @@ class CommandLineError(ValueError):
     """A command line that cannot be obeyed; the message is one line."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rule:
     """A condition on one value.
 
@@ -33,8 +31,10 @@ class Rule:
         Takes the value, returns whether it is allowed.
     """
 
-    text: str
-    holds: Callable
+    __slots__ = ("text", "holds")
+
+    def __init__(self, text: str, holds: Callable) -> None:
+        self.text, self.holds = text, holds
 
     def check(self, option, word, value):
         """Raise `CommandLineError` unless `value`, written as `word`, is allowed for `option`."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import math
 
 from .effects import Use
-from .line import CommandLine
 from .suggestions import meant
 from .table import EXACT, TABLE
 from .values import CommandLineError, file_name, is_number, quoted, real, whole
 
-__all__ = ["EARLY", "Vocabulary", "option_uses", "vocabulary"]
+__all__ = ["Vocabulary", "option_uses", "vocabulary"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, repr=False, eq=False)
 class Vocabulary:
     """The words of one program.
 
@@ -54,9 +53,6 @@ _INSTEAD = {
 }
 
 NANOBRAGG = vocabulary(TABLE, EXACT, _INSTEAD)
-#: Words that end the reading of a command line at once, and the setting they stand for.
-EARLY = {word: {"--help": CommandLine.help, "--version": CommandLine.version}[option.name]
-         for word, option in NANOBRAGG.accepted.items() if option.name in ("--help", "--version")}
 
 
 def _suggestion(word, known):

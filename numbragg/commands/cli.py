@@ -1,10 +1,14 @@
 """The command `numbragg` as a process: signals are seen to before all else; `commands.program` is what it does."""
 
+import gc
 import sys
 
 # start-up: until signals are seen to, Python answers them with a traceback; so what can wait is imported after that
 
 __all__ = ["entry", "main"]
+
+#: Objects made, less those that are gone, after which Python looks for garbage; its own number is some hundreds.
+_SELDOM = 10_000
 
 
 def main(argv=None):
@@ -35,6 +39,8 @@ def entry():
     from .signals import watch
 
     watch()
+    # start-up: what is loaded stays; to look through it for garbage again and again would take a fifth of a short run
+    gc.set_threshold(_SELDOM)
     from .program import end, run
 
     end(run(sys.argv[1:]))

@@ -43,18 +43,7 @@ def run(argv):
 
     Returns the exit code.
     """
-    line = parse(argv)
-    if line.help:
-        from ..command_line.help import help_text
-
-        print(help_text())
-        return 0
-    if line.version:
-        from .._version import __version__
-
-        print(f"numbragg {__version__}")
-        return 0
-    line = with_headers(line)
+    line = with_headers(parse(argv))
     check(line)
     check_counts(line)
     if line.detector is not None:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..command_line.dates import out_of_the_way
+from ..command_line.early import early_answer
 from ..notes import one_line_each
 from .catalogue import COMMANDS, PLANNED, module_of
 from .printing import Unheard, unread
@@ -25,6 +26,9 @@ USAGE = ("numbragg: nothing to do; give nanoBragg's arguments, such as -hkl P1.h
 
 def _command(argv):
     if argv[0].startswith("-"):
+        answer = early_answer(argv)
+        if answer is not None:
+            return _answered(answer)
         from .image import run
 
         return run(argv)
@@ -40,6 +44,19 @@ def _command(argv):
     near = difflib.get_close_matches(name, COMMANDS, 1)
     hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(COMMANDS)}; options begin with a dash"
     return _fail(f"{cut(name)}: no such command; {hint}")
+
+
+def _answered(answer):
+    """Print the help text or the version."""
+    if answer == "help":
+        from ..command_line.help import help_text
+
+        print(help_text())
+    else:
+        from .._version import __version__
+
+        print(f"numbragg {__version__}")
+    return 0
 
 
 def _fail(message):

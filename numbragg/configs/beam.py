@@ -25,7 +25,6 @@ from .checks import (
     vector,
     whole,
 )
-from .without_effect import beam_notes
 
 if TYPE_CHECKING:
     from .spectrum import Spectrum
@@ -180,6 +179,9 @@ class Beam:
 
     def pack(self) -> BeamRequest:
         """This beam as a part of a request, in SI units and radians."""
+        # start-up: where something is simulated
+        from .without_effect import beam_notes
+
         axes = {"beam_vector": self.direction, "polarisation_axis": self.polarisation_axis}
         return BeamRequest(
             wavelength=from_angstrom(self.wavelength_angstrom), fluence=float(self.fluence_photons_per_m2),

@@ -9,7 +9,6 @@ import os
 from typing import Any, Self
 
 from ..io.literals import INT_MAX
-from ..scene.draws import LARGEST_SEED
 from ..scene.request import CrystalRequest
 from ..scene.units import from_degrees, from_mm, water_from_um
 from .checks import (
@@ -30,7 +29,6 @@ from .checks import (
     whole,
 )
 from .structure_factors import as_structure_factors
-from .without_effect import missets_note
 
 # start-up: readers are imported where there is a file to read, records with the first crystal, NumPy for rotations
 
@@ -273,7 +271,12 @@ class Crystal(_Read):
 def _stated(crystal):
     """What a request says of the file of a matrix."""
     name, stated = getattr(crystal, "_stated", ("", None))
-    return {} if stated is None else {"matrix_cell": stated[0], "crystal_notes": tuple(missets_note(name, stated[1]))}
+    if stated is None:
+        return {}
+    # start-up: few matrices come from files
+    from .without_effect import missets_note
+
+    return {"matrix_cell": stated[0], "crystal_notes": tuple(missets_note(name, stated[1]))}
 
 
 # -- mosaicity
@@ -296,6 +299,13 @@ def _spread_per_axis(crystal):
     return value
 
 
+def _largest_seed():
+    # start-up: nanoBragg's own domains are drawn otherwise
+    from ..scene.draws import LARGEST_SEED
+
+    return LARGEST_SEED
+
+
 def _check_mosaicity(crystal):
     """Refuse words that would be without effect."""
     if crystal.mosaic_rotations is not None:
@@ -308,7 +318,7 @@ def _check_mosaicity(crystal):
     own, even = crystal.mosaicity != "cap", crystal.mosaic_low_discrepancy
     if even and not own:
         raise ValueError('mosaic_low_discrepancy: the domains of mosaicity "cap" are nanoBragg\'s random ones')
-    if own and not 0 <= crystal.mosaic_seed <= LARGEST_SEED:
+    if own and not 0 <= crystal.mosaic_seed <= _largest_seed():
         raise ValueError(f"mosaic_seed: {crystal.mosaic_seed!r} must not be negative with mosaicity "
                          f"{crystal.mosaicity!r}")
     if crystal.mosaicity == "anisotropic" and not even:

@@ -32,7 +32,6 @@ from .checks import (
     whole,
 )
 from .panel import Panel, checked_mask
-from .without_effect import detector_notes
 
 # start-up: kernels, and Numba with them, are imported with the first array of positions
 if TYPE_CHECKING:
@@ -547,6 +546,9 @@ class Detector(_Noted):
 
     def pack(self) -> DetectorRequest:
         """This detector as a part of a request, in SI units and radians."""
+        # start-up: where something is simulated
+        from .without_effect import detector_notes
+
         size: dict[str, Any] = {}
         place: dict[str, Any] = {}
         if self.pixels is not None:
@@ -567,12 +569,10 @@ class Detector(_Noted):
         return DetectorRequest(
             pixel_size=from_mm(self.pixel_mm), **size, distance=from_mm(self.distance_mm), **place,
             convention=self.convention, pivot=self.pivot, beam_x=beam_x, beam_y=beam_y,
-            close_x=close_x, close_y=close_y,
-            rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
-            twotheta=from_degrees(self.twotheta_deg), **given(axes),
+            close_x=close_x, close_y=close_y, rotation_x=rotation_x, rotation_y=rotation_y, rotation_z=rotation_z,
+            twotheta=from_degrees(self.twotheta_deg), mask=self.mask, **given(axes),
             sensor_thickness=sensor_from_um(self.sensor_thickness_um), sensor_layers=count(self.sensor_layers),
-            curved=self.curved, point_pixel=self.point_pixel, mask=self.mask,
-            detector_notes=tuple(detector_notes(self)))
+            curved=self.curved, point_pixel=self.point_pixel, detector_notes=tuple(detector_notes(self)))
 
 
 def _metres(pair_mm):

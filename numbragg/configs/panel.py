@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..scene.materials import MATERIALS
 from ..scene.pixels import check_pixels
 from ..scene.request import DetectorRequest, PanelRequest
 from ..scene.units import attenuation_from_um, from_mm, sensor_from_um
@@ -133,6 +132,9 @@ class Panel:
             raise ValueError(f"origin_mm: {self.origin_mm!r}, the plane of the panel must not go through the sample")
 
     def _check_material(self):
+        # start-up: few panels have a material
+        from ..scene.materials import MATERIALS
+
         material = self.sensor_material
         if not isinstance(material, str) or material.lower() not in MATERIALS:
             names = dict.fromkeys(formula for formula, _ in MATERIALS.values())

@@ -7,8 +7,8 @@ import subprocess
 import live_c
 from option_tools import spellings
 
+from numbragg.command_line.early import EARLY
 from numbragg.command_line.table import TABLE
-from numbragg.command_line.words import EARLY
 
 from .checks import Failure
 

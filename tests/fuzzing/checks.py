@@ -7,8 +7,8 @@ import re
 
 import numpy as np
 
+from numbragg.command_line.early import EARLY
 from numbragg.command_line.parse import parse
-from numbragg.command_line.words import EARLY
 
 from .seeds import PANELS
 

@@ -270,6 +270,13 @@ def test_jit_refuses_fastmath():
             jit(fastmath=value)(lambda x: x)
 
 
+def test_jit_refuses_reference_counts():
+    """Machine code of kept kernels is loaded without what counts them."""
+    for value in (True, False):
+        with pytest.raises(TypeError, match="reference counts"):
+            jit(lambda x: x, _nrt=value)
+
+
 def test_no_module_asks_for_fastmath():
     """Only `compilation` may name it, to refuse it; and nobody compiles past `compilation`."""
     for path in sorted([*KERNELS.rglob("*.py"), *PACKAGE.rglob("*.py")]):
