@@ -33,6 +33,16 @@ class CPU:
 
     def __init__(self, remark=None):
         self.remark = remark
+        self._tables = None
+
+    def checked(self, shot):
+        """What was made of the tables of structure factors of a shot for those before it, where they still fit."""
+        from ..kernels.drive.tables import Tables
+
+        if self._tables is None:
+            self._tables = Tables()
+        tables = {id(prepared.scene.lookup.table): prepared.scene.lookup.table for panel in shot for prepared in panel}
+        return self._tables.checked(tables.values())
 
     def loaded(self, prepared, evaluation):
         """Whether kernels have been compiled before."""
@@ -49,8 +59,9 @@ class CPU:
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""
         from ..kernels.drive import cpu as driver_cpu
+        from ..kernels.drive.tables import Made
 
-        _require_squares([prepared.scene.lookup])
+        _require_squares([prepared.scene.lookup], evaluation, Made())
         image = np.zeros(prepared.shape, dtype=np.float32)
         target = driver_cpu.Target(prepared.window, prepared.mask, image)
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
@@ -59,23 +70,27 @@ class CPU:
 
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts; what the panels share is made once."""
-        from functools import partial
+        return self.render_with(self.checked(shot), shot, evaluation, progress)
 
+    def render_with(self, made, shot, evaluation, progress=None, halt=None):
+        """As `render_shot`, with what `checked` found; `halt` is that of `kernels.drive.cpu.Target`."""
         from ..kernels.drive import cpu as driver_cpu
         from ..kernels.drive.contributions import render_sum
 
-        _require_squares([prepared.scene.lookup for panel in shot for prepared in panel])
+        modes = evaluation.modes
+        _require_squares([prepared.scene.lookup for panel in shot for prepared in panel], evaluation, made)
         images = _empty_images(shot)
         if all(len(panel) == 1 for panel in shot):
-            targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image) for panel, image in zip(shot, images)]
+            targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image, halt=halt)
+                       for panel, image in zip(shot, images)]
             done = driver_cpu.render_images(
-                [panel[0].scene for panel in shot], targets, evaluation.modes,
-                interpolating=[panel[0].interpolating for panel in shot], progress=progress)
+                [panel[0].scene for panel in shot], targets, modes,
+                interpolating=[panel[0].interpolating for panel in shot], progress=progress, made=made)
             return images, [_noted(outcome, image, panel[0]) for outcome, image, panel in zip(done, images, shot)]
-        outcomes, make = [], partial(driver_cpu.Evaluator, grids={})
+        outcomes = []
         for panel, image in zip(shot, images):
             contributions, target = _sum_of(panel, image)
-            outcome = render_sum(contributions, target, evaluation.modes, progress=progress, make=make)
+            outcome = render_sum(contributions, target._replace(halt=halt), modes, progress=progress, made=made)
             outcomes.append(_noted(outcome, image, panel[0]))
         return images, outcomes
 
@@ -148,9 +163,13 @@ class CUDA:
         return DeviceImage(device_image, self.session.device), outcome
 
 
-def _require_squares(lookups):
+def _require_squares(lookups, evaluation, made):
     """Refuse tables of structure factors whose squares, of which most images are made, do not fit in memory."""
-    tables = {id(lookup.table): lookup.table.shape for lookup in lookups if lookup.filled}
+    from ..kernels.drive.cpu import squares_key
+
+    kind = np.float32 if evaluation.precision == "single" else np.float64
+    tables = {id(lookup.table): lookup.table.shape for lookup in lookups
+              if lookup.filled and not made.has(lookup.table, squares_key(lookup, kind))}
     memory.require(sum(map(memory.grid_bytes, tables.values())),
                    f"structure factors: the squares of tables of {' and '.join(map(_by, tables.values()))} entries")
 
