@@ -16,6 +16,7 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..notes import warn
+from ..scene.kept import Kept
 from ..scene.pixels import WHOLE, region, regions
 from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
@@ -293,6 +294,23 @@ def _warn_of(outcomes):
     warn(dict.fromkeys(note for outcome in outcomes for note in rendering_notes(outcome)))
 
 
+class _Common:
+    """What the shots of a simulator have in common, from its attributes; and what is derived of it only once."""
+
+    def __init__(self, attributes):
+        self.attributes = beam, detector, sampling, roi, revision = attributes
+        self.kept = Kept()
+        self.pieces = detector.pieces()
+        # what holds arrays packs copies of them, which are to be made each time
+        self._beam = None if beam.sources is not None or beam.spectrum is not None else beam.pack()
+        self._sampling, self._revision = replace(sampling.pack(), roi=roi), revision
+
+    def request(self):
+        """All but the crystal and the panels."""
+        beam = self.attributes[0].pack() if self._beam is None else self._beam
+        return Request(beam=beam, sampling=self._sampling, revision=self._revision)
+
+
 class Simulator:
     """A detector, a beam and structure factors, ready for many crystals.
 
@@ -352,6 +370,7 @@ class Simulator:
         self._backend: CPU | CUDA | None = None
         self.background = None if background is None else _background(background)
         self._ground: Any = None
+        self._common: _Common | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -394,19 +413,28 @@ class Simulator:
             For each panel, in their order, the crystals in theirs.
         """
         from ..scene.notes import warnings_of
-        from ..scene.shot import in_regions, prepare_shot
 
-        crystals = crystals_of(crystal)
-        for each in crystals:
-            self._check_frame(each)
-        request = Request(beam=self.beam.pack(), sampling=replace(self.sampling.pack(), roi=self.roi),
-                          revision=self.revision)
-        shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
-                             for each in crystals], self.detector.pieces(), request)
-        if self._regions is not None:
-            shot = in_regions(shot, self._regions)
+        shot = self._prepared(crystals_of(crystal), self._settled())
         warn(warnings_of(shot))
         return shot
+
+    def _settled(self):
+        """What shots have in common, as requests: made anew where an attribute has become another object."""
+        attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
+        settled = self._common
+        if settled is None or any(old is not new for old, new in zip(settled.attributes, attributes)):
+            settled = self._common = _Common(attributes)
+        return settled
+
+    def _prepared(self, crystals, common):
+        """As `prepare_shot`, without its warnings."""
+        from ..scene.shot import in_regions, prepare_shot
+
+        for each in crystals:
+            self._check_frame(each)
+        shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
+                             for each in crystals], common.pieces, common.request(), common.kept)
+        return shot if self._regions is None else in_regions(shot, self._regions)
 
     def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal on a detector of one panel, without rendering."""
