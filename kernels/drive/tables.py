@@ -1,5 +1,7 @@
 """What is made of tables of structure factors, kept from image to image while these are the same; no physics."""
 
+import threading
+
 from ..stamp import stamp
 
 __all__ = ["Tables"]
@@ -21,7 +23,7 @@ class Tables:
 
     Whoever renders asks `checked` for a look at each table, at most once a call: what is kept is used only where a
     table has the content that it was made of, so that a table may be changed in place between two calls.  No lock:
-    two threads that ask at once make the same twice, and a fork finds nothing taken.
+    two calls at once make the same twice, and a fork finds nothing taken.
     """
 
     def __init__(self):
@@ -68,15 +70,18 @@ class Made:
 
     def __init__(self, kept=None):
         self._kept = {} if kept is None else kept
+        # of a call, not of what is kept: a child that is forked meanwhile makes another one
+        self._lock = threading.Lock()
 
     def get(self, table, key, make):
         """What goes by a name, made if it is not there."""
-        kept = self._kept.get(id(table))
-        if kept is None:
-            kept = self._kept[id(table)] = _Kept(table)
-        if key not in kept.made:
-            kept.made[key] = make()
-        return kept.made[key]
+        with self._lock:
+            kept = self._kept.get(id(table))
+            if kept is None:
+                kept = self._kept[id(table)] = _Kept(table)
+            if key not in kept.made:
+                kept.made[key] = make()
+            return kept.made[key]
 
     def has(self, table, key):
         """Whether it is there."""

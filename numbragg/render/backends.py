@@ -35,14 +35,13 @@ class CPU:
         self.remark = remark
         self._tables = None
 
-    def checked(self, shot):
-        """What was made of the tables of structure factors of a shot for those before it, where they still fit."""
+    def checked(self, tables):
+        """What earlier shots have left of tables of structure factors, where these are still the same."""
         from ..kernels.drive.tables import Tables
 
         if self._tables is None:
             self._tables = Tables()
-        tables = {id(prepared.scene.lookup.table): prepared.scene.lookup.table for panel in shot for prepared in panel}
-        return self._tables.checked(tables.values())
+        return self._tables.checked({id(table): table for table in tables}.values())
 
     def loaded(self, prepared, evaluation):
         """Whether kernels have been compiled before."""
@@ -70,7 +69,8 @@ class CPU:
 
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts; what the panels share is made once."""
-        return self.render_with(self.checked(shot), shot, evaluation, progress)
+        made = self.checked(prepared.scene.lookup.table for panel in shot for prepared in panel)
+        return self.render_with(made, shot, evaluation, progress)
 
     def render_with(self, made, shot, evaluation, progress=None, halt=None):
         """As `render_shot`, with what `checked` found; `halt` is that of `kernels.drive.cpu.Target`."""

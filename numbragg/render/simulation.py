@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,10 @@ from ..configs.run_options import Evaluation
 from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..notes import warn
-from ..scene.kept import Kept
 from ..scene.pixels import WHOLE, region, regions
-from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
+from .common import Common
 from .progress import checked_progress
 
 # start-up: kernels, and Numba with them, are imported with the first image; types of arrays are for checkers
@@ -294,23 +293,6 @@ def _warn_of(outcomes):
     warn(dict.fromkeys(note for outcome in outcomes for note in rendering_notes(outcome)))
 
 
-class _Common:
-    """What the shots of a simulator have in common, from its attributes; and what is derived of it only once."""
-
-    def __init__(self, attributes):
-        self.attributes = beam, detector, sampling, roi, revision = attributes
-        self.kept = Kept()
-        self.pieces = detector.pieces()
-        # what holds arrays packs copies of them, which are to be made each time
-        self._beam = None if beam.sources is not None or beam.spectrum is not None else beam.pack()
-        self._sampling, self._revision = replace(sampling.pack(), roi=roi), revision
-
-    def request(self):
-        """All but the crystal and the panels."""
-        beam = self.attributes[0].pack() if self._beam is None else self._beam
-        return Request(beam=beam, sampling=self._sampling, revision=self._revision)
-
-
 class Simulator:
     """A detector, a beam and structure factors, ready for many crystals.
 
@@ -370,7 +352,7 @@ class Simulator:
         self._backend: CPU | CUDA | None = None
         self.background = None if background is None else _background(background)
         self._ground: Any = None
-        self._common: _Common | None = None
+        self._common: Common | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -414,22 +396,22 @@ class Simulator:
         """
         from ..scene.notes import warnings_of
 
-        shot = self._prepared(crystals_of(crystal), self._settled())
+        shot = self._prepared(crystal, self._shared())
         warn(warnings_of(shot))
         return shot
 
-    def _settled(self):
-        """What shots have in common, as requests: made anew where an attribute has become another object."""
+    def _shared(self) -> Common:
+        """What shots have in common, made anew where an attribute has become another object."""
         attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
-        settled = self._common
-        if settled is None or any(old is not new for old, new in zip(settled.attributes, attributes)):
-            settled = self._common = _Common(attributes)
-        return settled
+        if self._common is None or not self._common.fits(*attributes):
+            self._common = Common(*attributes)
+        return self._common
 
-    def _prepared(self, crystals, common):
+    def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:
         """As `prepare_shot`, without its warnings."""
         from ..scene.shot import in_regions, prepare_shot
 
+        crystals = crystals_of(crystal)
         for each in crystals:
             self._check_frame(each)
         shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
@@ -468,8 +450,7 @@ class Simulator:
         ground = self.ground(shot)
         images, outcomes = self.backend.render_shot(shot, self.evaluation, step)
         if ground is not None:
-            ground.add(images)
-            outcomes[0].remarks = (*outcomes[0].remarks, *ground.notes)
+            ground.add_to(images, outcomes)
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
         background = (None, None) if ground is None else (ground.image, ground.account())
@@ -525,25 +506,33 @@ class Simulator:
         images = [image for image, _ in done]
         return images[0] if len(images) == 1 else images
 
-    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]],
-               progress: Callable[[int], object] | Any = None) -> Iterator[NDArray[np.float32] | Any]:
+    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]], progress: Callable[[int], object] | Any = None,
+               *, ahead: int | None = None) -> Iterator[NDArray[np.float32] | Any]:
         """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them.
+
+        Small shots (of up to some million steps) are computed side by side, each by one thread, some of them before
+        they are asked for; larger ones, and all on a CUDA device, one by one when they are.
 
         Parameters
         ----------
         crystals : iterable of Crystal, or of sequences of Crystal
         progress : callable or progress bar, optional
             As for `run`, of all shots together.
+        ahead : int, optional
+            How many shots at most are taken from `crystals` and computed before they are asked for.  By default as many
+            as keep all threads busy if `crystals` is a sequence, such as a list; 0 if it is an iterator, for what that
+            gives next may depend on the images before.
 
         Yields
         ------
         (slow, fast) float32 array
             As `image` returns it.
         """
+        from .side_by_side import images_of
+
         if isinstance(crystals, Crystal):
             raise ValueError("crystals: a Crystal must be in a sequence; `image` takes it alone")
-        for crystal in crystals:
-            yield self.image(crystal, progress)
+        yield from images_of(self, crystals, progress, ahead)
 
 
 def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detector,

@@ -258,7 +258,7 @@ def _geometry(detector, placement, counts, oversample):
 
 
 def _lookup(factors):
-    return records.Lookup(table=factors.kernel_table, minimum=factors.minimum, maximum=factors.maximum,
+    return records.Lookup(table=factors.for_kernels(), minimum=factors.minimum, maximum=factors.maximum,
                           filled=factors.filled, default=factors.default)
 
 
@@ -336,7 +336,8 @@ def prepare(request, structure_factors, kept=None):
     kept = Kept() if kept is None else kept
     rules = revision_rules(request.revision)
     asked, sampling = request.crystal, request.sampling
-    placement = kept.get("placement", (request.beam, request.detector), asked.spindle_axis, lambda: place_detector(request))
+    placement = kept.get("placement", (request.beam, request.detector), asked.spindle_axis,
+                         lambda: place_detector(request))
     check_pixels(placement.fpixels, placement.spixels)
     window = records.Window(*clipped(sampling.roi, (placement.spixels, placement.fpixels)))
     generator = Generator()
