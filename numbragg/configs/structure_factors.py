@@ -213,16 +213,15 @@ class StructureFactors:
     @classmethod
     def owning(cls, table: NDArray[np.float64], minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0,
                *, filled: bool = True, reflections: int | None = None, source: str = "memory",
-               notes: Sequence[str] = ()) -> Self:
+               notes: Sequence[str] = (), is_lent: bool = True) -> Self:
         """As the constructor, of a table that was made for this: neither copied nor searched for NaN.
 
-        Tables can be a large part of the memory, and dumps hold whatever the C program would read.
+        Tables can be large, and dumps hold whatever the C program would read.  `is_lent`: others may write to it.
         """
         made = cls.__new__(cls)
         made._take(np.ascontiguousarray(table, dtype=np.float64), (minimum, maximum), default, filled, reflections,
                    source, notes)
-        # whoever made it may write to it
-        object.__setattr__(made, "is_lent", True)
+        object.__setattr__(made, "is_lent", is_lent)
         return made
 
     @classmethod
@@ -456,7 +455,8 @@ class StructureFactors:
         table, minimum, maximum = table_from_reflections(indices, f, default)
         twice = repeated_note(source if source != "memory" else "amplitudes", indices, f, table, minimum)
         notes = notes if twice is None else (*notes, twice)
-        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
+        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes,
+                          is_lent=False)
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:
@@ -474,7 +474,7 @@ class StructureFactors:
 
         note = flag_note("table", _IndicesOfArray(amplitudes.shape, low), amplitudes.ravel())
         return cls.owning(padded, low, high, default, reflections=amplitudes.size,
-                          notes=() if note is None else (note,))
+                          notes=() if note is None else (note,), is_lent=False)
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
@@ -483,7 +483,7 @@ class StructureFactors:
 
         default = finite("default", default, "electrons")
         dump = read_dump(path)
-        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))
+        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path), is_lent=False)
 
     def write_dump(self, file: str | os.PathLike[str] | BinaryIO) -> None:
         """Write nanoBragg's binary dump to a file, by its name or open for bytes; `from_dump` reads it."""

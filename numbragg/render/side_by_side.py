@@ -158,7 +158,7 @@ def _settled(simulator: Any) -> tuple[Any, ...]:
 
 
 def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return all(a is b or (isinstance(a, int) and a == b) for a, b in zip(one, other))
+    return all(a is b or (isinstance(a, bytes) and a == b) for a, b in zip(one, other))
 
 
 def _has_all(simulator: Any) -> bool:
