@@ -100,6 +100,7 @@ class _Shot:
     def __init__(self, crystals: Any) -> None:
         self.crystals = crystals
         self.begun = False
+        self.state: tuple[Any, ...] = ()
         self.images: Any = None  # of all panels, when they are done
         self.notes: tuple[tuple[str, ...], ...] = ()
         self.failure: Exception | None = None  # of the function that is told the progress
@@ -150,30 +151,38 @@ def _threads(simulator: Any) -> int:
     return simulator.evaluation.threads or available_threads()
 
 
-def _settled(simulator: Any) -> tuple[Any, ...]:
-    """What the images depend on besides their crystals: objects that nobody can change, and stamps of the others."""
-    factors = simulator.structure_factors
-    mark = stamp(factors.for_kernels()) if factors.is_lent else None
-    return (simulator._shared(), factors, mark, simulator.background, simulator.evaluation, simulator._regions)
+def _factors(simulator: Any, crystals: Any) -> Iterator[Any]:
+    """The structure factors of a shot."""
+    yield simulator.structure_factors
+    for crystal in crystals if isinstance(crystals, Sequence) else (crystals,):
+        own = getattr(crystal, "structure_factors", None)
+        if own is not None:
+            yield own
+
+
+def _state(simulator: Any, crystals: Any, marks: dict[int, bytes]) -> tuple[Any, ...]:
+    """What a shot depends on besides its crystals: objects that nobody can change, and stamps of those that one can.
+
+    `marks` has stamps that were made a moment ago.
+    """
+    found = [simulator._shared(), simulator.background, simulator.evaluation, simulator._regions]
+    for factors in _factors(simulator, crystals):
+        found.append(factors)
+        if factors.is_lent:
+            table = factors.for_kernels()
+            if id(table) not in marks:
+                marks[id(table)] = stamp(table)
+            found.append(marks[id(table)])
+    return tuple(found)
 
 
 def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return all(a is b or (isinstance(a, bytes) and a == b) for a, b in zip(one, other))
+    return len(one) == len(other) and all(a is b or (isinstance(a, bytes) and a == b) for a, b in zip(one, other))
 
 
 def _has_all(simulator: Any) -> bool:
     """Whether threads find what shots share: on a device they cannot, and a background is made with the first one."""
     return simulator.backend.name == "cpu" and (simulator.background is None or simulator._ground is not None)
-
-
-def _tables(simulator: Any, shots: Iterable[_Shot]) -> Iterator[Any]:
-    """The tables of structure factors of some shots."""
-    yield simulator.structure_factors.for_kernels()
-    for shot in shots:
-        for crystal in shot.crystals if isinstance(shot.crystals, Sequence) else (shot.crystals,):
-            factors = getattr(crystal, "structure_factors", None)
-            if factors is not None:
-                yield factors.for_kernels()
 
 
 class _Batch:
@@ -184,8 +193,12 @@ class _Batch:
         self.evaluation = replace(simulator.evaluation, threads=1)
         self.step = _one_at_a_time(progress)
         self.halt = np.zeros(1, dtype=np.uint8)
+        marks: dict[int, bytes] = {}
+        for shot in shots:
+            shot.state = _state(simulator, shot.crystals, marks)
         # looked at once for all of them: nobody but us runs meanwhile
-        self.made = simulator.backend.checked(_tables(simulator, shots))
+        tables = (factors.for_kernels() for shot in shots for factors in _factors(simulator, shot.crystals))
+        self.made = simulator.backend.checked(tables)
         self.over = False
 
     def run(self, threads: int) -> None:
@@ -236,10 +249,10 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
         ahead = BATCH_SHOTS * threads if source.is_listed else 0
     waiting: deque[_Shot] = deque()
     size: _Size | None = None
-    wanted, settled = threads, _settled(simulator)
+    wanted = threads
     while True:
-        if waiting and not _same(settled, _settled(simulator)):
-            # what was computed early is of another simulator
+        if waiting and not _same(waiting[0].state, _state(simulator, waiting[0].crystals, {})):
+            # what was computed early is no longer what is asked for
             source.put_back(shot.crystals for shot in waiting)
             waiting.clear()
         if not waiting:
@@ -249,7 +262,7 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
                 return
             shots = [_Shot(crystals) for crystals in taken]
             if len(shots) > 1:
-                wanted, settled = 2 * wanted, _settled(simulator)
+                wanted = 2 * wanted
                 _Batch(simulator, shots, progress).run(threads)
                 source.put_back(shot.crystals for shot in shots if not shot.begun)
             waiting.extend(shot for shot in shots if shot.begun or len(shots) == 1)
