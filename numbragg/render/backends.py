@@ -70,27 +70,40 @@ class CPU:
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts; what the panels share is made once."""
         made = self.checked(prepared.scene.lookup.table for panel in shot for prepared in panel)
-        return self.render_with(made, shot, evaluation, progress)
+        return self.render_with(made, [shot], evaluation, progress)[0]
 
-    def render_with(self, made, shot, evaluation, progress=None, halt=None):
-        """As `render_shot`, with what `checked` found; `halt` is that of `kernels.drive.cpu.Target`."""
+    def render_with(self, made, shots, evaluation, progress=None, halt=None):
+        """As `render_shot`, of several shots one after the other: a list of what that returns.
+
+        Of a shot's steps in Python each is done for all shots, while a processor has the code at hand.
+
+        `made` is what `checked` found; `halt` is that of `kernels.drive.cpu.Target`.
+        """
+        if not all(len(panel) == 1 for shot in shots for panel in shot):
+            return [self._render_sums(made, shot, evaluation, progress, halt) for shot in shots]
         from ..kernels.drive import cpu as driver_cpu
+
+        alone = [panel[0] for shot in shots for panel in shot]
+        _require_squares([prepared.scene.lookup for prepared in alone], evaluation, made)
+        images = [_empty_images(shot) for shot in shots]
+        targets = [driver_cpu.Target(prepared.window, prepared.mask, image, halt=halt)
+                   for prepared, image in zip(alone, (image for each in images for image in each))]
+        done = driver_cpu.render_images(
+            [prepared.scene for prepared in alone], targets, evaluation.modes,
+            interpolating=[prepared.interpolating for prepared in alone], progress=progress, made=made)
+        outcomes = (_noted(outcome, target.image, prepared) for outcome, target, prepared in zip(done, targets, alone))
+        return [(each, [next(outcomes) for _ in shot]) for each, shot in zip(images, shots)]
+
+    def _render_sums(self, made, shot, evaluation, progress, halt):
+        """Images and accounts of one shot, of panels that several crystals add to."""
         from ..kernels.drive.contributions import render_sum
 
-        modes = evaluation.modes
         _require_squares([prepared.scene.lookup for panel in shot for prepared in panel], evaluation, made)
-        images = _empty_images(shot)
-        if all(len(panel) == 1 for panel in shot):
-            targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image, halt=halt)
-                       for panel, image in zip(shot, images)]
-            done = driver_cpu.render_images(
-                [panel[0].scene for panel in shot], targets, modes,
-                interpolating=[panel[0].interpolating for panel in shot], progress=progress, made=made)
-            return images, [_noted(outcome, image, panel[0]) for outcome, image, panel in zip(done, images, shot)]
-        outcomes = []
+        images, outcomes = _empty_images(shot), []
         for panel, image in zip(shot, images):
             contributions, target = _sum_of(panel, image)
-            outcome = render_sum(contributions, target._replace(halt=halt), modes, progress=progress, made=made)
+            outcome = render_sum(contributions, target._replace(halt=halt), evaluation.modes, progress=progress,
+                                 made=made)
             outcomes.append(_noted(outcome, image, panel[0]))
         return images, outcomes
 

@@ -36,6 +36,8 @@ SMALL_STEPS = 1 << 22
 SMALL_PIXEL_STEPS = 1 << 16
 #: Steps of a batch for each thread (some tenth of a second), and shots.
 BATCH_STEPS, BATCH_SHOTS = 1 << 25, 64
+#: Shots that a thread prepares before it renders them, if there are enough for all threads.
+GROUP, GROUPS_OF_A_THREAD = 8, 4
 #: Bytes of the images of a batch.
 BATCH_BYTES = 1 << 26
 
@@ -206,39 +208,62 @@ class _Batch:
         def leave() -> None:
             self.halt[0] = 1
 
-        aside(lambda: Crew(threads).run(self._work, self.shots), leave)
+        size = max(1, min(GROUP, len(self.shots) // (GROUPS_OF_A_THREAD * threads)))
+        groups = [self.shots[start:start + size] for start in range(0, len(self.shots), size)]
+        aside(lambda: Crew(threads).run(self._work, groups), leave)
 
-    def _work(self, shot: _Shot) -> None:
+    def _work(self, shots: list[_Shot]) -> None:
+        """Compute some.
+
+        What fails is seen again when it is its turn, with the caller's frames, and so is what is left to all threads:
+        then no more are begun.
+        """
         if self.halt[0]:
             raise Halted
-        if self.over:
-            return
-        shot.begun = True
+        prepared = []
+        for shot in shots:
+            if self.over:
+                break
+            shot.begun = True
+            try:
+                made = self._prepared(shot)
+            except Exception:
+                made = None
+            if made is None:
+                self.over = True
+            else:
+                prepared.append((shot, made))
         try:
-            self._render(shot)
+            self._render(prepared)
         except Halted:
             raise
         except _Told as told:
             cause = told.__cause__
             assert isinstance(cause, Exception)
-            self.over, shot.failure = True, cause
+            self.over, prepared[0][0].failure = True, cause
         except Exception:
-            # it is seen again when it is its turn, with the caller's frames
             self.over = True
 
-    def _render(self, shot: _Shot) -> None:
+    def _prepared(self, shot: _Shot) -> Any:
+        """A shot that is ready to be rendered, or None: it is for all threads."""
         simulator = self.simulator
-        prepared, ground = simulator._prepared(shot.crystals, self.common), simulator._ground
-        wanted = simulator.background is not None
-        if not _Size(prepared).is_small(1) or (wanted and not ground.fits(prepared)):
-            self.over = True
+        prepared = simulator._prepared(shot.crystals, self.common)
+        if not _Size(prepared).is_small(1) or (
+                simulator.background is not None and not simulator._ground.fits(prepared)):
+            return None
+        shot.notes = (warnings_of(prepared),)
+        return prepared
+
+    def _render(self, prepared: list[tuple[_Shot, Any]]) -> None:
+        if not prepared:
             return
-        images, outcomes = simulator.backend.render_with(self.made, prepared, self.evaluation, self.step, self.halt)
-        if wanted:
-            ground.add_to(images, outcomes)
-        notes = (note for outcome in outcomes for note in rendering_notes(outcome))
-        shot.notes = warnings_of(prepared), tuple(dict.fromkeys(notes))
-        shot.images = images
+        done = self.simulator.backend.render_with(self.made, [made for _, made in prepared], self.evaluation, self.step,
+                                                  self.halt)
+        for (shot, _), (images, outcomes) in zip(prepared, done):
+            if self.simulator.background is not None:
+                self.simulator._ground.add_to(images, outcomes)
+            notes = (note for outcome in outcomes for note in rendering_notes(outcome))
+            shot.notes, shot.images = (*shot.notes, tuple(dict.fromkeys(notes))), images
 
 
 def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -> Iterator[Any]:
