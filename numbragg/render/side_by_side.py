@@ -1,5 +1,8 @@
 """Many small shots side by side, a thread each, handed out in their order; large ones share out their pixels.
 
+A thread prepares some shots in a row and then renders them, also where it is the only one: a processor does the same
+again much faster than anything for the first time.
+
 Small shots are computed a batch at a time, within one call of `next`: between two calls no thread of ours lives, that
 a fork or a second interpreter's end could trip over.  A shot that fails, or turns out to be large, is computed alone
 when it is its turn, as if there had been no batch: errors, warnings and their order are those of one shot after the
@@ -274,14 +277,14 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
         ahead = BATCH_SHOTS * threads if source.is_listed else 0
     waiting: deque[_Shot] = deque()
     size: _Size | None = None
-    wanted = threads
+    wanted = least = max(threads, 2)
     while True:
         if waiting and not _same(waiting[0].state, _state(simulator, waiting[0].crystals, {})):
             # what was computed early is no longer what is asked for
             source.put_back(shot.crystals for shot in waiting)
             waiting.clear()
         if not waiting:
-            small = size is not None and threads > 1 and size.is_small(threads) and _has_all(simulator)
+            small = size is not None and size.is_small(threads) and _has_all(simulator)
             taken = source.take(min(wanted, size.batch(threads), ahead + 1) if size is not None and small else 1)
             if not taken:
                 return
@@ -296,7 +299,7 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
             raise done.failure
         if done.images is None:
             shot = simulator.prepare_shot(done.crystals)
-            size, wanted = _Size(shot), threads
+            size, wanted = _Size(shot), least
             yield simulator.run_prepared(shot, checked_progress(progress)).image
             continue
         for notes in done.notes:
