@@ -27,15 +27,15 @@ class Common:
         As of `Detector.pieces`.
     """
 
-    def __init__(self, *attributes: Any) -> None:
-        self._attributes = attributes
-        self._beam, detector, sampling, roi, self._revision = attributes
+    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str) -> None:
+        self._attributes = beam, detector, sampling, roi, revision
+        self._beam, self._revision = beam, revision
         self.kept = Kept()
         self.pieces = detector.pieces()
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
-        has_arrays = self._beam.sources is not None or self._beam.spectrum is not None
-        self._packed = None if has_arrays else self._beam.pack()
+        has_arrays = beam.sources is not None or beam.spectrum is not None
+        self._packed = None if has_arrays else beam.pack()
 
     def fits(self, *attributes: Any) -> bool:
         """Whether these are still the attributes."""
