@@ -33,7 +33,7 @@ def test_every_bit_counts(bit):
 
 
 def test_of_a_table_only_what_it_has_now():
-    """Nothing of the first call is kept, for nobody looked at its table afterwards; then all until the table changes."""
+    """Nothing of the first call is kept, for its table had no stamp; then all until the table changes."""
     tables, table, asked = Tables(), np.ones((3, 3, 3)), []
 
     def value():
