@@ -190,9 +190,9 @@ class StructureFactors:
         object.__setattr__(self, "is_lent", True)
         return self._kernel_table
 
-    def for_kernels(self) -> NDArray[np.float64]:
-        """The table, for those who do not write to it."""
-        return self._kernel_table
+    def _unlent(self):
+        object.__setattr__(self, "is_lent", False)
+        return self
 
     def __getstate__(self):
         return (self._kernel_table, self.minimum, self.maximum, self.default, self.filled, self.reflections,
@@ -213,7 +213,7 @@ class StructureFactors:
     @classmethod
     def owning(cls, table: NDArray[np.float64], minimum: Sequence[int], maximum: Sequence[int], default: float = 0.0,
                *, filled: bool = True, reflections: int | None = None, source: str = "memory",
-               notes: Sequence[str] = (), is_lent: bool = True) -> Self:
+               notes: Sequence[str] = ()) -> Self:
         """As the constructor, of a table that was made for this: neither copied nor searched for NaN.
 
         Tables can be large, and dumps hold whatever the C program would read.  `is_lent`: others may write to it.
@@ -221,7 +221,7 @@ class StructureFactors:
         made = cls.__new__(cls)
         made._take(np.ascontiguousarray(table, dtype=np.float64), (minimum, maximum), default, filled, reflections,
                    source, notes)
-        object.__setattr__(made, "is_lent", is_lent)
+        object.__setattr__(made, "is_lent", True)
         return made
 
     @classmethod
@@ -455,8 +455,7 @@ class StructureFactors:
         table, minimum, maximum = table_from_reflections(indices, f, default)
         twice = repeated_note(source if source != "memory" else "amplitudes", indices, f, table, minimum)
         notes = notes if twice is None else (*notes, twice)
-        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes,
-                          is_lent=False)
+        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)._unlent()
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:
@@ -474,7 +473,7 @@ class StructureFactors:
 
         note = flag_note("table", _IndicesOfArray(amplitudes.shape, low), amplitudes.ravel())
         return cls.owning(padded, low, high, default, reflections=amplitudes.size,
-                          notes=() if note is None else (note,), is_lent=False)
+                          notes=() if note is None else (note,))._unlent()
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
@@ -483,7 +482,7 @@ class StructureFactors:
 
         default = finite("default", default, "electrons")
         dump = read_dump(path)
-        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path), is_lent=False)
+        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))._unlent()
 
     def write_dump(self, file: str | os.PathLike[str] | BinaryIO) -> None:
         """Write nanoBragg's binary dump to a file, by its name or open for bytes; `from_dump` reads it."""

@@ -174,7 +174,7 @@ def _state(simulator: Any, crystals: Any, marks: dict[int, bytes]) -> tuple[Any,
     for factors in _factors(simulator, crystals):
         found.append(factors)
         if factors.is_lent:
-            table = factors.for_kernels()
+            table = factors._kernel_table
             if id(table) not in marks:
                 marks[id(table)] = stamp(table)
             found.append(marks[id(table)])
@@ -202,7 +202,7 @@ class _Batch:
         for shot in shots:
             shot.state = _state(simulator, shot.crystals, marks)
         # looked at once for all of them: nobody but us runs meanwhile
-        tables = (factors.for_kernels() for shot in shots for factors in _factors(simulator, shot.crystals))
+        tables = (factors._kernel_table for shot in shots for factors in _factors(simulator, shot.crystals))
         self.made = simulator.backend.checked(tables)
         self.over = False
 

@@ -40,7 +40,7 @@ class Plane(NamedTuple):
 class _NoFactors(NamedTuple):
     """Structure factors of a scene that is never rendered."""
 
-    kernel_table: np.ndarray = np.zeros((1, 1, 1))
+    _kernel_table: np.ndarray = np.zeros((1, 1, 1))
     minimum: tuple = (0, 0, 0)
     maximum: tuple = (-1, -1, -1)
     filled: bool = False

@@ -258,7 +258,7 @@ def _geometry(detector, placement, counts, oversample):
 
 
 def _lookup(factors):
-    return records.Lookup(table=factors.for_kernels(), minimum=factors.minimum, maximum=factors.maximum,
+    return records.Lookup(table=factors._kernel_table, minimum=factors.minimum, maximum=factors.maximum,
                           filled=factors.filled, default=factors.default)
 
 
