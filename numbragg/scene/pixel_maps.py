@@ -40,12 +40,16 @@ class Plane(NamedTuple):
 class _NoFactors(NamedTuple):
     """Structure factors of a scene that is never rendered."""
 
-    _kernel_table: np.ndarray = np.zeros((1, 1, 1))
+    kernel_table: np.ndarray = np.zeros((1, 1, 1))
     minimum: tuple = (0, 0, 0)
     maximum: tuple = (-1, -1, -1)
     filled: bool = False
     default: float = 0.0
     notes: tuple = ()
+
+    @property
+    def _kernel_table(self):
+        return self.kernel_table
 
 
 def planes(pieces, beam):
