@@ -133,7 +133,7 @@ def aside(work, leave=None, firm=False):
     return result
 
 
-def halting(work, steps):
+def halting(work, steps, halt=None):
     """Do work of kernels; where it takes long, beside the main thread, and halted if the wait is interrupted.
 
     Parameters
@@ -143,12 +143,16 @@ def halting(work, steps):
         were halted.
     steps : int
         How many it has.
+    halt : array or None
+        That of whoever waits for this thread and halts it; such a thread does the work itself.
 
     Returns
     -------
     object
         What `work` returns.
     """
+    if halt is not None:
+        return work(halt)
     # start-up: the command line loads this module before it needs NumPy
     import numpy as np
 

@@ -1,11 +1,14 @@
 """How much memory is left, and the refusal of what would not fit in it."""
 
 import math
+import time
 
 __all__ = ["available", "grid_bytes", "require", "table_bytes"]
 
 #: Where the limits of a container are.
 _GROUP = "/sys/fs/cgroup"
+#: Seconds for which an answer is good, and the part of it that is given away meanwhile.
+_MOMENT, _LITTLE = 0.1, 1 / 256
 #: Bytes of a large array that come into being when one of them is written to.
 _PAGE = 1 << 21
 
@@ -28,6 +31,27 @@ def available():
     except (OSError, ValueError):
         pass
     return left
+
+
+class _Answer:
+    """What the system said last, good for a moment and for little of it: a shot asks for many small things."""
+
+    def __init__(self):
+        self._asked, self._until, self._small = None, 0.0, 0.0
+
+    def has(self, size):
+        """Whether so many bytes are nothing beside what was left a moment ago, with all that was granted since."""
+        if self._asked is not available or time.monotonic() > self._until or size > self._small:
+            return False
+        self._small -= size
+        return True
+
+    def take(self, left):
+        """Remember an answer."""
+        self._asked, self._until, self._small = available, time.monotonic() + _MOMENT, left * _LITTLE
+
+
+_last = _Answer()
 
 
 def _content(path):
@@ -65,10 +89,11 @@ def require(size, what):
     ...
     ValueError: detector: 10 x 10 pixels need 1e+09 GB; ... GB of memory are available
     """
-    if not size:
-        # hot path: to ask the system takes longer than to prepare many a crystal
+    # hot path: to ask the system takes longer than to prepare many a crystal
+    if not size or _last.has(size):
         return
     left = available()
+    _last.take(left)
     if size > left:
         raise ValueError(f"{what} need {size / 1e9:.4g} GB; {left / 1e9:.4g} GB of memory are available")
 

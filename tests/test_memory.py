@@ -19,6 +19,32 @@ def test_require():
         memory.require(10 ** 18, "something")
 
 
+def test_little_is_asked_for_once_in_a_moment(monkeypatch):
+    """A shot asks for many small things; together they are no more than a little of what there was."""
+    asked, now = [], [0.0]
+    monkeypatch.setattr(memory, "available", lambda: asked.append(now[0]) or 2560.0)
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
+    for _ in range(11):
+        memory.require(1, "something")
+    assert len(asked) == 1
+    # one more than the 256th part
+    memory.require(1, "something")
+    assert len(asked) == 2
+    memory.require(11, "much")
+    assert len(asked) == 3
+    with pytest.raises(ValueError, match="^too much need 2.561e-06 GB; 2.56e-06 GB of memory are available$"):
+        memory.require(2561, "too much")
+    memory.require(1, "something")
+    assert len(asked) == 4
+    now[0] = 0.2
+    memory.require(1, "something")
+    assert asked == [0.0] * 4 + [0.2]
+    # another one that tells how much there is
+    monkeypatch.setattr(memory, "available", lambda: 0)
+    with pytest.raises(ValueError, match="^something need 1e-09 GB; 0 GB"):
+        memory.require(1, "something")
+
+
 @pytest.mark.parametrize("words, said", [
     ("-detpixels 46340", "detector: 46340 x 46340 pixels"),
     ("-mosaic 1 -mosaic_dom 900000", "mosaic domains: 900000 of them"),

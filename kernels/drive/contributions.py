@@ -8,6 +8,7 @@ order in which they were handed in.  What the C program carries from pixel to pi
 contribution carries as if it were alone.  One contribution is the image that it always was.
 """
 
+from functools import partial
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -244,7 +245,7 @@ def _unmasked(window, mask):
 
 
 def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Callable = Evaluator,
-               alone: Callable = render):
+               alone: Callable = render, made=None):
     """Fill a window of an image with the sum of several contributions.
 
     Parameters
@@ -259,6 +260,8 @@ def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Cal
         Makes what evaluates the pixels of one contribution: `cpu.Evaluator`, or a CUDA session's `evaluator`.
     alone : callable
         Renders an image of a single contribution: `cpu.render`, or a session's `render`.
+    made : tables.Made or None
+        What was made of the tables of structure factors for other images; for these two of `cpu` only.
 
     Returns
     -------
@@ -269,6 +272,8 @@ def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Cal
     ValueError
         If a scene is possible with records.EXACT only.
     """
+    if made is not None:
+        make, alone = partial(Evaluator, made=made), partial(render, made=made)
     given = in_groups(contributions)
     groups = [merged(group) for group in given]
     if len(groups) == 1 and len(groups[0]) == 1:
@@ -283,16 +288,16 @@ def render_sum(contributions, target, modes=Modes(), *, progress=None, make: Cal
         done, flags = [], np.zeros(target.window.pixels, dtype=np.uint8)
         inner = target._replace(image=None, flags=flags, halt=halt)
         for group, members in zip(groups, given):
-            made = _added(group, inner, modes, make, progress)
-            if len(group) < len(members) and _trips(made):
-                made = _added(members, inner, modes, make, progress)
-            done.append(made)
+            added = _added(group, inner, modes, make, progress)
+            if len(group) < len(members) and _trips(added):
+                added = _added(members, inner, modes, make, progress)
+            done.append(added)
         return _finish(done, flags, target._replace(halt=halt), modes)
 
-    if alone is not render:
+    if made is None and alone is not render:
         # a device belongs to the thread that opened it
         return work(never())
-    return halting(work, sum(steps_of_target(member.scene, target) for member in contributions))
+    return halting(work, sum(steps_of_target(member.scene, target) for member in contributions), target.halt)
 
 
 def _settle_doubts(groups, listed, value, half, target, threads):

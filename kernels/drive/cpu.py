@@ -7,7 +7,7 @@ import numpy as np
 
 from ..compile.cache import kept
 from ..compile.compilation import jit
-from ..evaluate.certificate import REASONS, plan
+from ..evaluate.certificate import REASONS, largest_f, plan
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
@@ -32,9 +32,10 @@ from ..physics.view import is_polarised, rotated_cell, steps_per_pixel
 from ..stopping import Halted, halting
 from .crew import Chunk, available_threads, shares
 from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order, render_together
+from .tables import Made
 
 __all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned", "render", "render_images",
-           "rotated_cells", "small", "steps_of_target"]
+           "rotated_cells", "small", "squares_key", "steps_of_target"]
 
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
@@ -115,9 +116,20 @@ def compiled():
     return kept(strict_pixels) or kept(lane_kernel)
 
 
-def planned(scene, modes):
-    """How the lanes treat a scene. Raises ValueError if they cannot and there is no other way."""
-    how = plan(scene, modes.precision)
+def squares_key(lookup, kind):
+    """The name of the squares of a table among all that is made of it: they have a border of defaults."""
+    return lookup.filled, lookup.minimum, lookup.maximum, lookup.default, kind
+
+
+def planned(scene, modes, made=None):
+    """How the lanes treat a scene. Raises ValueError if they cannot and there is no other way.
+
+    `made`, a `tables.Made`, has the largest structure factor where the same ones were looked at before.
+    """
+    lookup, largest = scene.lookup, None
+    if made is not None:
+        largest = made.get(lookup.table, (lookup.filled, lookup.default), lambda: largest_f(lookup))
+    how = plan(scene, modes.precision, largest)
     if how.reason is not None and modes.precision != EXACT:
         name, = (name for name, value in PRECISIONS.items() if value == modes.precision)
         raise ValueError(f"precision: {name!r} is not possible for this scene ({how.reason}); 'exact' is")
@@ -130,12 +142,11 @@ def planned(scene, modes):
 class Evaluator:
     """The evaluators applied to one window of one image, or to one contribution to it.
 
-    `grids` keeps the tables of squared structure factors for other images of the same ones: a dictionary that lives
-    no longer than the scenes that are rendered with it.
+    `made` has what is made of tables of structure factors, for other images of the same ones: a `tables.Made`.
     """
 
-    def __init__(self, scene, plan, target, modes, grids=None):
-        self.scene, self.plan, self.grids = scene, plan, {} if grids is None else grids
+    def __init__(self, scene, plan, target, modes, made=None):
+        self.scene, self.plan, self.made = scene, plan, Made() if made is None else made
         self.window = target.window
         self.place, self.count = self.window.place, self.window.pixels
         self.mask = NO_MASK if target.mask is None else target.mask
@@ -157,11 +168,8 @@ class Evaluator:
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
-        lookup, single = self.scene.lookup, self.precision == SINGLE
-        key = id(lookup.table), lookup.minimum, lookup.default, single
-        if key not in self.grids:
-            self.grids[key] = squared_grid(lookup, np.float32 if single else np.float64)
-        return self.grids[key]
+        lookup, kind = self.scene.lookup, np.float32 if self.precision == SINGLE else np.float64
+        return self.made.get(lookup.table, squares_key(lookup, kind), lambda: squared_grid(lookup, kind))
 
     @property
     def lanes(self):
@@ -265,7 +273,7 @@ def steps_of_target(scene, target):
     return target.window.pixels * steps_per_pixel(scene)
 
 
-def render(scene, target, modes=Modes(), *, interpolating, progress=None):
+def render(scene, target, modes=Modes(), *, interpolating, progress=None, made=None):
     """Fill a window of an image with the C program's bits.
 
     Parameters
@@ -277,6 +285,8 @@ def render(scene, target, modes=Modes(), *, interpolating, progress=None):
         Start with interpolated structure factors.
     progress : callable or None
         Called with the number of pixels just finished.
+    made : tables.Made or None
+        What was made of the tables of structure factors for other images.
 
     Returns
     -------
@@ -288,13 +298,13 @@ def render(scene, target, modes=Modes(), *, interpolating, progress=None):
         If the scene is possible with records.EXACT only.
     """
     def work(halt):
-        evaluator = Evaluator(scene, planned(scene, modes), target._replace(halt=halt), modes)
+        evaluator = Evaluator(scene, planned(scene, modes, made), target._replace(halt=halt), modes, made)
         return render_in_order(evaluator, interpolating, progress)
 
-    return halting(work, steps_of_target(scene, target))
+    return halting(work, steps_of_target(scene, target), target.halt)
 
 
-def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=None):
+def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=None, made=None):
     """Fill windows of several images, each with the bits that `render` gives it; what they share is done once.
 
     Parameters
@@ -307,6 +317,8 @@ def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=Non
         For each whether it starts with interpolated structure factors.
     progress : callable or None
         Called with the number of pixels just finished.
+    made : tables.Made or None
+        What was made of the tables of structure factors for other images.
 
     Returns
     -------
@@ -318,13 +330,13 @@ def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=Non
         If a scene is possible with records.EXACT only.
     """
     def work(halt):
-        plans, grids, evaluators = {}, {}, []
+        plans, shared, evaluators = {}, Made() if made is None else made, []
         for scene, target in zip(scenes, targets):
             # of the geometry only these two count
             key = (*(id(part) for part in scene[1:]), scene.geometry.layers, scene.geometry.oversample)
             if key not in plans:
-                plans[key] = planned(scene, modes)
-            evaluators.append(Evaluator(scene, plans[key], target._replace(halt=halt), modes, grids))
+                plans[key] = planned(scene, modes, shared)
+            evaluators.append(Evaluator(scene, plans[key], target._replace(halt=halt), modes, shared))
         return render_together(evaluators, interpolating, progress)
 
-    return halting(work, sum(map(steps_of_target, scenes, targets)))
+    return halting(work, sum(map(steps_of_target, scenes, targets)), targets[0].halt)

@@ -14,6 +14,7 @@ from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, Pixels, initial_state
 from ..physics.structure_factor import squared_grid
 from ..physics.view import number_of_sources, orientations, views_per_pixel
+from ..stamp import stamp
 from .contributions import render_sum
 from .cpu import Evaluator, Modes, compiled, planned, rotated_cells, small
 from .crew import Chunk, Crew
@@ -245,7 +246,8 @@ class Session:
 
     def host_grid(self, lookup, precision):
         """Structure factors for the lanes, on the host."""
-        key = (id(lookup.table), lookup._replace(table=None), precision == SINGLE)
+        # a table may be changed in place between two images
+        key = (id(lookup.table), stamp(lookup.table), lookup._replace(table=None), precision == SINGLE)
         if key not in self._tables:
             while len(self._tables) >= KEPT_TABLES:
                 del self._tables[next(iter(self._tables))]

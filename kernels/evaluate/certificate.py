@@ -23,8 +23,8 @@ from ..physics.shapes import SHAPE_OF, kind_of
 from ..physics.view import is_polarised, is_weighted, per_step, steps_per_pixel
 
 __all__ = ["ABSOLUTE", "Bound", "DOUBTFUL", "FACTOR", "LARGEST_FACTOR", "OUT_OF_MARGIN", "Plan", "REASONS",
-           "SMALLEST_PATH", "float32_is_certain", "half_width", "plan", "scales", "shared_plan", "sum_of_values",
-           "terms", "usable_at_every_step"]
+           "SMALLEST_PATH", "float32_is_certain", "half_width", "largest_f", "plan", "scales", "shared_plan",
+           "sum_of_values", "terms", "usable_at_every_step"]
 
 # -- why a pixel is handed to the strict evaluator (values of a flag; 0: its value is right)
 DOUBTFUL, OUT_OF_MARGIN, FACTOR = 1, 2, 3
@@ -156,7 +156,8 @@ def _largest_bits(bits):
     return largest
 
 
-def _largest_f(lookup):
+def largest_f(lookup):
+    """Largest magnitude of a structure factor."""
     if not lookup.filled:
         return abs(lookup.default)
     largest = np.int64(_largest_bits(lookup.table.reshape(-1).view(np.int64))).view(np.float64)
@@ -207,7 +208,7 @@ def _bound(error, n, smallest):
     return Bound(relative, spread, smallest)
 
 
-def plan(scene, precision=EXACT):
+def plan(scene, precision=EXACT, largest=None):
     """Decide whether the lanes can treat a scene, and with which bounds.
 
     Parameters
@@ -215,6 +216,8 @@ def plan(scene, precision=EXACT):
     scene : records.Scene
     precision : int
         records.EXACT, COMPENSATED or SINGLE; the bounds are those of EXACT.
+    largest : float or None
+        `largest_f` of the scene, where it is known.
 
     Returns
     -------
@@ -227,7 +230,7 @@ def plan(scene, precision=EXACT):
         index = largest_index(scene)
         multiple = shape.largest_multiple(crystal, index)
         # tricubic F is at most 16 times the largest
-        amplitude = (1.0 + 16.0 * _largest_f(scene.lookup)) * many
+        amplitude = (1.0 + 16.0 * (largest_f(scene.lookup) if largest is None else largest)) * many
         reason = _obstacle(scene, index, multiple, amplitude)
         if reason is None and precision == SINGLE:
             reason = _obstacle_to_single(scene, amplitude)

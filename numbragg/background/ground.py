@@ -87,6 +87,11 @@ class Ground:
                 part = slice(row, row + _ROWS)
                 image[part] = (image[part].astype(np.float64) + own[part]).astype(np.float32)
 
+    def add_to(self, images, outcomes):
+        """Add the photons to the images of a shot, and what is worth knowing to its accounts."""
+        self.add(images)
+        outcomes[0].remarks = (*outcomes[0].remarks, *self.notes)
+
     @property
     def image(self):
         """The images as a result has them: one array of one panel, else a tuple."""

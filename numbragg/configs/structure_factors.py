@@ -50,11 +50,7 @@ def _of_complex(value):
 
 def _squared(intensities):
     """Whether roots of intensities are to be taken."""
-    return optional(intensities, _choice_of_intensities, "intensities") is not None
-
-
-def _choice_of_intensities(field, value):
-    return choice(field, value, ("sqrt",))
+    return optional(intensities, lambda field, value: choice(field, value, ("sqrt",)), "intensities") is not None
 
 
 def _text(field, value):
@@ -147,11 +143,12 @@ class StructureFactors:
     array([10., 20.,  1.])
     """
 
-    __slots__ = ("table", "kernel_table", "minimum", "maximum", "default", "filled", "reflections", "source",
-                 "notes", "about")
+    __slots__ = ("_kernel_table", "table", "is_lent", "minimum", "maximum", "default", "filled", "reflections",
+                 "source", "notes", "about")
 
     table: NDArray[np.float64]
-    kernel_table: NDArray[np.float64]
+    _kernel_table: NDArray[np.float64]
+    is_lent: bool
     minimum: tuple[int, int, int]
     maximum: tuple[int, int, int]
     default: float
@@ -181,16 +178,24 @@ class StructureFactors:
 
     def __setstate__(self, state):
         table, *others = state
-        # kernels are compiled for arrays that may be written to; they take the owner, users see it through a view
-        shown_table = table.view()
-        shown_table.setflags(write=False)
-        names = ("kernel_table", "table", "minimum", "maximum", "default", "filled", "reflections", "source", "notes",
-                 "about")
-        for name, value in zip(names, (table, shown_table, *others)):
+        # kernels are compiled for arrays that may be written to; they take the owner, users see it through a view that
+        # they cannot make writeable
+        shown_table = np.asarray(memoryview(table).toreadonly())
+        for name, value in zip(self.__slots__, (table, shown_table, False, *others)):
             object.__setattr__(self, name, value)
 
+    @property
+    def kernel_table(self) -> NDArray[np.float64]:
+        """The table, writeable; `is_lent` then says that somebody may write to it."""
+        object.__setattr__(self, "is_lent", True)
+        return self._kernel_table
+
+    def _unlent(self):
+        object.__setattr__(self, "is_lent", False)
+        return self
+
     def __getstate__(self):
-        return (self.kernel_table, self.minimum, self.maximum, self.default, self.filled, self.reflections,
+        return (self._kernel_table, self.minimum, self.maximum, self.default, self.filled, self.reflections,
                 self.source, self.notes, self.about)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -211,11 +216,12 @@ class StructureFactors:
                notes: Sequence[str] = ()) -> Self:
         """As the constructor, of a table that was made for this: neither copied nor searched for NaN.
 
-        Tables can be a large part of the memory, and dumps hold whatever the C program would read.
+        Tables can be large, and dumps hold whatever the C program would read.  `is_lent`: others may write to it.
         """
         made = cls.__new__(cls)
         made._take(np.ascontiguousarray(table, dtype=np.float64), (minimum, maximum), default, filled, reflections,
                    source, notes)
+        object.__setattr__(made, "is_lent", True)
         return made
 
     @classmethod
@@ -449,7 +455,7 @@ class StructureFactors:
         table, minimum, maximum = table_from_reflections(indices, f, default)
         twice = repeated_note(source if source != "memory" else "amplitudes", indices, f, table, minimum)
         notes = notes if twice is None else (*notes, twice)
-        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)
+        return cls.owning(table, minimum, maximum, default, reflections=len(f), source=source, notes=notes)._unlent()
 
     @classmethod
     def from_array(cls, table: ArrayLike, minimum: Sequence[int], default: float = 0.0) -> Self:
@@ -467,7 +473,7 @@ class StructureFactors:
 
         note = flag_note("table", _IndicesOfArray(amplitudes.shape, low), amplitudes.ravel())
         return cls.owning(padded, low, high, default, reflections=amplitudes.size,
-                          notes=() if note is None else (note,))
+                          notes=() if note is None else (note,))._unlent()
 
     @classmethod
     def from_dump(cls, path: str | os.PathLike[str], default: float = 0.0) -> Self:
@@ -476,7 +482,7 @@ class StructureFactors:
 
         default = finite("default", default, "electrons")
         dump = read_dump(path)
-        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))
+        return cls.owning(dump.table, dump.minimum, dump.maximum, default, source=str(path))._unlent()
 
     def write_dump(self, file: str | os.PathLike[str] | BinaryIO) -> None:
         """Write nanoBragg's binary dump to a file, by its name or open for bytes; `from_dump` reads it."""
@@ -500,7 +506,7 @@ class StructureFactors:
         from hashlib import sha256
 
         found = sha256(repr((self.minimum, self.maximum)).encode())
-        found.update(np.ascontiguousarray(self.kernel_table).data)
+        found.update(np.ascontiguousarray(self._kernel_table).data)
         return found.hexdigest()
 
     def summary(self) -> str:

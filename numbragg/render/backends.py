@@ -32,6 +32,15 @@ class CPU:
 
     def __init__(self, remark=None):
         self.remark = remark
+        self._tables = None
+
+    def checked(self, tables):
+        """What earlier shots have left of tables of structure factors, where these are still the same."""
+        from ..kernels.drive.tables import Tables
+
+        if self._tables is None:
+            self._tables = Tables()
+        return self._tables.checked({id(table): table for table in tables}.values())
 
     def loaded(self, prepared, evaluation):
         """Whether kernels have been compiled before."""
@@ -48,8 +57,9 @@ class CPU:
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""
         from ..kernels.drive import cpu as driver_cpu
+        from ..kernels.drive.tables import Made
 
-        _require_squares([prepared.scene.lookup])
+        _require_squares([prepared.scene.lookup], evaluation, Made())
         image = np.zeros(prepared.shape, dtype=np.float32)
         target = driver_cpu.Target(prepared.window, prepared.mask, image)
         outcome = driver_cpu.render(prepared.scene, target, evaluation.modes, interpolating=prepared.interpolating,
@@ -58,23 +68,41 @@ class CPU:
 
     def render_shot(self, shot, evaluation, progress=None):
         """Images of all panels and the driver's accounts; what the panels share is made once."""
-        from functools import partial
+        made = self.checked(prepared.scene.lookup.table for panel in shot for prepared in panel)
+        return self.render_with(made, [shot], evaluation, progress)[0]
 
+    def render_with(self, made, shots, evaluation, progress=None, halt=None):
+        """As `render_shot`, of several shots one after the other: a list of what that returns.
+
+        Of a shot's steps in Python each is done for all shots, while a processor has the code at hand.
+
+        `made` is what `checked` found; `halt` is that of `kernels.drive.cpu.Target`.
+        """
+        if not all(len(panel) == 1 for shot in shots for panel in shot):
+            return [self._render_sums(made, shot, evaluation, progress, halt) for shot in shots]
         from ..kernels.drive import cpu as driver_cpu
+
+        alone = [panel[0] for shot in shots for panel in shot]
+        _require_squares([prepared.scene.lookup for prepared in alone], evaluation, made)
+        images = [_empty_images(shot) for shot in shots]
+        targets = [driver_cpu.Target(prepared.window, prepared.mask, image, halt=halt)
+                   for prepared, image in zip(alone, (image for each in images for image in each))]
+        done = driver_cpu.render_images(
+            [prepared.scene for prepared in alone], targets, evaluation.modes,
+            interpolating=[prepared.interpolating for prepared in alone], progress=progress, made=made)
+        outcomes = (_noted(outcome, target.image, prepared) for outcome, target, prepared in zip(done, targets, alone))
+        return [(each, [next(outcomes) for _ in shot]) for each, shot in zip(images, shots)]
+
+    def _render_sums(self, made, shot, evaluation, progress, halt):
+        """Images and accounts of one shot, of panels that several crystals add to."""
         from ..kernels.drive.contributions import render_sum
 
-        _require_squares([prepared.scene.lookup for panel in shot for prepared in panel])
-        images = _empty_images(shot)
-        if all(len(panel) == 1 for panel in shot):
-            targets = [driver_cpu.Target(panel[0].window, panel[0].mask, image) for panel, image in zip(shot, images)]
-            done = driver_cpu.render_images(
-                [panel[0].scene for panel in shot], targets, evaluation.modes,
-                interpolating=[panel[0].interpolating for panel in shot], progress=progress)
-            return images, [_noted(outcome, image, panel[0]) for outcome, image, panel in zip(done, images, shot)]
-        outcomes, make = [], partial(driver_cpu.Evaluator, grids={})
+        _require_squares([prepared.scene.lookup for panel in shot for prepared in panel], evaluation, made)
+        images, outcomes = _empty_images(shot), []
         for panel, image in zip(shot, images):
             contributions, target = _sum_of(panel, image)
-            outcome = render_sum(contributions, target, evaluation.modes, progress=progress, make=make)
+            outcome = render_sum(contributions, target._replace(halt=halt), evaluation.modes, progress=progress,
+                                 made=made)
             outcomes.append(_noted(outcome, image, panel[0]))
         return images, outcomes
 
@@ -147,9 +175,13 @@ class CUDA:
         return DeviceImage(device_image, self.session.device), outcome
 
 
-def _require_squares(lookups):
+def _require_squares(lookups, evaluation, made):
     """Refuse tables of structure factors whose squares, of which most images are made, do not fit in memory."""
-    tables = {id(lookup.table): lookup.table.shape for lookup in lookups if lookup.filled}
+    from ..kernels.drive.cpu import squares_key
+
+    kind = np.float32 if evaluation.precision == "single" else np.float64
+    tables = {id(lookup.table): lookup.table.shape for lookup in lookups
+              if lookup.filled and not made.has(lookup.table, squares_key(lookup, kind))}
     memory.require(sum(map(memory.grid_bytes, tables.values())),
                    f"structure factors: the squares of tables of {' and '.join(map(_by, tables.values()))} entries")
 

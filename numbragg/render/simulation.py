@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from ..configs.sampling import Sampling
 from ..configs.structure_factors import StructureFactors, as_structure_factors
 from ..notes import warn
 from ..scene.pixels import WHOLE, region, regions
-from ..scene.request import Request
 from ..scene.revisions import DEFAULT, revision_names
 from .backends import CPU, CUDA, open_backend
+from .common import Common
 from .progress import checked_progress
 
 # start-up: kernels, and Numba with them, are imported with the first image; types of arrays are for checkers
@@ -352,6 +352,7 @@ class Simulator:
         self._backend: CPU | CUDA | None = None
         self.background = None if background is None else _background(background)
         self._ground: Any = None
+        self._common: Common | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -394,19 +395,28 @@ class Simulator:
             For each panel, in their order, the crystals in theirs.
         """
         from ..scene.notes import warnings_of
+
+        shot = self._prepared(crystal, self._shared())
+        warn(warnings_of(shot))
+        return shot
+
+    def _shared(self) -> Common:
+        """What shots have in common, made anew where an attribute has become another object."""
+        attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
+        if self._common is None or not self._common.fits(*attributes):
+            self._common = Common(*attributes)
+        return self._common
+
+    def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:
+        """As `prepare_shot`, without its warnings."""
         from ..scene.shot import in_regions, prepare_shot
 
         crystals = crystals_of(crystal)
         for each in crystals:
             self._check_frame(each)
-        request = Request(beam=self.beam.pack(), sampling=replace(self.sampling.pack(), roi=self.roi),
-                          revision=self.revision)
         shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
-                             for each in crystals], self.detector.pieces(), request)
-        if self._regions is not None:
-            shot = in_regions(shot, self._regions)
-        warn(warnings_of(shot))
-        return shot
+                             for each in crystals], common.pieces, common.request(), common.kept)
+        return shot if self._regions is None else in_regions(shot, self._regions)
 
     def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal on a detector of one panel, without rendering."""
@@ -440,8 +450,7 @@ class Simulator:
         ground = self.ground(shot)
         images, outcomes = self.backend.render_shot(shot, self.evaluation, step)
         if ground is not None:
-            ground.add(images)
-            outcomes[0].remarks = (*outcomes[0].remarks, *ground.notes)
+            ground.add_to(images, outcomes)
         _warn_of(outcomes)
         alone = len(shot) == 1 and len(shot[0]) == 1
         background = (None, None) if ground is None else (ground.image, ground.account())
@@ -497,25 +506,33 @@ class Simulator:
         images = [image for image, _ in done]
         return images[0] if len(images) == 1 else images
 
-    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]],
-               progress: Callable[[int], object] | Any = None) -> Iterator[NDArray[np.float32] | Any]:
+    def images(self, crystals: Iterable[Crystal | Sequence[Crystal]], progress: Callable[[int], object] | Any = None,
+               *, ahead: int | None = None) -> Iterator[NDArray[np.float32] | Any]:
         """Images of several shots, one after the other, as a generator; each is a crystal or a sequence of them.
+
+        Small shots (of up to some million steps) are computed side by side, each by one thread, some of them before
+        they are asked for; larger ones, and all on a CUDA device, one by one when they are.
 
         Parameters
         ----------
         crystals : iterable of Crystal, or of sequences of Crystal
         progress : callable or progress bar, optional
             As for `run`, of all shots together.
+        ahead : int, optional
+            How many shots at most are taken from `crystals` and computed before they are asked for.  By default as many
+            as keep all threads busy if `crystals` is a sequence, such as a list; 0 if it is an iterator, for what that
+            gives next may depend on the images before.
 
         Yields
         ------
         (slow, fast) float32 array
             As `image` returns it.
         """
+        from .side_by_side import images_of
+
         if isinstance(crystals, Crystal):
             raise ValueError("crystals: a Crystal must be in a sequence; `image` takes it alone")
-        for crystal in crystals:
-            yield self.image(crystal, progress)
+        yield from images_of(self, crystals, progress, ahead)
 
 
 def simulate(crystal: Crystal | Sequence[Crystal], beam: Beam, detector: Detector,

@@ -47,6 +47,10 @@ class _NoFactors(NamedTuple):
     default: float = 0.0
     notes: tuple = ()
 
+    @property
+    def _kernel_table(self):
+        return self.kernel_table
+
 
 def planes(pieces, beam):
     """The panels of a detector as a simulation with one sub-pixel has them.

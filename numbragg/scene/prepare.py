@@ -6,6 +6,7 @@ facts that headers and reports show.
 
 from dataclasses import dataclass, replace
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from ..kernels.arithmetic.vectors import rotate_axis
 from ..kernels.physics import records
 from ..kernels.physics.view import steps_of
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
+from .kept import Kept
 from .orientation import Orientation, orient
 from .pixels import check_pixels, clipped
 from .placement import Placement, place_detector
 from .request import Request
 from .revisions import revision_rules
 from .size import R_E_SQR, background_level, crystal_cells, fluence
-from .sources import polarisation_axes, source_list
+from .sources import SourceTable, polarisation_axes, source_list
 from .units import to_angstrom, to_mm
 
 # start-up: kernels, and Numba with them, are imported with the first image
@@ -30,6 +32,9 @@ __all__ = ["Prepared", "image_bytes", "prepare", "turned", "uint8_mask"]
 
 #: Largest table of rotated cells that is made beforehand (entries of 72 bytes).
 MAX_CELLS = 1 << 19
+
+#: Largest numbers of mosaic domains and of sources that are kept for other shots.
+MOST_KEPT = 1 << 12
 
 #: Bytes that one spindle step, one source and one mosaic domain take while their lists are made and looked at.
 STEP_BYTES, SOURCE_BYTES, LISTED_BYTES, DOMAIN_BYTES = 184, 66, 64, 72
@@ -108,26 +113,44 @@ def _phi_cells(direct, spindle, angles):
     return cells
 
 
-def _mosaic(asked, counts, generator):
+def _mosaic(asked, counts, generator, kept):
     """Rotation matrices of the mosaic domains, (domains, 9); no rows where there is no spread."""
     from .rotations import mosaic_domains
 
-    matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
-    if not counts.mosaic_spread > 0.0:
-        return np.empty((0, 9))
-    return np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9)
+    def drawn():
+        matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
+        return np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9), generator.numbers()
+
+    key = counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed
+    # with a negative seed they depend on what was drawn before
+    if asked.mosaic_seed < 0 or counts.mosaic_domains > MOST_KEPT:
+        matrices, _ = drawn()
+    else:
+        matrices, numbers = kept.get("mosaic domains", (), key, drawn)
+        generator.go_on(numbers)
+        matrices = matrices.copy()
+    return matrices if counts.mosaic_spread > 0.0 else np.empty((0, 9))
 
 
-def _other_mosaic(asked, counts, direct, spindle):
+def _other_mosaic(asked, counts, direct, spindle, kept):
     from .mosaicity import domain_rotations, middle_axes
 
     # as the crystal stands in the middle of its rotation
-    return domain_rotations(asked, counts, middle_axes(direct, spindle, asked.phi_start + 0.5 * counts.oscillation))
+    axes = middle_axes(direct, spindle, asked.phi_start + 0.5 * counts.oscillation)
+    if asked.mosaic_rotations is not None or _follows_axes(asked) or counts.mosaic_domains > MOST_KEPT:
+        return domain_rotations(asked, counts, axes)
+    key = counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed, asked.mosaic_low_discrepancy
+    return kept.get("normal angles", (), key, lambda: domain_rotations(asked, counts, axes)).copy()
 
 
 def _is_of_c(asked):
     """Whether mosaic domains are the C program's: only these draw from its random numbers."""
     return asked.mosaicity == "cap" and asked.mosaic_rotations is None
+
+
+def _follows_axes(asked):
+    """Whether mosaic domains depend on how the crystal stands."""
+    return asked.mosaicity == "anisotropic" and asked.mosaic_rotations is None
 
 
 def _shape_number(asked):
@@ -235,7 +258,7 @@ def _geometry(detector, placement, counts, oversample):
 
 
 def _lookup(factors):
-    return records.Lookup(table=factors.kernel_table, minimum=factors.minimum, maximum=factors.maximum,
+    return records.Lookup(table=factors._kernel_table, minimum=factors.minimum, maximum=factors.maximum,
                           filled=factors.filled, default=factors.default)
 
 
@@ -246,13 +269,56 @@ def _check_request(request):
         raise ValueError(f"pixel size: {to_mm(request.detector.pixel_size):g} mm; must be positive")
 
 
-def prepare(request, structure_factors):
+class _Beam(NamedTuple):
+    """What follows from a beam and a detector, without a crystal."""
+
+    sources: SourceTable
+    fluence: float  # [photons/m^2]
+    axes: tuple  # arrays, as of `polarisation_axes`
+
+
+def _beam(request, counts, placement, kept):
+    """What follows from the beam; whoever calls may write to its arrays."""
+    beam = request.beam
+
+    def made():
+        return _Beam(source_list(beam, counts, placement), fluence(beam), polarisation_axes(placement.polarisation))
+
+    # arrays of somebody else's can be changed in place
+    if beam.sources is not None or beam.spectrum is not None or _asked_directions(counts) > MOST_KEPT:
+        return made()
+    found = kept.get("beam", (beam, request.detector), request.crystal.spindle_axis, made)
+    directions, wavelengths, per_direction, weights = found.sources
+    sources = SourceTable(directions.copy(), wavelengths.copy(), per_direction, weights.copy())
+    return found._replace(sources=sources, axes=tuple(array.copy() for array in found.axes))
+
+
+def _check_sources(request, counts, oversample):
+    """Refuse too many steps before their sources are listed."""
+    if request.beam.sources is None:
+        # an elliptic clip leaves at least half of them
+        _check_steps(-(-_asked_sources(request.beam, counts) // 2), counts.mosaic_domains, counts.phi_steps, oversample)
+
+
+def _sources(beam, made):
+    """The beam as kernels read it."""
+    listed, (axes, next_axis) = made.sources, made.axes
+    return records.Sources(
+        directions=listed.directions, wavelengths=listed.wavelengths, per_direction=listed.per_direction,
+        weights=listed.weights, attenuations=np.empty(0), d_min=float(beam.d_min),
+        polarisation_fraction=float(beam.polarisation_fraction), unpolarised_factor=bool(beam.unpolarised_factor),
+        polarisation_axes=axes, next_axis=next_axis)
+
+
+def prepare(request, structure_factors, kept=None):
     """Derive everything.
 
     Parameters
     ----------
     request : request.Request
     structure_factors : StructureFactors
+    kept : kept.Kept, optional
+        What earlier shots have left, and this one leaves to others.
 
     Returns
     -------
@@ -267,9 +333,11 @@ def prepare(request, structure_factors):
     from .rotations import Generator
 
     _check_request(request)
+    kept = Kept() if kept is None else kept
     rules = revision_rules(request.revision)
     asked, sampling = request.crystal, request.sampling
-    placement = place_detector(request)
+    placement = kept.get("placement", (request.beam, request.detector), asked.spindle_axis,
+                         lambda: place_detector(request))
     check_pixels(placement.fpixels, placement.spixels)
     window = records.Window(*clipped(sampling.roi, (placement.spixels, placement.fpixels)))
     generator = Generator()
@@ -278,23 +346,15 @@ def prepare(request, structure_factors):
     interpolating = _interpolating(request, structure_factors)
     n_cells = crystal_cells(request, orientation.lengths)
     oversample, recommended = oversampling(request, n_cells, orientation.lengths, placement.distance)
-    listed = request.beam.sources is not None
     _check_memory(request.beam, window, counts, placement)
-    mosaic = (_mosaic(asked, counts, generator) if _is_of_c(asked)
-              else _other_mosaic(asked, counts, orientation.direct, placement.spindle))
-    if not listed:
-        # before a list of them is made; an elliptic clip leaves at least half of them
-        _check_steps(-(-_asked_sources(request.beam, counts) // 2), counts.mosaic_domains, counts.phi_steps, oversample)
-    sources = source_list(request.beam, counts, placement)
+    mosaic = (_mosaic(asked, counts, generator, kept) if _is_of_c(asked)
+              else _other_mosaic(asked, counts, orientation.direct, placement.spindle, kept))
+    _check_sources(request, counts, oversample)
+    made = _beam(request, counts, placement, kept)
+    sources, photons_per_area = made.sources, made.fluence
     divisor = _check_steps(sources.count, counts.mosaic_domains, counts.phi_steps, oversample)
-    photons_per_area = fluence(request.beam)
-    axes, next_axis = polarisation_axes(placement.polarisation)
     geometry = _geometry(request.detector, placement, counts, oversample)
-    beam = records.Sources(
-        directions=sources.directions, wavelengths=sources.wavelengths, per_direction=sources.per_direction,
-        weights=sources.weights, attenuations=np.empty(0), d_min=float(request.beam.d_min),
-        polarisation_fraction=float(request.beam.polarisation_fraction),
-        unpolarised_factor=bool(request.beam.unpolarised_factor), polarisation_axes=axes, next_axis=next_axis)
+    beam = _sources(request.beam, made)
     sums = records.Summation(
         background=background_level(asked.water_size, photons_per_area), scale=R_E_SQR * photons_per_area,
         steps=divisor, oversample_thick=bool(sampling.oversample_thick),
@@ -333,9 +393,9 @@ def turned(prepared, phi_start):
     asked = replace(prepared.request.crystal, phi_start=phi_start)
     request, spindle = replace(prepared.request, crystal=asked), prepared.placement.spindle
     mosaic = prepared.scene.crystal.mosaic
-    if not _is_of_c(asked):
-        # their widths may be along axes of the crystal as it stands in the middle of its rotation
-        mosaic = _other_mosaic(asked, prepared.counts, prepared.orientation.direct, spindle)
+    if _follows_axes(asked):
+        # their widths are along axes of the crystal as it stands in the middle of its rotation
+        mosaic = _other_mosaic(asked, prepared.counts, prepared.orientation.direct, spindle, Kept())
     crystal = _lattice(request, prepared.orientation, prepared.counts, spindle, prepared.n_cells, mosaic)
     scene = prepared.scene._replace(crystal=crystal)
     if prepared.interpolating:

@@ -59,6 +59,14 @@ class Generator:
         """
         return new_stream(-checked_seed(seed), self._table)
 
+    def numbers(self):
+        """A copy of the table as the streams so far have left it."""
+        return self._table.copy()
+
+    def go_on(self, numbers):
+        """Leave the table as streams that are not drawn again have left it: `numbers` of another generator."""
+        self._table[...] = numbers
+
 
 def checked_seed(seed):
     """The seed as an int. Raises ValueError if it is none or too large."""

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from .. import memory
 from ..kernels.arithmetic.vectors import dot
 from ..kernels.physics.records import Window
+from .kept import Kept
 from .materials import attenuations
 from .panels import distances, panel_geometry, window_geometry, with_material
 from .prepare import prepare, uint8_mask
-from .request import CrystalRequest, PanelRequest, WindowRequest
+from .request import CrystalRequest, PanelRequest, Request, WindowRequest
 from .units import from_degrees
 
 __all__ = ["ANY_CRYSTAL", "in_regions", "prepare_shot", "scaled"]
@@ -141,7 +142,7 @@ def in_regions(shot, regions):
                  for panel, numbers in zip(shot, regions))
 
 
-def prepare_shot(crystals, pieces, request):
+def prepare_shot(crystals, pieces, request, kept=None):
     """Prepare every crystal on every panel.
 
     The number of sub-pixels, where it is automatic, is for each crystal that of the panel which needs most.
@@ -153,6 +154,8 @@ def prepare_shot(crystals, pieces, request):
     pieces : sequence of PanelRequest, of WindowRequest of one plane, or one DetectorRequest
     request : request.Request
         All else.
+    kept : kept.Kept, optional
+        What earlier shots of the same pieces have left, and this one leaves to others.
 
     Returns
     -------
@@ -164,17 +167,20 @@ def prepare_shot(crystals, pieces, request):
     ValueError
         As `prepare.prepare`.
     """
-    first = pieces[0]
+    first, kept = pieces[0], Kept() if kept is None else kept
     if len(pieces) > 1:
         pixels = sum(_pixels(piece) for piece in pieces)
         memory.require(4 * pixels, f"detector: the images of {len(pieces)} panels, {pixels} pixels in all,")
     groups = []
     if isinstance(first, PanelRequest):
         groups = _planes(pieces, crystals[0][1], request)
-        plane = _finest(pieces, groups[0].own.placement.beam)
+        beam = groups[0].own.placement.beam
+        plane = kept.get("finest plane", (pieces,), beam, lambda: _finest(pieces, beam))
     else:
         plane = first.plane if isinstance(first, WindowRequest) else first
-    whole = [scaled(prepare(replace(request, crystal=part, detector=plane), factors), factor)
+    # hot path: `replace` would look at every field of a request
+    whole = [scaled(prepare(Request(crystal=part, beam=request.beam, detector=plane, sampling=request.sampling,
+                                    revision=request.revision), factors, kept), factor)
              for part, factors, factor in crystals]
     if groups:
         shot = [()] * len(pieces)

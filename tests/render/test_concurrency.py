@@ -73,6 +73,28 @@ def test_child_of_fork(threads):
     """)
 
 
+def test_child_of_fork_between_two_images_of_many():
+    """Between two calls of a generator no thread of ours lives: a child goes on where its parent was."""
+    run("""
+        crystals = [crystal(n) for n in range(12)]
+        simulator = nb.Simulator(DETECTOR, BEAM, FACTORS, threads=3)
+        images = simulator.images(crystals)
+        wanted = [image(n, 1).tobytes() for n in range(12)]
+        for number in range(12):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    code = 0 if [i.tobytes() for i in images] == wanted[number:] else 2
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+            assert os.waitpid(child, 0)[1] == 0, number
+            assert next(images).tobytes() == wanted[number]
+    """)
+
+
 def test_child_of_a_child():
     run("""
         wanted = digest(1)

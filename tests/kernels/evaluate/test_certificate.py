@@ -42,7 +42,7 @@ def test_largest_amplitude(extreme, default):
     numbers = np.array([[[0.5, -1.25], [extreme, 1.0]]])
     lookup = Lookup(table=numbers, minimum=(0, 0, 0), maximum=(0, 0, 0), filled=True, default=default)
     for filled, wanted in ((True, [*numbers.ravel().tolist(), default]), (False, [default])):
-        found = certificate._largest_f(lookup._replace(filled=filled))
+        found = certificate.largest_f(lookup._replace(filled=filled))
         if any(map(math.isnan, wanted)):
             assert math.isnan(found)
         else:

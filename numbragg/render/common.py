@@ -1,0 +1,47 @@
+"""What the shots of a simulator have in common, made once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..scene.kept import Kept
+from ..scene.request import Request
+
+__all__ = ["Common"]
+
+
+class Common:
+    """The requests of a simulator's attributes, for as long as these are the same objects.
+
+    Parameters
+    ----------
+    beam, detector, sampling, roi, revision
+        As `Simulator` has them.
+
+    Attributes
+    ----------
+    kept : scene.kept.Kept
+        What is derived of them for one shot and serves for others.
+    pieces : tuple
+        As of `Detector.pieces`.
+    """
+
+    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str) -> None:
+        self._attributes = beam, detector, sampling, roi, revision
+        self._beam, self._revision = beam, revision
+        self.kept = Kept()
+        self.pieces = detector.pieces()
+        self._sampling = replace(sampling.pack(), roi=roi)
+        # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
+        has_arrays = beam.sources is not None or beam.spectrum is not None
+        self._packed = None if has_arrays else beam.pack()
+
+    def fits(self, *attributes: Any) -> bool:
+        """Whether these are still the attributes."""
+        return all(old is new for old, new in zip(self._attributes, attributes))
+
+    def request(self) -> Request:
+        """All that is asked for but the crystal and the panels."""
+        beam = self._beam.pack() if self._packed is None else self._packed
+        return Request(beam=beam, sampling=self._sampling, revision=self._revision)
