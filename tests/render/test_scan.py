@@ -140,8 +140,9 @@ def test_an_unfinished_file_of_another_series_is_not_gone_on_with(folder):
     nb.scan(SIMULATOR, CRYSTAL, 4, noise_seed=2).write_nexus("a.nxs", progress=made.append)
     assert made[0] == 0
     (folder / "b.nxs.partial").write_bytes(b"no HDF5")
-    nb.scan(SIMULATOR, CRYSTAL, 1).write_nexus("b.nxs", progress=made.append)
-    assert h5py.is_hdf5("b.nxs")
+    with pytest.raises(FileExistsError, match="not left by an interrupted series"):
+        nb.scan(SIMULATOR, CRYSTAL, 1).write_nexus("b.nxs", progress=made.append)
+    assert (folder / "b.nxs.partial").read_bytes() == b"no HDF5" and not (folder / "b.nxs").exists()
 
 
 @pytest.mark.parametrize("ending", ["img", "cbf"])
