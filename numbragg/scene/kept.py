@@ -24,7 +24,8 @@ class Kept:
 
     def get(self, name: str, parts: Sequence[Any], key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
         """What was derived under a name from these very objects and equal other things, derived if it is not there."""
-        whole = (name, *map(id, parts), *key)
+        # in words, in which 0 and -0 are two
+        whole = (name, *map(id, parts), repr(key))
         found = self._made.get(whole)
         if found is None:
             if len(self._made) >= MOST:
