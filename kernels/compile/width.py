@@ -9,9 +9,10 @@ from numba.core import codegen
 
 __all__ = ["NARROW", "KernelLibrary", "vector_bits"]
 
-#: LLVM's names of processors with AVX-512 for which 256 bits stay: some of these have one unit for wide multiplications in
-#: place of two, and the others lower their clock by up to a third while it works.
-NARROW = frozenset({"skylake-avx512", "skx", "cascadelake", "cooperlake", "cannonlake"})
+#: LLVM's names of processors with AVX-512 for which 256 bits stay: servers up to Cooper Lake lower their clock by up to a
+#: third or more while they multiply wide vectors, and desktops have one unit for these in place of two narrow ones.
+NARROW = frozenset({"skylake-avx512", "skx", "cascadelake", "cooperlake", "cannonlake", "icelake-client", "tigerlake",
+                    "rocketlake"})
 
 #: LLVM's names that stand for no processor.
 _ANY = ("generic", "x86-64")

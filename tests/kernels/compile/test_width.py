@@ -31,6 +31,7 @@ ALL = "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx2,+fma"
 @pytest.mark.parametrize("processor, features, bits", [
     ("sapphirerapids", ALL, 512), ("emeraldrapids", ALL, 512), ("icelake-server", ALL, 512), ("znver4", ALL, 512),
     ("skylake-avx512", ALL, None), ("cascadelake", ALL, None), ("cooperlake", ALL, None), ("cannonlake", ALL, None),
+    ("icelake-client", ALL, None), ("tigerlake", ALL, None), ("rocketlake", ALL, None),
     # no processor, but a list of features
     ("generic", ALL, None), ("x86-64-v4", ALL, None),
     # without one of the features: knl has no vl
