@@ -80,7 +80,7 @@ SINE_COARSE = (
     -0.16666666666504643, 0.008333333321088945, -0.0001984126672997884, 2.7556953130008195e-06,
     -2.50301974917435e-08, 1.5409535439337376e-10,
 )
-# the same but for a scale, as a product: sin(r) = r * p(r**2) * q(r**2) / (p(0) q(0)), both cubics with 1 before the cube
+# the same but for a scale: sin(r) = r * p(r**2) * q(r**2) / (p(0) q(0)), two cubics with 1 before the highest power
 SINE_CUBICS = (
     -96.61240490870367, 3438.3966013833647, -25486.16543053733,
     -65.82077108476531, 8085.553159053923, -254627.88470924782,

@@ -65,7 +65,7 @@ def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
 
 
-# -- whole numbers in the low bits of doubles: conversions to integers are slow, and few processors have them for vectors
+# -- whole numbers in the low bits of doubles: converting is slow, and few processors have it for vectors
 
 
 #: A double n + WHOLE_SHIFT has the whole number n, 0 <= n < 2**52, in its low bits.

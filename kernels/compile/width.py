@@ -1,16 +1,17 @@
 """How wide vectors in kernels are: what LLVM takes for a processor, or 512 bits where it holds back and need not.
 
-LLVM keeps to 256 bits on Intel's processors with AVX-512, whichever they are, for the first of them lowered
-their clock for wide multiplications.  The width asked for is an attribute of each of our functions: nothing of Numba's is
-changed, and other people's functions in the same process are compiled as if we were not there.
+LLVM keeps to 256 bits on Intel's processors with AVX-512, whichever they are, for the first of them
+lowered their clock for wide multiplications.  The width asked for is an attribute of each of our
+functions: nothing of Numba's is changed, and other people's functions in the same process are compiled
+as if we were not there.
 """
 
 from numba.core import codegen
 
 __all__ = ["NARROW", "KernelLibrary", "vector_bits"]
 
-#: LLVM's names of processors with AVX-512 for which 256 bits stay: servers up to Cooper Lake lower their clock by up to a
-#: third or more while they multiply wide vectors, and desktops have one unit for these in place of two narrow ones.
+#: LLVM's names of processors with AVX-512 for which 256 bits stay: servers up to Cooper Lake lower their clock by
+#: a third or more while they multiply wide vectors, and desktops have one unit for these in place of two narrow ones.
 NARROW = frozenset({"skylake-avx512", "skx", "cascadelake", "cooperlake", "cannonlake", "icelake-client", "tigerlake",
                     "rocketlake"})
 
@@ -44,6 +45,7 @@ class KernelLibrary(codegen.JITCodeLibrary):
     """LLVM code of a kernel and of what it is made of."""
 
     def add_ir_module(self, ir_module):
+        """Take in what Numba has made of a function, with the width of its vectors."""
         bits = vector_bits(*self.codegen.magic_tuple()[1:])
         if bits is not None:
             for function in ir_module.functions:

@@ -18,8 +18,8 @@ __all__ = ["Shape", "Stages", "always_tested", "no_multiple"]
 class Stages(NamedTuple):
     """The exact form in three parts, one for each of three loops over lanes.
 
-    A processor looks some sixty vector operations ahead. A step of one chain after the other has too few in there that do not
-    wait; parts of it, each in a loop over many lanes, keep it busy.
+    A processor looks some sixty vector operations ahead.  A step of one long chain after the other has too few in
+    there that do not wait; parts of it, each in a loop over many lanes, keep it busy.
 
     Attributes
     ----------

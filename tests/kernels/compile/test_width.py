@@ -1,7 +1,7 @@
 """Vectors of 512 bits: in our kernels only, on processors that are named, and with the same bits.
 
-Machine code for another processor is made and read, not run: where this one has no such vectors, nothing here says how fast
-they are.
+Machine code for another processor is made and read, not run: where this one has no such vectors, nothing here says
+how fast they are.
 """
 
 import json
@@ -13,8 +13,8 @@ from formula_tools import INTERPRETED
 import llvmlite.binding
 import numba
 import numpy as np
-import pytest
 from processors import clean
+import pytest
 
 from numbragg.kernels.compile import cache, width
 from numbragg.kernels.compile.compilation import inlined, jit
@@ -171,7 +171,8 @@ def compile_ours():
     assert "prefer-vector-width" in "".join(kernel.inspect_llvm().values())
 
 go_abroad()
-steps = {"first": (compile_somebodys, compile_ours), "last": (compile_ours, compile_somebodys), "alone": (compile_somebodys,)}
+steps = {"first": (compile_somebodys, compile_ours), "last": (compile_ours, compile_somebodys),
+         "alone": (compile_somebodys,)}
 for step in steps[order]:
     step()
 assert ("numbragg" in sys.modules) == (order != "alone")
