@@ -7,8 +7,6 @@ import numpy as np
 from ...arithmetic.c_library import c_sin
 from ...arithmetic.elementary import (
     ROUNDER,
-    SINE_ABOUT_BOUND,
-    SINE_COARSE_BOUND,
     SINE_CUBICS_ABOUT_BOUND,
     SINE_CUBICS_BOUND,
     nearest_multiple_of_pi,
@@ -16,7 +14,6 @@ from ...arithmetic.elementary import (
     remainder_pi_short,
     sine_cubics,
     sine_polynomial,
-    sine_polynomial_coarse,
 )
 from ...arithmetic.elementary_single import parallelepiped_single
 from ...arithmetic.fused import fma
@@ -79,13 +76,11 @@ def _make_reduced(about):
     return reduced
 
 
-def _make_products(sine):
+@inlined
+def _products(crystal, many, one):
     """Products of three sines each, all with the same factor."""
-    @inlined
-    def products(crystal, many, one):
-        return sine(many[0]) * sine(many[1]) * sine(many[2]), sine(one[0]) * sine(one[1]) * sine(one[2])
-
-    return products
+    return (sine_cubics(many[0]) * sine_cubics(many[1]) * sine_cubics(many[2]),
+            sine_cubics(one[0]) * sine_cubics(one[1]) * sine_cubics(one[2]))
 
 
 @inlined
@@ -106,19 +101,19 @@ def grating_stages(about):
     about : bool
         Use the shorter reduction, for N |index| up to elementary.SINE_ABOUT_LARGEST.
     """
-    return Stages(_make_reduced(about), _make_products(sine_cubics), _quotient)
+    return Stages(_make_reduced(about), _products, _quotient)
 
 
 @variants
 def grating_lane(about):
-    """The same as one function (crystal, hkl, nearest), with fewer operations in longer chains: for a GPU's thread."""
-    reduced, products = _make_reduced(about), _make_products(sine_polynomial_coarse)
+    """The same as one function (crystal, hkl, nearest), with the same bits."""
+    early, middle, late = grating_stages(about)
 
     @inlined
     def square(crystal, hkl, nearest):
-        many, one = reduced(crystal, hkl, nearest)
-        many, one = products(crystal, many, one)
-        return _quotient(crystal, many, one)
+        many, one = early(crystal, hkl, nearest)
+        above, below = middle(crystal, many, one)
+        return late(crystal, above, below)
 
     return square
 
@@ -151,8 +146,7 @@ def _single(numbers, dh, dk, dl):
 
 def _error(about):
     # lane: six sines, five roundings, squared, one more; strict: six sines, five roundings, squared
-    sine = (max(SINE_ABOUT_BOUND, SINE_CUBICS_ABOUT_BOUND) if about
-            else max(SINE_COARSE_BOUND, SINE_CUBICS_BOUND))
+    sine = SINE_CUBICS_ABOUT_BOUND if about else SINE_CUBICS_BOUND
     return (12.0 * sine + 11.0) + (12.0 * C_LIBRARY_BOUND + 10.0)
 
 

@@ -20,7 +20,7 @@ from numbragg.kernels.physics.records import EXACT, GAUSS, GAUSS_HKL, ROUND, SQU
 from numbragg.kernels.physics.shapes import SHAPE_OF, lane_factor, lattice_factor
 from numbragg.kernels.physics.shapes.gauss import GAUSS_WIDTH, gauss_exponent, gauss_lane
 from numbragg.kernels.physics.shapes.round import sphere_lane
-from numbragg.kernels.physics.shapes.square import grating_lane, grating_stages
+from numbragg.kernels.physics.shapes.square import grating_lane
 from numbragg.kernels.physics.shapes.tophat import tophat_lane
 
 slow_if_interpreted = pytest.mark.skipif(INTERPRETED, reason="millions of steps are for compiled kernels")
@@ -30,36 +30,12 @@ RECORD = prepared_example().scene.crystal
 
 gauss_in_cells, tophat_in_cells = (lane_factor(shape, EXACT, False) for shape in (GAUSS_HKL, TOPHAT_HKL))
 
-
-
-
-def _joined(stages):
-    """Three parts of a lattice factor as one function."""
-    early, middle, late = stages
-
-    @numba.njit(error_model="numpy")
-    def whole(crystal, hkl, nearest):
-        first, second = early(crystal, hkl, nearest)
-        one, other = middle(crystal, first, second)
-        return late(crystal, one, other)[0]
-
-    return whole
-
-
-#: Of the parallelepiped, with the longer reduction and with the shorter one: a GPU's, and that of the lanes.
-short_thread, long_thread = grating_lane(True), grating_lane(False)
-short_lane, long_lane = _joined(grating_stages(True)), _joined(grating_stages(False))
+#: Of the parallelepiped, with the shorter reduction and with the longer one.
+short_grating, long_grating = grating_lane(True), grating_lane(False)
 
 
 @numba.njit(error_model="numpy")
-def _grating(crystal, index, nearest, about, in_stages):
-    if in_stages:
-        return short_lane(crystal, index, nearest) if about else long_lane(crystal, index, nearest)
-    return short_thread(crystal, index, nearest)[0] if about else long_thread(crystal, index, nearest)[0]
-
-
-@numba.njit(error_model="numpy")
-def _both_factors(crystal, hkl, about, in_stages, out):
+def _both_factors(crystal, hkl, about, out):
     for i in range(hkl.shape[0]):
         index = (hkl[i, 0], hkl[i, 1], hkl[i, 2])
         nearest = (lattice.round_half_down(index[0]), lattice.round_half_down(index[1]),
@@ -67,7 +43,8 @@ def _both_factors(crystal, hkl, about, in_stages, out):
         out[i, 0] = lattice_factor(crystal, index, nearest)
         out[i, 2] = 0.0
         if crystal.shape == SQUARE:
-            out[i, 1] = _grating(crystal, index, nearest, about, in_stages)
+            found = short_grating(crystal, index, nearest) if about else long_grating(crystal, index, nearest)
+            out[i, 1] = found[0]
         elif crystal.shape == ROUND:
             out[i, 1], out[i, 2] = sphere_lane(crystal, index, nearest)
         elif crystal.shape == GAUSS_HKL:
@@ -80,12 +57,12 @@ def _both_factors(crystal, hkl, about, in_stages, out):
             out[i, 1] = tophat_lane(crystal, index, nearest)
 
 
-def factors(shape, n_cells, hkl, about=True, fudge=1.0, in_stages=True):
+def factors(shape, n_cells, hkl, about=True, fudge=1.0):
     """Strict lattice factors squared (long doubles), the lanes' squares, and their spreads."""
     crystal = RECORD._replace(shape=shape, n_cells=tuple(map(float, n_cells)), fudge=fudge)
     hkl = np.ascontiguousarray(np.broadcast_to(hkl, (len(hkl), 3)), dtype=np.float64)
     out = np.empty((len(hkl), 3))
-    _both_factors(crystal, hkl, about, in_stages, out)
+    _both_factors(crystal, hkl, about, out)
     return out[:, 0].astype(np.longdouble) ** 2, out[:, 1], out[:, 2]
 
 
@@ -102,32 +79,28 @@ def hard_indices(limit, count, seed=0):
 
 
 @slow_if_interpreted
-@pytest.mark.parametrize("in_stages", [True, False])
 @pytest.mark.parametrize("about, limit", [(True, 14477.0), (False, 3.18e7)])
-def test_gratings_at_the_hardest_indices(about, limit, in_stages):
+def test_gratings_at_the_hardest_indices(about, limit):
     largest = 0.0
     for n in (1, 2, 3, 5, 7, 29, 100, 499, 5000, 14000):
         hkl = np.stack([hard_indices((limit - 1.0) / n, 20_000, seed) for seed in (n, n + 1, n + 2)], axis=1)
-        strict, lane, _ = factors(SQUARE, (n, max(1, n // 2), max(1, n // 3)), hkl, about,
-                                  in_stages=in_stages)
+        strict, lane, _ = factors(SQUARE, (n, max(1, n // 2), max(1, n // 3)), hkl, about)
         assert np.isfinite(lane).all()
         largest = max(largest, float((np.abs(lane - strict) / strict).max()))
     assert 0.5 < largest / (SHAPE_OF[SQUARE].error(about) * U) <= 1.0
 
 
-@pytest.mark.parametrize("in_stages", [True, False])
-def test_gratings_of_whole_indices(in_stages):
+def test_gratings_of_whole_indices():
     """h = 29 is where a short reduction is worst, 14479 the first that is worse: N squared all the same."""
     for h, n in ((29, 5), (29, 499), (58, 7), (14478, 1), (14479, 5), (29 * 499, 3)):
         about = abs(h) * n <= elementary.SINE_ABOUT_LARGEST
-        strict, lane, _ = factors(SQUARE, (n, 1, 1), [[h, 0.3, 0.4], [-h, 0.3, 0.4]], about,
-                                  in_stages=in_stages)
+        strict, lane, _ = factors(SQUARE, (n, 1, 1), [[h, 0.3, 0.4], [-h, 0.3, 0.4]], about)
         with mpmath.workdps(60):
             x = mpmath.mpf(math.pi * h)
             exact = (mpmath.sin(mpmath.mpf(math.pi * h * n)) / mpmath.sin(x)) ** 2
             # each of the two with half of what both together may be off, and a little
             for value in (*lane.tolist(), *map(float, strict)):
-                assert abs(value - exact) <= (12.0 * elementary.SINE_COARSE_BOUND + 50.0) * U * exact
+                assert abs(value - exact) <= (12.0 * elementary.SINE_CUBICS_BOUND + 50.0) * U * exact
 
 
 @slow_if_interpreted
