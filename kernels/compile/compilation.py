@@ -23,16 +23,18 @@ def _options(given):
     return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
 
 
-def _compiled(maker, library, args, return_type, **flags):
-    """What Numba's compiler makes of a function, in a library of our own."""
+def _compiled(maker, kind, args, return_type, **flags):
+    """What Numba's compiler makes of a function, in a library of our own kind."""
     given = compiler.Flags()
     maker.targetdescr.options.parse_as_flags(given, maker.targetoptions)
     for name, value in flags.items():
         setattr(given, name, value)
     typing, target = maker.targetdescr.typing_context, maker.targetdescr.target_context
+    library = kind(target.codegen(), maker.py_func.__qualname__)
+    # so that it can be kept on disk; Numba does so for a library that it makes itself
+    library.enable_object_caching()
     return compiler.compile_extra(typing, target, maker.py_func, args=args, return_type=return_type, flags=given,
-                                  locals=maker.locals, library=library(target.codegen(), maker.py_func.__qualname__),
-                                  pipeline_class=maker.pipeline_class)
+                                  locals=maker.locals, library=library, pipeline_class=maker.pipeline_class)
 
 
 class _KernelCompiler(dispatcher._FunctionCompiler):
