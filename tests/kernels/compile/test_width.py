@@ -167,6 +167,7 @@ def compile_somebodys():
 def compile_ours():
     from numbragg.kernels.compile.compilation import jit
     kernel = jit(lambda x: x + 1.0)
+    kernel._cache = numba.core.caching.NullCache()
     kernel.compile((numba.float64,))
     assert "prefer-vector-width" in "".join(kernel.inspect_llvm().values())
 
