@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
-__all__ = ["ceil", "divided", "floor", "fma", "in_kernels", "sqrt"]
+__all__ = ["WHOLE_SHIFT", "ceil", "divided", "floor", "fma", "in_kernels", "shifted_whole", "sqrt"]
 
 
 def in_kernels(function, called):
@@ -63,6 +63,32 @@ def fma(a, b, c):
 @overload(fma)
 def _jit_fma(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
+
+
+# -- whole numbers in the low bits of doubles: converting is slow, and few processors have it for vectors
+
+
+#: A double n + WHOLE_SHIFT has the whole number n, 0 <= n < 2**52, in its low bits.
+WHOLE_SHIFT = 2.0**52
+
+_WHOLE_SHIFT_BITS, = struct.unpack("<q", struct.pack("<d", WHOLE_SHIFT))
+
+
+@intrinsic
+def _bits(typingctx, x):
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+def shifted_whole(x):
+    """The whole number n of a double n + WHOLE_SHIFT, as an int64; anything where n is none or out of range."""
+    bits, = struct.unpack("<q", struct.pack("<d", x))
+    return np.int64(bits - _WHOLE_SHIFT_BITS)
+
+
+in_kernels(shifted_whole, register_jitable(lambda x: _bits(x) - _WHOLE_SHIFT_BITS))
 
 
 # -- of one argument and its type: vector code on the CPU, correctly rounded on CUDA

@@ -25,6 +25,7 @@ import numba
 from numba.core import caching
 
 from . import forks
+from .width import vector_bits
 
 __all__ = ["KEPT_DAYS", "PACKAGE", "Refused", "cache_folder", "cache_of", "drop", "enter_folder", "folder_in_use",
            "kept", "make_folder", "read_checked", "source_hash", "write_checked"]
@@ -369,7 +370,8 @@ class _Cache(caching.FunctionCache):
     def _index_key(self, sig, codegen):
         # Numba would add the functions that a closure refers to, which never look the same twice;
         # their sources are in the folder's name
-        return sig, codegen.magic_tuple(), self._variant
+        magic = codegen.magic_tuple()
+        return sig, magic, vector_bits(*magic[1:]), self._variant
 
     def load_overload(self, sig, target_context):
         forks.refuse_if_unfit()

@@ -4,12 +4,13 @@ import functools
 
 import numba
 from numba import _dynfunc, types
-from numba.core import codegen, compiler, dispatcher, registry
+from numba.core import compiler, dispatcher, registry
 from numba.core.compiler_lock import global_compiler_lock
 
 from ..stopping import aside, handled, poll
 from . import forks
 from .cache import cache_of
+from .width import KernelLibrary
 
 __all__ = ["inlined", "jit", "rule", "variants"]
 
@@ -23,6 +24,27 @@ def _options(given):
         raise TypeError("kernels have no reference counts")
     # kernels allocate nothing, so they need no reference counts (twenty calls a step otherwise)
     return {"nogil": True, "error_model": "numpy", "_nrt": False, **given}
+
+
+def _compiled(maker, kind, args, return_type, **flags):
+    """What Numba's compiler makes of a function, in a library of our own kind."""
+    given = compiler.Flags()
+    maker.targetdescr.options.parse_as_flags(given, maker.targetoptions)
+    for name, value in flags.items():
+        setattr(given, name, value)
+    typing, target = maker.targetdescr.typing_context, maker.targetdescr.target_context
+    library = kind(target.codegen(), maker.py_func.__qualname__)
+    # so that it can be kept on disk; Numba does so for a library that it makes itself
+    library.enable_object_caching()
+    return compiler.compile_extra(typing, target, maker.py_func, args=args, return_type=return_type, flags=given,
+                                  locals=maker.locals, library=library, pipeline_class=maker.pipeline_class)
+
+
+class _KernelCompiler(dispatcher._FunctionCompiler):
+    """Compiles a kernel as Numba does, with vectors of our width."""
+
+    def _compile_core(self, args, return_type):
+        return _compiled(self, KernelLibrary, args, return_type)
 
 
 class _Kernel(registry.CPUDispatcher):
@@ -64,6 +86,8 @@ def jit(function=None, *, variant=None, **options):
     made = numba.njit(**_options(options))(function)
     if not numba.config.DISABLE_JIT:
         made.__class__ = _Kernel
+        # start-up: another one would look at the function's signature once more
+        made._compiler.__class__ = _KernelCompiler
     told_apart = variant is not None or not function.__closure__
     if not numba.config.DISABLE_JIT and told_apart:
         kept_code = cache_of(made.py_func, variant)
@@ -72,7 +96,7 @@ def jit(function=None, *, variant=None, **options):
     return made
 
 
-class _PartLibrary(codegen.JITCodeLibrary):
+class _PartLibrary(KernelLibrary):
     """LLVM code that is linked into kernels; no machine code is made of it alone, which takes a tenth of the time."""
 
     def _finalize_final_module(self):
@@ -85,13 +109,9 @@ class _PartCompiler(dispatcher._FunctionCompiler):
     """Compiles a part as far as optimised LLVM code."""
 
     def _compile_core(self, args, return_type):
-        flags = compiler.Flags()
-        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
-        flags.no_compile = True
-        typing, target = self.targetdescr.typing_context, self.targetdescr.target_context
-        library = _PartLibrary(target.codegen(), self.py_func.__qualname__)
-        made = compiler.compile_extra(typing, target, self.py_func, args=args, return_type=return_type, flags=flags,
-                                      locals=self.locals, library=library, pipeline_class=self.pipeline_class)
+        made = _compiled(self, _PartLibrary, args, return_type, no_compile=True)
+        library = made.library
+        target = self.targetdescr.target_context
         # callers find the code by this object; from Python it is never called (see `_Part.__call__`)
         entry = _dynfunc.make_function(made.fndesc.lookup_module(), self.py_func.__name__, "part of kernels", 0,
                                        made.environment, (library,))

@@ -121,7 +121,7 @@ def _make_step(shape, cubic, about, precision):
                              weights(hkl[1]), weights(hkl[2]))
             f_square = f * f
         else:
-            f_square = grid.squares[np.int64(nearest_place(grid, nearest))]
+            f_square = grid.squares[np.int64(nearest_place(grid, nearest, 0.0))]
         return f_square, square, spread, out
 
     return step

@@ -9,18 +9,19 @@ must be evaluated strictly.
 
 A step is three loops over the lanes: where the structure factor is, its look-up, and the lattice
 factor with the sum.  The look-up cannot be vector code and would keep the rest from it; arithmetic
-in single precision stands in the last loop, for its vectors are longer.
+in single precision stands in the last loop, for its vectors are longer.  A shape may have its lattice
+factor in parts: then the first loop has one of them, and the last is two.
 """
 
 import numpy as np
 
-from ..arithmetic.fused import floor
+from ..arithmetic.fused import WHOLE_SHIFT, floor, shifted_whole
 from ..compile.compilation import inlined, jit, variants
 from ..compile.halting import is_halted
 from ..compile.stack import on_stack
 from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
 from ..physics.records import SINGLE
-from ..physics.shapes import SHAPE_OF, lane_factor
+from ..physics.shapes import SHAPE_OF, lane_factor, lane_stages
 from ..physics.structure_factor import cubic_weights, single_weights, within_margin
 from ..physics.tricubic import tricubic
 from ..physics.view import (
@@ -97,18 +98,27 @@ def _enter_four(w, at, rows):
     rows[at + 3 * BLOCK] = w[3]
 
 
-def _make_places(shape, cubic, precision):
-    """Loop over lanes: indices, and where the structure factor is."""
+@inlined
+def _indices(crystal, hkl, nearest):
+    """What is kept of a step where the lattice factor is in one part."""
+    return hkl, nearest
+
+
+def _make_places(shape, cubic, about, precision):
+    """Loop over lanes: indices, or what the lattice factor needs of them, and where the structure factor is."""
     is_tested, single = SHAPE_OF[shape].is_tested, precision == SINGLE
+    stages = lane_stages(shape, precision, about)
+    kept = _indices if stages is None else stages.early
 
     @inlined
-    def enter_indices(hkl, nearest, i, scratch, small):
+    def enter_indices(crystal, hkl, nearest, i, scratch, small):
         if single:
             # exact but for the rounding to float32
             enter_vector(fractions(hkl, nearest), FRACTION, i, small)
         else:
-            enter_vector(hkl, HKL, i, scratch)
-            enter_vector(nearest, NEAREST, i, scratch)
+            first, second = kept(crystal, hkl, nearest)
+            enter_vector(first, HKL, i, scratch)
+            enter_vector(second, NEAREST, i, scratch)
 
     @inlined
     def enter_weights_of(x, row, i, scratch, small):
@@ -123,14 +133,14 @@ def _make_places(shape, cubic, precision):
         for i in range(n):
             hkl = miller_indices(cell, vector(scratch, QX, i))
             nearest = nearest_lattice_point(hkl)
-            enter_indices(hkl, nearest, i, scratch, small)
+            enter_indices(crystal, hkl, nearest, i, scratch, small)
             if cubic:
                 _enter_cubic(lookup, grid, is_tested(crystal, hkl, nearest, skip_zero), hkl, i, scratch)
                 enter_weights_of(hkl[0], 0, i, scratch, small)
                 enter_weights_of(hkl[1], 4 * BLOCK, i, scratch, small)
                 enter_weights_of(hkl[2], 8 * BLOCK, i, scratch, small)
             else:
-                scratch[INDEX + i] = nearest_place(grid, nearest)
+                scratch[INDEX + i] = nearest_place(grid, nearest, WHOLE_SHIFT)
         if cubic and single:
             for i in range(n):
                 at = SMALL_WEIGHTS + i
@@ -156,7 +166,7 @@ def _make_look_up(cubic, precision):
     """Loop over lanes: squared structure factors, in the precision of the table."""
     @inlined
     def square(grid, i, scratch):
-        return grid.squares[np.uint64(np.int64(scratch[INDEX + i]))]
+        return grid.squares[np.uint64(shifted_whole(scratch[INDEX + i]))]
 
     @inlined
     def interpolated(grid, rows, weights, i, scratch):
@@ -182,20 +192,36 @@ def _make_look_up(cubic, precision):
 
 def _make_add(shape, about, precision, summation):
     """Loop over lanes: squared lattice factors, and the terms added to the sums."""
-    factor, policy = lane_factor(shape, precision, about), summing(shape, precision, summation)
+    stages, policy = lane_stages(shape, precision, about), summing(shape, precision, summation)
+    middle = None if stages is None else stages.middle
+    factor = lane_factor(shape, precision, about) if stages is None else stages.late
     of_fractions = SHAPE_OF[shape].single
     # a second number that is not used is not touched
     second = uses_second(shape, precision, summation)
 
     @inlined
+    def enter_term(square, spread, weighted, i, scratch):
+        f_squared = scratch[F_SQUARED + i] * scratch[WEIGHT + i] if weighted else scratch[F_SQUARED + i]
+        total, other = policy(scratch[SUM + i], scratch[CORRECTION + i], f_squared, square, spread)
+        scratch[SUM + i] = total
+        if second:
+            scratch[CORRECTION + i] = other
+
+    @inlined
     def double(crystal, weighted, n, scratch, small):
         for i in range(n):
             square, spread = factor(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
-            f_squared = scratch[F_SQUARED + i] * scratch[WEIGHT + i] if weighted else scratch[F_SQUARED + i]
-            total, other = policy(scratch[SUM + i], scratch[CORRECTION + i], f_squared, square, spread)
-            scratch[SUM + i] = total
-            if second:
-                scratch[CORRECTION + i] = other
+            enter_term(square, spread, weighted, i, scratch)
+
+    @inlined
+    def in_stages(crystal, weighted, n, scratch, small):
+        for i in range(n):
+            first, other = middle(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
+            scratch[HKL + i] = first
+            scratch[HKL + BLOCK + i] = other
+        for i in range(n):
+            square, spread = factor(crystal, scratch[HKL + i], scratch[HKL + BLOCK + i])
+            enter_term(square, spread, weighted, i, scratch)
 
     @inlined
     def single(crystal, weighted, n, scratch, small):
@@ -213,7 +239,9 @@ def _make_add(shape, about, precision, summation):
             if second:
                 small[SMALL_CORRECTION + i] = other
 
-    return single if precision == SINGLE else double
+    if precision == SINGLE:
+        return single
+    return double if stages is None else in_stages
 
 
 def _make_sum(precision, summation):
@@ -288,7 +316,7 @@ def lane_kernel(shape, cubic, about, precision, summation):
         be evaluated strictly.  Where `filled.doubles` has rows, doubles[index - start] becomes the
         value before rounding and its half-width (0 unless exact).
     """
-    places, look_up = _make_places(shape, cubic, precision), _make_look_up(cubic, precision)
+    places, look_up = _make_places(shape, cubic, about, precision), _make_look_up(cubic, precision)
     add_terms = _make_add(shape, about, precision, summation)
     start_sum, leave_sum, total = _make_sum(precision, summation)
     verdict = verdict_of(precision)

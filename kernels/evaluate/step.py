@@ -7,7 +7,7 @@ CUDA thread.  Who calls them owns the memory: here are values only, and no place
 import numpy as np
 
 from ..arithmetic.accumulate import add, add_compensated, compensated_total
-from ..arithmetic.fused import floor
+from ..arithmetic.fused import floor, fma
 from ..compile.compilation import inlined, variants
 from ..physics.records import COMPENSATED, EXACT, KAHAN, SEQUENTIAL, SINGLE
 from ..physics.shapes import SHAPE_OF
@@ -28,14 +28,14 @@ def _within(x, low, high):
 
 
 @inlined
-def nearest_place(grid, nearest):
-    """Where the nearest structure factor is; its border stands for all that is outside."""
+def nearest_place(grid, nearest, start):
+    """Where the nearest structure factor is, beyond `start`; the table's border stands for all that is outside."""
     low, high = grid.low, grid.high
     h = _within(nearest[0], low[0], high[0]) - low[0]
     k = _within(nearest[1], low[1], high[1]) - low[1]
-    l = _within(nearest[2], low[2], high[2]) - low[2]
+    l = _within(nearest[2], low[2], high[2]) - (low[2] - start)
     # whole numbers below 2^53: exact
-    return h * grid.stride_h + k * grid.stride_k + l
+    return fma(h, grid.stride_h, fma(k, grid.stride_k, l))
 
 
 @inlined

@@ -60,6 +60,9 @@ class Enclosure:
 
     __rmul__ = __mul__
 
+    def __add__(self, other):
+        return fma(self, 1.0, other)
+
 
 def fma(a, b, c):
     """Enclosure of a * b + c with one rounding."""
@@ -142,10 +145,13 @@ def sine_series():
     return [Fraction((-1) ** (j + 1), math.factorial(2 * j + 3)) for j in range(TERMS)]
 
 
-def sine_errors(polynomial, coefficients, reduction):
-    """Relative error per piece of remainders from TINY up, after a reduction of that absolute error."""
+def sine_errors(polynomial, coefficients, reduction, scale=1.0):
+    """Relative error per piece of remainders from TINY up, after a reduction of that absolute error.
+
+    The polynomial may be `scale` times the sine; the coefficients are those of the sine.
+    """
     low, high = pieces(TINY, LARGEST_REMAINDER)
-    error = evaluation_error(polynomial, low, high)
+    error = evaluation_error(polynomial, low, high) / scale
     error = error + high**3 * approximation_error(coefficients, sine_series(), low**2, high**2)
     moved = reduction(high)
     error = error + moved * np.maximum(abs(np.cos(low)), abs(np.cos(high))) + moved**2
@@ -160,6 +166,38 @@ def sine_bound():
 def sine_coarse_bound():
     _, _, errors = sine_errors(elementary.sine_polynomial_coarse, elementary.SINE_COARSE, reduction_error)
     return max(errors.max(), tiny_sine_bound())
+
+
+def cubics_as_one():
+    """Exact coefficients of (sin(r) - r)/r**3 in r**2 that the product of two cubics stands for, and its scale."""
+    a, b, c, d, e, f = map(Fraction, elementary.SINE_CUBICS)
+    scale = c * f
+    powers = (c * e + b * f, c * d + b * e + a * f, c + b * d + a * e + f, b + a * d + e, a + d, Fraction(1))
+    return [power / scale for power in powers], float(scale)
+
+
+def tiny_cubics_error():
+    """Relative error of `sine_cubics` where the remainder is below TINY, which it is given without error."""
+    # each cubic is its last coefficient within its own rounding, for the rest is below half a unit of its last place;
+    # and two products
+    a, b, c, d, e, f = map(abs, elementary.SINE_CUBICS)
+    assert max((b + a + 1) / c, (e + d + 1) / f) * TINY**2 < U / 4
+    return 4 + TINY**2 / 6 / U + 1e-9
+
+
+def sine_cubics_bound():
+    coefficients, scale = cubics_as_one()
+    _, _, errors = sine_errors(elementary.sine_cubics, coefficients, reduction_error, scale)
+    return max(errors.max(), tiny_sine_bound() + tiny_cubics_error())
+
+
+def sine_cubics_about_bound():
+    def reduction(high):
+        return half_ulp(high) + elementary.SINE_ABOUT_LARGEST * abs(elementary.PI_PARTS[2])
+
+    coefficients, scale = cubics_as_one()
+    _, _, errors = sine_errors(elementary.sine_cubics, coefficients, reduction, scale)
+    return max(errors.max(), short_reduction_bound(elementary.SINE_ABOUT_LARGEST) + tiny_cubics_error())
 
 
 def short_reduction_bound(largest):
@@ -228,6 +266,8 @@ def table():
         "SINE_BOUND": sine_bound(),
         "SINE_COARSE_BOUND": sine_coarse_bound(),
         "SINE_ABOUT_BOUND": sine_about_bound(),
+        "SINE_CUBICS_BOUND": sine_cubics_bound(),
+        "SINE_CUBICS_ABOUT_BOUND": sine_cubics_about_bound(),
         "SINE_ABOUT_WIDE_BOUND": sine_about_bound(elementary.SINE_ABOUT_WIDE_LARGEST),
         "COSINE_BOUND": cosine_bound(),
         "SPHERE_DIFFERENCE_BOUND": sphere_bound(),

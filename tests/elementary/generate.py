@@ -147,6 +147,31 @@ def parts(value, count, nearest=float):
     return tuple(result)
 
 
+def cubics(coefficients):
+    """1 + z * polynomial(z) of degree six but for its scale: coefficients of two cubics, highest powers 1 and left out.
+
+    Each has one of the two real roots, the smaller one with that complex pair whose real part is larger.
+    """
+    # the eigenvalues of the companion matrix (what `polyroots` asks for depends on mpmath's version)
+    powers = [1, *coefficients]
+    n = len(coefficients)
+    companion = mpmath.matrix(n, n)
+    for i in range(n):
+        companion[i, n - 1] = -powers[i] / powers[n]
+        if i:
+            companion[i, i - 1] = 1
+    roots = mpmath.eig(companion, left=False, right=False)
+    noise = mpmath.mpf(10) ** (-DIGITS // 2)
+    real = sorted((mpmath.re(r) for r in roots if abs(mpmath.im(r)) < noise))
+    above = sorted((r for r in roots if mpmath.im(r) > noise), key=mpmath.re, reverse=True)
+    (one, two), (first, second) = real, above
+    found = []
+    for root, complex_root in ((one, first), (two, second)):
+        twice, square = 2 * mpmath.re(complex_root), abs(complex_root) ** 2
+        found += [-(root + twice), root * twice + square, -root * square]
+    return tuple(map(float, found))
+
+
 def constants():
     """Every constant of kernels/arithmetic/elementary.py that comes from here, by name."""
     with mpmath.workdps(DIGITS):
@@ -158,6 +183,8 @@ def constants():
         }
         for name, fit in fits().items():
             table[name] = rounded_fit(*fit)
+        target, weight, count, low, high = fits()["SINE_COARSE"]
+        table["SINE_CUBICS"] = cubics(remez(target, weight, list(range(count)), low, high)[0])
     return table
 
 

@@ -71,6 +71,30 @@ def difference(x):
     return elementary.sphere_difference(x, 1.0 / x)
 
 
+#: What `sine_cubics` is the sine times of, as a long double.
+SCALE = np.longdouble(elementary.SINE_CUBICS[2]) * np.longdouble(elementary.SINE_CUBICS[5])
+
+
+@_compile
+def cubics_mod_pi(x):
+    """sine_cubics after the longer reduction."""
+    return elementary.sine_cubics(elementary.remainder_pi(x, elementary.nearest_multiple_of_pi(x)))
+
+
+@_compile
+def _cubics_about(x, k, result):
+    for i in range(x.size):
+        result[i] = elementary.sine_cubics(elementary.remainder_pi_short(x[i], k[i]))
+
+
+def cubics_about(x, k):
+    """sine_cubics after the shorter reduction, at every pair of x and k."""
+    x, k = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(k, dtype=np.float64)
+    result = np.empty_like(x)
+    _cubics_about(x, k, result)
+    return result
+
+
 def relative_error(result, exact):
     """Largest relative error up to sign of results against long doubles, in u."""
     result, exact = abs(result.astype(np.longdouble)), abs(exact)

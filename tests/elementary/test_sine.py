@@ -7,8 +7,11 @@ from lane_loops import (
     INTERPRETED,
     LONG_DOUBLE,
     MANY,
+    SCALE,
     U,
     cosine_of_pair,
+    cubics_about,
+    cubics_mod_pi,
     difference,
     exact_error,
     loop,
@@ -182,6 +185,38 @@ def test_short_reduction_at_every_multiple_in_its_domain(largest, bound):
         assert error >= 0.99 * bound
 
 
+@needs_long_double
+@pytest.mark.parametrize("limit", [2.0, 40.0, 1e4, 1e7, LARGEST])
+def test_cubics_at_many_points(limit):
+    x = np.concatenate([spread(MANY // 4, limit, seed=int(limit)), hard_arguments(limit), integer_indices(limit),
+                        [1e-300]])
+    error = relative_error(values(cubics_mod_pi, x), exact_sine(x) * SCALE)
+    assert 0.95 * elementary.SINE_CUBICS_BOUND <= error <= elementary.SINE_CUBICS_BOUND
+
+
+@needs_long_double
+def test_cubics_about_a_known_multiple():
+    largest = elementary.SINE_ABOUT_LARGEST
+    rng = np.random.default_rng(3)
+    h = np.concatenate([rng.uniform(-largest, largest, MANY // 8), np.arange(-200, 201) / 2, [largest]])
+    h = np.concatenate([h, np.nextafter(h, np.inf), np.nextafter(h, -np.inf)])
+    # the scale is a factor, and a subnormal number has fewer digits than what it is multiplied to
+    h = h[(abs(h) <= largest) & (abs(h) > 1e-300)]
+    x, k = math.pi * h, np.ceil(h - 0.5)
+    hard = np.arange(1, int(largest) + 1, 1 if not INTERPRETED else 29)
+    at_hard, distance = closest_doubles(hard)
+    x, k = np.concatenate([x, at_hard]), np.concatenate([k, hard])
+    exact = np.concatenate([np.sin(remainder(x[:len(h)], k[:len(h)])), distance])
+    error = relative_error(cubics_about(x, k), exact * SCALE)
+    assert 0.98 * elementary.SINE_CUBICS_ABOUT_BOUND <= error <= elementary.SINE_CUBICS_ABOUT_BOUND
+
+
+def test_cubics_vanish_at_zero_only():
+    x = np.concatenate([hard_arguments(), integer_indices(), [5e-324]])
+    assert values(cubics_mod_pi, x).all() and (values(cubics_mod_pi, np.array([0.0, -0.0])) == 0.0).all()
+    assert np.isnan(values(cubics_mod_pi, np.array([np.nan, np.inf, -np.inf]))).all()
+
+
 def test_short_reduction_fails_beyond_its_domain():
     """The domain is not a formality: at a later hard multiple the error is ten thousand bounds."""
     k, x = 9206271, np.array([float.fromhex(HARDEST[23][1])])
@@ -294,7 +329,8 @@ def test_same_bits_interpreted():
 
 
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
-@pytest.mark.parametrize("function", [f for f, _ in SINES] + [difference, elementary.exp_negative,
+@pytest.mark.parametrize("function", [f for f, _ in SINES] + [cubics_mod_pi, difference,
+                                                              elementary.exp_negative,
                                                               elementary.exp_squared_coarse])
 def test_loops_are_vectorised(function):
     if not llvmlite.binding.get_host_cpu_features().get("fma"):

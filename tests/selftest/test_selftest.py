@@ -159,9 +159,8 @@ def test_bound_ten_times_too_small(monkeypatch, capfd, gratings):
     assert "violation in pixel fast" in said and f"--scene {gratings}" in said and "FAILED" in said
 
 
-SINE = "return fma(r * z, q, r)\n\n\n@inlined\ndef cosine_polynomial"
-WRONG_SINE = SINE.replace(
-    "fma(r * z, q, r)", "fma(r * z, q, r) * (1.0 + math.copysign(2.0 * SINE_COARSE_BOUND * 2.0**-53, r))")
+SINE = "return r * p * q\n"
+WRONG_SINE = "return r * p * q * (1.0 + math.copysign(2.0 * SINE_CUBICS_BOUND * 2.0**-53, r))\n"
 
 
 def copied_package(folder):

@@ -11,7 +11,7 @@ from .round import ROUND_SHAPE
 from .square import SQUARE_SHAPE
 from .tophat import TOPHAT_HKL_SHAPE, TOPHAT_SHAPE
 
-__all__ = ["SHAPE_OF", "kind_of", "lane_factor", "lattice_factor"]
+__all__ = ["SHAPE_OF", "kind_of", "lane_factor", "lane_stages", "lattice_factor"]
 
 #: By the number that `Lattice.shape` holds, and ONE_CELL.
 SHAPE_OF = {SQUARE: SQUARE_SHAPE, ROUND: ROUND_SHAPE, GAUSS: GAUSS_SHAPE, TOPHAT: TOPHAT_SHAPE,
@@ -96,3 +96,10 @@ def lane_factor(shape, precision, about):
     made = SHAPE_OF[shape]
     return {EXACT: lambda: made.exact(about), COMPENSATED: lambda: made.accurate,
             SINGLE: lambda: _single_lane(made.single)}[precision]()
+
+
+@variants
+def lane_stages(shape, precision, about):
+    """Make the parts of the lattice factor for loops over lanes: `Stages`, or None where `lane_factor` is the whole."""
+    stages = SHAPE_OF[shape].stages
+    return stages(about) if stages is not None and precision == EXACT else None

@@ -12,7 +12,28 @@ from typing import Callable, NamedTuple
 
 from ...compile.compilation import inlined
 
-__all__ = ["Shape", "always_tested", "no_multiple"]
+__all__ = ["Shape", "Stages", "always_tested", "no_multiple"]
+
+
+class Stages(NamedTuple):
+    """The exact form in three parts, one for each of three loops over lanes.
+
+    A processor looks some sixty vector operations ahead.  A step of one long chain after the other has too few in
+    there that do not wait; parts of it, each in a loop over many lanes, keep it busy.
+
+    Attributes
+    ----------
+    early : function
+        early(crystal, hkl, nearest) -> two vectors of three numbers that are kept.
+    middle : function
+        middle(crystal, first, second) -> two numbers, of these vectors.
+    late : function
+        late(crystal, first, second) -> (square, factor of its absolute error), of these numbers.
+    """
+
+    early: Callable
+    middle: Callable
+    late: Callable
 
 
 class Shape(NamedTuple):
@@ -42,6 +63,8 @@ class Shape(NamedTuple):
         Whether the exact form has an absolute error, summed up beside the terms.
     measured : bool
         Whether distances are measured in reciprocal space, by a*, b*, c*, and not in units of cells.
+    stages : function or None
+        stages(about) makes `Stages` for the lanes; None: the exact form is short enough as it is.
     """
 
     strict: Callable
@@ -53,6 +76,7 @@ class Shape(NamedTuple):
     largest_multiple: Callable
     budgeted: bool
     measured: bool
+    stages: Callable | None = None
 
 
 @inlined

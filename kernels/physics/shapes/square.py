@@ -7,21 +7,22 @@ import numpy as np
 from ...arithmetic.c_library import c_sin
 from ...arithmetic.elementary import (
     ROUNDER,
-    SINE_ABOUT_BOUND,
-    SINE_COARSE_BOUND,
+    SINE_CUBICS_ABOUT_BOUND,
+    SINE_CUBICS_BOUND,
     nearest_multiple_of_pi,
-    sine_about_coarse,
-    sine_mod_pi_coarse,
+    remainder_pi,
+    remainder_pi_short,
+    sine_cubics,
     sine_polynomial,
 )
 from ...arithmetic.elementary_single import parallelepiped_single
 from ...arithmetic.fused import fma
-from ...compile.compilation import inlined
+from ...compile.compilation import inlined, variants
 from ..error import C_LIBRARY_BOUND
 from ..lattice import fractions
-from .shape import Shape, always_tested
+from .shape import Shape, Stages, always_tested
 
-__all__ = ["SQUARE_SHAPE", "grating", "grating_accurate", "grating_lane", "square_factor"]
+__all__ = ["SQUARE_SHAPE", "grating", "grating_accurate", "grating_lane", "grating_stages", "square_factor"]
 
 #: Denominators below this are not used (the result is not a number); above, no numerator is denormal.
 _SMALLEST_DENOMINATOR = 1e-240
@@ -52,44 +53,67 @@ def square_factor(crystal, hkl, nearest):
     return factor
 
 
-@inlined
-def _sine_of_many(x, about):
-    return sine_about_coarse(x, nearest_multiple_of_pi(x)) if about else sine_mod_pi_coarse(x)
+def _make_reduced(about):
+    """Distances of the sines' arguments from the nearest multiples of pi, N times the indices' and the indices' own."""
+    @inlined
+    def far(x):
+        k = nearest_multiple_of_pi(x)
+        return remainder_pi_short(x, k) if about else remainder_pi(x, k)
+
+    @inlined
+    def near(x, n):
+        return remainder_pi_short(x, n) if about else remainder_pi(x, nearest_multiple_of_pi(x))
+
+    @inlined
+    def reduced(crystal, hkl, nearest):
+        na, nb, nc = crystal.n_cells
+        x = math.pi * hkl[0]
+        y = math.pi * hkl[1]
+        z = math.pi * hkl[2]
+        return ((far(x * na), far(y * nb), far(z * nc)),
+                (near(x, nearest[0]), near(y, nearest[1]), near(z, nearest[2])))
+
+    return reduced
 
 
 @inlined
-def _sine_near(x, n, about):
-    return sine_about_coarse(x, n) if about else sine_mod_pi_coarse(x)
+def _products(crystal, many, one):
+    """Products of three sines each, all with the same factor."""
+    return (sine_cubics(many[0]) * sine_cubics(many[1]) * sine_cubics(many[2]),
+            sine_cubics(one[0]) * sine_cubics(one[1]) * sine_cubics(one[2]))
 
 
 @inlined
-def grating_lane(crystal, hkl, nearest, about):
-    """Squared lattice factor of the parallelepiped: three gratings over one division.
+def _quotient(crystal, many, one):
+    factor = many / one if abs(one) > _SMALLEST_DENOMINATOR else np.nan
+    return factor * factor, 0.0
+
+
+@variants
+def grating_stages(about):
+    """Squared lattice factor of the parallelepiped in three parts: three gratings over one division.
 
     Not a number where an index is exactly 0 (the limit N is the strict form's).  An edge of one
     cell needs no case of its own: its two sines cancel within the bound.
 
     Parameters
     ----------
-    crystal : records.Lattice
-    hkl, nearest : tuples of 3 float64
     about : bool
         Use the shorter reduction, for N |index| up to elementary.SINE_ABOUT_LARGEST.
     """
-    na, nb, nc = crystal.n_cells
-    x = math.pi * hkl[0]
-    y = math.pi * hkl[1]
-    z = math.pi * hkl[2]
-    many = _sine_of_many(x * na, about) * _sine_of_many(y * nb, about) * _sine_of_many(z * nc, about)
-    one = _sine_near(x, nearest[0], about) * _sine_near(y, nearest[1], about) * _sine_near(z, nearest[2], about)
-    factor = many / one if abs(one) > _SMALLEST_DENOMINATOR else np.nan
-    return factor * factor
+    return Stages(_make_reduced(about), _products, _quotient)
 
 
-def _exact(about):
+@variants
+def grating_lane(about):
+    """The same as one function (crystal, hkl, nearest), with the same bits."""
+    early, middle, late = grating_stages(about)
+
     @inlined
     def square(crystal, hkl, nearest):
-        return grating_lane(crystal, hkl, nearest, about), 0.0
+        many, one = early(crystal, hkl, nearest)
+        above, below = middle(crystal, many, one)
+        return late(crystal, above, below)
 
     return square
 
@@ -122,7 +146,7 @@ def _single(numbers, dh, dk, dl):
 
 def _error(about):
     # lane: six sines, five roundings, squared, one more; strict: six sines, five roundings, squared
-    sine = SINE_ABOUT_BOUND if about else SINE_COARSE_BOUND
+    sine = SINE_CUBICS_ABOUT_BOUND if about else SINE_CUBICS_BOUND
     return (12.0 * sine + 11.0) + (12.0 * C_LIBRARY_BOUND + 10.0)
 
 
@@ -130,5 +154,6 @@ def _largest_multiple(crystal, index):
     return index * max(crystal.n_cells) + 1.0
 
 
-SQUARE_SHAPE = Shape(strict=square_factor, exact=_exact, accurate=_accurate, single=_single, is_tested=always_tested,
-                     error=_error, largest_multiple=_largest_multiple, budgeted=False, measured=False)
+SQUARE_SHAPE = Shape(strict=square_factor, exact=grating_lane, accurate=_accurate, single=_single,
+                     is_tested=always_tested, error=_error, largest_multiple=_largest_multiple, budgeted=False,
+                     measured=False, stages=grating_stages)

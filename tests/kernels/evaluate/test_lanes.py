@@ -30,6 +30,9 @@ RECORD = prepared_example().scene.crystal
 
 gauss_in_cells, tophat_in_cells = (lane_factor(shape, EXACT, False) for shape in (GAUSS_HKL, TOPHAT_HKL))
 
+#: Of the parallelepiped, with the shorter reduction and with the longer one.
+short_grating, long_grating = grating_lane(True), grating_lane(False)
+
 
 @numba.njit(error_model="numpy")
 def _both_factors(crystal, hkl, about, out):
@@ -40,7 +43,8 @@ def _both_factors(crystal, hkl, about, out):
         out[i, 0] = lattice_factor(crystal, index, nearest)
         out[i, 2] = 0.0
         if crystal.shape == SQUARE:
-            out[i, 1] = grating_lane(crystal, index, nearest, about)
+            found = short_grating(crystal, index, nearest) if about else long_grating(crystal, index, nearest)
+            out[i, 1] = found[0]
         elif crystal.shape == ROUND:
             out[i, 1], out[i, 2] = sphere_lane(crystal, index, nearest)
         elif crystal.shape == GAUSS_HKL:
@@ -96,7 +100,7 @@ def test_gratings_of_whole_indices():
             exact = (mpmath.sin(mpmath.mpf(math.pi * h * n)) / mpmath.sin(x)) ** 2
             # each of the two with half of what both together may be off, and a little
             for value in (*lane.tolist(), *map(float, strict)):
-                assert abs(value - exact) <= (12.0 * elementary.SINE_COARSE_BOUND + 50.0) * U * exact
+                assert abs(value - exact) <= (12.0 * elementary.SINE_CUBICS_BOUND + 50.0) * U * exact
 
 
 @slow_if_interpreted
