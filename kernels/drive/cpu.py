@@ -8,6 +8,8 @@ import numpy as np
 from ..compile.cache import kept
 from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, plan
+from ..evaluate.cull import TILE_SLOW, culling_of
+from ..evaluate.cull_lanes import cull_kernel
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
@@ -39,6 +41,9 @@ __all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned"
 #: Steps that make a chunk: some milliseconds (0.1 microsecond a step, in lanes a tenth of that).
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
+
+#: Steps of an image from which on it is worth while to look at what can be left out.
+CULLED_STEPS = 1_000_000
 
 
 class Modes(NamedTuple):
@@ -151,9 +156,18 @@ class Evaluator:
         # threads that the pixels are shared out to
         self.sharers = self.threads
         self._grid = self.squared_grid() if self.lanes else None
+        self.culling = self._culling() if self.lanes and self.precision == EXACT else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
+        # terms of leaves that were asked for, and those that were added up
+        self.account = np.zeros(2, dtype=np.int64)
+
+    def _culling(self):
+        """What the culling kernel needs to know, or None where there is nothing for it."""
+        if steps_per_pixel(self.scene) * self.count < CULLED_STEPS:
+            return None
+        return culling_of(self.scene, self.plan.largest_f ** 2)
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
@@ -175,7 +189,8 @@ class Evaluator:
 
     def chunks(self, start, stop, axis):
         """Pixels start..stop-1, shared out."""
-        return shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+        chunks = shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+        return chunks if self.culling is None else _in_bands(chunks, self.window.width * TILE_SLOW)
 
     def variant(self, interpolating):
         """What tells the kernel of the lanes apart: see `lanes.lane_kernel`."""
@@ -210,11 +225,18 @@ class Evaluator:
         """Evaluate a chunk, in lanes where that is possible. Returns the pixel to go on with."""
         if not self.lanes:
             return self.strict(chunk, state, until_trip=until_trip)
-        kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
-        kernel(self.scene, self._grid, self.plan.bound, Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop),
-               len(self.scene.beam.next_axis) - 1, filled, flags)
+        pixels, axis = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop), len(self.scene.beam.next_axis) - 1
+        if self.culling is not None and not state[INTERPOLATING]:
+            account = np.zeros(2, dtype=np.int64)
+            cull_kernel(self.scene.crystal.shape)(self.scene, self._grid, self.plan.bound, self.culling, pixels, axis,
+                                                  filled, flags, account)
+            with self._lock:
+                self.account += account
+        else:
+            kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
+            kernel(self.scene, self._grid, self.plan.bound, pixels, axis, filled, flags)
         self.check_halt()
         return self.take_over(chunk, state, flags, until_trip)
 
@@ -245,6 +267,17 @@ class Evaluator:
                                   Until(False, self.settled_axis, until_trip), NOTHING._replace(halt=self.halt))
         self.check_halt()
         return following
+
+
+def _in_bands(chunks, band):
+    """The same pixels in chunks that end where whole tiles do, the last one excepted."""
+    made = []
+    for chunk in chunks:
+        stop = chunk.stop if chunk is chunks[-1] else -(-chunk.stop // band) * band
+        stop, start = min(stop, chunks[-1].stop), made[-1].stop if made else chunk.start
+        if stop > start:
+            made.append(Chunk(start, stop, chunk.axis))
+    return made
 
 
 def small(scene):

@@ -42,6 +42,9 @@ class Shape(NamedTuple):
         Whether the exact form has an absolute error, summed up beside the terms.
     measured : bool
         Whether distances are measured in reciprocal space, by a*, b*, c*, and not in units of cells.
+    reach, decay : function or None
+        Of shapes that depend on that squared distance only, r: reach(crystal), from where on the square is exactly 0;
+        decay(crystal), so that it falls as exp(-decay r), 0 where it does not fall before.
     """
 
     strict: Callable
@@ -53,6 +56,8 @@ class Shape(NamedTuple):
     largest_multiple: Callable
     budgeted: bool
     measured: bool
+    reach: Callable | None = None
+    decay: Callable | None = None
 
 
 @inlined
