@@ -248,7 +248,7 @@ def cull_kernel(shape):
                 lists[GROUP + kept], lists[2 * GROUP + kept], lists[3 * GROUP + kept] = number, begun, points
                 lists[4 * GROUP + kept] = entered
                 kept += 1
-                if points == 1 and entries[F_AT + begun] > 1e-200:
+                if points == 1 and entries[F_AT + begun] > 1e-200 and culling.decay > 0.0:
                     bright = (entries[OCTAVES + begun] - _BITS * culling.decay * entries[SQUARE_AT + begun])
                     if not bright <= reference[own + R_BRIGHT]:
                         reference[own + R_BRIGHT] = bright
@@ -263,7 +263,7 @@ def cull_kernel(shape):
         added, bits = 0, RELATIVE_BITS + culling.terms
         for place in range(kept):
             number, begin, points = lists[GROUP + place], lists[2 * GROUP + place], lists[3 * GROUP + place]
-            if begin >= 0 and culling.decay > 0.0:
+            if begin >= 0 and reference[own + R_BRIGHT] > -np.inf:
                 dominated = True
                 for entry in range(begin, lists[4 * GROUP + place]):
                     if not _is_dominated(culling, entry, number, entries, rows, reference, own, reach, bits):
