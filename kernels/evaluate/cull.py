@@ -251,7 +251,7 @@ def enter_extents(culling, first, count, model, rho, rows):
     cells, form, edges = culling.cells, culling.form, culling.edges
     ux, uy, uz, vx, vy, vz = model[0], model[1], model[2], model[3], model[4], model[5]
     for i in range(count):
-        j = first + i
+        j = np.uint64(first + i)
         u, v = _product(cells, j, ux, uy, uz), _product(cells, j, vx, vy, vz)
         rows[EXTENT_H + i] = (abs(u[0]) + abs(v[0])) + edges[0] * rho
         rows[EXTENT_K + i] = (abs(u[1]) + abs(v[1])) + edges[1] * rho
@@ -274,7 +274,7 @@ def enter_boxes(culling, first, count, x, y, z, rows):
     """Enter a lower bound of the squared distance over a leaf, whichever lattice points are nearest."""
     cells, least = culling.cells, culling.least
     for i in range(count):
-        f = _product(cells, first + i, x, y, z)
+        f = _product(cells, np.uint64(first + i), x, y, z)
         h, k, l = _beyond(f[0], rows[EXTENT_H + i]), _beyond(f[1], rows[EXTENT_K + i]), _beyond(f[2], rows[EXTENT_L + i])
         rows[LOW + i] = least[0] * h * h + least[1] * k * k + least[2] * l * l
 

@@ -94,16 +94,30 @@ _PAUSE = 15
 
 
 @inlined
-def _limits(sampling, culling, leaf, scratch):
+def _brightest(sampling, n, scratch, work):
+    """The largest factor from a sum to photons in a block, and the largest weight of a term."""
+    for i in range(LEAF):
+        work[i], work[LEAF + i] = 1e-60, 0.0
+    for first in range(0, n, LEAF):
+        for i in range(LEAF):
+            at = first + i
+            factor = abs(photons(sampling, 1.0, scratch[CAPTURE + at], scratch[POLAR + at], scratch[OMEGA + at]))
+            work[i] = factor if factor > work[i] else work[i]
+            work[LEAF + i] = scratch[WEIGHT + at] if scratch[WEIGHT + at] > work[LEAF + i] else work[LEAF + i]
+    brightest, weight = 1e-60, 0.0
+    for i in range(LEAF):
+        brightest = work[i] if work[i] > brightest else brightest
+        weight = work[LEAF + i] if work[LEAF + i] > weight else weight
+    return brightest, weight
+
+
+@inlined
+def _limits(culling, brightest, weight, leaf, scratch):
     """What a term of a leaf must not exceed to be left out, and log2 of the largest weight over that."""
-    brightest, weight, least = 1e-60, 0.0, np.inf
+    least = np.inf
     for i in range(leaf * LEAF, leaf * LEAF + LEAF):
-        factor = abs(photons(sampling, 1.0, scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]))
-        brightest = factor if factor > brightest else brightest
-        weight = scratch[WEIGHT + i] if not scratch[WEIGHT + i] <= weight else weight
         least = scratch[SUM + i] if scratch[SUM + i] < least else least
-    small = 2.0 ** -FLOOR_BITS / brightest
-    part = least * 2.0 ** -RELATIVE_BITS
+    small, part = 2.0 ** -FLOOR_BITS / brightest, least * 2.0 ** -RELATIVE_BITS
     small = part if part > small and part < np.inf else small
     # of all steps of a pixel
     small = small * 2.0 ** -culling.terms
@@ -232,7 +246,7 @@ def cull_kernel(shape):
         entered, kept, own = 0, 0, leaf * _REFERENCE
         for listing in range(listed):
             number = lists[listing]
-            j = first + number
+            j = np.uint64(first + number)
             cell = tabulated_orientation(cells, j)
             f = miller_indices(cell, (x, y, z))
             begun = entered
@@ -272,7 +286,7 @@ def cull_kernel(shape):
                 if dominated:
                     loss[_LEAVES + leaf] += 1.0
                     continue
-            cell = tabulated_orientation(cells, first + number)
+            cell = tabulated_orientation(cells, np.uint64(first + number))
             if points == 1:
                 f = miller_indices(cell, (x, y, z))
                 nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
@@ -288,6 +302,7 @@ def cull_kernel(shape):
               small):
         """Add all orientations of a view to a block; returns how many leaves of them were added."""
         rho, _ = enter_model(place, n, scratch, model, rows)
+        brightest, weight = _brightest(scene.sampling, n, scratch, rows)
         total, added, leaves = culling.cells.shape[1], 0, n // LEAF
         for leaf in range(leaves):
             reference[leaf * _REFERENCE + R_BRIGHT] = -np.inf
@@ -297,7 +312,7 @@ def cull_kernel(shape):
             for leaf in range(leaves):
                 if is_halted(halt):
                     return added
-                limits = _limits(scene.sampling, culling, leaf, scratch)
+                limits = _limits(culling, brightest, weight, leaf, scratch)
                 cut = min(culling.reach, (limits[1] + culling.largest) / (_BITS * culling.decay)
                           if culling.decay > 0.0 else np.inf)
                 at = CENTRES + 3 * leaf
@@ -317,7 +332,7 @@ def cull_kernel(shape):
         for j in range(culling.cells.shape[1]):
             if is_halted(halt):
                 return
-            cell = tabulated_orientation(culling.cells, j)
+            cell = tabulated_orientation(culling.cells, np.uint64(j))
             places(scene.crystal, scene.lookup, grid, scene.sampling.skip_zero, cell, n, scratch, small)
             look_up(grid, n, scratch, small)
             add_terms(scene.crystal, weighted, n, scratch, small)
@@ -370,7 +385,7 @@ def cull_kernel(shape):
                                                    entries, lists, reference, loss, scratch, small)
                 if plainly:
                     added = asked
-                elif added > 0.6 * asked:
+                elif added > 60 * asked:
                     pause = _PAUSE
                 account[0] += asked * LEAF
                 account[1] += added * LEAF
