@@ -160,8 +160,8 @@ class Evaluator:
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
-        # terms of leaves that were asked for, and those that were added up
-        self.account = np.zeros(2, dtype=np.int64)
+        # of the culling kernel: terms that were asked for, those that were added up, and where it pauses
+        self.account = np.zeros(4, dtype=np.int64)
 
     def _culling(self):
         """What the culling kernel needs to know, or None where there is nothing for it."""
@@ -229,11 +229,13 @@ class Evaluator:
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
         pixels, axis = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop), len(self.scene.beam.next_axis) - 1
         if self.culling is not None and not state[INTERPOLATING]:
-            account = np.zeros(2, dtype=np.int64)
+            account = np.zeros(4, dtype=np.int64)
+            account[2:] = self.account[2:]
             cull_kernel(self.scene.crystal.shape)(self.scene, self._grid, self.plan.bound, self.culling, pixels, axis,
                                                   filled, flags, account)
             with self._lock:
-                self.account += account
+                self.account[:2] += account[:2]
+                self.account[2:] = account[2:]
         else:
             kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
             kernel(self.scene, self._grid, self.plan.bound, pixels, axis, filled, flags)

@@ -23,7 +23,7 @@ from ..physics.view import orientations, rotated_cell, views_per_pixel
 from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "culling_of",
-           "enter_boxes", "enter_extents", "enter_model", "log2_above", "log2_below", "nearest_bounds"]
+           "axis_bound", "enter_boxes", "enter_extents", "enter_model", "least_square", "log2_above", "log2_below", "nearest_bounds"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -32,9 +32,9 @@ TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
 GROUP = 128
 
 #: All that is left out of a pixel for being small is below two to minus this: float32's least number is 2^-149 ...
-FLOOR_BITS = 170.0
+FLOOR_BITS = 164.0
 #: ... or below this part of the sum.
-RELATIVE_BITS = 43.0
+RELATIVE_BITS = 42.0
 
 #: Orientations whose cells are kept at most: 9 MB.
 MOST_ORIENTATIONS = 1 << 17
@@ -66,7 +66,8 @@ class Culling(NamedTuple):
     edges: tuple  # no a, b, c is longer [m]
     stretch: float  # no vector d of reciprocal space [1/m] is longer than this times |d|, measured by the form
     rounding: float  # what the form of fractions can be off
-    decay: float  # terms fall as exp(-decay x' G x)
+    decay: float  # terms fall as 2^(-decay x' G x)
+    inverse: float  # 1 / decay, or more
     reach: float  # and are exactly 0 from this on
     many: float  # log2 of the squared number of cells, or more
     largest: float  # the same with the largest squared structure factor
@@ -117,6 +118,7 @@ def culling_of(scene, largest):
     shape = SHAPE_OF[kind_of(crystal)]
     if shape.reach is None or not 8 <= orientations(crystal) <= MOST_ORIENTATIONS:
         return None
+    decay = shape.decay(crystal) / math.log(2.0)
     cells = np.empty((9, orientations(crystal)))
     _enter_cells(crystal, cells)
     with np.errstate(all="ignore"):
@@ -124,14 +126,14 @@ def culling_of(scene, largest):
         each = cells.reshape(3, 3, -1)
         edges = np.sqrt((each ** 2).sum(axis=1).max(axis=1)) * _MORE
         stretch = math.sqrt(float(np.einsum("ijm,ik,kjm->m", each, form, each).max())) * _MORE
-        numbers = np.array([*form.ravel(), *edges, stretch, shape.decay(crystal)])
+        numbers = np.array([*form.ravel(), *edges, stretch, decay])
         if not (np.isfinite(numbers).all() and (np.diag(form) > 0.0).all()):
             return None
         least = _least_form(form)
         many = 2.0 * math.log2(math.prod(crystal.n_cells)) + 0.01
     return Culling(cells, (form[0, 0], form[1, 1], form[2, 2], form[0, 1], form[0, 2], form[1, 2]),
                    tuple(least.tolist()), tuple(edges.tolist()), stretch, 1e-11 * float(np.abs(form).sum()),
-                   shape.decay(crystal) * _LESS, shape.reach(crystal) * _MORE, many,
+                   decay * _LESS, _MORE / decay if decay > 0.0 else 0.0, shape.reach(crystal) * _MORE, many,
                    many + (math.log2(largest) + 0.01 if largest > 0.0 else -2000.0),
                    math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01)
 
@@ -280,7 +282,14 @@ def enter_boxes(culling, first, count, x, y, z, rows):
 
 
 @inlined
-def nearest_bounds(culling, j, x, u, v, reach):
+def axis_bound(x, extent, least):
+    """A lower bound of an axis' part of the squared distance, from a fraction that reaches so far about x."""
+    x = abs(x) - extent
+    return least * x * x if x > 0.0 else 0.0
+
+
+@inlined
+def nearest_bounds(culling, j, x, u, v, reach, spread):
     """Bounds over a leaf of one orientation, where one lattice point is the nearest.
 
     Parameters
@@ -290,13 +299,15 @@ def nearest_bounds(culling, j, x, u, v, reach):
     x : tuple of 3 float64
         Indices of the leaf's centre less those of the lattice point.
     u, v : tuples of 3 float64
-        U and V of the leaf.
+        U and V of the block.
     reach : float
         No deviation from the model is longer, measured by the form.
+    spread : float
+        No s U + t V is longer, measured by the form.
 
     Returns
     -------
-    square, linear_u, linear_v, size, low : float
+    square, along_u, along_v, size, low : float
         Squared distance at the centre, its half derivatives along U and V, the length to which deviations are to be
         compared, and a lower bound of the squared distance.
     """
@@ -308,6 +319,39 @@ def nearest_bounds(culling, j, x, u, v, reach):
          fma(cells[1, j], g[0], fma(cells[4, j], g[1], cells[7, j] * g[2])),
          fma(cells[2, j], g[0], fma(cells[5, j], g[1], cells[8, j] * g[2])))
     along_u, along_v = _dot(w, u), _dot(w, v)
-    size = sqrt(square + culling.rounding) + culling.stretch * (sqrt(_dot(u, u)) + sqrt(_dot(v, v)))
+    size = sqrt(square + culling.rounding) + spread
     low = square - 2.0 * (abs(along_u) + abs(along_v)) - 2.0 * reach * size - culling.rounding
     return square, along_u, along_v, size, low
+
+
+@inlined
+def _limited(x):
+    """x limited to -1..1; one of them if it is not a number."""
+    x = x if x < 1.0 else 1.0
+    return x if x > -1.0 else -1.0
+
+
+@inlined
+def _on_edge(square, along, own, other, across, mixed):
+    """The smallest value on an edge of the square where the other variable is `other`."""
+    slope = along + other * mixed
+    t = _limited(-slope / own)
+    return square + 2.0 * other * across + (2.0 * slope + own * t) * t
+
+
+@inlined
+def least_square(square, along_u, along_v, uu, uv, vv):
+    """The smallest value of square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv for |s|, |t| <= 1.
+
+    Where U and V are nearly parallel a lower bound of it.
+    """
+    plus = min(_on_edge(square, along_v, vv, 1.0, along_u, uv), _on_edge(square, along_v, vv, -1.0, along_u, uv)) + uu
+    other = min(_on_edge(square, along_u, uu, 1.0, along_v, uv), _on_edge(square, along_u, uu, -1.0, along_v, uv)) + vv
+    edges = min(plus, other)
+    determinant = uu * vv - uv * uv
+    if not determinant > 1e-4 * uu * vv:
+        return square - 2.0 * (abs(along_u) + abs(along_v))
+    s = (uv * along_v - vv * along_u) / determinant
+    t = (uv * along_u - uu * along_v) / determinant
+    inside = square + along_u * s + along_v * t
+    return min(inside, edges) if abs(s) < 1.000001 and abs(t) < 1.000001 else edges

@@ -7,7 +7,7 @@ are added are the lanes' own too; what is left out is bounded by `cull` and coun
 
 import numpy as np
 
-from ..arithmetic.fused import ceil
+from ..arithmetic.fused import ceil, sqrt
 from ..compile.compilation import inlined, jit, variants
 from ..compile.halting import is_halted
 from ..compile.stack import on_stack
@@ -41,9 +41,11 @@ from .cull import (
     ROWS_SIZE,
     TILE_FAST,
     TILE_SLOW,
+    axis_bound,
     enter_boxes,
     enter_extents,
     enter_model,
+    least_square,
     log2_above,
     log2_below,
     nearest_bounds,
@@ -86,11 +88,8 @@ _REFERENCE = 9
 (R_SQUARE, R_U, R_V, R_LENGTH, R_OCTAVES, R_UU, R_UV, R_VV, R_BRIGHT) = range(_REFERENCE)
 _REFERENCES_SIZE, _LOSS_SIZE = _REFERENCE * _LEAVES, 2 * _LEAVES
 
-#: 1 / log(2)
-_BITS = 1.4426950408889634
-
-#: A leaf has more lanes than blocks left out in turn, before the next is looked at.
-_PAUSE = 15
+#: Where a block keeps more than this part of its terms, some after it are not looked at: twice as many each time.
+_WORTH_WHILE, _LONGEST_PAUSE = 0.75, 128
 
 
 @inlined
@@ -125,52 +124,80 @@ def _limits(culling, brightest, weight, leaf, scratch):
 
 
 @inlined
-def _cross(x, extent):
-    """How many lattice points can be the nearest along one axis: 1 or 2."""
-    return 2 if not abs(x) + extent < 0.5 else 1
-
-
-@inlined
 def _side(x):
     return 1.0 if x > 0.0 else -1.0
 
 
 @inlined
-def _enter_entries(culling, grid, j, number, axes, model, rows, entries, entered, brightness):
+def _points(x, extent):
+    """How many lattice points can be the nearest along one axis: 1 or 2."""
+    return 2 if not abs(x) + extent < 0.5 else 1
+
+
+@inlined
+def _is_far(points, least, cut):
+    """Whether no term counts where a lattice point is no longer the nearest along an axis."""
+    return points == 1 or 0.2499999 * least > cut
+
+
+@inlined
+def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entries, entered):
     """Enter the lattice points of one orientation that can matter to a leaf.
+
+    Parameters
+    ----------
+    tile : tuple
+        U, V, the largest deviation and the longest s U + t V by the form, indices of the leaf's centre.
+    cut : float
+        Terms at this squared distance and beyond are left out, whatever their structure factor is.
+    brightness : float
+        log2 of the largest term with a structure factor of 1 over what is left out.
 
     Returns
     -------
-    int
-        Number of entries now; less than before where they do not fit, or cannot be told.
-    points : int
-        Lattice points that can be nearest: 1, or more.
+    entered : int
+        Number of entries now; -1 where they do not fit, or cannot be told.
+    alone : bool
+        Whether all pixels of the leaf may be taken for nearest to the one lattice point that is nearest to its centre.
     """
-    f = axes[3]
+    u, v, reach, spread, f = tile
     nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
     x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
     eh, ek, el = rows[EXTENT_H + number], rows[EXTENT_K + number], rows[EXTENT_L + number]
     if not (eh < 0.5 and ek < 0.5 and el < 0.5):
-        return -1, 8
-    nh, nk, nl = _cross(x[0], eh), _cross(x[1], ek), _cross(x[2], el)
+        return -1, False
+    nh, nk, nl = _points(x[0], eh), _points(x[1], ek), _points(x[2], el)
     sh, sk, sl = _side(x[0]), _side(x[1]), _side(x[2])
-    u, v, reach = axes[0], axes[1], axes[2]
+    least, begun, others = culling.least, entered, 0
     for h in range(nh):
+        xh = x[0] - h * sh
+        box_h = axis_bound(xh, eh, least[0])
         for k in range(nk):
+            xk = x[1] - k * sk
+            box_k = box_h + axis_bound(xk, ek, least[1])
             for l in range(nl):
+                xl = x[2] - l * sl
+                if box_k + axis_bound(xl, el, least[2]) > cut:
+                    continue
                 point = (nearest[0] + h * sh, nearest[1] + k * sk, nearest[2] + l * sl)
                 f_squared = grid.squares[np.uint64(np.int64(nearest_place(grid, point)))]
                 if f_squared == 0.0:
                     continue
-                square, along_u, along_v, size, low = nearest_bounds(
-                    culling, j, (x[0] - h * sh, x[1] - k * sk, x[2] - l * sl), u, v, reach)
-                if low > culling.reach:
-                    continue
                 octaves = log2_above(f_squared)
-                if _BITS * culling.decay * low > brightness + octaves:
+                own_cut = culling.reach
+                if culling.decay > 0.0:
+                    own_cut = min(own_cut, (brightness + octaves) * culling.inverse)
+                elif brightness + octaves < 0.0:
+                    continue
+                square, along_u, along_v, size, low = nearest_bounds(culling, j, (xh, xk, xl), u, v, reach, spread)
+                if low > own_cut:
+                    continue
+                low = least_square(square, along_u, along_v, rows[LINEAR_UU + number], rows[LINEAR_UV + number],
+                                   rows[LINEAR_VV + number]) - 2.0 * reach * size - culling.rounding
+                if low > own_cut:
                     continue
                 if entered == _MOST_ENTRIES:
-                    return -1, 8
+                    return -1, False
                 entries[SQUARE_AT + entered] = square
                 entries[ALONG_U + entered] = along_u
                 entries[ALONG_V + entered] = along_v
@@ -178,7 +205,10 @@ def _enter_entries(culling, grid, j, number, axes, model, rows, entries, entered
                 entries[OCTAVES + entered] = octaves
                 entries[F_AT + entered] = f_squared
                 entered += 1
-    return entered, nh * nk * nl
+                others += h + k + l
+    alone = (entered == begun + 1 and others == 0 and _is_far(nh, least[0], cut) and _is_far(nk, least[1], cut)
+             and _is_far(nl, least[2], cut))
+    return entered, alone
 
 
 @inlined
@@ -192,7 +222,7 @@ def _is_dominated(culling, entry, number, entries, rows, reference, at, reach, b
                     + abs(entries[ALONG_V + entry] - reference[at + R_V]) + uv)
            + (uu if uu < 0.0 else 0.0) + (vv if vv < 0.0 else 0.0)
            - 2.0 * reach * (entries[LENGTH + entry] + reference[at + R_LENGTH] + reach) - 2.0 * culling.rounding)
-    return _BITS * culling.decay * low > bits + entries[OCTAVES + entry] - reference[at + R_OCTAVES]
+    return culling.decay * low > bits + entries[OCTAVES + entry] - reference[at + R_OCTAVES]
 
 
 @variants
@@ -209,7 +239,8 @@ def cull_kernel(shape):
     function
         cull_pixels(scene, grid, bound, culling, pixels, axis, filled, flags, account) does what
         `lanes.lane_kernel`'s does, pixels in any range, and adds to account[0] the terms of leaves that
-        it was asked for and to account[1] those of them that it added up.
+        it was asked for and to account[1] those of them that it added up.  account[2] and account[3] are how
+        many blocks are not looked at next, and were not the last time: what one chunk learns, the next knows.
     """
     factor = lane_factor(shape, EXACT, False)
     places, look_up, add_terms = lane_loops(shape, False, False, EXACT, SEQUENTIAL)
@@ -234,15 +265,14 @@ def cull_kernel(shape):
         add_terms(crystal, weighted, LEAF, leaf, small)
 
     @inlined
-    def sweep_leaf(scene, grid, culling, first, listed, leaf, rho, weighted, limits, model, rows, entries, lists,
-                   reference, loss, scratch, small):
+    def sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut, brightness, model, rows, entries,
+                   lists, reference, loss, scratch, small):
         """Add what a leaf gets of the orientations listed; returns how many of them were added."""
         lanes = leaf * LEAF
         at = CENTRES + 3 * leaf
         x, y, z = model[at], model[at + 1], model[at + 2]
-        u, v = (model[0], model[1], model[2]), (model[3], model[4], model[5])
-        cells, reach = culling.cells, culling.stretch * rho
-        brightness = limits[1] + culling.many
+        cells = culling.cells
+        u, v, reach, spread = tile
         entered, kept, own = 0, 0, leaf * _REFERENCE
         for listing in range(listed):
             number = lists[listing]
@@ -250,8 +280,8 @@ def cull_kernel(shape):
             cell = tabulated_orientation(cells, j)
             f = miller_indices(cell, (x, y, z))
             begun = entered
-            entered, points = _enter_entries(culling, grid, j, number, (u, v, reach, f), model, rows, entries, begun,
-                                             brightness)
+            entered, alone = _enter_entries(culling, grid, j, number, (u, v, reach, spread, f), cut, brightness, rows,
+                                            entries, begun)
             if entered < 0:
                 # looked at no further
                 entered = begun
@@ -259,11 +289,11 @@ def cull_kernel(shape):
                 lists[4 * GROUP + kept] = -1
                 kept += 1
             elif entered > begun:
-                lists[GROUP + kept], lists[2 * GROUP + kept], lists[3 * GROUP + kept] = number, begun, points
+                lists[GROUP + kept], lists[2 * GROUP + kept], lists[3 * GROUP + kept] = number, begun, alone
                 lists[4 * GROUP + kept] = entered
                 kept += 1
-                if points == 1 and entries[F_AT + begun] > 1e-200 and culling.decay > 0.0:
-                    bright = (entries[OCTAVES + begun] - _BITS * culling.decay * entries[SQUARE_AT + begun])
+                if alone and entries[F_AT + begun] > 1e-200 and culling.decay > 0.0:
+                    bright = (entries[OCTAVES + begun] - culling.decay * entries[SQUARE_AT + begun])
                     if not bright <= reference[own + R_BRIGHT]:
                         reference[own + R_BRIGHT] = bright
                         reference[own + R_SQUARE] = entries[SQUARE_AT + begun]
@@ -276,7 +306,7 @@ def cull_kernel(shape):
                         reference[own + R_VV] = rows[LINEAR_VV + number]
         added, bits = 0, RELATIVE_BITS + culling.terms
         for place in range(kept):
-            number, begin, points = lists[GROUP + place], lists[2 * GROUP + place], lists[3 * GROUP + place]
+            number, begin, alone = lists[GROUP + place], lists[2 * GROUP + place], lists[3 * GROUP + place]
             if begin >= 0 and reference[own + R_BRIGHT] > -np.inf:
                 dominated = True
                 for entry in range(begin, lists[4 * GROUP + place]):
@@ -287,7 +317,7 @@ def cull_kernel(shape):
                     loss[_LEAVES + leaf] += 1.0
                     continue
             cell = tabulated_orientation(cells, np.uint64(first + number))
-            if points == 1:
+            if alone:
                 f = miller_indices(cell, (x, y, z))
                 nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
                 add_known(scene.crystal, weighted, cell, nearest, entries[F_AT + begin], lanes, scratch)
@@ -304,6 +334,10 @@ def cull_kernel(shape):
         rho, _ = enter_model(place, n, scratch, model, rows)
         brightest, weight = _brightest(scene.sampling, n, scratch, rows)
         total, added, leaves = culling.cells.shape[1], 0, n // LEAF
+        u, v = (model[0], model[1], model[2]), (model[3], model[4], model[5])
+        spread = culling.stretch * (sqrt(u[0] * u[0] + u[1] * u[1] + u[2] * u[2])
+                                    + sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]))
+        tile = (u, v, culling.stretch * rho, spread)
         for leaf in range(leaves):
             reference[leaf * _REFERENCE + R_BRIGHT] = -np.inf
         for first in range(0, total, GROUP):
@@ -313,8 +347,9 @@ def cull_kernel(shape):
                 if is_halted(halt):
                     return added
                 limits = _limits(culling, brightest, weight, leaf, scratch)
-                cut = min(culling.reach, (limits[1] + culling.largest) / (_BITS * culling.decay)
-                          if culling.decay > 0.0 else np.inf)
+                cut = culling.reach
+                if culling.decay > 0.0:
+                    cut = min(cut, (limits[1] + culling.largest) * culling.inverse)
                 at = CENTRES + 3 * leaf
                 enter_boxes(culling, first, count, model[at], model[at + 1], model[at + 2], rows)
                 listed = 0
@@ -322,9 +357,11 @@ def cull_kernel(shape):
                     lists[listed] = i
                     listed += 0 if rows[LOW + i] > cut else 1
                 if listed > 0:
-                    added += sweep_leaf(scene, grid, culling, first, listed, leaf, rho, weighted, limits, model, rows,
-                                        entries, lists, reference, loss, scratch, small)
-                loss[leaf] += limits[0] * count
+                    added += sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut,
+                                        limits[1] + culling.many, model, rows, entries, lists, reference, loss,
+                                        scratch, small)
+                # what is left out, and what is taken for another lattice point's
+                loss[leaf] += limits[0] * 2.0 * count
         return added
 
     @inlined
@@ -351,7 +388,7 @@ def cull_kernel(shape):
         weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
         for i in range(6):
             model[i] = 0.0
-        pause = 0
+        pause, length = account[2], account[3]
         if start >= stop:
             return
         for row in range(start // width - start // width % TILE_SLOW, (stop - 1) // width + 1, TILE_SLOW):
@@ -364,7 +401,7 @@ def cull_kernel(shape):
                 for i in range(2 * _LEAVES):
                     loss[i] = 0.0
                 asked, added, plainly = 0, 0, pause > 0
-                pause -= 1
+                pause = pause - 1 if plainly else 0
                 for layer in range(geometry.layers):
                     start_layer(geometry, n, scratch)
                     for sub_slow in range(geometry.oversample):
@@ -385,8 +422,11 @@ def cull_kernel(shape):
                                                    entries, lists, reference, loss, scratch, small)
                 if plainly:
                     added = asked
-                elif added > 60 * asked:
-                    pause = _PAUSE
+                elif added > _WORTH_WHILE * asked:
+                    length = min(2 * length + 1, _LONGEST_PAUSE)
+                    pause = length
+                else:
+                    length = length // 4
                 account[0] += asked * LEAF
                 account[1] += added * LEAF
                 for i in range(n):
@@ -398,5 +438,6 @@ def cull_kernel(shape):
                 else:
                     leave_sum(place, n, scratch, small, sums)
                     leave_flags(place, start, n, scratch, flags)
+        account[2], account[3] = pause, length
 
     return cull_pixels
