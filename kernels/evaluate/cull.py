@@ -21,9 +21,10 @@ from ..compile.compilation import inlined, jit
 from ..physics.shapes import SHAPE_OF, kind_of
 from ..physics.view import orientations, rotated_cell, views_per_pixel
 from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
+from .step import nearest_place
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "culling_of",
-           "axis_bound", "enter_boxes", "enter_extents", "enter_model", "least_square", "log2_above", "log2_below", "nearest_bounds"]
+           "axis_bound", "enter_boxes", "enter_extents", "enter_model", "enter_nearest", "least_square", "log2_above", "log2_below", "nearest_bounds"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -49,8 +50,12 @@ _MORE, _LESS = 1.0 + 1e-9, 1.0 - 1e-9
 _INDEX_ROUNDING = 1e-14
 
 # -- rows of what is known of the orientations of a group
-(EXTENT_H, EXTENT_K, EXTENT_L, LINEAR_UU, LINEAR_UV, LINEAR_VV, LOW) = [row * GROUP for row in range(7)]
-ROWS_SIZE = 7 * GROUP
+(EXTENT_H, EXTENT_K, EXTENT_L, LINEAR_UU, LINEAR_UV, LINEAR_VV, OVER_UU, OVER_VV, OVER_BOTH, LOW) = [
+    row * GROUP for row in range(10)]
+ROWS_SIZE = 10 * GROUP
+# of those listed for a leaf, about the lattice point that is nearest to its centre
+(SQUARE_NOW, U_NOW, V_NOW, LENGTH_NOW, LOW_NOW, PLACE_NOW, ALONE_NOW) = [row * GROUP for row in range(7)]
+FOUND_SIZE = 7 * GROUP
 
 # -- the model of a block: U and V, then the centre of each leaf
 U_AT, V_AT, CENTRES = 0, 3, 6
@@ -262,6 +267,13 @@ def enter_extents(culling, first, count, model, rho, rows):
         rows[LINEAR_UU + i] = _dot(gu, u)
         rows[LINEAR_UV + i] = _dot(gu, v)
         rows[LINEAR_VV + i] = _dot(gv, v)
+    for i in range(count):
+        uu, uv, vv = rows[LINEAR_UU + i], rows[LINEAR_UV + i], rows[LINEAR_VV + i]
+        determinant = uu * vv - uv * uv
+        rows[OVER_UU + i] = 1.0 / uu
+        rows[OVER_VV + i] = 1.0 / vv
+        # 0: U and V are nearly parallel
+        rows[OVER_BOTH + i] = 1.0 / determinant if determinant > 1e-4 * uu * vv else 0.0
 
 
 @inlined
@@ -332,26 +344,75 @@ def _limited(x):
 
 
 @inlined
-def _on_edge(square, along, own, other, across, mixed):
-    """The smallest value on an edge of the square where the other variable is `other`."""
+def _smaller(x, y):
+    return x if x < y else y
+
+
+@inlined
+def _on_edge(square, along, own, over, other, across, mixed):
+    """The smallest value on an edge of the square where the other variable is `other`; over: 1 / own."""
     slope = along + other * mixed
-    t = _limited(-slope / own)
+    t = _limited(-slope * over)
     return square + 2.0 * other * across + (2.0 * slope + own * t) * t
 
 
 @inlined
-def least_square(square, along_u, along_v, uu, uv, vv):
+def least_square(square, along_u, along_v, number, rows):
     """The smallest value of square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv for |s|, |t| <= 1.
 
     Where U and V are nearly parallel a lower bound of it.
     """
-    plus = min(_on_edge(square, along_v, vv, 1.0, along_u, uv), _on_edge(square, along_v, vv, -1.0, along_u, uv)) + uu
-    other = min(_on_edge(square, along_u, uu, 1.0, along_v, uv), _on_edge(square, along_u, uu, -1.0, along_v, uv)) + vv
-    edges = min(plus, other)
-    determinant = uu * vv - uv * uv
-    if not determinant > 1e-4 * uu * vv:
-        return square - 2.0 * (abs(along_u) + abs(along_v))
-    s = (uv * along_v - vv * along_u) / determinant
-    t = (uv * along_u - uu * along_v) / determinant
-    inside = square + along_u * s + along_v * t
-    return min(inside, edges) if abs(s) < 1.000001 and abs(t) < 1.000001 else edges
+    uu, uv, vv = rows[LINEAR_UU + number], rows[LINEAR_UV + number], rows[LINEAR_VV + number]
+    over_uu, over_vv, over_both = rows[OVER_UU + number], rows[OVER_VV + number], rows[OVER_BOTH + number]
+    edges_u = uu + _smaller(_on_edge(square, along_v, vv, over_vv, 1.0, along_u, uv),
+                            _on_edge(square, along_v, vv, over_vv, -1.0, along_u, uv))
+    edges_v = vv + _smaller(_on_edge(square, along_u, uu, over_uu, 1.0, along_v, uv),
+                            _on_edge(square, along_u, uu, over_uu, -1.0, along_v, uv))
+    edges = _smaller(edges_u, edges_v)
+    s = (uv * along_v - vv * along_u) * over_both
+    t = (uv * along_u - uu * along_v) * over_both
+    inside = _smaller(square + along_u * s + along_v * t, edges)
+    found = inside if (abs(s) < 1.000001) & (abs(t) < 1.000001) else edges
+    return found if over_both > 0.0 else square - 2.0 * (abs(along_u) + abs(along_v))
+
+
+@inlined
+def _other_bound(x, extent, least, nearest):
+    """What a box bound grows by if the next lattice point along an axis is taken instead; much if that is not near."""
+    other = axis_bound(1.0 - abs(x), extent, least)
+    return other - nearest if not abs(x) + extent < 0.5 else 1e300
+
+
+@inlined
+def enter_nearest(culling, grid, first, listed, lists, centre, tile, cut, rows, found):
+    """Enter bounds of listed orientations about the lattice points nearest to a leaf's centre, by vector code.
+
+    ALONE_NOW becomes 1 where no other lattice point counts, and a pixel that is nearer to another one may be taken
+    for nearest to this one; 0 where that is to be looked at.
+    """
+    cells, least = culling.cells, culling.least
+    u, v, reach, spread = tile
+    far = (0.2499999 * least[0] > cut, 0.2499999 * least[1] > cut, 0.2499999 * least[2] > cut)
+    for listing in range(listed):
+        number = np.uint64(lists[listing])
+        j = np.uint64(first) + number
+        f = _product(cells, j, centre[0], centre[1], centre[2])
+        nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
+        x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
+        eh, ek, el = rows[EXTENT_H + number], rows[EXTENT_K + number], rows[EXTENT_L + number]
+        h, k, l = axis_bound(x[0], eh, least[0]), axis_bound(x[1], ek, least[1]), axis_bound(x[2], el, least[2])
+        other_h, other_k = _other_bound(x[0], eh, least[0], h), _other_bound(x[1], ek, least[1], k)
+        other_l = _other_bound(x[2], el, least[2], l)
+        box = h + k + l
+        alone = ((far[0] | (other_h == 1e300)) & (far[1] | (other_k == 1e300)) & (far[2] | (other_l == 1e300))
+                 & (box + other_h > cut) & (box + other_k > cut) & (box + other_l > cut)
+                 & (eh < 0.5) & (ek < 0.5) & (el < 0.5))
+        square, along_u, along_v, size, _ = nearest_bounds(culling, j, x, u, v, reach, spread)
+        low = least_square(square, along_u, along_v, number, rows) - 2.0 * reach * size - culling.rounding
+        found[SQUARE_NOW + listing] = square
+        found[U_NOW + listing] = along_u
+        found[V_NOW + listing] = along_v
+        found[LENGTH_NOW + listing] = size
+        found[LOW_NOW + listing] = low if low > box else box
+        found[PLACE_NOW + listing] = nearest_place(grid, nearest)
+        found[ALONE_NOW + listing] = 1.0 if alone else 0.0

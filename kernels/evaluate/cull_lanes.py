@@ -30,21 +30,30 @@ from .cull import (
     EXTENT_K,
     EXTENT_L,
     FLOOR_BITS,
+    FOUND_SIZE,
     GROUP,
     LEAF,
     LINEAR_UU,
     LINEAR_UV,
     LINEAR_VV,
+    ALONE_NOW,
+    LENGTH_NOW,
     LOW,
+    LOW_NOW,
     MODEL_SIZE,
+    PLACE_NOW,
     RELATIVE_BITS,
     ROWS_SIZE,
+    SQUARE_NOW,
     TILE_FAST,
     TILE_SLOW,
+    U_NOW,
+    V_NOW,
     axis_bound,
     enter_boxes,
     enter_extents,
     enter_model,
+    enter_nearest,
     least_square,
     log2_above,
     log2_below,
@@ -141,6 +150,34 @@ def _is_far(points, least, cut):
 
 
 @inlined
+def _own_cut(culling, brightness, octaves):
+    """The squared distance from which on terms of a structure factor do not count."""
+    if culling.decay > 0.0:
+        return min(culling.reach, (brightness + octaves) * culling.inverse)
+    return culling.reach if brightness + octaves > 0.0 else -1.0
+
+
+@inlined
+def _enter_alone(culling, grid, listing, brightness, found, entries, entered):
+    """Enter the one lattice point of an orientation, if it matters to a leaf. Returns the number of entries now."""
+    f_squared = grid.squares[np.uint64(np.int64(found[PLACE_NOW + listing]))]
+    if f_squared == 0.0:
+        return entered
+    octaves = log2_above(f_squared)
+    if found[LOW_NOW + listing] > _own_cut(culling, brightness, octaves):
+        return entered
+    if entered == _MOST_ENTRIES:
+        return -1
+    entries[SQUARE_AT + entered] = found[SQUARE_NOW + listing]
+    entries[ALONG_U + entered] = found[U_NOW + listing]
+    entries[ALONG_V + entered] = found[V_NOW + listing]
+    entries[LENGTH + entered] = found[LENGTH_NOW + listing]
+    entries[OCTAVES + entered] = octaves
+    entries[F_AT + entered] = f_squared
+    return entered + 1
+
+
+@inlined
 def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entries, entered):
     """Enter the lattice points of one orientation that can matter to a leaf.
 
@@ -184,16 +221,12 @@ def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entrie
                 if f_squared == 0.0:
                     continue
                 octaves = log2_above(f_squared)
-                own_cut = culling.reach
-                if culling.decay > 0.0:
-                    own_cut = min(own_cut, (brightness + octaves) * culling.inverse)
-                elif brightness + octaves < 0.0:
-                    continue
+                own_cut = _own_cut(culling, brightness, octaves)
                 square, along_u, along_v, size, low = nearest_bounds(culling, j, (xh, xk, xl), u, v, reach, spread)
                 if low > own_cut:
                     continue
-                low = least_square(square, along_u, along_v, rows[LINEAR_UU + number], rows[LINEAR_UV + number],
-                                   rows[LINEAR_VV + number]) - 2.0 * reach * size - culling.rounding
+                low = (least_square(square, along_u, along_v, np.uint64(number), rows) - 2.0 * reach * size
+                       - culling.rounding)
                 if low > own_cut:
                     continue
                 if entered == _MOST_ENTRIES:
@@ -265,8 +298,8 @@ def cull_kernel(shape):
         add_terms(crystal, weighted, LEAF, leaf, small)
 
     @inlined
-    def sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut, brightness, model, rows, entries,
-                   lists, reference, loss, scratch, small):
+    def sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut, brightness, model, rows, found,
+                   entries, lists, reference, loss, scratch, small):
         """Add what a leaf gets of the orientations listed; returns how many of them were added."""
         lanes = leaf * LEAF
         at = CENTRES + 3 * leaf
@@ -274,14 +307,16 @@ def cull_kernel(shape):
         cells = culling.cells
         u, v, reach, spread = tile
         entered, kept, own = 0, 0, leaf * _REFERENCE
+        enter_nearest(culling, grid, first, listed, lists, (x, y, z), tile, cut, rows, found)
         for listing in range(listed):
-            number = lists[listing]
-            j = np.uint64(first + number)
-            cell = tabulated_orientation(cells, j)
-            f = miller_indices(cell, (x, y, z))
-            begun = entered
-            entered, alone = _enter_entries(culling, grid, j, number, (u, v, reach, spread, f), cut, brightness, rows,
-                                            entries, begun)
+            number, begun, alone = lists[listing], entered, found[ALONE_NOW + listing] > 0.0
+            if alone:
+                entered = _enter_alone(culling, grid, listing, brightness, found, entries, begun)
+            else:
+                j = np.uint64(first + number)
+                f = miller_indices(tabulated_orientation(cells, j), (x, y, z))
+                entered, alone = _enter_entries(culling, grid, j, number, (u, v, reach, spread, f), cut, brightness,
+                                                rows, entries, begun)
             if entered < 0:
                 # looked at no further
                 entered = begun
@@ -328,8 +363,8 @@ def cull_kernel(shape):
         return added
 
     @inlined
-    def sweep(scene, grid, culling, place, n, weighted, halt, model, rows, entries, lists, reference, loss, scratch,
-              small):
+    def sweep(scene, grid, culling, place, n, weighted, halt, model, rows, found, entries, lists, reference, loss,
+              scratch, small):
         """Add all orientations of a view to a block; returns how many leaves of them were added."""
         rho, _ = enter_model(place, n, scratch, model, rows)
         brightest, weight = _brightest(scene.sampling, n, scratch, rows)
@@ -358,8 +393,8 @@ def cull_kernel(shape):
                     listed += 0 if rows[LOW + i] > cut else 1
                 if listed > 0:
                     added += sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut,
-                                        limits[1] + culling.many, model, rows, entries, lists, reference, loss,
-                                        scratch, small)
+                                        limits[1] + culling.many, model, rows, found, entries, lists, reference,
+                                        loss, scratch, small)
                 # what is left out, and what is taken for another lattice point's
                 loss[leaf] += limits[0] * 2.0 * count
         return added
@@ -378,6 +413,7 @@ def cull_kernel(shape):
     def cull_pixels(scene, grid, bound, culling, pixels, axis_row, filled, flags, account):
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         model, rows = on_stack(MODEL_SIZE, np.float64), on_stack(ROWS_SIZE, np.float64)
+        found = on_stack(FOUND_SIZE, np.float64)
         entries, lists = on_stack(_ENTRIES_SIZE, np.float64), on_stack(_LISTS_SIZE, np.int64)
         reference, loss = on_stack(_REFERENCES_SIZE, np.float64), on_stack(_LOSS_SIZE, np.float64)
         geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
@@ -419,7 +455,7 @@ def cull_kernel(shape):
                                     sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
                                 else:
                                     added += sweep(scene, grid, culling, place, n, weighted, filled.halt, model, rows,
-                                                   entries, lists, reference, loss, scratch, small)
+                                                   found, entries, lists, reference, loss, scratch, small)
                 if plainly:
                     added = asked
                 elif added > _WORTH_WHILE * asked:
