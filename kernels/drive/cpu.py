@@ -43,7 +43,7 @@ CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
 #: Steps of an image from which on it is worth while to look at what can be left out.
-CULLED_STEPS = 1_000_000
+CULLED_STEPS = 400_000
 
 
 class Modes(NamedTuple):
@@ -57,12 +57,15 @@ class Modes(NamedTuple):
         None: all processors.
     lanes : bool
         False: the strict evaluator alone (exact only).
+    culled : int
+        Images of so many steps or more leave out what cannot matter, where shape and orientations allow that.
     """
 
     precision: int = EXACT
     summation: int = SEQUENTIAL
     threads: int | None = None
     lanes: bool = True
+    culled: int = CULLED_STEPS
 
 
 class Target(NamedTuple):
@@ -156,16 +159,16 @@ class Evaluator:
         # threads that the pixels are shared out to
         self.sharers = self.threads
         self._grid = self.squared_grid() if self.lanes else None
-        self.culling = self._culling() if self.lanes and self.precision == EXACT else None
+        self.culling = self.made_culling(modes.culled) if self.lanes and self.precision == EXACT else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
         # of the culling kernel: terms that were asked for, those that were added up, and where it pauses
         self.account = np.zeros(4, dtype=np.int64)
 
-    def _culling(self):
-        """What the culling kernel needs to know, or None where there is nothing for it."""
-        if steps_per_pixel(self.scene) * self.count < CULLED_STEPS:
+    def made_culling(self, culled):
+        """What the culling kernel needs to know of an image of so many steps or more, or None."""
+        if steps_per_pixel(self.scene) * self.count < culled:
             return None
         return culling_of(self.scene, self.plan.largest_f ** 2)
 
@@ -205,6 +208,11 @@ class Evaluator:
         needed = not self.lanes or not compiled()
         for on in {bool(interpolating), False}:
             self.evaluate(nothing, initial_state(on))
+        if self.lanes and self.precision == EXACT and self.culling is None:
+            # which of the two kernels it will be depends on the number of pixels
+            self.culling = self.made_culling(0)
+            if self.culling is not None:
+                self.evaluate(nothing, initial_state(False))
         if needed:
             self.strict(nothing, initial_state(False))
 
@@ -215,6 +223,11 @@ class Evaluator:
                                   Until(until_settled, self.settled_axis, until_trip), self.filled)
         self.check_halt()
         return following
+
+    @property
+    def left_out(self):
+        """How many terms were not added up, because they cannot matter."""
+        return int(self.account[0] - self.account[1])
 
     def check_halt(self):
         """Raise `Halted` if a kernel may have left before its end."""
@@ -227,7 +240,8 @@ class Evaluator:
             return self.strict(chunk, state, until_trip=until_trip)
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
-        pixels, axis = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop), len(self.scene.beam.next_axis) - 1
+        pixels = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop)
+        axis = len(self.scene.beam.next_axis) - 1
         if self.culling is not None and not state[INTERPOLATING]:
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]

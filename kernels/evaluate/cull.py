@@ -23,8 +23,9 @@ from ..physics.view import orientations, rotated_cell, views_per_pixel
 from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
-__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "culling_of",
-           "axis_bound", "enter_boxes", "enter_extents", "enter_model", "enter_nearest", "least_square", "log2_above", "log2_below", "nearest_bounds"]
+__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "axis_bound",
+           "culling_of", "enter_boxes", "enter_extents", "enter_model", "enter_nearest", "least_square", "log2_above",
+           "log2_below", "nearest_bounds"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -289,7 +290,8 @@ def enter_boxes(culling, first, count, x, y, z, rows):
     cells, least = culling.cells, culling.least
     for i in range(count):
         f = _product(cells, np.uint64(first + i), x, y, z)
-        h, k, l = _beyond(f[0], rows[EXTENT_H + i]), _beyond(f[1], rows[EXTENT_K + i]), _beyond(f[2], rows[EXTENT_L + i])
+        h, k = _beyond(f[0], rows[EXTENT_H + i]), _beyond(f[1], rows[EXTENT_K + i])
+        l = _beyond(f[2], rows[EXTENT_L + i])
         rows[LOW + i] = least[0] * h * h + least[1] * k * k + least[2] * l * l
 
 

@@ -25,6 +25,7 @@ from ..physics.view import (
     tabulated_orientation,
 )
 from .cull import (
+    ALONE_NOW,
     CENTRES,
     EXTENT_H,
     EXTENT_K,
@@ -33,11 +34,10 @@ from .cull import (
     FOUND_SIZE,
     GROUP,
     LEAF,
+    LENGTH_NOW,
     LINEAR_UU,
     LINEAR_UV,
     LINEAR_VV,
-    ALONE_NOW,
-    LENGTH_NOW,
     LOW,
     LOW_NOW,
     MODEL_SIZE,
@@ -416,7 +416,7 @@ def cull_kernel(shape):
         found = on_stack(FOUND_SIZE, np.float64)
         entries, lists = on_stack(_ENTRIES_SIZE, np.float64), on_stack(_LISTS_SIZE, np.int64)
         reference, loss = on_stack(_REFERENCES_SIZE, np.float64), on_stack(_LOSS_SIZE, np.float64)
-        geometry, beam, crystal, sampling = scene.geometry, scene.beam, scene.crystal, scene.sampling
+        geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
         axis = polarisation_axis(beam.polarisation_axes, axis_row)
         place, start, stop = pixels.place, pixels.start, pixels.stop
         part, sums, width = filled.part, filled.sums, pixels.place[2]

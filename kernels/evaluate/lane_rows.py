@@ -27,8 +27,8 @@ from ..physics.view import (
 )
 from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
 
-__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "gather_tile", "start_pixels", "start_layer", "enter_sub_pixel",
-           "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
+__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "gather_tile", "start_pixels", "start_layer",
+           "enter_sub_pixel", "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
 
 #: Pixels side by side.
 BLOCK = 128

@@ -11,8 +11,8 @@ from ..compile.compilation import inlined, rule
 __all__ = ["beyond_limit", "first_capture", "first_polar", "held", "incident_direction", "is_captured",
            "is_captured_by_source", "is_polarised", "is_renewed", "is_seen", "is_weighted", "number_of_sources",
            "orientations", "per_step", "photons", "place_of_source", "polarisation_axis", "rotated_cell",
-           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell", "tabulated_orientation", "views_per_pixel",
-           "weigh_once", "weigh_step"]
+           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell",
+           "tabulated_orientation", "views_per_pixel", "weigh_once", "weigh_step"]
 
 
 # -- how many
