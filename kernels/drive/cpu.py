@@ -58,7 +58,8 @@ class Modes(NamedTuple):
     lanes : bool
         False: the strict evaluator alone (exact only).
     culled : int
-        Images of so many steps or more leave out what cannot matter, where shape and orientations allow that.
+        Images of so many steps or more leave out what cannot matter, where shape and orientations allow that; 0: they
+        look for it in every block of pixels, whether it pays or not.
     """
 
     precision: int = EXACT
@@ -165,6 +166,9 @@ class Evaluator:
         self.reasons = {}
         # of the culling kernel: terms that were asked for, those that were added up, and where it pauses
         self.account = np.zeros(4, dtype=np.int64)
+        if modes.culled == 0:
+            # it never pauses
+            self.account[3] = -1
 
     def made_culling(self, culled):
         """What the culling kernel needs to know of an image of so many steps or more, or None."""

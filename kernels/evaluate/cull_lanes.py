@@ -274,6 +274,7 @@ def cull_kernel(shape):
         `lanes.lane_kernel`'s does, pixels in any range, and adds to account[0] the terms of leaves that
         it was asked for and to account[1] those of them that it added up.  account[2] and account[3] are how
         many blocks are not looked at next, and were not the last time: what one chunk learns, the next knows.
+        With account[3] = -1 all are.
     """
     factor = lane_factor(shape, EXACT, False)
     places, look_up, add_terms = lane_loops(shape, False, False, EXACT, SEQUENTIAL)
