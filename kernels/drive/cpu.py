@@ -45,6 +45,9 @@ LANE_CHUNK_STEPS = 1_000_000
 #: Steps of an image from which on it is worth while to look at what can be left out.
 CULLED_STEPS = 400_000
 
+#: Where culling has paused for so many blocks, nothing can be left out, and it is tried in one of so many chunks.
+LONG_PAUSE, CHUNKS_BETWEEN = 63, 16
+
 
 class Modes(NamedTuple):
     """How an image is computed.
@@ -169,6 +172,7 @@ class Evaluator:
         if modes.culled == 0:
             # it never pauses
             self.account[3] = -1
+        self.passed = 0
 
     def made_culling(self, culled):
         """What the culling kernel needs to know of an image of so many steps or more, or None."""
@@ -228,6 +232,16 @@ class Evaluator:
         self.check_halt()
         return following
 
+    def _is_culled(self, state):
+        """Whether a chunk is looked at for what can be left out."""
+        if self.culling is None or state[INTERPOLATING]:
+            return False
+        if self.account[3] < LONG_PAUSE:
+            return True
+        # threads may count together: it decides nothing but the time that it takes
+        self.passed += 1
+        return self.passed % CHUNKS_BETWEEN == 0
+
     @property
     def left_out(self):
         """How many terms were not added up, because they cannot matter."""
@@ -246,7 +260,7 @@ class Evaluator:
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
         pixels = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop)
         axis = len(self.scene.beam.next_axis) - 1
-        if self.culling is not None and not state[INTERPOLATING]:
+        if self._is_culled(state):
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]
             cull_kernel(self.scene.crystal.shape)(self.scene, self._grid, self.plan.bound, self.culling, pixels, axis,

@@ -1,4 +1,4 @@
-"""What culling leaves out: its bounds against every lane of random tiles, and whole scenes against the strict evaluator.
+"""What culling leaves out: bounds against every lane of random tiles, and scenes against the strict evaluator.
 
 The oracle is plain NumPy: indices, nearest points and distances of all pixels, one by one.
 """
@@ -37,7 +37,8 @@ def _bounds(culling, grid, cut, n, scratch, found):
         at = cull.CENTRES + 3 * leaf
         centre = (model[at], model[at + 1], model[at + 2])
         cull.enter_boxes(culling, 0, count, centre[0], centre[1], centre[2], rows)
-        cull.enter_nearest(culling, grid, 0, count, lists, centre, (u, v, culling.stretch * rho, spread), cut, rows, now)
+        tile = (u, v, culling.stretch * rho, spread)
+        cull.enter_nearest(culling, grid, 0, count, lists, centre, tile, cut, rows, now)
         for j in range(count):
             found[leaf, j, 0] = rows[cull.LOW + j]
             found[leaf, j, 1] = now[cull.LOW_NOW + j]
@@ -151,7 +152,8 @@ def _prepared(shape="gauss", metric="hkl", n=20, domains=40, detector=None, beam
         given["spot_metric"] = "hkl"
     else:
         given["fudge"] = 1.0 / (n ** 4 * (40.0 * 52.0 * 31.0) ** (-2.0 / 3.0))
-    panel = {"pixels": (67, 45), "pixel_mm": 0.1, "distance_mm": 90.0, "beam_centre_mm": (-20.0, -14.0), **(detector or {})}
+    panel = {"pixels": (67, 45), "pixel_mm": 0.1, "distance_mm": 90.0, "beam_centre_mm": (-20.0, -14.0),
+             **(detector or {})}
     simulator = nb.Simulator(nb.Detector(**panel), beam or nb.Beam(wavelength_angstrom=1.1),
                              factors or _factors(), sampling=sampling or nb.Sampling(oversample=1))
     return simulator.prepare(nb.Crystal(**{**given, **crystal}))
@@ -167,7 +169,7 @@ SCENES = {
     "a crystal of seven cells": {"n": 7},
     "oblique": {"cell": (40.0, 52.0, 31.0, 80.0, 107.0, 66.0)},
     "oblique, the C program's metric": {"cell": (40.0, 52.0, 31.0, 80.0, 107.0, 66.0), "metric": "C"},
-    "one cell along an axis": {"n_cells": (1, 25, 30)},
+    "one cell along an axis": {"n_cells": (1, 25, 30), "sampling": {"oversample": 1, "interpolation": False}},
     "curved, many domains": {"detector": {"curved": True}, "domains": 300},
     "tilted": {"detector": {"rotation_deg": (20.0, -35.0, 12.0)}},
     "coarse pixels": {"detector": {"pixel_mm": 4.0}},
