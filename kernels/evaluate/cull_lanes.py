@@ -301,7 +301,7 @@ def cull_kernel(shape):
     @inlined
     def sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut, brightness, model, rows, found,
                    entries, lists, reference, loss, scratch, small):
-        """Add what a leaf gets of the orientations listed; returns how many of them were added."""
+        """Add what a leaf gets of the orientations listed. Returns how many of them were added."""
         lanes = leaf * LEAF
         at = CENTRES + 3 * leaf
         x, y, z = model[at], model[at + 1], model[at + 2]
@@ -366,7 +366,7 @@ def cull_kernel(shape):
     @inlined
     def sweep(scene, grid, culling, place, n, weighted, halt, model, rows, found, entries, lists, reference, loss,
               scratch, small):
-        """Add all orientations of a view to a block; returns how many leaves of them were added."""
+        """Add all orientations of a view to a block. Returns how many leaves of them were added."""
         rho, _ = enter_model(place, n, scratch, model, rows)
         brightest, weight = _brightest(scene.sampling, n, scratch, rows)
         total, added, leaves = culling.cells.shape[1], 0, n // LEAF
