@@ -263,8 +263,8 @@ class Evaluator:
         if self._is_culled(state):
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]
-            cull_kernel(self.scene.crystal.shape)(self.scene, self._grid, self.plan.bound, self.culling, pixels, axis,
-                                                  filled, flags, account)
+            kernel = cull_kernel(self.scene.crystal.shape)
+            kernel(self.scene, self._grid, (self.plan.bound, self.culling), pixels, axis, filled, flags, account)
             with self._lock:
                 self.account[:2] += account[:2]
                 self.account[2:] = account[2:]

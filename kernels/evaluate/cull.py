@@ -386,13 +386,15 @@ def _other_bound(x, extent, least, nearest):
 
 
 @inlined
-def enter_nearest(culling, grid, first, listed, lists, centre, tile, cut, rows, found):
+def enter_nearest(culling, grid, listing_of, centre, tile, cut, rows, found):
     """Enter bounds of listed orientations about the lattice points nearest to a leaf's centre, by vector code.
 
+    They are given as the first of the group, how many are listed, and their places in the group.
     ALONE_NOW becomes 1 where no other lattice point counts, and a pixel that is nearer to another one may be taken
     for nearest to this one; 0 where that is to be looked at.
     """
     cells, least = culling.cells, culling.least
+    first, listed, lists = listing_of
     u, v, reach, spread = tile
     far = (0.2499999 * least[0] > cut, 0.2499999 * least[1] > cut, 0.2499999 * least[2] > cut)
     for listing in range(listed):

@@ -178,17 +178,18 @@ def _enter_alone(culling, grid, listing, brightness, found, entries, entered):
 
 
 @inlined
-def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entries, entered):
+def _enter_entries(culling, grid, orientation, tile, limits, rows, entries, entered):
     """Enter the lattice points of one orientation that can matter to a leaf.
 
     Parameters
     ----------
+    orientation : tuple of 2 int
+        Its place among all, and in the group.
     tile : tuple
         U, V, the largest deviation and the longest s U + t V by the form, indices of the leaf's centre.
-    cut : float
-        Terms at this squared distance and beyond are left out, whatever their structure factor is.
-    brightness : float
-        log2 of the largest term with a structure factor of 1 over what is left out.
+    limits : tuple of 2 float64
+        Terms at this squared distance and beyond are left out, whatever their structure factor is; log2 of the
+        largest term with a structure factor of 1 over what is left out.
 
     Returns
     -------
@@ -198,6 +199,7 @@ def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entrie
         Whether all pixels of the leaf may be taken for nearest to the one lattice point that is nearest to its centre.
     """
     u, v, reach, spread, f = tile
+    (j, number), (cut, brightness) = orientation, limits
     nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
     x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
     eh, ek, el = rows[EXTENT_H + number], rows[EXTENT_K + number], rows[EXTENT_L + number]
@@ -245,8 +247,9 @@ def _enter_entries(culling, grid, j, number, tile, cut, brightness, rows, entrie
 
 
 @inlined
-def _is_dominated(culling, entry, number, entries, rows, reference, at, reach, bits):
-    """Whether a term is below 2^-bits of the reference's at every lane of the leaf."""
+def _is_dominated(culling, entry, number, entries, rows, reference, at, limits):
+    """Whether a term is below 2^-bits of the reference's at every lane of the leaf; limits: reach and bits."""
+    reach, bits = limits
     uu = rows[LINEAR_UU + number] - reference[at + R_UU]
     uv = abs(rows[LINEAR_UV + number] - reference[at + R_UV])
     vv = rows[LINEAR_VV + number] - reference[at + R_VV]
@@ -270,7 +273,7 @@ def cull_kernel(shape):
     Returns
     -------
     function
-        cull_pixels(scene, grid, bound, culling, pixels, axis, filled, flags, account) does what
+        cull_pixels(scene, grid, (bound, culling), pixels, axis, filled, flags, account) does what
         `lanes.lane_kernel`'s does, pixels in any range, and adds to account[0] the terms of leaves that
         it was asked for and to account[1] those of them that it added up.  account[2] and account[3] are how
         many blocks are not looked at next, and were not the last time: what one chunk learns, the next knows.
@@ -292,32 +295,33 @@ def cull_kernel(shape):
             scratch[SUM + at] += weight * square
 
     @inlined
-    def add_any(crystal, lookup, grid, skip_zero, weighted, cell, first, scratch, small):
+    def add_any(scene, grid, weighted, cell, first, scratch, small):
         leaf = scratch[first:]
-        places(crystal, lookup, grid, skip_zero, cell, LEAF, leaf, small)
+        places(scene.crystal, scene.lookup, grid, scene.sampling.skip_zero, cell, LEAF, leaf, small)
         look_up(grid, LEAF, leaf, small)
-        add_terms(crystal, weighted, LEAF, leaf, small)
+        add_terms(scene.crystal, weighted, LEAF, leaf, small)
 
     @inlined
-    def sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut, brightness, model, rows, found,
-                   entries, lists, reference, loss, scratch, small):
+    def sweep_leaf(task, first, listed, leaf, tile, limits, work):
         """Add what a leaf gets of the orientations listed. Returns how many of them were added."""
+        scene, grid, culling, weighted = task
+        model, rows, found, entries, lists, reference, loss, scratch, small = work
         lanes = leaf * LEAF
         at = CENTRES + 3 * leaf
         x, y, z = model[at], model[at + 1], model[at + 2]
         cells = culling.cells
         u, v, reach, spread = tile
         entered, kept, own = 0, 0, leaf * _REFERENCE
-        enter_nearest(culling, grid, first, listed, lists, (x, y, z), tile, cut, rows, found)
+        enter_nearest(culling, grid, (first, listed, lists), (x, y, z), tile, limits[0], rows, found)
         for listing in range(listed):
             number, begun, alone = lists[listing], entered, found[ALONE_NOW + listing] > 0.0
             if alone:
-                entered = _enter_alone(culling, grid, listing, brightness, found, entries, begun)
+                entered = _enter_alone(culling, grid, listing, limits[1], found, entries, begun)
             else:
                 j = np.uint64(first + number)
                 f = miller_indices(tabulated_orientation(cells, j), (x, y, z))
-                entered, alone = _enter_entries(culling, grid, j, number, (u, v, reach, spread, f), cut, brightness,
-                                                rows, entries, begun)
+                entered, alone = _enter_entries(culling, grid, (j, number), (u, v, reach, spread, f), limits, rows,
+                                                entries, begun)
             if entered < 0:
                 # looked at no further
                 entered = begun
@@ -346,7 +350,7 @@ def cull_kernel(shape):
             if begin >= 0 and reference[own + R_BRIGHT] > -np.inf:
                 dominated = True
                 for entry in range(begin, lists[4 * GROUP + place]):
-                    if not _is_dominated(culling, entry, number, entries, rows, reference, own, reach, bits):
+                    if not _is_dominated(culling, entry, number, entries, rows, reference, own, (reach, bits)):
                         dominated = False
                         break
                 if dominated:
@@ -358,15 +362,15 @@ def cull_kernel(shape):
                 nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
                 add_known(scene.crystal, weighted, cell, nearest, entries[F_AT + begin], lanes, scratch)
             else:
-                add_any(scene.crystal, scene.lookup, grid, scene.sampling.skip_zero, weighted, cell, lanes, scratch,
-                        small)
+                add_any(scene, grid, weighted, cell, lanes, scratch, small)
             added += 1
         return added
 
     @inlined
-    def sweep(scene, grid, culling, place, n, weighted, halt, model, rows, found, entries, lists, reference, loss,
-              scratch, small):
+    def sweep(task, place, n, halt, work):
         """Add all orientations of a view to a block. Returns how many leaves of them were added."""
+        scene, _, culling, weighted = task
+        model, rows, _, _, lists, reference, loss, scratch, _ = work
         rho, _ = enter_model(place, n, scratch, model, rows)
         brightest, weight = _brightest(scene.sampling, n, scratch, rows)
         total, added, leaves = culling.cells.shape[1], 0, n // LEAF
@@ -393,9 +397,7 @@ def cull_kernel(shape):
                     lists[listed] = i
                     listed += 0 if rows[LOW + i] > cut else 1
                 if listed > 0:
-                    added += sweep_leaf(scene, grid, culling, first, listed, leaf, tile, weighted, cut,
-                                        limits[1] + culling.many, model, rows, found, entries, lists, reference,
-                                        loss, scratch, small)
+                    added += sweep_leaf(task, first, listed, leaf, tile, (cut, limits[1] + culling.many), work)
                 # what is left out, and what is taken for another lattice point's
                 loss[leaf] += limits[0] * 2.0 * count
         return added
@@ -411,18 +413,21 @@ def cull_kernel(shape):
             add_terms(scene.crystal, weighted, n, scratch, small)
 
     @jit(variant=shape)
-    def cull_pixels(scene, grid, bound, culling, pixels, axis_row, filled, flags, account):
+    def cull_pixels(scene, grid, bounds, pixels, axis_row, filled, flags, account):
+        bound, culling = bounds
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         model, rows = on_stack(MODEL_SIZE, np.float64), on_stack(ROWS_SIZE, np.float64)
         found = on_stack(FOUND_SIZE, np.float64)
         entries, lists = on_stack(_ENTRIES_SIZE, np.float64), on_stack(_LISTS_SIZE, np.int64)
         reference, loss = on_stack(_REFERENCES_SIZE, np.float64), on_stack(_LOSS_SIZE, np.float64)
+        work = (model, rows, found, entries, lists, reference, loss, scratch, small)
         geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
         axis = polarisation_axis(beam.polarisation_axes, axis_row)
         place, start, stop = pixels.place, pixels.start, pixels.stop
         part, sums, width = filled.part, filled.sums, pixels.place[2]
         weighed, by_source = per_step(sampling), is_captured_by_source(beam.attenuations)
         weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
+        task = (scene, grid, culling, weighted)
         for i in range(6):
             model[i] = 0.0
         pause, length = account[2], account[3]
@@ -455,8 +460,7 @@ def cull_kernel(shape):
                                 if plainly:
                                     sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
                                 else:
-                                    added += sweep(scene, grid, culling, place, n, weighted, filled.halt, model, rows,
-                                                   found, entries, lists, reference, loss, scratch, small)
+                                    added += sweep(task, place, n, filled.halt, work)
                 if plainly:
                     added = asked
                 elif added > _WORTH_WHILE * asked:

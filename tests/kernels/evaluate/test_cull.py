@@ -38,7 +38,7 @@ def _bounds(culling, grid, cut, n, scratch, found):
         centre = (model[at], model[at + 1], model[at + 2])
         cull.enter_boxes(culling, 0, count, centre[0], centre[1], centre[2], rows)
         tile = (u, v, culling.stretch * rho, spread)
-        cull.enter_nearest(culling, grid, 0, count, lists, centre, tile, cut, rows, now)
+        cull.enter_nearest(culling, grid, (0, count, lists), centre, tile, cut, rows, now)
         for j in range(count):
             found[leaf, j, 0] = rows[cull.LOW + j]
             found[leaf, j, 1] = now[cull.LOW_NOW + j]
