@@ -334,6 +334,7 @@ def _finish(groups, flags, target, modes):
     else:
         outcome.strict_pixels, outcome.reasons = computed, {outcome.refused: computed}
     outcome.lane_pixels = computed - outcome.strict_pixels
+    outcome.left_out = sum(each.left_out for each in outcome.contributions)
     if target.image is not None:
         with np.errstate(over="ignore"):
             found = (0.0 + value).astype(np.float32).reshape(window.height, window.width)

@@ -8,6 +8,8 @@ import numpy as np
 from ..compile.cache import kept
 from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, largest_f, plan
+from ..evaluate.cull import TILE_SLOW, culling_of
+from ..evaluate.cull_lanes import cull_kernel
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
@@ -41,6 +43,12 @@ __all__ = ["Evaluator", "Modes", "Target", "compiled", "load_kernels", "planned"
 CHUNK_STEPS = 100_000
 LANE_CHUNK_STEPS = 1_000_000
 
+#: Steps of an image from which on it is worth while to look at what can be left out.
+CULLED_STEPS = 400_000
+
+#: Where culling has paused for so many blocks, nothing can be left out, and it is tried in one of so many chunks.
+LONG_PAUSE, CHUNKS_BETWEEN = 63, 16
+
 
 class Modes(NamedTuple):
     """How an image is computed.
@@ -53,12 +61,16 @@ class Modes(NamedTuple):
         None: all processors.
     lanes : bool
         False: the strict evaluator alone (exact only).
+    culled : int
+        Images of so many steps or more leave out what cannot matter, where shape and orientations allow that; 0: they
+        look for it in every block of pixels, whether it pays or not.
     """
 
     precision: int = EXACT
     summation: int = SEQUENTIAL
     threads: int | None = None
     lanes: bool = True
+    culled: int = CULLED_STEPS
 
 
 class Target(NamedTuple):
@@ -162,9 +174,22 @@ class Evaluator:
         # threads that the pixels are shared out to
         self.sharers = self.threads
         self._grid = self.squared_grid() if self.lanes else None
+        self.culling = self.made_culling(modes.culled) if self.lanes and self.precision == EXACT else None
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
+        # of the culling kernel: terms that were asked for, those that were added up, and where it pauses
+        self.account = np.zeros(4, dtype=np.int64)
+        if modes.culled == 0:
+            # it never pauses
+            self.account[3] = -1
+        self.passed = 0
+
+    def made_culling(self, culled):
+        """What the culling kernel needs to know of an image of so many steps or more, or None."""
+        if steps_per_pixel(self.scene) * self.count < culled:
+            return None
+        return culling_of(self.scene, self.plan.largest_f ** 2)
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
@@ -183,7 +208,8 @@ class Evaluator:
 
     def chunks(self, start, stop, axis):
         """Pixels start..stop-1, shared out."""
-        return shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+        chunks = shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
+        return chunks if self.culling is None else _in_bands(chunks, self.window.width * TILE_SLOW)
 
     def variant(self, interpolating):
         """What tells the kernel of the lanes apart: see `lanes.lane_kernel`."""
@@ -198,6 +224,11 @@ class Evaluator:
         needed = not self.lanes or not compiled()
         for on in {bool(interpolating), False}:
             self.evaluate(nothing, initial_state(on))
+        if self.lanes and self.precision == EXACT and self.culling is None:
+            # which of the two kernels it will be depends on the number of pixels
+            self.culling = self.made_culling(0)
+            if self.culling is not None:
+                self.evaluate(nothing, initial_state(False))
         if needed:
             self.strict(nothing, initial_state(False))
 
@@ -209,6 +240,21 @@ class Evaluator:
         self.check_halt()
         return following
 
+    def _is_culled(self, state):
+        """Whether a chunk is looked at for what can be left out."""
+        if self.culling is None or state[INTERPOLATING]:
+            return False
+        if self.account[3] < LONG_PAUSE:
+            return True
+        # threads may count together: it decides nothing but the time that it takes
+        self.passed += 1
+        return self.passed % CHUNKS_BETWEEN == 0
+
+    @property
+    def left_out(self):
+        """How many terms were not added up, because they cannot matter."""
+        return int(self.account[0] - self.account[1])
+
     def check_halt(self):
         """Raise `Halted` if a kernel may have left before its end."""
         if self.halt[0]:
@@ -218,11 +264,21 @@ class Evaluator:
         """Evaluate a chunk, in lanes where that is possible. Returns the pixel to go on with."""
         if not self.lanes:
             return self.strict(chunk, state, until_trip=until_trip)
-        kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
         flags = np.zeros(chunk.stop - chunk.start, dtype=np.uint8)
         filled = self.filled._replace(doubles=self.doubles[chunk.start:chunk.stop])
-        kernel(self.scene, self._grid, self.plan.bound, Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop),
-               len(self.scene.beam.next_axis) - 1, filled, flags)
+        pixels = Pixels(self.place, self.mask, NO_LIST, chunk.start, chunk.stop)
+        axis = len(self.scene.beam.next_axis) - 1
+        if self._is_culled(state):
+            account = np.zeros(4, dtype=np.int64)
+            account[2:] = self.account[2:]
+            kernel = cull_kernel(self.scene.crystal.shape)
+            kernel(self.scene, self._grid, (self.plan.bound, self.culling), pixels, axis, filled, flags, account)
+            with self._lock:
+                self.account[:2] += account[:2]
+                self.account[2:] = account[2:]
+        else:
+            kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
+            kernel(self.scene, self._grid, self.plan.bound, pixels, axis, filled, flags)
         self.check_halt()
         return self.take_over(chunk, state, flags, until_trip)
 
@@ -253,6 +309,17 @@ class Evaluator:
                                   Until(False, self.settled_axis, until_trip), NOTHING._replace(halt=self.halt))
         self.check_halt()
         return following
+
+
+def _in_bands(chunks, band):
+    """The same pixels in chunks that end where whole tiles do, the last one excepted."""
+    made = []
+    for chunk in chunks:
+        stop = chunk.stop if chunk is chunks[-1] else -(-chunk.stop // band) * band
+        stop, start = min(stop, chunks[-1].stop), made[-1].stop if made else chunk.start
+        if stop > start:
+            made.append(Chunk(start, stop, chunk.axis))
+    return made
 
 
 def small(scene):

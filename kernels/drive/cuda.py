@@ -102,6 +102,10 @@ class _DeviceEvaluator(Evaluator):
                 self._mask, self._no_list = session.mask(self.mask), to_device(NO_LIST)
                 self._image, self._first_row = self._make_image()
 
+    def made_culling(self, culled):
+        """Nothing is left out on a device."""
+        return None
+
     def squared_grid(self):
         return self.session.host_grid(self.scene.lookup, self.precision)
 

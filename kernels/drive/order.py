@@ -41,6 +41,7 @@ class Outcome:
     first_out_of_range: tuple | None = None  # (fast, slow) where interpolation switched itself off
     lane_pixels: int = 0
     strict_pixels: int = 0
+    left_out: int = 0  # terms that lanes did not add up, because they cannot matter
     reasons: dict = field(default_factory=dict)  # why pixels went to the strict evaluator, and how many
     refused: str | None = None  # why the lanes could not treat the scene
     backend: str = "cpu"  # or "cuda"
@@ -238,6 +239,7 @@ class _Begun:
         evaluated = outcome.pixels - outcome.masked
         outcome.strict_pixels = min(evaluator.strict_pixels, evaluated) if evaluator.lanes else evaluated
         outcome.lane_pixels = evaluated - outcome.strict_pixels
+        outcome.left_out = evaluator.left_out
         outcome.refused = evaluator.plan.reason
         outcome.reasons = evaluator.reasons if evaluator.lanes else {evaluator.plan.reason: evaluated}
         return outcome

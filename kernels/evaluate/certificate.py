@@ -79,6 +79,7 @@ class Plan(NamedTuple):
     bound: Bound
     error: float = 0.0  # of the squared lattice factor and the weight of the source, both evaluators together, in u
     terms: int = 0  # that are added up, what the sum starts from among them
+    largest_f: float = 0.0  # the largest amplitude of a structure factor
 
 
 @inlined
@@ -230,7 +231,8 @@ def plan(scene, precision=EXACT, largest=None):
         index = largest_index(scene)
         multiple = shape.largest_multiple(crystal, index)
         # tricubic F is at most 16 times the largest
-        amplitude = (1.0 + 16.0 * (largest_f(scene.lookup) if largest is None else largest)) * many
+        largest = largest_f(scene.lookup) if largest is None else largest
+        amplitude = (1.0 + 16.0 * largest) * many
         reason = _obstacle(scene, index, multiple, amplitude)
         if reason is None and precision == SINGLE:
             reason = _obstacle_to_single(scene, amplitude)
@@ -242,7 +244,7 @@ def plan(scene, precision=EXACT, largest=None):
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf
     if weighted:
         smallest *= max(1.0, float(scene.beam.weights.max()))
-    return Plan(reason, about, _bound(error, n, smallest), error, n)
+    return Plan(reason, about, _bound(error, n, smallest), error, n, largest)
 
 
 def shared_plan(plans):

@@ -27,8 +27,8 @@ from ..physics.view import (
 )
 from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
 
-__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "start_pixels", "start_layer", "enter_sub_pixel",
-           "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
+__all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "gather_tile", "start_pixels", "start_layer",
+           "enter_sub_pixel", "enter_source", "enter_weights", "index_of", "leave", "leave_flags"]
 
 #: Pixels side by side.
 BLOCK = 128
@@ -69,6 +69,49 @@ def gather(place, mask, start, stop, scratch):
         scratch[FAST + n] = first_fast + column
         scratch[SLOW + n] = first_slow + slow
         n += 1
+    return n
+
+
+@inlined
+def gather_tile(place, mask, start, stop, row, column, scratch):
+    """Enter those pixels of a tile of 16 x 8 that are among start..stop-1 and not masked, in leaves of 4 x 4.
+
+    A leaf without pixels is left out; one that lacks some has its first instead, whose values are the same each time.
+
+    Parameters
+    ----------
+    row, column : int
+        The tile's first pixel, counted from the window's.
+
+    Returns
+    -------
+    int
+        The number of lanes, 16 for each leaf.
+    """
+    first_fast, first_slow, width = place
+    n = 0
+    for leaf in range(8):
+        slow, fast = row + leaf // 4 * 4, column + leaf % 4 * 4
+        found, sample = 0, 0
+        for i in range(16):
+            y, x = slow + i // 4, fast + i % 4
+            index = y * width + x
+            inside = x < width and index >= start and index < stop
+            if inside and mask.shape[0] > 0:
+                inside = mask[first_slow + y, first_fast + x] != 0
+            scratch[FAST + n + i] = first_fast + x if inside else -1.0
+            scratch[SLOW + n + i] = first_slow + y
+            if inside:
+                sample = i if found == 0 else sample
+                found += 1
+        if found == 0:
+            continue
+        if found < 16:
+            for i in range(16):
+                if scratch[FAST + n + i] < 0.0:
+                    scratch[FAST + n + i] = scratch[FAST + n + sample]
+                    scratch[SLOW + n + i] = scratch[SLOW + n + sample]
+        n += 16
     return n
 
 

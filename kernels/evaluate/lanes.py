@@ -75,7 +75,7 @@ from .lane_rows import (
 )
 from .step import cubic_place, nearest_place, start_of, summing, total_of, uses_second, verdict_of
 
-__all__ = ["BLOCK", "lane_kernel"]
+__all__ = ["BLOCK", "finishing", "lane_kernel", "lane_loops", "running_sum"]
 
 
 @inlined
@@ -244,7 +244,7 @@ def _make_add(shape, about, precision, summation):
     return double if stages is None else in_stages
 
 
-def _make_sum(precision, summation):
+def running_sum(precision, summation):
     """The running sum of a lane: how it starts or goes on from another contribution's, is handed over, is totalled."""
     total, beginning = total_of(summation), start_of(precision)
 
@@ -293,6 +293,28 @@ def _make_sum(precision, summation):
     return start_double, leave_double, total_double
 
 
+def lane_loops(shape, cubic, about, precision, summation):
+    """The three loops of a step: where structure factors are, their look-up, lattice factors with the sum."""
+    return (_make_places(shape, cubic, about, precision), _make_look_up(cubic, precision),
+            _make_add(shape, about, precision, summation))
+
+
+def finishing(precision, summation):
+    """Loop over lanes: sums to photons, and what the certificate says of them."""
+    verdict, (_, _, total) = verdict_of(precision), running_sum(precision, summation)
+
+    @inlined
+    def finish(sampling, bound, n, scratch, small):
+        for i in range(n):
+            value, within, flag = verdict(sampling, bound, total(i, scratch, small), scratch[BUDGET + i],
+                                          scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+            scratch[BAD + i] = flag if scratch[BAD + i] == 0.0 else scratch[BAD + i]
+            scratch[VALUE + i] = value
+            scratch[WITHIN + i] = within
+
+    return finish
+
+
 @variants
 def lane_kernel(shape, cubic, about, precision, summation):
     """Make the kernel for one crystal shape, with interpolated structure factors or nearest ones.
@@ -316,19 +338,9 @@ def lane_kernel(shape, cubic, about, precision, summation):
         be evaluated strictly.  Where `filled.doubles` has rows, doubles[index - start] becomes the
         value before rounding and its half-width (0 unless exact).
     """
-    places, look_up = _make_places(shape, cubic, about, precision), _make_look_up(cubic, precision)
-    add_terms = _make_add(shape, about, precision, summation)
-    start_sum, leave_sum, total = _make_sum(precision, summation)
-    verdict = verdict_of(precision)
-
-    @inlined
-    def finish(sampling, bound, n, scratch, small):
-        for i in range(n):
-            value, within, flag = verdict(sampling, bound, total(i, scratch, small), scratch[BUDGET + i],
-                                          scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
-            scratch[BAD + i] = flag if scratch[BAD + i] == 0.0 else scratch[BAD + i]
-            scratch[VALUE + i] = value
-            scratch[WITHIN + i] = within
+    places, look_up, add_terms = lane_loops(shape, cubic, about, precision, summation)
+    start_sum, leave_sum, _ = running_sum(precision, summation)
+    finish = finishing(precision, summation)
 
     @jit(variant=(shape, cubic, about, precision, summation))
     def lane_pixels(scene, grid, bound, pixels, axis_row, filled, flags):

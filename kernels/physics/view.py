@@ -11,8 +11,8 @@ from ..compile.compilation import inlined, rule
 __all__ = ["beyond_limit", "first_capture", "first_polar", "held", "incident_direction", "is_captured",
            "is_captured_by_source", "is_polarised", "is_renewed", "is_seen", "is_weighted", "number_of_sources",
            "orientations", "per_step", "photons", "place_of_source", "polarisation_axis", "rotated_cell",
-           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell", "views_per_pixel",
-           "weigh_once", "weigh_step"]
+           "scattering_vector", "steps_of", "steps_per_pixel", "sub_pixel_number", "tabulated_cell",
+           "tabulated_orientation", "views_per_pixel", "weigh_once", "weigh_step"]
 
 
 # -- how many
@@ -196,6 +196,13 @@ def _nine(table, place):
 def tabulated_cell(crystal, row, domain):
     """Return a, b, c [m] as nine numbers, after both rotations, from the table of them."""
     return _nine(crystal.cells, (row, domain))
+
+
+@inlined
+def tabulated_orientation(cells, j):
+    """Return a, b, c [m] as nine numbers from a table with a row for each number and a column for each orientation."""
+    return (cells[0, j], cells[1, j], cells[2, j], cells[3, j], cells[4, j], cells[5, j], cells[6, j], cells[7, j],
+            cells[8, j])
 
 
 @inlined

@@ -154,7 +154,8 @@ def _sampling(prepared):
 
 def _pixels(outcome):
     return {"computed": outcome.pixels - outcome.masked, "masked": outcome.masked, "lane": outcome.lane_pixels,
-            "strict": outcome.strict_pixels, "strict_reasons": dict(outcome.reasons)}
+            "strict": outcome.strict_pixels, "left_out_terms": outcome.left_out,
+            "strict_reasons": dict(outcome.reasons)}
 
 
 def _image(products):

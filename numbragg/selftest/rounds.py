@@ -107,7 +107,8 @@ def _evaluate(prepared, threads, lanes, session=None):
     doubles = np.zeros(((fast_max - fast_min + 1) * (slow_max - slow_min + 1), 2))
     start = time.perf_counter()
     target = driver_cpu.Target(prepared.window, prepared.mask, image, doubles)
-    modes = driver_cpu.Modes(threads=threads, lanes=lanes)
+    # few steps are no reason not to leave out what cannot matter
+    modes = driver_cpu.Modes(threads=threads, lanes=lanes, culled=0)
     if session is not None:
         outcome, _ = session.render(prepared.scene, target, modes, interpolating=prepared.interpolating)
     else:

@@ -45,6 +45,16 @@ def _error(about):
     return (EXP_SQUARED_BOUND + 2.0) + (2.0 * C_LIBRARY_BOUND + 2.0)
 
 
+def _reach(crystal):
+    """There is always something, but for underflow."""
+    return np.inf
+
+
+def _decay(crystal):
+    """The square is exp(-this times the squared distance)."""
+    return 2.0 / GAUSS_WIDTH * crystal.fudge
+
+
 @inlined
 def gauss_factor(crystal, hkl, nearest):
     """Lattice factor as the C program has it, the distance measured in either way."""
@@ -86,7 +96,8 @@ def _shape(squared, measured):
         return not skip_zero or not exponent(crystal, hkl, nearest) < C_EXP_ZERO_BELOW
 
     return Shape(strict=gauss_factor, exact=lambda about: exact, accurate=accurate, single=single, is_tested=is_tested,
-                 error=_error, largest_multiple=no_multiple, budgeted=False, measured=measured), exponent
+                 error=_error, largest_multiple=no_multiple, budgeted=False, measured=measured,
+                 reach=_reach, decay=_decay), exponent
 
 
 GAUSS_SHAPE, gauss_exponent = _shape(_measured, True)

@@ -65,6 +65,9 @@ class Shape(NamedTuple):
         Whether distances are measured in reciprocal space, by a*, b*, c*, and not in units of cells.
     stages : function or None
         stages(about) makes `Stages` for the lanes; None: the exact form is short enough as it is.
+    reach, decay : function or None
+        Of shapes that depend on that squared distance only, r: reach(crystal), from where on the square is exactly 0;
+        decay(crystal), so that it falls as exp(-decay r), 0 where it does not fall before.
     """
 
     strict: Callable
@@ -77,6 +80,8 @@ class Shape(NamedTuple):
     budgeted: bool
     measured: bool
     stages: Callable | None = None
+    reach: Callable | None = None
+    decay: Callable | None = None
 
 
 @inlined

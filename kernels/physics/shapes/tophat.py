@@ -36,6 +36,11 @@ def tophat_factor(crystal, hkl, nearest):
     return na * nb * nc * (1.0 if r * crystal.fudge < TOPHAT_LIMIT else 0.0)
 
 
+def _reach(crystal):
+    """The squared distance from which on the top-hat is 0, as it is compared in rounded numbers."""
+    return TOPHAT_LIMIT / crystal.fudge if crystal.fudge > 0.0 else np.inf
+
+
 def _shape(squared, measured):
     """The top-hat of a squared distance, a function of (N, a*, b*, c*) and the fractions of the indices."""
     @inlined
@@ -65,7 +70,8 @@ def _shape(squared, measured):
         return not skip_zero or lane(crystal, hkl, nearest) != 0.0
 
     return Shape(strict=tophat_factor, exact=lambda about: exact, accurate=exact, single=single, is_tested=is_tested,
-                 error=lambda about: 1.0, largest_multiple=no_multiple, budgeted=False, measured=measured), lane
+                 error=lambda about: 1.0, largest_multiple=no_multiple, budgeted=False, measured=measured,
+                 reach=_reach, decay=lambda crystal: 0.0), lane
 
 
 TOPHAT_SHAPE, tophat_lane = _shape(_measured, True)
