@@ -1,6 +1,6 @@
-"""Normal deviates, logarithms and exponentials one at a time, for what is drawn before an image: the same bits everywhere.
+"""Normal deviates, logarithms and exponentials one at a time, for what is drawn before an image.
 
-The functions are those of `normal`, `logarithm` and `elementary`, which loops take as parts.
+Their bits are the same everywhere.  The functions are those of `normal`, `logarithm` and `elementary`, which loops take as parts.
 """
 
 from ..arithmetic.elementary import exp_negative

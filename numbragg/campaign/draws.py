@@ -1,4 +1,4 @@
-"""What is drawn for a shot: numbers by (seed, name of the field, shot, lattice), and the distributions that they follow.
+"""What is drawn for a shot: numbers by (seed, name of the field, shot, lattice), and the distributions of them.
 
 Nothing is carried from one number to the next, so that more shots, or one more field that varies, leave all other
 numbers as they are.  Bits are the same on all processors: sums, products, quotients, roots and our own logarithm,

@@ -5,7 +5,18 @@ import math
 
 import pytest
 
-from numbragg.campaign.draws import Choice, Constant, Grid, Listed, LogUniform, Normal, Rotation, Source, Uniform, Vector
+from numbragg.campaign.draws import (
+    Choice,
+    Constant,
+    Grid,
+    Listed,
+    LogUniform,
+    Normal,
+    Rotation,
+    Source,
+    Uniform,
+    Vector,
+)
 
 _MASK = (1 << 64) - 1
 
