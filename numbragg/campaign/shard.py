@@ -71,7 +71,7 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
         A shot does not fit.
     """
     description, shots = maker.description, maker.description.of_shard(number)
-    images, table, account = (os.path.join(folder, name) for name in names_of(number))
+    images, table, account = (os.path.join(os.path.realpath(folder), name) for name in names_of(number))
     rows: list[dict[str, Any]] = []
     found: dict[str, Any] = {}
 
@@ -88,7 +88,7 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
 
     # the number of a frame is that of its shot less that of the file's first
     series = Series(frames=len(shots), noise_seed=None if maker.response is None else description.seed)
-    with _Writer(os.path.realpath(images), maker.experiment(shots.start), series, maker.type,
+    with _Writer(images, maker.experiment(shots.start), series, maker.type,
                  compression=description.output.compression, key=_KEY) as file:
         panels = []
         for frame, shot in enumerate(map(maker.shot, shots)):
@@ -118,6 +118,12 @@ class _Writer(NexusWriter):
 
     def _goes_on(self, key: str) -> bool:
         return False
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is not None:
+            # nothing of it is of use, and the disk may be full: the file goes
+            self.done = 0
+        super().__exit__(*exception)
 
     def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]]) -> None:
         """Write the frame of a shot; of one that failed all pixels are masked, or no numbers."""

@@ -176,6 +176,8 @@ class Maker:
             # of this machine, not of the shot
             raise
         except Exception as error:
+            if _of_memory(error):
+                raise MemoryError(f"shot {number}: {error}") from None
             reason = " ".join(f"{error}".split()) or type(error).__name__
             if not isinstance(error, ValueError):
                 reason = f"{type(error).__name__}: {reason}"
@@ -215,6 +217,16 @@ class Maker:
                      response.mask(panel[0].shape, place) & (np.asarray(panel[0].mask) != 0).astype(np.uint8)
                      for place, panel in enumerate(shot)]
         return without_offset(counts, recording(response, seed=seed, frame=number, dtype=dtype)), masks
+
+
+def _of_memory(error: BaseException) -> bool:
+    """Whether it is this machine's memory that is too small: the shot may be made by another one."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "numbragg.memory":
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _frozen(value: Any) -> Any:

@@ -9,10 +9,10 @@ __all__ = ["COMMANDS", "PLANNED", "module_of", "parser_of", "summaries", "table_
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
 COMMANDS = {"demo": "demo", "scan": "scan", "selftest": "selftest", "trace": "trace", "compare": "compare",
             "plateau": "plateau", "view": "view", "nonbragg": "nonbragg", "noisify": "noisify", "help": "help",
-            "completion": "completion"}
+            "completion": "completion", "campaign": "campaign"}
 
 #: Subcommands that are planned and not there.
-PLANNED = ("campaign",)
+PLANNED = ()
 
 
 def module_of(name):
