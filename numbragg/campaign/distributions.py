@@ -68,8 +68,8 @@ def distribution(field: Field, table: Any, shots: int, find: Files) -> Distribut
     kinds = _KINDS[field.kind]
     name = table.get("distribution")
     if not isinstance(name, str) or name not in kinds:
-        what = "is missing" if name is None else shown(name)
-        raise ValueError(f"{said}.distribution: {what}; must be one of {', '.join(kinds)}")
+        what = "is missing;" if name is None else shown(name)
+        raise ValueError(f"{said}.distribution: {what} must be one of {', '.join(kinds)}")
     needed, more = kinds[name]
     check_keys(table, ["distribution", *needed, *more, *_OF_FIELDS.get(field.name, ())], f"{said}.")
     missing = [key for key in needed if key not in table]

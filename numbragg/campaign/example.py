@@ -16,17 +16,17 @@ seed = 1                  # of all that is drawn
 shots_per_file = 50
 
 [structure]               # file = "1aki.mtz", .cif, .pdb (with d_min_angstrom) or .hkl
-constant = 100.0          # the same amplitude everywhere [electrons]
+constant = 300.0          # the same amplitude everywhere [electrons]
 
 [detector]                # name = "eiger2_4m" with distance_mm, or file = "panels.geom", .expt, or an image
-pixels = [128, 128]       # fast, slow
-pixel_mm = 0.3
-distance_mm = 80.0
+pixels = [192, 192]       # fast, slow
+pixel_mm = 0.2
+distance_mm = 60.0
 
 [beam]
 wavelength_angstrom = 1.0
-fluence_photons_per_m2 = 1e23
-size_mm = 0.01
+fluence_photons_per_m2 = 1e25
+size_mm = 0.0005          # half a micrometre: of the background
 
 [crystal]                 # without a cell: that of the structure
 cell = [60.0, 60.0, 80.0, 90.0, 90.0, 90.0]
@@ -38,10 +38,10 @@ mosaic_spread_deg = 0.05
 mosaic_domains = 5
 
 [sampling]
-oversample = 1
+oversample = 2
 
 [background]
-layers = "water:5um"
+layers = "water:0.5um"
 
 [response]                # detector = "eiger", "pilatus", "rayonix" or "jungfrau"; or fields, or file = "camera.toml"
 gain_adu_per_photon = 1.0
@@ -69,13 +69,13 @@ high = 20
 
 [vary.fluence_photons_per_m2]
 distribution = "log-uniform"
-low = 3e22
-high = 3e23
+low = 3e24
+high = 3e25
 
 [vary.distance_mm]
 distribution = "uniform"
-low = 79.0
-high = 81.0
+low = 59.0
+high = 61.0
 
 [vary.lattices]           # crystals in a shot
 distribution = "choice"

@@ -52,7 +52,7 @@ def _of(place: str) -> Iterator[None]:
         yield
     except ValueError as error:
         said = str(error)
-        raise ValueError(said if said.startswith(("vary.", f"{place}.")) else f"{place}.{said}") from None
+        raise ValueError(said if said.startswith(("vary.", f"{place}.", f"{place}:")) else f"{place}.{said}") from None
 
 
 def _names(kind: Any, without: tuple[str, ...] = ()) -> list[str]:
@@ -122,7 +122,7 @@ class Parts:
                 return StructureFactors.constant(table["constant"])
             path = self.description.find("structure.file", table.pop("file"))
             read, takes = _structure_reader(path)
-            _only(table, takes, f"{os.path.basename(path)}, which is read as a {file_kind(path) or 'list'} file,")
+            _only(table, takes, f"{os.path.basename(path)}, which is read as a {file_kind(path) or 'list'} file")
             try:
                 made = read(path, **table)
             except TypeError:
@@ -365,7 +365,7 @@ class Parts:
 def _only(table: dict[str, Any], takes: tuple[str, ...], what: str) -> None:
     for key in table:
         if key not in takes:
-            raise ValueError(f"{key}: does not go with {what} which has {', '.join(takes)}")
+            raise ValueError(f"{key}: does not go with {what}, which has {', '.join(takes)}")
 
 
 def _structure_reader(path: str) -> tuple[Callable[..., StructureFactors], tuple[str, ...]]:

@@ -109,8 +109,11 @@ def cluster_here(workers: int) -> Iterator[Any]:
                           # memory of workers is the campaign's to see to: tables and one shot
                           "distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False,
                           "distributed.worker.memory.spill": False, "distributed.worker.memory.target": False}):
-        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
-                                           dashboard_address=dashboard, silence_logs=logging.CRITICAL)
+        try:
+            cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
+                                               dashboard_address=dashboard, silence_logs=logging.CRITICAL)
+        except RuntimeError as error:
+            raise ChildProcessError(f"a worker died while it was started ({error}); the same command goes on") from None
         try:
             client = distributed.Client(cluster)
             try:
@@ -201,8 +204,8 @@ class _Client:
             return
         self.lives[number] = self.lives.get(number, 0) + 1
         if self.lives[number] > _LIVES:
-            raise RuntimeError(f"shard {number}: {_LIVES} workers died while they made it; see their logs, and the "
-                               "memory that they have")
+            raise ChildProcessError(f"shard {number}: {_LIVES} workers died while they made it; see their logs, and the "
+                                    "memory that they have")
         self.waiting.append(number)
 
 
@@ -224,7 +227,7 @@ def by_workers(client: Any, plan: Plan, on_done: Callable[[Done], object],
     ------
     OSError
         The scheduler is gone, or a file cannot be written.
-    ValueError, MemoryError, RuntimeError
+    ValueError, MemoryError, ChildProcessError
         As a worker raised it.
     """
     mine = _Client(client, plan)

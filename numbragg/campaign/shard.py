@@ -1,4 +1,4 @@
-"""A file of consecutive shots: NXmx with the truth of each beside it, a table of that, and an account with checksums."""
+"""A file of consecutive shots: NXmx with the truth of each beside it, a table of that, an account with checksums."""
 
 from __future__ import annotations
 

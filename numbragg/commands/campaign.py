@@ -23,7 +23,7 @@ _MOST_WORKERS = 10 ** 5
 def _parser():
     parser = Parser(
         "campaign", "init|check|run|verify FILE [options], or status|merge FOLDER",
-        "Make a data set: shots that a description in TOML draws, each a function of that file and its number alone.\n\n"
+        "Make a data set: shots that a description in TOML draws, each a function of it and its number alone.\n\n"
         "  init FILE --shots N       write a description with comments, which runs as it is\n"
         "  check FILE                say what it will make: shots, bytes, hours\n"
         "  run FILE --out FOLDER     make it; after an interrupt the same command goes on\n"
