@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 import errno
 import os
+import signal
 import time
 from typing import Any, NamedTuple
 
-from ..kernels.stopping import poll
+from ..kernels.stopping import asked, poll
 from .work import Done, Plan, do_shard
 
 # start-up: Dask is an extra, and imported where there are workers
@@ -110,8 +111,9 @@ def cluster_here(workers: int) -> Iterator[Any]:
                           "distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False,
                           "distributed.worker.memory.spill": False, "distributed.worker.memory.target": False}):
         try:
-            cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
-                                               dashboard_address=dashboard, silence_logs=logging.CRITICAL)
+            with _tracker_is_quiet():
+                cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
+                                                   dashboard_address=dashboard, silence_logs=logging.CRITICAL)
         except RuntimeError as error:
             raise ChildProcessError(f"a worker died while it was started ({error}); the same command goes on") from None
         try:
@@ -119,9 +121,41 @@ def cluster_here(workers: int) -> Iterator[Any]:
             try:
                 yield client
             finally:
-                client.close()
+                if not asked():
+                    client.close()
         finally:
-            cluster.close()
+            if asked():
+                # the process ends, and has no time for farewells
+                _kill_workers(cluster)
+            else:
+                cluster.close()
+
+
+@contextmanager
+def _tracker_is_quiet() -> Iterator[None]:
+    """Let Python's tracker of resources, which outlives a process that is killed, say nothing of what was left."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker")))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+def _kill_workers(cluster: Any) -> None:
+    """End all workers at once: what they were writing is of no use."""
+    for nanny in list(cluster.workers.values()):
+        nanny.auto_restart = False
+        process = getattr(nanny, "process", None)
+        try:
+            if process is not None and process.pid:
+                os.kill(process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        except OSError:
+            # it is gone
+            pass
 
 
 @contextmanager
@@ -230,14 +264,18 @@ def by_workers(client: Any, plan: Plan, on_done: Callable[[Done], object],
     ValueError, MemoryError, ChildProcessError
         As a worker raised it.
     """
-    mine = _Client(client, plan)
+    mine, address = _Client(client, plan), client.scheduler.address
     mine.waiting = list(reversed(range(plan.head.shards)))
     while mine.waiting or mine.later or mine.running:
         poll()
-        if client.status != "running":
+        try:
+            if client.status != "running":
+                raise ConnectionResetError
+            mine.give()
+        except OSError:
+            # a worker's own errors come with what it was given
             raise OSError(errno.ECONNRESET, "the scheduler is gone; the same command goes on when there is one",
-                          client.scheduler.address if client.scheduler else None)
-        mine.give()
+                          address) from None
         time.sleep(_LOOK)
         for done in mine.take():
             on_done(done)
