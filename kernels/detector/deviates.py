@@ -1,6 +1,7 @@
 """Normal deviates, logarithms and exponentials one at a time, for what is drawn before an image.
 
-Their bits are the same everywhere.  The functions are those of `normal`, `logarithm` and `elementary`, which loops take as parts.
+Their bits are the same everywhere.  The functions are those of `normal`, `logarithm` and `elementary`, which loops
+take as parts.
 """
 
 from ..arithmetic.elementary import exp_negative

@@ -243,10 +243,10 @@ def _numbers(said: str, value: Any) -> list[float]:
 
 def _spectra(said: str, name: str, table: dict[str, Any], shots: int, find: Files) -> Distribution:
     """Spectra by what they are made of: a dictionary with a file, or with the parameters of pulses."""
-    options = {key: table[key] for key in ("axis", "density", "threshold", "merged") if key in table}
+    options: dict[str, Any] = {key: table[key] for key in _OF_SPECTRA if key in table}
     if name == "sase":
-        pulse = {key: table[key] for key in ("bandwidth_percent", "samples", "spike_percent") if key in table}
-        return _Pulses({"kind": "sase", **pulse, **options})
+        pulse = ("bandwidth_percent", "samples", "spike_percent")
+        return _Pulses({"kind": "sase", **{key: table[key] for key in pulse if key in table}, **options})
     names = _list(f"{said}.files", table["files"])
     made = [{"file": find(f"{said}.files", each), **options} for each in names]
     if name == "choice":

@@ -293,7 +293,7 @@ class Parts:
         if thickness is not None:
             place = self.description.varied["background_thickness_mm"].options.get("layer", 0)
             own = layers[place]
-            around = own.begin_mm == -own.end_mm  # type: ignore[operator]
+            around = own.begin_mm == -own.end_mm
             layers[place] = (Layer(own.material, thickness) if around else
                              Layer(own.material, begin_mm=own.begin_mm, end_mm=own.begin_mm + thickness))
         return Background(layers)
@@ -336,8 +336,9 @@ class Parts:
         found = self._varied(values, "response")
         if self._response is None or not found:
             return self._response
-        made, stages = self._response, {}
-        plain = {}
+        made = self._response
+        stages: dict[str, dict[str, Any]] = {}
+        plain: dict[str, Any] = {}
         for name, value in found.items():
             stage, field = _stage_of(name)
             if stage is None:

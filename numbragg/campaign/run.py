@@ -238,8 +238,8 @@ class _Client:
             return
         self.lives[number] = self.lives.get(number, 0) + 1
         if self.lives[number] > _LIVES:
-            raise ChildProcessError(f"shard {number}: {_LIVES} workers died while they made it; see their logs, and the "
-                                    "memory that they have")
+            raise ChildProcessError(f"shard {number}: {_LIVES} workers died while they made it; see their logs, and "
+                                    "the memory that they have")
         self.waiting.append(number)
 
 

@@ -116,6 +116,9 @@ class _Writer(NexusWriter):
     One that was gone on with after an interrupt would have other bytes.
     """
 
+    def __enter__(self) -> _Writer:
+        return self
+
     def _goes_on(self, key: str) -> bool:
         return False
 

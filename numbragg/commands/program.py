@@ -7,7 +7,7 @@ import sys
 
 from ..command_line.dates import out_of_the_way
 from ..notes import one_line_each
-from .catalogue import COMMANDS, PLANNED, module_of
+from .catalogue import COMMANDS, module_of
 from .signals import begin, farewell, signalled
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
@@ -30,8 +30,6 @@ def _command(argv):
     name, arguments = argv[0], argv[1:]
     if name in COMMANDS:
         return module_of(name).run(arguments)
-    if name in PLANNED:
-        return _fail(f"{name}: not available in this version")
     import difflib
 
     from ..command_line.values import cut

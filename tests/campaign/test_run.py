@@ -79,7 +79,8 @@ def until(condition, seconds=240.0):
 
 
 def accounts(where="out"):
-    return [name for name in (os.listdir(where) if os.path.isdir(where) else []) if re.fullmatch(r"shots_\d+.json", name)]
+    there = os.listdir(where) if os.path.isdir(where) else []
+    return [name for name in there if re.fullmatch(r"shots_\d+.json", name)]
 
 
 def test_kills_of_client_and_worker(expected, folder):
@@ -116,8 +117,8 @@ def test_a_signal_ends_a_run_in_one_line(expected, folder):
             run.started.send_signal(number)
             code, out, err = run.end()
         assert (code, out, err.count("\n")) == (128 + number, "", 1), err
-        assert re.fullmatch(r"numbragg: (interrupted|terminated); \d+ of 48 shots are written; the same command goes on "
-                            r"from there\n", err)
+        assert re.fullmatch(r"numbragg: (interrupted|terminated); \d+ of 48 shots are written; the same command goes "
+                            r"on from there\n", err)
         assert [name for name in os.listdir("out") if name.endswith((".tmp", ".partial"))] == [] or "--workers" in more
     assert main([*words[1:], "--shard", "0/1", "--quiet"]) == 0 and main(["campaign", "merge", "out"]) == 0
     assert {name: one for name, one in hashes("out").items() if not name.endswith(".partial")} == expected
