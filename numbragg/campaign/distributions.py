@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import os
 from typing import Any
 
-from ..configs.checks import entries, flag, not_negative, shown, whole
+from ..configs.checks import entries, finite, flag, not_negative, positive, shown, whole
+from ..configs.crystal import Crystal
 from ..response.toml_file import check_keys
 from .draws import Choice, Constant, Distribution, Grid, Listed, LogUniform, Normal, Rotation, Uniform, Vector
 from .fields import Field, checked
@@ -124,8 +125,6 @@ def _one(field: Field, said: str, name: str, table: dict[str, Any], keys: Sequen
         if field.whole and (high - low) % max(steps - 1, 1):
             raise ValueError(f"{said}.steps: {steps} from {low} to {high} must give whole numbers")
         return Grid(low, high, steps, every, field.whole)
-    from ..configs.checks import finite, positive
-
     mean, sigma = finite(f"{said}.mean", table["mean"], field.unit), positive(f"{said}.sigma", table["sigma"])
     try:
         return Normal(mean, sigma, low, high, field.whole)
@@ -151,8 +150,6 @@ def _value_of(field: Field) -> Callable[[str, Any], Any]:
 
 def _rotation(said: str, value: Any) -> tuple[tuple[float, ...], ...]:
     """Three rows of three numbers, or nine numbers by rows."""
-    from ..configs.crystal import Crystal
-
     rule = "three rows of three numbers, or nine numbers by rows"
     if isinstance(value, (list, tuple)) and len(value) == 9:
         value = [value[0:3], value[3:6], value[6:9]]
@@ -233,8 +230,6 @@ def _angles(said: str, table: dict[str, Any]) -> Distribution:
 
 
 def _numbers(said: str, value: Any) -> list[float]:
-    from ..configs.checks import finite
-
     return [finite(said, number, "deg") for number in _list(said, value)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..configs.checks import finite, not_negative, positive, shown, whole
+from ..io.literals import INT_MAX
 from ..scene.draws import LARGEST_SEED
 
 __all__ = ["FIELDS", "Field", "checked"]
@@ -93,7 +94,7 @@ def checked(field: Field, said: str, value: Any) -> Any:
     if field.rule == "count":
         return whole(said, value)
     if field.rule in ("seed", "mosaic_seed"):
-        return whole(said, value, 0, LARGEST_SEED if field.rule == "seed" else 2 ** 31 - 1)
+        return whole(said, value, 0, LARGEST_SEED if field.rule == "seed" else INT_MAX)
     if field.rule == "positive":
         return positive(said, value, field.unit)
     if field.rule == "not_negative":

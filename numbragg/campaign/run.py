@@ -168,15 +168,35 @@ def connected(address: str) -> Iterator[Any]:
         There is none.
     """
     distributed = _distributed()
+    with _quiet_logs():
+        try:
+            client = distributed.Client(address, timeout="20s", name="numbragg")
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise OSError(errno.ECONNREFUSED, f"no scheduler of Dask answers ({reason[:120]})", address) from None
+        try:
+            yield client
+        finally:
+            if not asked():
+                client.close(timeout=2)
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Let Dask's client log nothing: what is wrong is raised, and said in one line."""
+    import logging
+
+    loggers = [logging.getLogger("distributed"), logging.getLogger("tornado"),
+               *(each for name, each in logging.root.manager.loggerDict.items()
+                 if name.startswith("distributed.") and isinstance(each, logging.Logger))]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
     try:
-        client = distributed.Client(address, timeout="20s", name="numbragg")
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise OSError(errno.ECONNREFUSED, f"no scheduler of Dask answers ({reason[:120]})", address) from None
-    try:
-        yield client
+        yield
     finally:
-        client.close(timeout=2)
+        for each, level in zip(loggers, levels):
+            each.setLevel(level)
 
 
 def _distributed() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import os
 import time
 from typing import Any
@@ -137,8 +137,6 @@ class Maker:
 
     def experiment(self, first: int) -> Experiment:
         """What a file says that begins with a shot: the base of the description, without crystals."""
-        from dataclasses import replace
-
         made = replace(self._common, crystals=())
         if self.response is not None:
             response = replace(self.response, defects=None) if self.masks_vary else self.response
