@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 import hashlib
 import json
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -142,7 +143,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(part) for part in value]
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value
+        # numbers that JSON does not know, by their names
+        return int(value) if value.is_integer() else value if math.isfinite(value) else repr(value)
     return value if isinstance(value, (str, int, bool)) else str(value)
 
 

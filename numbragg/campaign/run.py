@@ -284,20 +284,25 @@ def by_workers(client: Any, plan: Plan, on_done: Callable[[Done], object],
     ValueError, MemoryError, ChildProcessError
         As a worker raised it.
     """
+    from concurrent.futures import CancelledError
+
+    from distributed.comm.core import CommClosedError
+
     mine, address = _Client(client, plan), client.scheduler.address
     mine.waiting = list(reversed(range(plan.head.shards)))
     while mine.waiting or mine.later or mine.running:
         poll()
         try:
             if client.status != "running":
-                raise ConnectionResetError
+                raise CommClosedError
             mine.give()
-        except OSError:
-            # a worker's own errors come with what it was given
+            time.sleep(_LOOK)
+            done = list(mine.take())
+        except (CommClosedError, CancelledError):
+            # a worker's own errors are of other kinds
             raise OSError(errno.ECONNRESET, "the scheduler is gone; the same command goes on when there is one",
                           address) from None
-        time.sleep(_LOOK)
-        for done in mine.take():
-            on_done(done)
+        for each in done:
+            on_done(each)
         if on_look is not None:
             on_look()

@@ -216,3 +216,24 @@ def test_status_in_the_middle(folder):
     assert done.returncode == 0
     assert done.stdout.startswith("out: 4 of 12 shots, ")
     assert "shots_000000.parquet: 10 bytes, and must be" in done.stdout
+
+
+def test_panels_in_one_image(folder):
+    """Two panels with a gap: one image in the file, what does not count marked in each of its frames."""
+    from test_shots import GEOMETRY, PLAIN
+
+    (folder / "two.geom").write_text(GEOMETRY)
+    text = changed(("pixels = [40, 32]\npixel_mm = 0.5\ndistance_mm = 60.0", 'file = "two.geom"'), text=PLAIN)
+    text += ('[background]\nlayers = "water:5um"\n[vary.distance_mm]\ndistribution = "list"\nvalues = [60, 0.001]\n'
+             'repeat = true\n[vary.defects_dead_fraction]\ndistribution = "constant"\nvalue = 0.25\n')
+    maker, head = made(text)
+    found = frames(0)
+    assert found.shape == (4, 16, 42)
+    left_out = found == 2 ** 31 - 1
+    assert left_out[:, :, 20:22].all() and left_out[1].all() and not left_out[0].all()
+    for number, (left, right) in enumerate(((0, 20), (22, 42))):
+        assert (left_out[0, :, left:right] == (maker.shot(0).masks[number] == 0)).all()
+        assert 40 < left_out[0, :, left:right].sum() < 120
+    assert verify_shots(maker, "out", head, list(range(12))) == []
+    stacked, _ = made(text + '[output]\nlayout = "stacked"\n', where="stacked")
+    assert (frames(0, "stacked")[0, 16:] == found[0, :, 22:]).all()
