@@ -203,8 +203,7 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise ImportError("workers need dask and distributed: pip install 'numbragg[campaign]', or dask distributed; "
-                          "--shard 0/1 does without") from error
+        raise ImportError("workers (--shard 0/1 does without) need Dask: pip install dask distributed") from error
     return distributed
 
 
@@ -225,7 +224,8 @@ class _Client:
         for until, number in [each for each in self.later if each[0] <= now]:
             self.later.remove((until, number))
             self.waiting.append(number)
-        room = _AHEAD * max(sum(self.client.nthreads().values()), 1)
+        # a worker makes one at a time, however many threads it has
+        room = _AHEAD * max(len(self.client.nthreads()), 1)
         while self.waiting and len(self.running) < room:
             number = self.waiting.pop()
             self.given += 1

@@ -17,15 +17,19 @@ from ..notes import NumbraggWarning
 from ..render.simulation import Simulator
 from ..response.response import Response
 from ..results.experiment import describe
-from ..results.recording import count_panels, recorded, recording, stored, without_offset
+from ..results.recording import count_panels, recorded, recording, response_notes, stored, without_offset
+from ..scene.notes import warnings_of
 from .description import Description, Values, read_description
+from .draws import Choice, Constant, Grid, Listed
 from .parts import Parts
 from .truth import row_of
 
 __all__ = ["Maker", "Shot", "Spent"]
 
-#: Detectors and beams that are kept, with what kernels need of them.
+#: Detectors and beams that are kept, with what kernels need of them, where they come again.
 _KEPT = 4
+#: What of a description they are made of.
+_SHARED = ("beam", "detector", "background")
 
 
 @dataclass(slots=True)
@@ -118,6 +122,9 @@ class Maker:
             self.parts = Parts(description)
             self._how = {"threads": threads, "backend": backend, "device": device, **self.parts.evaluation}
             self._kept: OrderedDict[Any, Simulator] = OrderedDict()
+            come_again = all(isinstance(each.distribution, (Constant, Choice, Listed, Grid))
+                             for each in description.varied.values() if each.field.owner in _SHARED)
+            self._keeps = _KEPT if come_again else 1
             base = Values({}, ({},), False)
             simulator, crystals = self._simulator(base), self.parts.crystals(base)
             self.base = simulator.prepare_shot(crystals)
@@ -127,6 +134,12 @@ class Maker:
         #: Whether panels are elsewhere from shot to shot.
         self.panels_vary = any(varied.field.owner == "detector" for varied in description.varied.values())
         self._common = describe(self.base)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as the description says, and what is worth knowing of its shot without what varies."""
+        response = () if self.response is None else response_notes(self.response, self.base)
+        return tuple(dict.fromkeys((*self.parts.notes, *warnings_of(self.base), *response)))
 
     @property
     def type(self) -> Any:
@@ -145,15 +158,14 @@ class Maker:
 
     def _simulator(self, values: Values) -> Simulator:
         """The simulator of a shot: that of an earlier one with the same detector, beam and background."""
-        own = ("beam", "detector", "background")
         key = tuple((name, _frozen(value)) for name, value in values.shot.items()
-                    if self.description.varied[name].field.owner in own)
+                    if self.description.varied[name].field.owner in _SHARED)
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = Simulator(
                 self.parts.detector(values), self.parts.beam(values), self.parts.structure,
                 sampling=self.parts.sampling, background=self.parts.background(values), **self._how)
-            if len(self._kept) > _KEPT:
+            if len(self._kept) > self._keeps:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return found

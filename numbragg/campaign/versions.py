@@ -24,8 +24,7 @@ def versions(compression: str = "gzip") -> dict[str, Any]:
         import h5py
         import pyarrow
     except ImportError as error:
-        raise ImportError(f"a campaign needs {error.name}: pip install 'numbragg[campaign]' (or {error.name} alone)"
-                          ) from error
+        raise ImportError("a campaign needs HDF5 and Parquet: pip install h5py pyarrow") from error
     found = {"numbragg": __version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version,
              "pyarrow": pyarrow.__version__}
     if compression in ("bitshuffle", "zstd"):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+import sys
+import threading
 import time
 from typing import Any, NamedTuple
 
+from .._version import __version__
 from .shard import write_shard
 from .shots import Maker, Spent
 from .store import Head, account_of, wrong_with
+
+# start-up: Dask is an extra, and known here only where a worker of it has loaded it
 
 __all__ = ["Done", "Plan", "do_shard", "maker_of"]
 
@@ -20,9 +25,10 @@ class Plan(NamedTuple):
     path: str  # of the description
     folder: str
     head: Head
-    threads: int | None
+    threads: int | None  # None: as many as a worker has, or one per processor
     backend: str = "cpu"
     device: int | None = None
+    version: str = __version__  # of numbragg
 
 
 class Done(NamedTuple):
@@ -39,6 +45,8 @@ class Done(NamedTuple):
 
 #: The one that was asked for last, with its tables and compiled kernels.
 _makers: dict[Any, Maker] = {}
+#: A worker may have several threads: one makes a shard, and the threads of its kernels are all of them.
+_one = threading.Lock()
 
 
 def maker_of(plan: Plan) -> Maker:
@@ -49,14 +57,28 @@ def maker_of(plan: Plan) -> Maker:
     ValueError
         If the description is another one here.
     """
+    if plan.version != __version__:
+        raise ValueError(f"numbragg {__version__} is here, and {plan.version} where the campaign was started")
     key = (plan.path, plan.head.campaign, plan.head.shots, *plan[3:])
     if key not in _makers:
-        made = Maker(plan.path, shots=plan.head.shots, threads=plan.threads, backend=plan.backend, device=plan.device)
+        threads = _threads_of_worker() if plan.threads is None else plan.threads
+        made = Maker(plan.path, shots=plan.head.shots, threads=threads, backend=plan.backend, device=plan.device)
         if made.description.hash() != plan.head.campaign:
             raise ValueError(f"{plan.path}: is another description than that of {plan.folder}, or names other files")
         _makers.clear()
         _makers[key] = made
     return _makers[key]
+
+
+def _threads_of_worker() -> int | None:
+    """Threads of the worker of Dask that this is a task of; None where it is none."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return int(distributed.get_worker().state.nthreads)
+    except (AttributeError, ValueError):
+        return None
 
 
 def do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None = None) -> Done:
@@ -78,6 +100,11 @@ def do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None =
     OSError
         A file cannot be written.
     """
+    with _one:
+        return _do_shard(plan, number, progress)
+
+
+def _do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None) -> Done:
     start, shots = time.perf_counter(), len(plan.head.of_shard(number))
 
     def done(failed: int, kept: bool = False, busy: bool = False, spent: Any = None) -> Done:

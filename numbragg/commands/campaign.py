@@ -123,7 +123,7 @@ def _check(name, values):
     maker = _maker(name, values, 1)
     found = estimate(maker)
     description, processors = maker.description, available_threads()
-    _say_notes(maker.parts.notes)
+    _say_notes(maker.notes)
     size = " + ".join(f"{fast} x {slow}" for slow, fast in dict.fromkeys(panel[0].shape for panel in maker.base))
     panels = f"{len(maker.base)} panels of " if len(maker.base) > 1 else ""
     hours = description.shots * found.seconds / 3600.0
@@ -259,6 +259,7 @@ class _Run:
         self.failed += done.failed
         if done.kept:
             self.kept += done.shots
+            self.progress.found(done.shots)
         self.progress(self.done)
 
     def run(self):
@@ -314,7 +315,7 @@ class _Run:
     def _tell(self, busy):
         from ..campaign.store import MANIFEST, TRUTH, merge
 
-        folder = shown(self.plan.folder)
+        folder = shown(self.values["--out"])
         if self.failed:
             print(f"numbragg: warning: {self.failed} of {self.shots} shots failed; their reasons are in the table of "
                   "truth", file=sys.stderr)

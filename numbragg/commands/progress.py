@@ -78,6 +78,11 @@ class FrameProgress:
         print("\r" if self._terminal else "", self.text(now), sep="", end="" if self._terminal else "\n",
               file=sys.stderr, flush=True)
 
+    def found(self, count):
+        """Note that some of what is done was there already, and took no time."""
+        if self._first is not None:
+            self._first = self._first[0] + count, self._first[1]
+
     @property
     def started(self):
         """Whether it is known how many frames an interrupted run left."""
