@@ -16,32 +16,32 @@ seed = 1                  # of all that is drawn
 shots_per_file = 50
 
 [structure]               # file = "1aki.mtz", .cif, .pdb (with d_min_angstrom) or .hkl
-constant = 300.0          # the same amplitude everywhere [electrons]
+constant = 1000.0         # the same amplitude everywhere [electrons]
 
 [detector]                # name = "eiger2_4m" with distance_mm, or file = "panels.geom", .expt, or an image
-pixels = [192, 192]       # fast, slow
-pixel_mm = 0.2
-distance_mm = 60.0
+pixels = [256, 256]       # fast, slow
+pixel_mm = 0.1
+distance_mm = 40.0
 
 [beam]
 wavelength_angstrom = 1.0
-fluence_photons_per_m2 = 1e25
-size_mm = 0.0005          # half a micrometre: of the background
+fluence_photons_per_m2 = 3e25
+size_mm = 0.0003          # 0.3 micrometres, of the background
 
 [crystal]                 # without a cell: that of the structure
 cell = [60.0, 60.0, 80.0, 90.0, 90.0, 90.0]
-n_cells = 12
+n_cells = 6
 shape = "gauss"
 spot_metric = "hkl"
 mosaicity = "gaussian"
-mosaic_spread_deg = 0.05
+mosaic_spread_deg = 0.1
 mosaic_domains = 5
 
 [sampling]
-oversample = 2
+oversample = 4
 
 [background]
-layers = "water:0.5um"
+layers = "water:0.1um"
 
 [response]                # detector = "eiger", "pilatus", "rayonix" or "jungfrau"; or fields, or file = "camera.toml"
 gain_adu_per_photon = 1.0
@@ -64,18 +64,18 @@ high = 1.01
 
 [vary.n_cells]
 distribution = "log-uniform"
-low = 8
-high = 20
+low = 4
+high = 8
 
 [vary.fluence_photons_per_m2]
 distribution = "log-uniform"
-low = 3e24
-high = 3e25
+low = 1e25
+high = 1e26
 
 [vary.distance_mm]
 distribution = "uniform"
-low = 59.0
-high = 61.0
+low = 39.0
+high = 41.0
 
 [vary.lattices]           # crystals in a shot
 distribution = "choice"

@@ -110,7 +110,7 @@ class Maker:
     ...     _ = file.write(example(20))
     >>> shot = Maker("set.toml").shot(3)
     >>> shot.images[0].shape, shot.images[0].dtype
-    ((192, 192), dtype('int32'))
+    ((256, 256), dtype('int32'))
     """
 
     def __init__(self, description: Description | str | os.PathLike[str], *, shots: int | None = None,

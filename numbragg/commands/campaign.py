@@ -127,7 +127,7 @@ def _check(name, values):
     size = " + ".join(f"{fast} x {slow}" for slow, fast in dict.fromkeys(panel[0].shape for panel in maker.base))
     panels = f"{len(maker.base)} panels of " if len(maker.base) > 1 else ""
     hours = description.shots * found.seconds / 3600.0
-    print(f"{shown(name)}: {description.shots} shots in {description.shards} files, campaign "
+    print(f"{shown(name)}: {description.shots} shots in {_files(description.shards)}, campaign "
           f"{description.hash()[:16]}")
     print(f"  {panels}{size} pixels (fast x slow), {maker.type}, {description.output.compression}")
     print(f"  varies: {', '.join(description.varied) or 'nothing but the noise'}")
@@ -144,6 +144,10 @@ def _bytes(size):
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
     return f"{size / 1e3:.3g} kB"
+
+
+def _files(count):
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _hours(hours):
@@ -207,7 +211,7 @@ def _verify(name, values):
     different += verify_shots(maker, folder, head, numbers, lambda done: poll())
     for line in different:
         print(line)
-    print(f"{shown(folder)}: checksums of {head.shards} files of shots, and {len(numbers)} shots made again: "
+    print(f"{shown(folder)}: checksums of {_files(head.shards)} of shots, and {len(numbers)} shots made again: "
           f"{f'{len(different)} differ' if different else 'all as they must be'}")
     return 1 if different else 0
 
