@@ -192,3 +192,17 @@ def test_jitter_of_cells_keeps_what_is_alike(folder):
     made = parts(f'{SMALL}\n{offsets}alike = "none"\n')
     crystal = made.crystals(made.description.values(0))[0]
     assert len(set(crystal.cell[3:])) == 3 and crystal.matrix is not None
+
+
+def test_the_page_names_all_that_there_is():
+    """Tables, fields, distributions and columns of the truth."""
+    from places import ROOT
+
+    from numbragg.campaign import description, distributions, truth
+
+    text = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    words = [f"`{name}`" for name in (*FIELDS, *(name for name, _ in truth._COLUMNS))]
+    words += [f"`[{name}" for name in description.TABLES]
+    for kinds in distributions._KINDS.values():
+        words += [f"`{word}`" for kind, (needed, more) in kinds.items() for word in (kind, *needed, *more)]
+    assert [word for word in words if word not in text] == []
