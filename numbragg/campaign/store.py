@@ -100,12 +100,16 @@ def open_store(folder: str, description: Description, campaign: str) -> list[str
     """
     own = versions(description.output.compression)
     canonical = description.canonical()
-    if not os.path.exists(os.path.join(folder, HEAD)):
+    place = os.path.join(folder, HEAD)
+    if not os.path.exists(place):
         os.makedirs(folder, exist_ok=True)
-        if any(name.startswith("shots_") for name in os.listdir(folder)):
+        begun = any(name.startswith("shots_") for name in os.listdir(folder))
+        # of processes that start together another one may just have written it
+        if begun and not os.path.exists(place):
             raise ValueError(f"{folder}: has files of shots and no {HEAD}; give an empty folder, or a new one")
-        _write_head(folder, Head(campaign, description.shots, description.shots_per_file, canonical, own))
-        return []
+        if not begun:
+            _write_head(folder, Head(campaign, description.shots, description.shots_per_file, canonical, own))
+            return []
     head = read_head(folder)
     if head.campaign != campaign:
         raise ValueError(f"{folder}: is of another description{_difference(head.description, canonical)}; only more "

@@ -1,5 +1,6 @@
 """Runs by workers, schedulers and shards, disturbed and undisturbed: the same bytes, nothing lost, nothing doubled."""
 
+import ast
 import os
 import re
 import signal
@@ -201,3 +202,14 @@ def test_launchers():
     assert share({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"})[:2] == (1, 2)
     assert share({"PMI_RANK": "5", "PMI_SIZE": "8"})[:2] == (5, 8)
     assert share({"PMI_RANK": "x", "PMI_SIZE": "8"}) is None and share({"PMI_RANK": "8", "PMI_SIZE": "8"}) is None
+
+
+@pytest.mark.parametrize("words, loaded", [
+    ("init new.toml", set()), ("check set.toml", {"h5py"}), ("run set.toml --out out --shard 0/1", {"h5py", "pyarrow"}),
+    ("--help", set())])
+def test_libraries_are_loaded_where_they_are_used(words, loaded, folder):
+    write(changed(("shots = 12", "shots = 1")))
+    code = (f"import sys; from numbragg.commands.cli import main; main({['campaign', *words.split()]}); "
+            "print({'dask', 'distributed', 'h5py', 'pyarrow', 'gemmi', 'fabio'} & {*sys.modules}, file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    assert ast.literal_eval(done.stderr.splitlines()[-1].replace("set()", "{0}")) - {0} == loaded, done.stderr
