@@ -258,4 +258,5 @@ class _Pulses:
         self._made_of = made_of
 
     def draw(self, source: Any) -> dict[str, Any]:
+        """The value for a shot."""
         return {**self._made_of, "seed": source.bits()}

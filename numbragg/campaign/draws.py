@@ -90,6 +90,7 @@ class Constant:
     value: Any
 
     def draw(self, source: Source) -> Any:
+        """The value for a shot."""
         return self.value
 
 
@@ -102,6 +103,7 @@ class Uniform:
     whole: bool = False
 
     def draw(self, source: Source) -> float:
+        """The value for a shot."""
         if self.whole:
             return int(self.low) + source.below(int(self.high) - int(self.low) + 1)
         return min(self.low + source.uniform() * (self.high - self.low), self.high)
@@ -125,6 +127,7 @@ class LogUniform:
         self._fall = logarithm(top / low), top
 
     def draw(self, source: Source) -> float:
+        """The value for a shot."""
         fall, top = self._fall
         value = top * falling_exponential((source.uniform() - 1.0) * fall)
         low, high = self._ends
@@ -175,6 +178,7 @@ class Normal:
         return low
 
     def draw(self, source: Source) -> float:
+        """The value for a shot."""
         value = self._value(self._first + source.below(self._many))
         low, high = self._ends
         return int(min(max(round(value), low), high)) if self._whole else min(max(value, low), high)
@@ -205,6 +209,7 @@ class Choice:
             self._below = (*ends[:last], *[1.0] * (len(ends) - last))
 
     def draw(self, source: Source) -> Any:
+        """The value for a shot."""
         if self._below is None:
             return self._values[source.below(len(self._values))]
         number = source.uniform()
@@ -218,6 +223,7 @@ class Listed:
     values: tuple[Any, ...]
 
     def draw(self, source: Source) -> Any:
+        """The value for a shot."""
         return self.values[source.shot % len(self.values)]
 
 
@@ -232,6 +238,7 @@ class Grid:
     whole: bool = False
 
     def draw(self, source: Source) -> float:
+        """The value for a shot."""
         step = source.shot // self.every % self.steps
         if step == self.steps - 1 and step:
             return self.high
@@ -247,6 +254,7 @@ class Vector:
     parts: tuple[Distribution, ...]
 
     def draw(self, source: Source) -> tuple[Any, ...]:
+        """The value for a shot."""
         return tuple(part.draw(source) for part in self.parts)
 
 
@@ -258,6 +266,7 @@ class Rotation:
     """
 
     def draw(self, source: Source) -> tuple[tuple[float, ...], ...]:
+        """The value for a shot."""
         x, y, first = _in_disc(source)
         z, t, second = _in_disc(source)
         while second == 0.0:

@@ -72,8 +72,6 @@ class Parts:
     sampling : Sampling
     evaluation : dict
         Precision, summation and revision.
-    notes : tuple of str
-        What is not as the description says.
 
     Raises
     ------
@@ -106,6 +104,7 @@ class Parts:
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """What is not as the description says."""
         return tuple(dict.fromkeys(self._notes))
 
     # -- structure
