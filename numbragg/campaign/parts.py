@@ -228,7 +228,11 @@ class Parts:
             if self.structure.cell is None:
                 raise ValueError("crystal.cell: is missing; the structure has none")
             table["cell"] = self.structure.cell
-        if "matrix" in table:
+        if "matrix" not in table:
+            with _of("crystal"):
+                # of which nanoBragg would make another one (docs/quirks Q30)
+                table |= cell_fields(Crystal(cell=table["cell"]).cell)
+        if "matrix" in self.description.tables.get("crystal", {}):
             for name in ("cell_length_factor", "cell_angle_offset_deg"):
                 if name in varied:
                     raise ValueError(f"vary.{name}: needs crystal.cell; the axes are those of crystal.matrix")
@@ -251,13 +255,10 @@ class Parts:
         if factors is not None or offsets is not None:
             options = {name: varied.options.get("alike", "symmetry") for name, varied in
                        self.description.varied.items()}
-            table["cell"] = _jittered(Crystal(cell=table["cell"]).cell, factors, offsets, options)
+            table |= {"matrix": None, **cell_fields(_jittered(table["cell"], factors, offsets, options))}
         turn = values.pop("orientation", None)
         if turn is not None:
             table["misset_deg" if isinstance(turn[0], float) else "u_matrix"] = turn
-        if "matrix" not in table:
-            # of which nanoBragg would make another one (docs/quirks Q30)
-            table |= cell_fields(Crystal(cell=table["cell"]).cell)
         return Crystal(**{**table, **values})
 
     # -- background

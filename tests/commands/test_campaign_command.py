@@ -77,9 +77,9 @@ def test_check_run_verify(folder, capfd):
     (folder / "set.toml").write_text(TEXT)
     assert main(["campaign", "check", "set.toml"]) == 0
     out = capfd.readouterr().out
-    assert re.match(r"set.toml: 3 shots in 2 files, campaign [0-9a-f]{16}\n  20 x 10 pixels \(fast x slow\), int32, gzip\n"
-                    r"  varies: distance_mm\n  about [0-9.]+ kB \([0-9.]+ kB a shot\)\n  about [0-9.e-]+ minutes of one",
-                    out), out
+    assert re.match(r"set.toml: 3 shots in 2 files, campaign [0-9a-f]{16}\n"
+                    r"  20 x 10 pixels \(fast x slow\), int32, gzip\n  varies: distance_mm\n"
+                    r"  about [0-9.]+ kB \([0-9.]+ kB a shot\)\n  about [0-9.e-]+ minutes of one", out), out
     assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet"]) == 0
     assert main(["campaign", "merge", "out"]) == 0
     assert main(["campaign", "verify", "set.toml", "--out", "out"]) == 0
