@@ -129,6 +129,9 @@ class Maker:
             simulator, crystals = self._simulator(base), self.parts.crystals(base)
             self.base = simulator.prepare_shot(crystals)
         self.response = self.parts.response(base)
+        # the settings of one that does not vary are put into words once
+        self._recording = None if self.response is None else recording(
+            self.response, seed=description.seed, dtype=self.type.name)
         #: Whether pixels that count vary from shot to shot.
         self.masks_vary = any(name.startswith("defects_") for name in description.varied)
         #: Whether panels are elsewhere from shot to shot.
@@ -226,7 +229,9 @@ class Maker:
             masks = [response.mask(panel[0].shape, place) if panel[0].mask is None else
                      response.mask(panel[0].shape, place) & (np.asarray(panel[0].mask) != 0).astype(np.uint8)
                      for place, panel in enumerate(shot)]
-        return without_offset(counts, recording(response, seed=seed, frame=number, dtype=dtype)), masks
+        said = self._recording if response is self.response else None
+        said = said or recording(response, seed=seed, dtype=dtype)
+        return without_offset(counts, said), masks
 
 
 def _of_memory(error: BaseException) -> bool:
