@@ -170,7 +170,7 @@ def connected(address: str) -> Iterator[Any]:
     distributed = _distributed()
     with _quiet_logs():
         try:
-            client = distributed.Client(address, timeout="20s", name="numbragg")
+            client = distributed.Client(address, timeout="10s", name="numbragg")
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise OSError(errno.ECONNREFUSED, f"no scheduler of Dask answers ({reason[:120]})", address) from None
