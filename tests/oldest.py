@@ -17,13 +17,14 @@ import tempfile
 from places import ROOT, jobs
 
 #: Extras besides what is always installed; cuda has one version only, and the tools are of no concern here.
-EXTRAS = ("demo", "plot", "io")
+EXTRAS = ("demo", "plot", "io", "campaign")
 
 #: What the tests themselves need, in any version.
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 
 #: What is run: every format, the reference files of one revision, the Python interface, the comparisons.
-TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py")
+TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py",
+         "tests/campaign/test_store.py")
 LEFT_OUT = "test_golden and main"
 
 #: The command that makes the environment in the folder that is put behind it.

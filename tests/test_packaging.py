@@ -83,7 +83,7 @@ def test_metadata(archive):
         label, address = line.split(", ")
         assert 0 < len(label) <= 32 and address.startswith("https://")
     extras = set(info.get_all("Provides-Extra"))
-    assert extras == {"cuda", "demo", "docs", "io", "plot", "test", "test-cuda"}
+    assert extras == {"campaign", "cuda", "demo", "docs", "io", "plot", "test", "test-cuda"}
 
 
 def test_licence_is_an_spdx_expression(archive):
@@ -110,7 +110,7 @@ def test_only_one_extra_brings_cuda_compilers_for_the_tests():
     assert not [line for line in extra("test") if re.match("numba-cuda|nvidia", line)]
     assert sum(line.startswith("nvidia-") for line in extra("test-cuda")) == 2
     assert extra("cuda")[0] in extra("test-cuda")
-    for name in ("demo", "plot", "io", "docs"):
+    for name in ("demo", "plot", "io", "campaign", "docs"):
         assert set(extra(name)) <= set(extra("test")), name
 
 

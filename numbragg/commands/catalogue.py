@@ -4,15 +4,12 @@ from importlib import import_module
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
-__all__ = ["COMMANDS", "PLANNED", "module_of", "parser_of", "summaries", "table_of"]
+__all__ = ["COMMANDS", "module_of", "parser_of", "summaries", "table_of"]
 
 #: Subcommands and the modules that run them (function `run(arguments)`, returns the exit code).
 COMMANDS = {"demo": "demo", "scan": "scan", "selftest": "selftest", "trace": "trace", "compare": "compare",
             "plateau": "plateau", "view": "view", "nonbragg": "nonbragg", "noisify": "noisify", "help": "help",
-            "completion": "completion"}
-
-#: Subcommands that are planned and not there.
-PLANNED = ("campaign",)
+            "completion": "completion", "campaign": "campaign"}
 
 
 def module_of(name):

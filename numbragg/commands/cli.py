@@ -47,7 +47,7 @@ def entry():
 
 
 def __getattr__(name):
-    if name not in ("COMMANDS", "PLANNED"):
+    if name != "COMMANDS":
         raise AttributeError(f"module 'numbragg.commands.cli' has no attribute {name!r}")
     from . import catalogue
 

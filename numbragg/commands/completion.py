@@ -16,7 +16,7 @@ __all__ = ["SHELLS", "run", "script"]
 SHELLS = ("bash", "zsh", "fish")
 
 #: Subcommands whose words, besides options, are files; the words of the others are none.
-_TAKE_FILES = ("compare", "plateau", "view")
+_TAKE_FILES = ("compare", "plateau", "view", "campaign")
 #: Subcommands that take nanoBragg's words besides their own.
 _TAKE_WORDS = ("scan", "trace")
 
@@ -77,6 +77,8 @@ def _plain_words(name):
     """Words that stand without an option after a subcommand, as far as they are known."""
     if name == "completion":
         return SHELLS
+    if name == "campaign":
+        return tuple(module_of(name).ACTIONS)
     if name == "help":
         topics = [*COMMANDS, "commands", *(group for group in GROUPS if group.isalpha())]
         return (*topics, *(word.spelling for word in _own_words()))
@@ -141,7 +143,10 @@ def _bash():
         options = " ".join(dict.fromkeys(word.spelling for word in words))
         yield f"    {name or '-*'})"
         yield f"      options='{options}'"
-        if name in _TAKE_FILES:
+        if name in _TAKE_FILES and _plain_words(name):
+            # first what is to be done, then what with
+            yield f"      if [[ $COMP_CWORD -gt 2 ]]; then files=-f; else words='{' '.join(_plain_words(name))}'; fi"
+        elif name in _TAKE_FILES:
             yield "      files=-f"
         elif _plain_words(name):
             yield f"      words='{' '.join(_plain_words(name))}'"
@@ -198,7 +203,7 @@ def _fish():
         yield from _fish_options(condition, (*_words_of(name), *(_beside(name) if name in _TAKE_WORDS else ())))
         if name in _TAKE_FILES:
             yield f"complete -c numbragg -n {_quoted(condition)} -F"
-        elif _plain_words(name):
+        if _plain_words(name):
             yield f"complete -c numbragg -n {_quoted(condition)} -a {_quoted(' '.join(_plain_words(name)))}"
 
 

@@ -4,7 +4,7 @@ from ..command_line.help import group_text, help_text, option_text
 from ..command_line.suggestions import meant
 from ..command_line.table import GROUPS, TABLE
 from .arguments import short
-from .catalogue import COMMANDS, PLANNED, module_of, summaries
+from .catalogue import COMMANDS, module_of, summaries
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -62,8 +62,6 @@ def run(arguments):
 
 def _text(word):
     """The text of one topic.  Raises ValueError if there is none."""
-    if word in PLANNED:
-        raise ValueError(f"help: {word}: not available in this version")
     if word in COMMANDS:
         raise ValueError(f"help: {word}: a command, and so a topic of its own (numbragg help {word})")
     text = _topic(word)

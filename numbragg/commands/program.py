@@ -8,7 +8,7 @@ import sys
 from ..command_line.dates import out_of_the_way
 from ..command_line.early import early_answer
 from ..notes import one_line_each
-from .catalogue import COMMANDS, PLANNED, module_of
+from .catalogue import COMMANDS, module_of
 from .printing import Unheard, unread
 from .signals import begin, farewell, signalled
 
@@ -35,8 +35,6 @@ def _command(argv):
     name, arguments = argv[0], argv[1:]
     if name in COMMANDS:
         return module_of(name).run(arguments)
-    if name in PLANNED:
-        return _fail(f"{name}: not available in this version")
     import difflib
 
     from ..command_line.values import cut

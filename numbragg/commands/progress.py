@@ -56,10 +56,12 @@ class FrameProgress:
         Frames in all.
     wanted : bool or None
         None: on a terminal only.
+    what : str
+        What is counted.
     """
 
-    def __init__(self, total, wanted=None):
-        self.total, self.done = total, 0
+    def __init__(self, total, wanted=None, what="frame"):
+        self.total, self.done, self._what = total, 0, what
         self._terminal = sys.stderr.isatty()
         self._wanted = self._terminal if wanted is None else wanted
         self._first = self._said = None
@@ -76,6 +78,11 @@ class FrameProgress:
         print("\r" if self._terminal else "", self.text(now), sep="", end="" if self._terminal else "\n",
               file=sys.stderr, flush=True)
 
+    def found(self, count):
+        """Note that some of what is done was there already, and took no time."""
+        if self._first is not None:
+            self._first = self._first[0] + count, self._first[1]
+
     @property
     def started(self):
         """Whether it is known how many frames an interrupted run left."""
@@ -86,7 +93,7 @@ class FrameProgress:
         frames, start = self._first
         rate = (self.done - frames) / max(now - start, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
-        return (f"numbragg: frame {self.done} of {self.total}, {rate:.3g} frames/s, "
+        return (f"numbragg: {self._what} {self.done} of {self.total}, {rate:.3g} {self._what}s/s, "
                 f"{left // 60:.0f} min {left % 60:.0f} s left  ")
 
     def close(self):

@@ -14,7 +14,7 @@ from .response import RECORDS, Response
 
 # start-up: TOML and suggestions are imported with the first file
 
-__all__ = ["read_response"]
+__all__ = ["check_keys", "read_response", "read_toml", "response_of"]
 
 #: A key in more tables than any response has.
 _DEEP = re.compile(r"^[ \t\[]*(?:[A-Za-z0-9_\"'-]+[ \t]*\.[ \t]*){30}", re.MULTILINE)
@@ -53,6 +53,15 @@ def read_response(path: str | os.PathLike[str]) -> Response:
     >>> nb.response.read_response(path).point_spread
     PointSpread(kind='fibre', fwhm_um=80.0, accuracy=0.01, method='fft')
     """
+    name, found = os.fsdecode(path), read_toml(path)
+    try:
+        return response_of(found)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file; ValueError in one line where it is none, OSError where it cannot be read."""
     import tomllib
 
     name = os.fsdecode(path)
@@ -65,7 +74,7 @@ def read_response(path: str | os.PathLike[str]) -> Response:
         if _DEEP.search(text):
             # which takes its time, even if it is refused then
             raise RecursionError
-        found = tomllib.loads(text)
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: must be TOML, which is text in UTF-8; byte {error.start} is "
                          f"{said(content[error.start:error.start + 1])}") from None
@@ -73,16 +82,13 @@ def read_response(path: str | os.PathLike[str]) -> Response:
         raise ValueError(f"{name}: must be TOML: it is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"{name}: must be TOML: {' '.join(str(error).split())}") from None
-    try:
-        return _response(found)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
-def _response(found: dict[str, Any]) -> Response:
+def response_of(found: dict[str, Any]) -> Response:
+    """A response of the tables of such a file."""
     known = [each.name for each in fields(Response)]
     values = dict(found)
-    _check_keys(values, ["detector", *known], "")
+    check_keys(values, ["detector", *known], "")
     detector = values.pop("detector", None)
     if detector is not None and (not isinstance(detector, str) or detector.lower() not in DETECTORS):
         raise ValueError(f"detector: {shown(detector)} must be one of {', '.join(DETECTORS)}")
@@ -102,7 +108,7 @@ def _stage(key: str, kind: Any, table: Any, before: Any) -> Any:
     if not isinstance(table, dict):
         raise ValueError(f"{key}: {shown(table)} must be a table, [{key}], or false")
     names = [each.name for each in fields(kind)]
-    _check_keys(table, names, f"{key}.")
+    check_keys(table, names, f"{key}.")
     values = {} if before is None else {name: getattr(before, name) for name in names}
     values |= table
     # what has no default must be there
@@ -121,7 +127,8 @@ def _needed(field: Any) -> bool:
     return field.default is MISSING
 
 
-def _check_keys(table: dict[str, Any], known: list[str], before: str) -> None:
+def check_keys(table: dict[str, Any], known: list[str], before: str) -> None:
+    """Refuse a key that a table has not; `before` is what stands before it in messages, such as "point_spread."."""
     for key in table:
         if key not in known:
             from difflib import get_close_matches

@@ -18,7 +18,7 @@ import pytest
 
 import numbragg
 from numbragg.command_line.table import TABLE
-from numbragg.commands.cli import COMMANDS, PLANNED, main
+from numbragg.commands.cli import main
 
 # -- help, version, nothing, mistakes
 
@@ -89,12 +89,6 @@ def test_unknown_command(word, hint, capfd):
     assert main([word]) == 2
     line = error_line(capfd)
     assert word in line and hint in line
-
-
-@pytest.mark.parametrize("word", [word for word in PLANNED if word not in COMMANDS])
-def test_planned_command(word, capfd):
-    assert main([word, "--anything"]) == 2
-    assert "not available" in error_line(capfd)
 
 
 @pytest.mark.parametrize("words, hint", [

@@ -8,7 +8,7 @@ import pytest
 
 from numbragg.command_line.help import group_text, help_text, option_text
 from numbragg.command_line.table import GROUPS, TABLE
-from numbragg.commands.catalogue import COMMANDS, PLANNED
+from numbragg.commands.catalogue import COMMANDS
 from numbragg.commands.cli import main
 
 
@@ -75,12 +75,6 @@ def test_several_topics(capfd):
                            (["-mosaic", "trace"], "help: trace: a command, and so a topic of its own")):
         assert main(["help", *words]) == 2
         assert unknown in error_line(capfd)
-
-
-@pytest.mark.parametrize("word", PLANNED)
-def test_planned_commands(word, capfd):
-    assert main(["help", word]) == 2
-    assert f"help: {word}: not available" in error_line(capfd)
 
 
 @pytest.mark.parametrize("words", [[], ["trace"], ["beam"], ["commands"], ["-lambda"]])

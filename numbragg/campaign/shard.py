@@ -1,0 +1,208 @@
+"""A file of consecutive shots: NXmx with the truth of each beside it, a table of that, an account with checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+import hashlib
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from ..io.experiment import Series
+from ..io.json_text import json_text
+from ..io.nxmx import NexusWriter
+from ..io.one_image import file_images
+from ..io.output import OutputSet
+from .description import Description
+from .shots import Maker, Shot
+from .truth import table_bytes
+from .versions import versions
+
+__all__ = ["file_sha256", "names_of", "write_shard"]
+
+#: What stands in an unfinished file.
+_KEY = "campaign"
+#: Columns of the truth that the file has for each shot, and for each lattice.
+_OF_SHOTS = ("shot", "blank", "lattices", "wavelength_angstrom", "fluence_photons_per_m2", "d_min_angstrom", "photons",
+             "largest_mean", "counts", "largest_count")
+_OF_LATTICES = (("cell", (6,)), ("n_cells", (3,)), ("mosaic_domains", ()), ("mosaic_seed", ()))
+
+
+def names_of(number: int) -> tuple[str, str, str]:
+    """Names of the files of a shard: images, table of truth, account."""
+    return f"shots_{number:06d}.h5", f"shots_{number:06d}.parquet", f"shots_{number:06d}.json"
+
+
+def file_sha256(path: str) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_shard(maker: Maker, number: int, folder: str, campaign: str,
+                progress: Callable[[int], object] | None = None) -> dict[str, Any]:
+    """Make the shots of a file and write its three files, which appear together when they are whole.
+
+    Parameters
+    ----------
+    maker : Maker
+    number : int
+        Of the file, from 0.
+    folder : str
+        Of the store.
+    campaign : str
+        The hash of the description.
+    progress : callable, optional
+        Called with the number of shots that are done.
+
+    Returns
+    -------
+    dict
+        The account.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written, or another run is writing it.
+    MemoryError
+        A shot does not fit.
+    """
+    description, shots = maker.description, maker.description.of_shard(number)
+    images, table, account = (os.path.join(os.path.realpath(folder), name) for name in names_of(number))
+    rows: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
+
+    def beside(outputs: OutputSet) -> None:
+        content = table_bytes(description, rows)
+        found.update(_account(description, number, campaign, rows, {
+            os.path.basename(images): (os.path.getsize(f"{images}.partial"), file_sha256(f"{images}.partial")),
+            os.path.basename(table): (len(content), hashlib.sha256(content).hexdigest())}))
+        for path, kind, what in ((table, "table of truth", content),
+                                 (account, "account", json_text(found).encode())):
+            outputs.reserve(path, kind)
+            with outputs.open(path) as file:
+                file.write(what)
+
+    # the number of a frame is that of its shot less that of the file's first
+    series = Series(frames=len(shots), noise_seed=None if maker.response is None else description.seed)
+    with _Writer(images, maker.experiment(shots.start), series, maker.type,
+                 compression=description.output.compression, key=_KEY) as file:
+        panels = []
+        for frame, shot in enumerate(map(maker.shot, shots)):
+            file.write_shot(frame, shot, [part[0].shape for part in maker.base])
+            rows.append({**shot.row, "file": os.path.basename(images), "frame": frame})
+            panels.append(shot.panels)
+            if progress is not None:
+                progress(frame + 1)
+        file.write_truth(description, rows, panels if maker.panels_vary else None)
+        file.finish(beside)
+    return found
+
+
+def _account(description: Description, number: int, campaign: str, rows: Sequence[dict[str, Any]],
+             files: dict[str, tuple[int, str]]) -> dict[str, Any]:
+    return {"campaign": campaign, "shard": number, "first": rows[0]["shot"], "shots": len(rows),
+            "files": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in files.items()},
+            "failed": [[row["shot"], row["failed"]] for row in rows if row["failed"] is not None],
+            "versions": versions(description.output.compression)}
+
+
+class _Writer(NexusWriter):
+    """Writes shots: pixels that count may vary, the truth of each is beside it, and no file is gone on with.
+
+    One that was gone on with after an interrupt would have other bytes.
+    """
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def _goes_on(self, key: str) -> bool:
+        return False
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is not None:
+            # nothing of it is of use, and the disk may be full: the file goes
+            self.done = 0
+        super().__exit__(*exception)
+
+    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]]) -> None:
+        """Write the frame of a shot; of one that failed all pixels are masked, or no numbers."""
+        images, masks = shot.images, shot.masks
+        if images is None:
+            whole = self._dtype.kind != "f"
+            images = [np.full(shape, 0 if whole else math.nan, self._dtype) for shape in shapes]
+            masks = [np.zeros(shape, np.uint8) for shape in shapes] if whole else None
+        common = self._experiment
+        if masks is not None:
+            marked = file_images(common, masks, lambda dtype: dtype == np.uint8, "uint8")
+            self._experiment = replace(common, panels=tuple(
+                replace(panel, mask=mask) for panel, mask in zip(common.panels, marked)))
+        try:
+            self.write(frame, images)
+        finally:
+            self._experiment = common
+
+    def write_truth(self, description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> None:
+        """Write the truth of all shots, in the frame of the file."""
+        with self._writing():
+            group = self._file["entry/numbragg"]
+            _columns(group, "shots", _of_shots(description, rows, panels))
+            _columns(group, "lattices", _of_lattices(description, rows))
+
+
+def _columns(group: Any, name: str, columns: dict[str, Any]) -> None:
+    made = group.create_group(name)
+    made.attrs["NX_class"] = "NXcollection"
+    for column, values in columns.items():
+        made.create_dataset(column, data=values, track_times=False)
+
+
+def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> dict[str, Any]:
+    """Columns of a number or some for each shot; NaN, or 0, where it failed."""
+    made = {name: _column([row[name] for row in rows]) for name in _OF_SHOTS if rows[0][name] is not None or any(
+        row[name] is not None for row in rows)}
+    made["failed"] = np.array([row["failed"] is not None for row in rows], np.uint8)
+    for name, varied in description.varied.items():
+        if not varied.field.of_lattice and f"vary.{name}" in rows[0]:
+            made[f"vary_{name}"] = np.array([row[f"vary.{name}"] for row in rows])
+    if panels is not None:
+        count = next((len(each) for each in panels if each is not None), 0)
+        for name in ("origin_mm", "fast_mm", "slow_mm"):
+            made[f"panel_{name}"] = np.array([[getattr(place, name) for place in each] if each is not None else
+                                              [(math.nan,) * 3] * count for each in panels]).reshape(-1, count, 3)
+    return made
+
+
+def _column(values: Sequence[Any]) -> Any:
+    """Numbers of one type; truth values as 0 and 1."""
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in known):
+        return np.array([bool(value) for value in values], np.uint8)
+    if all(isinstance(value, int) for value in known):
+        return np.array([0 if value is None else value for value in values], np.int64)
+    return np.array([math.nan if value is None else value for value in values], np.float64)
+
+
+def _of_lattices(description: Description, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Columns with a row for each lattice of each shot that did not fail."""
+    made = [row for row in rows if row["failed"] is None]
+    columns: dict[str, Any] = {
+        "shot": np.array([row["shot"] for row in made for _ in range(row["lattices"])], np.int64),
+        "a_matrix": _stacked([each for row in made for each in row["a_matrix_nexus"]], (3, 3)),
+    }
+    for name, shape in _OF_LATTICES:
+        columns[name] = _stacked([each for row in made for each in row[name]], shape)
+    for name, varied in description.varied.items():
+        if varied.field.of_lattice:
+            listed = [each for row in made for each in row[f"vary.{name}"]]
+            # a misset is three angles, a matrix nine numbers
+            size = len(listed[0]) if listed else varied.field.size
+            columns[f"vary_{name}"] = _stacked(listed, (size,))
+    return columns
+
+
+def _stacked(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    return np.array(values).reshape((len(values), *shape)) if len(values) else np.zeros((0, *shape))

@@ -1,0 +1,258 @@
+"""One shot of a campaign: images, counts and truth, a pure function of the description and the shot's number."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+import os
+import time
+from typing import Any
+import warnings
+
+import numpy as np
+
+from ..io.experiment import Experiment
+from ..io.one_image import one_image
+from ..notes import NumbraggWarning
+from ..render.simulation import Simulator
+from ..response.response import Response
+from ..results.experiment import describe
+from ..results.recording import count_panels, recorded, recording, response_notes, stored, without_offset
+from ..scene.notes import warnings_of
+from .description import Description, Values, read_description
+from .draws import Choice, Constant, Grid, Listed
+from .parts import Parts
+from .truth import row_of
+
+__all__ = ["Maker", "Shot", "Spent"]
+
+#: Detectors and beams that are kept, with what kernels need of them, where they come again.
+_KEPT = 4
+#: What of a description they are made of.
+_SHARED = ("beam", "detector", "background")
+
+
+@dataclass(slots=True)
+class Spent:
+    """Seconds that shots took: to be prepared, simulated and counted."""
+
+    prepare: float = 0.0
+    simulate: float = 0.0
+    count: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """A shot.
+
+    Attributes
+    ----------
+    number : int
+    values : Values
+        What varied.
+    images : list of (slow, fast) array, or None
+        Of all panels, as files have them: counts without an offset, or mean photons; None: it failed.
+    masks : list of (slow, fast) uint8 array, or None
+        Pixels that count, 1, where they vary from shot to shot.
+    row : dict
+        Its row of the table of truth.
+    panels : tuple of io.experiment.PanelPlace, or None
+        Where they are, where that varies from shot to shot.
+    """
+
+    number: int
+    values: Values
+    images: Any
+    masks: Any
+    row: dict[str, Any]
+    panels: Any = None
+
+    @property
+    def failed(self) -> str | None:
+        """Why there is no image."""
+        reason: str | None = self.row["failed"]
+        return reason
+
+
+class Maker:
+    """Makes the shots of a campaign; what several have in common is made once.
+
+    Shots that share detector, beam and background share a `Simulator` with its tables, compiled kernels and background.
+
+    Parameters
+    ----------
+    description : Description or path-like
+    shots : int, optional
+        In the place of those of a file.
+    threads : int, optional
+        By default one per processor.  No bit depends on it.
+    backend : {"cpu", "cuda", "auto"}
+    device : int, optional
+
+    Attributes
+    ----------
+    description : Description
+    parts : Parts
+    spent : Spent
+
+    Raises
+    ------
+    ValueError
+        Naming the file, the field, the value and the rule.
+    OSError
+        A file cannot be read.
+
+    Examples
+    --------
+    >>> from numbragg.campaign.example import example
+    >>> from numbragg.campaign.shots import Maker
+    >>> with open("set.toml", "w") as file:
+    ...     _ = file.write(example(20))
+    >>> shot = Maker("set.toml").shot(3)
+    >>> shot.images[0].shape, shot.images[0].dtype
+    ((256, 256), dtype('int32'))
+    """
+
+    def __init__(self, description: Description | str | os.PathLike[str], *, shots: int | None = None,
+                 threads: int | None = None, backend: str = "cpu", device: int | None = None) -> None:
+        if not isinstance(description, Description):
+            description = read_description(description, shots)
+        self.description, self.spent = description, Spent()
+        with _quietly():
+            self.parts = Parts(description)
+            self._how = {"threads": threads, "backend": backend, "device": device, **self.parts.evaluation}
+            self._kept: OrderedDict[Any, Simulator] = OrderedDict()
+            come_again = all(isinstance(each.distribution, (Constant, Choice, Listed, Grid))
+                             for each in description.varied.values() if each.field.owner in _SHARED)
+            self._keeps = _KEPT if come_again else 1
+            base = Values({}, ({},), False)
+            simulator, crystals = self._simulator(base), self.parts.crystals(base)
+            self.base = simulator.prepare_shot(crystals)
+        self.response = self.parts.response(base)
+        # the settings of one that does not vary are put into words once
+        self._recording = None if self.response is None else recording(
+            self.response, seed=description.seed, dtype=self.type.name)
+        #: Whether pixels that count vary from shot to shot.
+        self.masks_vary = any(name.startswith("defects_") for name in description.varied)
+        #: Whether panels are elsewhere from shot to shot.
+        self.panels_vary = any(varied.field.owner == "detector" for varied in description.varied.values())
+        self._common = describe(self.base)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as the description says, and what is worth knowing of its shot without what varies."""
+        response = () if self.response is None else response_notes(self.response, self.base)
+        return tuple(dict.fromkeys((*self.parts.notes, *warnings_of(self.base), *response)))
+
+    @property
+    def type(self) -> Any:
+        """The type of the pixels in files."""
+        if self.response is None:
+            return np.dtype(np.float32)
+        return np.dtype(np.uint16 if self.response.raw else np.int32)
+
+    def experiment(self, first: int) -> Experiment:
+        """What a file says that begins with a shot: the base of the description, without crystals."""
+        made = replace(self._common, crystals=())
+        if self.response is not None:
+            response = replace(self.response, defects=None) if self.masks_vary else self.response
+            made = recorded(made, response, seed=self.description.seed, frame=first, dtype=self.type.name)
+        return one_image(made, self.description.output.layout)
+
+    def _simulator(self, values: Values) -> Simulator:
+        """The simulator of a shot: that of an earlier one with the same detector, beam and background."""
+        key = tuple((name, _frozen(value)) for name, value in values.shot.items()
+                    if self.description.varied[name].field.owner in _SHARED)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = Simulator(
+                self.parts.detector(values), self.parts.beam(values), self.parts.structure,
+                sampling=self.parts.sampling, background=self.parts.background(values), **self._how)
+            if len(self._kept) > self._keeps:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return found
+
+    def shot(self, number: int) -> Shot:
+        """Make a shot; what a simulation refuses is its failure, and told in its row.
+
+        Parameters
+        ----------
+        number : int
+            From 0.
+        """
+        values = self.description.values(number)
+        try:
+            with _quietly():
+                return self._made(number, values)
+        except (MemoryError, OSError):
+            # of this machine, not of the shot
+            raise
+        except Exception as error:
+            if _of_memory(error):
+                raise MemoryError(f"shot {number}: {error}") from None
+            reason = " ".join(f"{error}".split()) or type(error).__name__
+            if not isinstance(error, ValueError):
+                reason = f"{type(error).__name__}: {reason}"
+            return Shot(number, values, None, None, row_of(self.description, number, values, failed=reason))
+
+    def _made(self, number: int, values: Values) -> Shot:
+        start = time.perf_counter()
+        simulator, response = self._simulator(values), self.parts.response(values)
+        shot = simulator.prepare_shot(self.parts.crystals(values))
+        ground, prepared = simulator.ground(shot), time.perf_counter()
+        if values.blank:
+            images = [np.zeros(panel[0].shape, np.float32) for panel in shot]
+        else:
+            images = list(simulator.backend.render_shot(shot, simulator.evaluation)[0])
+        if ground is not None:
+            ground.add(images)
+        simulated = time.perf_counter()
+        counts, masks = images, None
+        if response is not None:
+            counts, masks = self._counted(response, images, shot, number)
+        self.spent.prepare += prepared - start
+        self.spent.simulate += simulated - prepared
+        self.spent.count += time.perf_counter() - simulated
+        row = row_of(self.description, number, values, shot=shot, images=images, counts=counts,
+                     turn=self._common.turn)
+        panels = describe([panel[:1] for panel in shot]).panels if self.panels_vary else None
+        return Shot(number, values, counts, masks, row, panels)
+
+    def _counted(self, response: Response, images: Any, shot: Any, number: int) -> tuple[Any, Any]:
+        """Counts as files have them, and which pixels count where that varies."""
+        seed, dtype = self.description.seed, self.type.name
+        counts = stored(count_panels(response, images, shot, seed=seed, frame=number, threads=self._how["threads"]),
+                        response, dtype)
+        masks = None
+        if self.masks_vary:
+            masks = [response.mask(panel[0].shape, place) if panel[0].mask is None else
+                     response.mask(panel[0].shape, place) & (np.asarray(panel[0].mask) != 0).astype(np.uint8)
+                     for place, panel in enumerate(shot)]
+        said = self._recording if response is self.response else None
+        said = said or recording(response, seed=seed, dtype=dtype)
+        return without_offset(counts, said), masks
+
+
+def _of_memory(error: BaseException) -> bool:
+    """Whether it is this machine's memory that is too small: the shot may be made by another one."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "numbragg.memory":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _frozen(value: Any) -> Any:
+    """A value that can be a key."""
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value
+
+
+class _quietly(warnings.catch_warnings):
+    """Without warnings of what is simulated: of a million shots they would be said a million times."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore", NumbraggWarning)
+        return entered

@@ -1,0 +1,121 @@
+"""The work on one file of shots, as a process of a cluster has it: see whether it is there, else make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+import sys
+import threading
+import time
+from typing import Any, NamedTuple
+
+from .._version import __version__
+from .shard import write_shard
+from .shots import Maker, Spent
+from .store import Head, account_of, wrong_with
+
+# start-up: Dask is an extra, and known here only where a worker of it has loaded it
+
+__all__ = ["Done", "Plan", "do_shard", "maker_of"]
+
+
+class Plan(NamedTuple):
+    """What a process needs to know of a campaign."""
+
+    path: str  # of the description
+    folder: str
+    head: Head
+    threads: int | None  # None: as many as a worker has, or one per processor
+    backend: str = "cpu"
+    device: int | None = None
+    version: str = __version__  # of numbragg
+
+
+class Done(NamedTuple):
+    """What came of a shard."""
+
+    shard: int
+    shots: int
+    failed: int
+    kept: bool  # whether it was there
+    busy: bool  # whether another run is writing it
+    seconds: float
+    spent: dict[str, float]  # on shots, by name [s]
+
+
+#: The one that was asked for last, with its tables and compiled kernels.
+_makers: dict[Any, Maker] = {}
+#: A worker may have several threads: one makes a shard, and the threads of its kernels are all of them.
+_one = threading.Lock()
+
+
+def maker_of(plan: Plan) -> Maker:
+    """What makes the shots of a plan, kept for the next.
+
+    Raises
+    ------
+    ValueError
+        If the description is another one here.
+    """
+    if plan.version != __version__:
+        raise ValueError(f"numbragg {__version__} is here, and {plan.version} where the campaign was started")
+    key = (plan.path, plan.head.campaign, plan.head.shots, *plan[3:])
+    if key not in _makers:
+        threads = _threads_of_worker() if plan.threads is None else plan.threads
+        made = Maker(plan.path, shots=plan.head.shots, threads=threads, backend=plan.backend, device=plan.device)
+        if made.description.hash() != plan.head.campaign:
+            raise ValueError(f"{plan.path}: is another description than that of {plan.folder}, or names other files")
+        _makers.clear()
+        _makers[key] = made
+    return _makers[key]
+
+
+def _threads_of_worker() -> int | None:
+    """Threads of the worker of Dask that this is a task of; None where it is none."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return int(distributed.get_worker().state.nthreads)
+    except (AttributeError, ValueError):
+        return None
+
+
+def do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None = None) -> Done:
+    """Make the files of a shard, unless they are whole.
+
+    Parameters
+    ----------
+    plan : Plan
+    number : int
+    progress : callable, optional
+        Called with the number of its shots that are done.
+
+    Returns
+    -------
+    Done
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+    """
+    with _one:
+        return _do_shard(plan, number, progress)
+
+
+def _do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None) -> Done:
+    start, shots = time.perf_counter(), len(plan.head.of_shard(number))
+
+    def done(failed: int, kept: bool = False, busy: bool = False, spent: Any = None) -> Done:
+        return Done(number, shots, failed, kept, busy, time.perf_counter() - start, spent or asdict(Spent()))
+
+    if wrong_with(plan.folder, plan.head, number) is None:
+        return done(len((account_of(plan.folder, number) or {}).get("failed", ())), kept=True)
+    maker = maker_of(plan)
+    maker.spent = Spent()
+    try:
+        account = write_shard(maker, number, plan.folder, plan.head.campaign, progress)
+    except BlockingIOError:
+        return done(0, busy=True)
+    return done(len(account["failed"]), spent=asdict(maker.spent))

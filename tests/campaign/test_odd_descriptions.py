@@ -1,0 +1,114 @@
+"""Descriptions that are odd: each is read, or refused in one line of error that names the file; no traceback."""
+
+import random
+import tomllib
+
+from campaign_tools import SMALL, write
+import pytest
+
+from numbragg.campaign.description import read_description
+from numbragg.campaign.fields import FIELDS
+from numbragg.campaign.parts import Parts
+
+#: Values in the place of any other.
+ODD = ("0", "-1", "1e400", "nan", "inf", "-inf", "true", '""', '"x"', "[]", "[1]", "[[1]]", "[1, 2, 3]", "{}",
+       "{a = 1}", "1979-05-27", "9223372036854775807", "0.5", '"\\u0000"', "1e-300", "1e300", "[true]", "[nan, 1, 2]")
+
+TABLES = SMALL + """
+[background]
+layers = "water:5um,air:1mm"
+[response]
+detector = "rayonix"
+[response.beamstop]
+centre_pixels = [3, 4]
+radius_pixels = 2
+[beam.spectrum]
+kind = "gaussian"
+bandwidth_percent = 0.5
+samples = 3
+[output]
+kind = "counts"
+compression = "gzip"
+layout = "whole"
+[evaluation]
+precision = "exact"
+revision = "fixed"
+[vary.distance_mm]
+distribution = "normal"
+mean = 60.0
+sigma = 1.0
+low = 59.0
+high = 61.0
+[vary.n_cells]
+distribution = "grid"
+low = 5
+high = 15
+steps = 11
+every = 2
+[vary.rotation_deg]
+distribution = "list"
+values = [[0, 0, 1], [1, 0, 0]]
+repeat = true
+""".replace('[vary.n_cells]\ndistribution = "grid"', '[vary.twotheta_deg]\ndistribution = "grid"')
+
+
+def survives(text):
+    """Whether a description is read; a refusal is one line that begins with the name of the file."""
+    try:
+        description = read_description(write(text))
+        Parts(description)
+        assert len(description.hash()) == 64
+        description.values(3)
+    except (ValueError, OSError) as error:
+        said = str(error) if isinstance(error, ValueError) else ""
+        assert "\n" not in said and (isinstance(error, OSError) or said.startswith("set.toml: ")), said
+        return False
+    return True
+
+
+def test_it_is_right_before_it_is_odd(folder):
+    assert survives(TABLES)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_odd_values(part, folder):
+    lines = TABLES.splitlines()
+    draws = random.Random(part)
+    places = [number for number, line in enumerate(lines) if " = " in line]
+    refused = 0
+    for _ in range(60):
+        number, odd = draws.choice(places), draws.choice(ODD)
+        changed = [*lines]
+        changed[number] = f"{lines[number].partition(' = ')[0]} = {odd}"
+        refused += not survives("\n".join(changed))
+    assert refused > 20
+
+
+def test_odd_fields(folder):
+    """Every field with every distribution, and with numbers that do not suit it."""
+    draws = random.Random(9)
+    read = 0
+    for name in FIELDS:
+        for kind in ("constant", "uniform", "log-uniform", "normal", "choice", "list", "grid", "sase"):
+            words = {"constant": "value = {0}", "choice": "values = [{0}]", "list": "values = [{0}]\nrepeat = true",
+                     "normal": "mean = {0}\nsigma = {1}\nlow = {0}\nhigh = {1}", "sase": "bandwidth_percent = {0}",
+                     "grid": "low = {0}\nhigh = {1}\nsteps = 2"}.get(kind, "low = {0}\nhigh = {1}")
+            for low, high in (("1", "3"), ("[1, 2]", "[3, 4]"), (draws.choice(ODD), draws.choice(ODD))):
+                table = f'[vary.{name}]\ndistribution = "{kind}"\n{words.format(low, high)}\n'
+                read += survives(SMALL.partition("[vary.")[0] + table)
+    assert read > 60
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"\xff\xfe", b"[", b"a = 1", b"[campaign]\nshots = 1\nseed = 1", b"[[campaign]]\nshots = 1", b"campaign = 3",
+    b"[vary]\nx = 1", b"a." * 5000 + b"b=1"])
+def test_odd_files(content, folder):
+    (folder / "set.toml").write_bytes(content)
+    with pytest.raises(ValueError) as refused:
+        Parts(read_description("set.toml"))
+    assert str(refused.value).startswith("set.toml: ") and "\n" not in str(refused.value)
+
+
+def test_the_odd_values_are_toml():
+    for odd in ODD:
+        tomllib.loads(f"a = {odd}")
