@@ -37,8 +37,7 @@ suppress_warnings = ["myst.header"]
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
          "background", "counts", "crystals", "command-line", "programs", "read", "view", "campaigns", "faq",
          "parallel", "quirks", "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate",
-         "accuracy/culling",
-         "accuracy/counts", "precision", "summation", "selftest", "trace", "compare", "oracle", "cuda", "benchmarks",
+         "accuracy/culling", "accuracy/counts", "precision", "summation", "selftest", "trace", "compare", "oracle", "cuda", "benchmarks",
          "architecture", "api", "citing")
 
 
