@@ -1,27 +1,15 @@
 """What a command line asks for: a draft of the request, names of files, how to compute and what to print."""
 
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
 
+from ..scene.frozen import Settable
 from ..scene.request import Draft
 
 __all__ = ["CommandLine", "Files", "Outputs", "assign"]
 
 
-class _Settings:
-    """Base of records of many settings: `dataclass` would write, and compile, a function as long as their list."""
-
-    __slots__ = ()
-
-    def __init__(self, **settings):
-        for name, item in self.__dataclass_fields__.items():  # type: ignore[attr-defined]
-            default = item.default if item.default_factory is MISSING else item.default_factory()
-            setattr(self, name, settings.pop(name, default))
-        if settings:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
-
-
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class Files(_Settings):
+class Files(Settable):
     """Names of the files to read, or None where not given."""
 
     hkl: str | None = None
@@ -36,7 +24,7 @@ class Files(_Settings):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class Outputs(_Settings):
+class Outputs(Settable):
     """Names of the files to write, and whether the optional ones are wanted."""
 
     floatfile: str = "floatimage.bin"
@@ -63,7 +51,7 @@ class Outputs(_Settings):
 
 
 @dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class CommandLine(_Settings):
+class CommandLine(Settable):
     """What a command line asks for.
 
     Attributes

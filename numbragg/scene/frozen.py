@@ -1,30 +1,39 @@
-"""Records that nobody changes, at next to no cost at a start.
+"""Records whose methods are written once, most of which nobody changes, at next to no cost at a start.
 
 `dataclass` writes and compiles methods for each class, which for a dozen of them takes longer than all else that
 `--help` loads. Here they are written once: classes are `dataclass(slots=True, kw_only=True, init=False, repr=False,
-eq=False)` with `Frozen` as their base.
+eq=False)` with `Frozen` or `Settable` as their base.
 """
 
 from dataclasses import MISSING, FrozenInstanceError, fields
 from typing import Any
 
-__all__ = ["Frozen"]
+__all__ = ["Frozen", "Settable"]
 
 
-class Frozen:
-    """Base of records: every field by keyword, those without a default needed; nothing is changed afterwards."""
+class Settable:
+    """Base of records: every field by keyword, those without a default needed."""
 
     __slots__ = ()
 
     def __init__(self, **settings: Any) -> None:
         put = object.__setattr__
         for name, item in self.__dataclass_fields__.items():  # type: ignore[attr-defined]
-            value = settings.pop(name, item.default)
-            if value is MISSING:
-                raise TypeError(f"{type(self).__name__} needs {name}")
+            if name in settings:
+                value = settings.pop(name)
+            else:
+                value = item.default if item.default_factory is MISSING else item.default_factory()
+                if value is MISSING:
+                    raise TypeError(f"{type(self).__name__} needs {name}")
             put(self, name, value)
         if settings:
             raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
+
+
+class Frozen(Settable):
+    """The same, and nothing is changed afterwards."""
+
+    __slots__ = ()
 
     def __setattr__(self, name, value):
         raise FrozenInstanceError(f"cannot assign to {name!r}")
