@@ -149,8 +149,8 @@ def test_scene_is_made_of_its_name():
 def test_bound_ten_times_too_small(monkeypatch, capfd, gratings):
     plan = driver_cpu.plan
 
-    def bolder(scene, precision):
-        how = plan(scene, precision)
+    def bolder(*how_asked):
+        how = plan(*how_asked)
         return how._replace(bound=Bound(*(0.1 * v for v in how.bound)))
 
     monkeypatch.setattr(driver_cpu, "plan", bolder)
