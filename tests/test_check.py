@@ -257,12 +257,14 @@ SETTINGS = textwrap.dedent("""\
         matplotlib>=3.8.4
     io =
         h5py>=3.11
+    campaign =
+        dask>=2024.8
     """)
 
 
 def test_oldest_versions_are_those_of_the_settings():
-    assert oldest.requirements(SETTINGS) == ["h5py==3.11", "matplotlib==3.8.4", "numba==0.61", "numpy==2.0",
-                                             "tqdm==4.60"]
+    assert oldest.requirements(SETTINGS) == ["dask==2024.8", "h5py==3.11", "matplotlib==3.8.4", "numba==0.61",
+                                             "numpy==2.0", "tqdm==4.60"]
     pinned = oldest.requirements(CONFIG)
     assert {line.partition("==")[0] for line in pinned} >= {"llvmlite", "numba", "numpy", "tifffile", "h5py"}
 

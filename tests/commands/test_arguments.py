@@ -10,7 +10,7 @@ from numbragg.commands.cli import COMMANDS, main
 ONE_WORD = {"compare": (["a.bin", "b.bin"], "--max-ulp", "1"), "plateau": (["a.bin"], "--csv", "t.csv"),
             "view": (["a.bin"], "--rings", "5"),
             "selftest": ([], "--seed", "1"), "demo": ([], "--threads", "1"), "trace": (["1", "2"], "--steps", "3"),
-            "scan": (["--nexus", "a.nxs"], "--frames", "2")}
+            "scan": (["--nexus", "a.nxs"], "--frames", "2"), "campaign": (["check", "a.toml"], "--shots", "2")}
 
 
 #: Subcommands whose words are no options.
