@@ -4,7 +4,7 @@ import threading
 
 from ..stamp import stamp
 
-__all__ = ["Tables"]
+__all__ = ["Made", "Tables"]
 
 #: Tables of which something is kept at most, and bytes of all but the last of them.
 MOST_TABLES, MOST_BYTES = 4, 1 << 28

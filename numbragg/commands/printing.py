@@ -43,7 +43,8 @@ def unread():
     except (AttributeError, OSError, ValueError):
         # no file
         return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), number)
 
 
 def say_all(text):

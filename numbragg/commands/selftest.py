@@ -238,7 +238,7 @@ def _simulate(arguments):
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
     process = subprocess.Popen([sys.executable, "-P", "-m", "numbragg", "selftest", *arguments], env=environment)
-    # it ends with this process, however that ends
+    # it ends with this process, unless that is killed
     leave_nothing(process, process.terminate)
     try:
         while process.poll() is None and not asked():
