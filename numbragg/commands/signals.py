@@ -122,6 +122,9 @@ def _attend(there, numbers):
             stopping.remove_all()
             if stopping.begin_to_end():
                 _say_in_time(_line(stopping.asked(), stopping.what_is_there()))
+            else:
+                # the main thread came first, is about to say it and then ends the process
+                time.sleep(_WORDS)
         finally:
             # whatever is wrong with files or words: somebody asked for the end
             os._exit(128 + stopping.asked())

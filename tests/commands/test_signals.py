@@ -115,6 +115,26 @@ def test_the_first_of_two_signals_counts(folder, interruptible):
     assert process.returncode == 143
 
 
+def test_the_main_thread_that_comes_last_says_it_all_the_same(folder, interruptible):
+    """It finds a safe place just before the other thread ends the process, and is slow to say so."""
+    code = ("import os, signal, sys, time\n"
+            "from numbragg.commands import cli, program, signals\n"
+            "from numbragg.kernels import stopping\n"
+            "say = signals.say_end\n"
+            "def late(words=''):\n"
+            "    time.sleep(0.3)\n"
+            "    return say(words)\n"
+            "def command(argv):\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    time.sleep(signals._GRACE - 0.1)\n"
+            "    stopping.poll()\n"
+            "signals.say_end, program._command = late, command\n"
+            "sys.argv = ['numbragg', 'x']\n"
+            "cli.entry()\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (143, "numbragg: terminated; no file was written\n")
+
+
 @pytest.mark.parametrize("number", [number for number, _ in SIGNALS])
 def test_ignored_at_the_start_stays_ignored(number, folder):
     """As nohup does with SIGHUP, and sh with SIGINT for what runs in the background."""
