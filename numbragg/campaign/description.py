@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..configs.checks import choice, shown, whole
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.one_image import LAYOUTS
+from ..io.bounded import check_regular
 from ..response.toml_file import check_keys, read_toml
 from ..scene.draws import LARGEST_SEED
 from .distributions import distribution
@@ -100,6 +101,7 @@ class Description:
         if not isinstance(name, str) or not name or "\0" in name:
             raise ValueError(f"{place}: {shown(name)} must be the name of a file")
         path = os.path.join(self.folder, name)
+        check_regular(path, "a file of a campaign")
         # of several at one place each has its own
         self.inputs[place if self.inputs.get(place, path) == path else f"{place} {name}"] = path
         return path
@@ -186,6 +188,8 @@ def read_description(path: str | os.PathLike[str], shots: int | None = None) -> 
     (20, True)
     """
     name = os.fsdecode(path)
+    # by each process of a run
+    check_regular(path, "a description")
     try:
         return _checked(name, read_toml(path), shots)
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import sys
 import time
 
 from ..io.json_text import json_ready
@@ -233,12 +232,12 @@ def _simulate(arguments):
     import os
     import subprocess
 
+    from ..io.children import started
     from ..kernels.stopping import asked, begin_to_end, leave_nothing, nothing_left
 
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
-    # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
-    process = subprocess.Popen([sys.executable, "-P", "-m", "numbragg", "selftest", *arguments], env=environment)
-    # it ends with this process, unless that is killed
+    process = started("from numbragg.commands.cli import entry\nentry()", ["selftest", *arguments], ends_by="SIGTERM",
+                      env=environment)
     leave_nothing(process, process.terminate)
     try:
         while process.poll() is None and not asked():
@@ -256,6 +255,7 @@ def _simulate(arguments):
         if process.poll() is None:
             process.terminate()
             process.wait()
+        process.stdin.close()
         nothing_left(process)
     # as a shell has it where a signal ended it
     return process.returncode if process.returncode >= 0 else 128 - process.returncode

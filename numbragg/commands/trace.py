@@ -1,5 +1,6 @@
 """`numbragg trace`: every intermediate of one pixel, printed in full or compared with what a file says."""
 
+import os
 import sys
 import time
 
@@ -149,8 +150,8 @@ def run(arguments):
     with OutputSet() as outputs:
         if output is not None:
             outputs.reserve(output, "trace")
-        if against is not None:
-            # a name that is wrong is told before the work
+        if against is not None and (os.path.isfile(against) or os.path.isdir(against) or not os.path.exists(against)):
+            # a name that is wrong is told before the work; but who writes to a pipe would find it closed
             open(against, "rb").close()
         trace, line, notes = _traced(words[2:], fast, slow, steps, values.get("--panel"), output)
         comparison = None

@@ -7,7 +7,7 @@ from .errors import format_error
 
 # start-up: the memory that is left is asked for where a file is read
 
-__all__ = ["PIECE", "bounded_content"]
+__all__ = ["PIECE", "bounded_content", "check_regular"]
 
 #: Bytes of a stream that are read at a time.
 PIECE = 1 << 20
@@ -64,6 +64,24 @@ def bounded_content(path, largest, rule, *, per_byte=1.0, longest_line=None):
                 if tail > longest_line:
                     raise format_error(path, f"has more than {longest_line} characters; no line is so long", line)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def check_regular(path, what):
+    """Refuse a pipe, or another stream, where a file is opened more than once: it would wait there for ever.
+
+    Parameters
+    ----------
+    path : str or path-like
+        What is not there, or is a folder, is left to whoever opens it.
+    what : str
+        What it should be, such as "a geometry".
+
+    Raises
+    ------
+    FileFormatError
+    """
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise format_error(path, f"is not a regular file; {what} must be one, for it is read more than once")
 
 
 def _too_large(path, largest, rule):

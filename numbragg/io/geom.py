@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from ..notes import Loud, Untaken
+from .bounded import check_regular
 from .errors import format_error, shown
 from .kinds import naming_the_kind
 from .literals import INT_MAX, c_number, decimal
@@ -124,10 +125,12 @@ def read_geom(path):
     Raises
     ------
     FileFormatError
-        A line that breaks a rule, a panel that lacks something, or no panel at all.
+        A line that breaks a rule, a panel that lacks something, or no panel at all; or a pipe.
     OSError
         The file cannot be read.
     """
+    # by masks, and for files that are written in its layout
+    check_regular(path, "a geometry")
     with open(path, "rb") as file:
         content = file.read(LONGEST + 1)
     if len(content) > LONGEST:

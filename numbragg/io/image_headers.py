@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from ..notes import Loud
+from .bounded import check_regular
 from .errors import format_error, shown
 from .literals import PRINTED, decimal
 from .smv import read_header
@@ -34,6 +35,7 @@ class FlatPanel(NamedTuple):
 
 def kind_of_header(path):
     """What kind of image a file is: "SMV", "CBF" or "HDF5"; FileFormatError for any other."""
+    check_regular(path, "an image")
     with open(path, "rb") as file:
         start = file.read(64)
     for kind, found in (("SMV", start.startswith(b"{")), ("CBF", start.startswith(b"###CBF")),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from ..kernels.stopping import leave_nothing, nothing_left, poll
+from .children import started
 from .errors import FileFormatError, format_error
 
 __all__ = ["SECONDS", "DamagedFile", "try_reading"]
@@ -11,13 +12,14 @@ __all__ = ["SECONDS", "DamagedFile", "try_reading"]
 #: A file that takes longer hangs [s].
 SECONDS = 30.0
 
-#: What the process does; whatever Python raises there will be raised here too.
+#: What the process does; whatever Python raises there will be raised here too.  It ends after some time without its
+#: parent, too, where the system does not tell it of that one's end and the library lets no Python run.
 _PROGRAM = """
-import importlib, sys
-module, function, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-words, sys.path[:] = sys.argv[4:4 + count], sys.argv[4 + count:]
+import importlib, signal
+if hasattr(signal, "alarm"):
+    signal.alarm(int(sys.argv[3]))
 try:
-    getattr(importlib.import_module(module), function)(*words)
+    getattr(importlib.import_module(sys.argv[1]), sys.argv[2])(*sys.argv[4:])
 except Exception:
     pass
 """
@@ -56,11 +58,10 @@ def try_reading(path, module, function, library, more=(), more_seconds=0.0):
         return
     # the zero byte of a name that is none would be an error of its own here
     seconds = SECONDS + more_seconds
-    words = [sys.executable, "-c", _PROGRAM, module, function, str(1 + len(more)), path, *more,
-             *filter(None, sys.path)]
+    words = [module, function, str(int(2.0 * seconds) + 10), path, *more]
     try:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        process = started(_PROGRAM, words, path=[*filter(None, sys.path)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
     except (OSError, ValueError):
         return
     # not left behind, however this process ends
@@ -73,6 +74,7 @@ def try_reading(path, module, function, library, more=(), more_seconds=0.0):
         if process.poll() is None:
             process.kill()
             process.wait()
+        process.stdin.close()
         nothing_left(process)
     poll()
     if process.returncode < 0:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 import math
 import os
+import stat
 import sys
 
 import numpy as np
@@ -55,7 +56,13 @@ def _guessed(pixels):
 
 
 def _shape(line, size):
-    """Numbers of pixels (fast, slow)."""
+    """Numbers of pixels (fast, slow) of so many bytes; of a stream, whose size is None, they must be given."""
+    if size is None:
+        fast, slow = line.draft.pixels_f, line.draft.pixels_s
+        if not fast or not slow:
+            raise format_error(line.input, "is a stream, whose size does not tell the numbers of pixels: give "
+                                           "-detpixels, or both -detpixels_x and -detpixels_y, or -header")
+        return fast, slow
     fast, slow, pixels = line.draft.pixels_f, line.draft.pixels_s, size // 4
     if not pixels:
         raise format_error(line.input, f"has {size} bytes, not one pixel of 4")
@@ -69,6 +76,20 @@ def _shape(line, size):
         line.notices.append(Loud(f"{os.fsdecode(line.input)}: has {size} bytes; an image of {fast} x {slow} pixels has"
                                  f" {4 * fast * slow}: the rest is left out, as in noisify"))
     return fast, slow
+
+
+def _of_stream(line, file, fast, slow):
+    """The image, flat, from a pipe or a terminal; what follows is left unread."""
+    image = np.empty(fast * slow, np.float32)
+    # as much as there is, however it comes
+    there = file.readinto(memoryview(image.view(np.uint8)))
+    if there < image.nbytes:
+        raise format_error(line.input, f"ends after {there} bytes; an image of {fast} x {slow} pixels has "
+                                       f"{image.nbytes}")
+    if file.read(1):
+        line.notices.append(Loud(f"{os.fsdecode(line.input)}: has more than the {image.nbytes} bytes of an image of "
+                                 f"{fast} x {slow} pixels: the rest is left out, as in noisify"))
+    return image
 
 
 def _copied_header(line):
@@ -107,12 +128,14 @@ def _read(line):
     """The image, flat, its shape and the header."""
     header = None if line.header is None else _copied_header(line)
     with open(line.input, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+        found = os.fstat(file.fileno())
+        size = found.st_size if stat.S_ISREG(found.st_mode) else None
         fast, slow = _shape(line, size)
         # the image, both kinds of integers, both images that are written, the grey one; what is spread
         each = 4 + 2 + 4 + 2 * (2 if line.bits == "16" else 4) + 1 + (8 if line.psf is not None else 0)
         memory.require(each * fast * slow, f"noisify: the images of {fast} x {slow} pixels")
-        image = np.fromfile(file, np.float32, fast * slow)
+        # a file that is shorter has been refused, and a stream may be
+        image = np.fromfile(file, np.float32, fast * slow) if size is not None else _of_stream(line, file, fast, slow)
     if header is None:
         header = _made_header(line, fast, slow)
     if len(header) > 512 and line.header is None:

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from .. import memory
+from ..io.bounded import check_regular
 from ..io.endings import format_of_ending
 from ..io.errors import format_error
 from ..io.literals import decimal
@@ -62,6 +63,7 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
         What is wrong with which file.
     """
     name, dataset = (path, None) if os.path.lexists(path) or "::" not in path else path.split("::", 1)
+    check_regular(name, "an image")
     hdf5 = _starts(name, _HDF5)
     notes = []
     series = None

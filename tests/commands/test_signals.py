@@ -9,6 +9,7 @@ import threading
 import time
 
 from cli_tools import command, content
+from cuda_tools import needs_numba_cuda
 import numpy as np
 import pytest
 
@@ -366,6 +367,7 @@ def children_of(process):
             for name in place.read_text().split()]
 
 
+@needs_numba_cuda
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="this system does not list children")
 @pytest.mark.parametrize("number, word, seconds", [(*signal, n) for n, signal in enumerate(SIGNALS)])
 def test_the_process_of_a_simulated_device_ends_with_its_parent(number, word, seconds, folder, interruptible):
