@@ -10,9 +10,9 @@ import os
 from typing import Any, NamedTuple
 
 from ..configs.checks import choice, shown, whole
+from ..io.bounded import check_regular
 from ..io.hdf5_filters import COMPRESSIONS
 from ..io.one_image import LAYOUTS
-from ..io.bounded import check_regular
 from ..response.toml_file import check_keys, read_toml
 from ..scene.draws import LARGEST_SEED
 from .distributions import distribution
