@@ -4,12 +4,14 @@
     python tests/attack.py kills --count 200
     python tests/attack.py forks --count 50
     python tests/attack.py bits --count 200
+    python tests/attack.py campaigns --count 100
     python tests/attack.py all
 
 signals: INT, TERM and HUP, one to three of them: exit status, one line, all files or none, nothing left, no hang.
 kills: kill -9, half of them between the renames at the end: the next run there completes or names the set.
 forks: children of a process whose threads compile and load kernels, each of which simulates.
 bits: one bit flipped in the compiled code on disk.
+campaigns: signals and kill -9, two runs at a time, by parts and by workers; at the end the bytes of one left in peace.
 
 Exit status 1 if anything was wrong; every fault is a line.
 """
@@ -19,11 +21,11 @@ from pathlib import Path
 import sys
 import tempfile
 
-from attacks import bits, forked, kills, signals
+from attacks import bits, campaigns, forked, kills, signals
 from attacks.sets import COMMANDS, Sets
 
 #: How many of each are enough to see what is rare.
-COUNTS = {"signals": 500, "kills": 200, "forks": 50, "bits": 200}
+COUNTS = {"signals": 500, "kills": 200, "forks": 50, "bits": 200, "campaigns": 100}
 
 
 def attacked(what, count, seed, folder, report=print, names=None):
@@ -33,6 +35,8 @@ def attacked(what, count, seed, folder, report=print, names=None):
         return forked.run(folder, count, seed, report)
     if what == "bits":
         return bits.run(COMMANDS[0], folder, count, seed, report)
+    if what == "campaigns":
+        return campaigns.run(folder, count, seed, report)
     wanted = [command for command in COMMANDS if names is None or command.name in names]
     all_sets = [Sets(command, folder / command.name.replace(", ", " ")) for command in wanted]
     return (signals if what == "signals" else kills).run(all_sets, count, seed, report)

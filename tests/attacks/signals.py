@@ -1,6 +1,7 @@
 """Signals at random moments: the run ends soon, with the right status, one line, and all of its files or none."""
 
 from collections import Counter
+import os
 import random
 import shutil
 import signal
@@ -11,8 +12,18 @@ from .sets import TRACEBACK, environment, line_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-#: Seconds after which a run that was told to end hangs.
-PATIENCE = 30
+#: Seconds after which a run that was told to end hangs, or is slow to end, on a machine that does nothing else.
+PATIENCE, SOON = 30.0, 5.0
+
+
+def busy():
+    """How many processes each processor has to do with, at least one: what takes a time takes so many times longer."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
+def patience():
+    """Seconds after which a run that was told to end hangs."""
+    return PATIENCE * busy()
 
 
 def catches(process):
@@ -40,17 +51,17 @@ def attack(sets, chance, place, seconds):
     time.sleep(chance.uniform(0, 1.1 * seconds))
     sent = [chance.choice(SIGNALS)]
     sent += [chance.choice(SIGNALS) for _ in range(chance.choice((0, 0, 0, 1, 2)))]
-    begun = time.monotonic()
+    begun, limit = time.monotonic(), patience()
     for number in sent:
         if process.poll() is None:
             process.send_signal(number)
         time.sleep(chance.choice((0, 0, 0.002, 0.05)))
     try:
-        said, errors = process.communicate(timeout=PATIENCE)
+        said, errors = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return ["hang"], f"signals {sent}: still there after {PATIENCE} s"
+        return ["hang"], f"signals {sent}: still there after {limit:.0f} s"
     took = time.monotonic() - begun
     return judged(sets, place, process.returncode, errors, {128 + number for number in sent}, took)
 
@@ -74,7 +85,7 @@ def judged(sets, place, code, errors, codes, took=0.0):
     hidden = [path.name for path in place.iterdir() if path.name.startswith(".numbragg")]
     if hidden:
         wrong.append("files left over")
-    if took > 5:
+    if took > SOON * busy():
         wrong.append("slow to end")
     return wrong, f"exit {code}, files {which}, {took:.2f} s, left {hidden}: {errors.strip()[-300:]}"
 

@@ -56,6 +56,9 @@ class Process:
         self.started.communicate(timeout=60)
 
     def family(self):
+        """What it has started, and itself; nothing where it has ended, for its number may be another's by now."""
+        if self.started.poll() is not None:
+            return []
         try:
             mine = psutil.Process(self.started.pid)
             return [*mine.children(recursive=True), mine]
