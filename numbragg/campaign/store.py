@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import json
 import os
+import re
 from typing import Any, NamedTuple
 
 from ..configs.checks import shown
@@ -17,10 +18,11 @@ from .versions import versions
 
 # start-up: pyarrow is an extra, and imported where tables are merged
 
-__all__ = ["HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "merge", "open_store", "read_head", "wrong_with"]
+__all__ = ["HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "merge", "open_store", "read_head", "wrong_with"]
 
 #: Files of a store beside those of its shots.
 HEAD, TRUTH, MANIFEST = "campaign.json", "truth.parquet", "manifest.json"
+_OF_SHOTS = re.compile(r"shots_[0-9]{6,}\.(h5|parquet|json)(\.partial)?")
 _FORMAT, _VERSION = "numbragg campaign", 1
 #: Largest head and account, in bytes.
 _LARGEST = 1 << 28
@@ -74,6 +76,27 @@ def read_head(folder: str) -> Head:
         return Head(**{name: found[name] for name in Head._fields})
     except KeyError as error:
         raise ValueError(f"{path}: lacks {error.args[0]!r}") from None
+
+
+def check_inputs(folder: str, inputs: Iterable[str]) -> None:
+    """Refuse files that are read where the files of a campaign will be.
+
+    Parameters
+    ----------
+    folder : str
+        Of the campaign.
+    inputs : iterable of str
+        The description, and what it names.
+
+    Raises
+    ------
+    ValueError
+    """
+    place = os.path.realpath(folder)
+    for path in inputs:
+        there, name = os.path.split(os.path.realpath(path))
+        if there == place and (name in (HEAD, TRUTH, MANIFEST) or _OF_SHOTS.fullmatch(name)):
+            raise ValueError(f"{path}: is read, and {name} in {folder} is written; give another folder")
 
 
 def open_store(folder: str, description: Description, campaign: str) -> list[str]:

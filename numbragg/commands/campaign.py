@@ -223,7 +223,7 @@ def _run(name, values):
     from ..campaign.description import read_description
     from ..campaign.parts import Parts
     from ..campaign.run import Share, share_of_environment
-    from ..campaign.store import open_store, read_head
+    from ..campaign.store import check_inputs, open_store, read_head
     from ..campaign.work import Plan
 
     _check_device(values)
@@ -234,6 +234,7 @@ def _run(name, values):
     share = Share(*values["--shard"]) if "--shard" in values else None if ways else share_of_environment(os.environ)
     description = read_description(name, values.get("--shots"))
     parts = Parts(description)
+    check_inputs(folder, [name, *description.inputs.values()])
     notes = [*parts.notes, *open_store(folder, description, description.hash())]
     if share is not None and share.source:
         notes.append(Loud(f"part {share.number} of {share.of}, from {share.source}"))

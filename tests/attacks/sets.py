@@ -60,6 +60,21 @@ def _counted(number):
             "water:20um,air:20mm", "--response", "response.toml", "--counts", "counts.img", "--npy", "image.npy"]
 
 
+def _readable(number):
+    return [*CRYSTAL, "-detpixels", "120", "-phi", str(number), "-seed", "5", "--nexus", "image.nxs", "--cbf",
+            "image_0001.cbf", "--smv-readable", "image_0001.img", "--tiff", "image.tif", "--geom", "image.geom", "--expt",
+            "image.expt", "--xds-inp", "XDS.INP", "--counts", "counts.h5"]
+
+
+def _noisify(number):
+    return ["noisify", "-floatfile", "in.bin", "-detpixels", "200", "-distance", "100", "-seed", str(number), "-psf",
+            "fiber"]
+
+
+def _view(number):
+    return ["view", f"image{number}.pgm", "--html", "page.html", "--png", "page.png"]
+
+
 def _nonbragg(number):
     return ["nonbragg", "-stol", "table.stol", "-detpixels", "300", "-pixel", "0.2", "-distance", "100", "-thick",
             str(number), "-seed", "1"]
@@ -74,6 +89,11 @@ COMMANDS = [
     Command("counted", _counted, {"response.toml": RESPONSE}),
     Command("scan, NXmx", _scan("--nexus", "series.nxs"), also=("series.nxs.partial",)),
     Command("scan, images", _scan("--images", "frame_####.img"), also=("frame_####.img.partial", "frame_0")),
+    Command("scan, counted", _scan("--nexus", "series.nxs", "--background", "water:20um", "--response",
+                                   "response.toml"), {"response.toml": RESPONSE}, also=("series.nxs.partial",)),
+    Command("readable files", _readable),
+    Command("noisify", _noisify, {"in.bin": "?@AB" * 200 ** 2}),
+    Command("view", _view, {f"image{number}.pgm": "P2 60 40 255\n" + f"{number} 9 7\n" * 800 for number in (1, 2)}),
     Command("nonbragg", _nonbragg, {"table.stol": "0.0 2.5\n0.1 3\n0.3 5\n0.6 2\n"}),
 ]
 

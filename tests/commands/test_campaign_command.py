@@ -3,7 +3,7 @@
 import os
 import re
 
-from cli_tools import error_line
+from cli_tools import content, error_line
 import pytest
 
 from numbragg.commands.cli import main
@@ -52,6 +52,24 @@ def test_a_description_that_is_wrong_makes_no_folder(folder, capfd):
     assert main(["campaign", "run", "set.toml", "--out", "out"]) == 2
     assert error_line(capfd) == "numbragg: error: set.toml: campaign.seed: is missing; must be a whole number\n"
     assert os.listdir(folder) == ["set.toml"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "truth.parquet", "campaign.json", "shots_000000.h5",
+                                  "shots_000001.json", "shots_000002.h5.partial"])
+@pytest.mark.parametrize("of", ["description", "input"])
+def test_what_is_read_is_not_written(name, of, folder, capfd):
+    (folder / "out").mkdir()
+    text = TEXT
+    if of == "input":
+        (folder / "out" / name).write_text("1 0 0 10\n0 1 0 20\n")
+        text = text.replace("constant = 100", f"file = 'out/{name}'")
+        assert text != TEXT
+    path = f"out/{name}" if of == "description" else "set.toml"
+    (folder / path).write_text(text)
+    before = content(folder / "out")
+    assert main(["campaign", "run", path, "--out", "./out", "--shard", "0/1"]) == 2
+    assert error_line(capfd).endswith(f"{name}: is read, and {name} in ./out is written; give another folder\n")
+    assert content(folder / "out") == before
 
 
 TEXT = """[campaign]
