@@ -9,6 +9,7 @@ takes memory of its own.  Numba is loaded first, so that what is in use does not
 
 import gc
 import json
+import runpy
 import sys
 
 from numbragg import memory
@@ -36,9 +37,13 @@ def main(account, words):
         require(size, what)
 
     memory.require = recorded
-    from numbragg.commands.cli import main as run
+    if words[0].endswith(".py"):
+        sys.argv, code = words, 0
+        runpy.run_path(words[0], run_name="__main__")
+    else:
+        from numbragg.commands.cli import main as run
 
-    code = run(words)
+        code = run(words)
     with open(account, "w", encoding="ascii") as file:
         json.dump({"code": code, "peak": resident("VmHWM:"), "asked": asked, "compiled": _compiled()}, file)
     return code

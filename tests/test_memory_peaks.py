@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 
@@ -86,6 +87,37 @@ def amorphous(path, size):
     path.write_text("0.0 5\n0.2 4\n0.5 1\n1.0 0.5\n", encoding="ascii")
 
 
+def campaign(path, size):
+    path.write_text(f"""[campaign]
+shots = 4
+seed = 1
+shots_per_file = 2
+[structure]
+constant = 1.0
+[detector]
+pixels = [{size}, {size}]
+[crystal]
+cell = [79, 79, 79, 90, 90, 90]
+n_cells = 1
+[sampling]
+oversample = 1
+[background]
+layers = "water:5um"
+[vary.orientation]
+distribution = "uniform"
+""", encoding="ascii")
+
+
+def simulator(path, size):
+    """Images one after the other, each with other mosaic domains, of one simulator that keeps what it can."""
+    path.write_text(f"""import numbragg as nb
+made = nb.Simulator(nb.Detector(pixels=(1, 1)), nb.Beam(), 100.0, sampling=nb.Sampling(oversample=1))
+for seed in range(1, 6):
+    made.image(nb.Crystal(cell=(79, 79, 79, 90, 90, 90), n_cells=5, mosaic_spread_deg=1, mosaic_domains={size},
+                          mosaic_seed=seed))
+""", encoding="ascii")
+
+
 #: Words, of which SIZE and FILE are replaced; a large and a small size; how the file is made, by its ending.
 KINDS = {
     "pixels": (f"{BARE} -detpixels SIZE", 4000, 20, None),
@@ -98,6 +130,14 @@ KINDS = {
     "background": (f"{BARE} -detpixels SIZE --background water:5um", 3500, 20, None),
     "panels": (f"{QUICK} --detector FILE.geom --npy x.npy --nexus x.nxs", 1500, 20, geometry),
     "mosaic domains": (f"{BARE} -detpixels 1 -N 5 -mosaic 1 -mosaic_dom SIZE", 2000000, 20, None),
+    "domains of spots that are culled": (f"{BARE} -detpixels 1 -N 30 -gauss_xtal -mosaic 1 -mosaic_dom SIZE", 2000000,
+                                         20, None),
+    "domains of top-hat spots": (f"{BARE} -detpixels 1 -N 30 -tophat_spots -mosaic 1 -mosaic_dom SIZE", 2000000, 20,
+                                 None),
+    "pixels of spots that are culled": (f"{BARE} -N 30 -gauss_xtal -detpixels SIZE", 4000, 20, None),
+    "a simulator that is kept": ("FILE.py", 1000000, 20, simulator),
+    "shots of a campaign": ("campaign run FILE.toml --out outSIZE --shard 0/1 --quiet --threads 1", 2500, 20,
+                            campaign),
     "phi steps": (f"{BARE} -detpixels 1 -N 5 -phi 1 -osc 1 -phisteps SIZE", 500000, 20, None),
     "wavelengths": (f"{BARE} -detpixels 1 -N 5 -dispersion 1 -dispsteps SIZE", 1000000, 20, None),
     "sources": (f"{BARE} -detpixels 1 -N 5 -sourcefile FILE.txt", 600000, 20, sources),
@@ -116,6 +156,8 @@ KINDS = {
 
 def run(folder, words, size):
     """The account of one run."""
+    # what is there would not be made again
+    shutil.rmtree(folder / f"out{size}", ignore_errors=True)
     filled = words.replace("SIZE", str(size)).replace("FILE", str(folder / f"size{size}"))
     account = folder / "account.json"
     subprocess.run([sys.executable, CHILD, str(account), *filled.split()], cwd=folder, check=False, timeout=600,

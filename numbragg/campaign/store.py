@@ -18,7 +18,8 @@ from .versions import versions
 
 # start-up: pyarrow is an extra, and imported where tables are merged
 
-__all__ = ["HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "merge", "open_store", "read_head", "wrong_with"]
+__all__ = ["HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "merge", "open_store", "read_head",
+           "wrong_with"]
 
 #: Files of a store beside those of its shots.
 HEAD, TRUTH, MANIFEST = "campaign.json", "truth.parquet", "manifest.json"

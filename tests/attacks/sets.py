@@ -62,8 +62,8 @@ def _counted(number):
 
 def _readable(number):
     return [*CRYSTAL, "-detpixels", "120", "-phi", str(number), "-seed", "5", "--nexus", "image.nxs", "--cbf",
-            "image_0001.cbf", "--smv-readable", "image_0001.img", "--tiff", "image.tif", "--geom", "image.geom", "--expt",
-            "image.expt", "--xds-inp", "XDS.INP", "--counts", "counts.h5"]
+            "image_0001.cbf", "--smv-readable", "image_0001.img", "--tiff", "image.tif", "--geom", "image.geom",
+            "--expt", "image.expt", "--xds-inp", "XDS.INP", "--counts", "counts.h5"]
 
 
 def _noisify(number):
