@@ -117,52 +117,64 @@ def _leave_libraries():
             lock.release()
 
 
-def _take_all(end):
-    """Take all locks, or none but what is left when time is up."""
+def _take_all(taken, end):
+    """Add all locks to a list of those that are taken, or none but what is left when time is up."""
     pause, missed = 0.001, None
     while True:
         late = time.monotonic() > end
         # to take locks while somebody imports would only hold that up
         if late or not _imports_elsewhere():
-            taken, missed = _take(missed, late, end)
+            missed = _take(taken, missed, late, end)
             if missed is None:
-                return taken
+                return
         _leave_libraries()
         time.sleep(pause)
         pause = min(2.0 * pause, 0.02)
 
 
-def _take(first, late, end):
+def _take(taken, first, late, end):
     """Take all locks, or none and return that which was missed; what is left, if it is late.
 
     One that was missed before is waited for without another in hand, so for as long as it takes: who tries again and
     again comes never in between others who queue for it.
     """
-    taken, missed = [], None
+    missed = None
     locks = [*_locks(), _IMPORTS]
-    try:
-        if first is not None and first is not _IMPORTS and not late:
-            _leave_libraries()
-            if not first.acquire(timeout=max(0.0, end - time.monotonic())):
-                return [], first
-            taken.append(first)
-            locks = [lock for lock in locks if lock is not first]
-        for lock in locks:
-            if lock.acquire(timeout=0.0 if late else _TURN):
-                taken.append(lock)
-            elif not late:
-                missed = lock
-                break
-        else:
-            if _take_libraries() or late:
-                return taken, None
-            missed = _IMPORTS
-    except BaseException:
-        # a signal's
-        _release(taken)
-        raise
+    if first is not None and first is not _IMPORTS and not late:
+        _leave_libraries()
+        if not _acquired(taken, first, max(0.0, end - time.monotonic())):
+            return first
+        locks = [lock for lock in locks if lock is not first]
+    for lock in locks:
+        if not _acquired(taken, lock, 0.0 if late else _TURN) and not late:
+            missed = lock
+            break
+    else:
+        if _take_libraries() or late:
+            return None
+        missed = _IMPORTS
     _release(taken)
-    return [], missed
+    taken.clear()
+    return missed
+
+
+def _acquired(taken, lock, timeout):
+    """Whether a lock is taken, and then one of those that are.
+
+    A signal that another thread took interrupts no wait: its exception comes up when the wait is over, with the lock
+    in hand and nobody told.
+    """
+    is_mine = getattr(lock, "_is_owned", bool)
+    before = is_mine()
+    try:
+        if lock.acquire(timeout=timeout):
+            taken.append(lock)
+            return True
+        return False
+    except BaseException:
+        if not before and is_mine() and lock not in taken:
+            taken.append(lock)
+        raise
 
 
 def _release(taken):
@@ -172,9 +184,13 @@ def _release(taken):
 
 def before():
     """Wait until no other thread is at work where a child would find it half done."""
+    taken = []
     try:
-        taken = _take_all(time.monotonic() + PATIENCE)
-    except KeyboardInterrupt:
+        _take_all(taken, time.monotonic() + PATIENCE)
+    except BaseException as stop:
+        _release(taken)
+        if not isinstance(stop, KeyboardInterrupt):
+            raise
         # the fork cannot be stopped from here; the exception comes when it is done
         taken = [None]
     _held[threading.get_ident()] = taken

@@ -244,6 +244,41 @@ def test_interrupt_while_a_fork_waits():
     """)
 
 
+def test_interrupt_that_another_thread_takes():
+    """The system gives a signal to any thread; the exception comes up where the main one has just got a lock."""
+    run("""
+        from numbragg.kernels.compile import forks
+        taken, free = threading.Event(), threading.Event()
+        def keep():
+            with forks.making:
+                taken.set()
+                free.wait(60)
+        worker = threading.Thread(target=keep)
+        worker.start()
+        taken.wait()
+        # the main thread takes none
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(1.5, free.set).start()
+        came = False
+        try:
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            time.sleep(30)
+        except KeyboardInterrupt:
+            came = True
+        assert came
+        worker.join()
+        got = []
+        other = threading.Thread(target=lambda: got.append(forks.making.acquire(timeout=10)))
+        other.start()
+        other.join()
+        assert got == [True]
+    """)
+
+
 def test_fork_by_the_thread_that_holds_the_locks():
     run("""
         from numba.core.compiler_lock import global_compiler_lock
