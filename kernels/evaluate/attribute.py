@@ -51,8 +51,9 @@ _HALF, _BASE = 65536, 131072
 LANES, STEPS = 256, 4096
 
 # -- rows of the scratch array: of lanes, which are views; of pixels; of steps
-(QX, QY, QZ, WEIGHT, SUB_SLOW, SUB_FAST, FIRST, LAST, CAPTURE, POLAR, OMEGA) = [row * LANES for row in range(11)]
-KEYS = 11 * LANES
+(QX, QY, QZ, WEIGHT, SUB_SLOW, SUB_FAST, FIRST, LAST, CAPTURE, POLAR, OMEGA, KEY_NOW,
+ TERM_NOW) = [row * LANES for row in range(13)]
+KEYS = 13 * LANES
 TERMS = KEYS + STEPS
 SCRATCH_SIZE = TERMS + STEPS
 
@@ -195,34 +196,44 @@ def _key(nearest):
 
 
 def _make_terms(factor):
-    """Loops over lanes or orientations, whichever are more: keys, and squared lattice factors times weights."""
+    """Loops over lanes or orientations, whichever are more: keys, and squared lattice factors times weights.
+
+    Vector code writes them to rows at offsets that the compiler knows; from there they are put in the order of the sum.
+    """
     @inlined
-    def enter(crystal, cell, lane, place, scratch):
-        hkl = miller_indices(cell, (scratch[QX + lane], scratch[QY + lane], scratch[QZ + lane]))
+    def enter(crystal, cell, q, weight, i, scratch):
+        hkl = miller_indices(cell, q)
         nearest = nearest_lattice_point(hkl)
         square, _ = factor(crystal, hkl, nearest)
-        scratch[KEYS + place] = _key(nearest)
-        scratch[TERMS + place] = square * scratch[WEIGHT + lane]
+        scratch[KEY_NOW + i] = _key(nearest)
+        scratch[TERM_NOW + i] = square * weight
+
+    @inlined
+    def place(n, start, stride, scratch):
+        at, stride = np.uint64(start), np.uint64(stride)
+        for i in range(n):
+            scratch[np.uint64(KEYS) + at] = scratch[KEY_NOW + i]
+            scratch[np.uint64(TERMS) + at] = scratch[TERM_NOW + i]
+            at += stride
 
     @inlined
     def terms(crystal, cells, lanes, first, count, scratch):
-        """Enter the steps of some lanes and orientations.
-
-        Returns
-        -------
-        tuple of two int
-            How far the steps of neighbouring lanes, and of neighbouring orientations, are from one another.
-        """
+        """Enter the steps of some lanes and orientations, lane after lane."""
         if lanes >= count:
             for j in range(count):
-                cell = tabulated_orientation(cells, first + j)
+                cell = tabulated_orientation(cells, np.uint64(first + j))
                 for i in range(lanes):
-                    enter(crystal, cell, i, j * lanes + i, scratch)
-            return 1, lanes
+                    enter(crystal, cell, (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i], i,
+                          scratch)
+                place(lanes, j, count, scratch)
+            return
         for i in range(lanes):
-            for j in range(count):
-                enter(crystal, tabulated_orientation(cells, first + j), i, i * count + j, scratch)
-        return count, 1
+            q, weight = (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i]
+            for begin in range(0, count, LANES):
+                n, start = min(LANES, count - begin), np.uint64(first + begin)
+                for j in range(n):
+                    enter(crystal, tabulated_orientation(cells, start + np.uint64(j)), q, weight, j, scratch)
+                place(n, i * count + begin, 1, scratch)
 
     return terms
 
@@ -275,13 +286,13 @@ def _credit(own, key, total, lane, stamp, entries, scratch):
 
 
 @inlined
-def _attribute(own, lanes, count, strides, stamp, entries, scratch):
+def _attribute(own, lanes, count, stamp, entries, scratch):
     """Credit the steps of some lanes of a pixel, in their order. Returns the number of its entries, -1: full."""
     for lane in range(lanes[0], lanes[1]):
-        place, total, key = lane * strides[0], 0.0, 0.5
-        for _ in range(count):
-            term, now = scratch[TERMS + place], scratch[KEYS + place]
-            place += strides[1]
+        place, total, key = np.uint64(lane * count), 0.0, 0.5
+        for j in range(count):
+            at = place + np.uint64(j)
+            term, now = scratch[np.uint64(TERMS) + at], scratch[np.uint64(KEYS) + at]
             if term == 0.0:
                 continue
             if now != key:
@@ -398,10 +409,9 @@ def attribution_kernel(shape, interpolated):
             count = min(STEPS, orientations - first)
             if interpolated:
                 interpolating = _interpolated_terms(scene, cells, lanes, (first, count), interpolating, scratch)
-                strides = (count, 1)
             else:
-                strides = terms(scene.crystal, cells, lanes, first, count, scratch)
-            entries = _attribute(own, (0, lanes), count, strides, stamp, entries, scratch)
+                terms(scene.crystal, cells, lanes, first, count, scratch)
+            entries = _attribute(own, (0, lanes), count, stamp, entries, scratch)
             if entries < 0:
                 break
         return entries, interpolating
@@ -432,13 +442,7 @@ def attribution_kernel(shape, interpolated):
 
     @inlined
     def together(scene, cells, place, listed, numbers, axis, scratch):
-        """Enter the views of some pixels, a row of lanes, and the terms of all of them.
-
-        Returns
-        -------
-        tuple of two int
-            As `terms`.
-        """
+        """Enter the views of some pixels, a row of lanes, and the terms of all of them."""
         geometry, sources = scene.geometry, number_of_sources(scene.beam)
         views = geometry.layers * geometry.oversample * geometry.oversample * sources
         lanes, first, count = 0, numbers[0], numbers[1]
@@ -453,7 +457,7 @@ def attribution_kernel(shape, interpolated):
                 lanes += seen
             scratch[LAST + i] = lanes
             scratch[OMEGA + i], scratch[CAPTURE + i], scratch[POLAR + i] = held[1], held[2], held[3]
-        return terms(scene.crystal, cells, lanes, 0, cells.shape[1], scratch)
+        terms(scene.crystal, cells, lanes, 0, cells.shape[1], scratch)
 
     @jit(variant=(shape, interpolated))
     def attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt):
@@ -470,10 +474,10 @@ def attribution_kernel(shape, interpolated):
                 return HALTED
             many = min(group, listed.shape[0] - number)
             if group > 1:
-                strides = together(scene, cells, place, listed, (number, many), axis, scratch)
+                together(scene, cells, place, listed, (number, many), axis, scratch)
                 for i in range(many):
                     lanes = (int(scratch[FIRST + i]), int(scratch[LAST + i]))
-                    entries = _attribute(own, lanes, cells.shape[1], strides, number + i + 1, 0, scratch)
+                    entries = _attribute(own, lanes, cells.shape[1], number + i + 1, 0, scratch)
                     if entries < 0:
                         return FULL_OWN
                     index = listed[number + i]
