@@ -19,7 +19,7 @@ from .versions import versions
 # start-up: pyarrow is an extra, and imported where tables are merged
 
 __all__ = ["ALL_SPOTS", "HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "files_of", "merge", "open_store",
-           "read_head", "wrong_with"]
+           "read_head", "tables_of", "wrong_with"]
 
 #: Files of a store beside those of its shots.
 HEAD, TRUTH, MANIFEST, ALL_SPOTS = "campaign.json", "truth.parquet", "manifest.json", "spots.parquet"
@@ -58,6 +58,11 @@ def files_of(head: Head, number: int) -> list[str]:
     images, table, _ = names_of(number)
     labels = head.labels
     return [images, table] + ([table.removesuffix(".parquet") + SPOTS] if labels is not None and labels.spots else [])
+
+
+def tables_of(head: Head) -> list[str]:
+    """Names of the tables of all shots, in the order of those of a shard in `files_of`."""
+    return [TRUTH, ALL_SPOTS][:len(files_of(head, 0)) - 1]
 
 
 def _read_json(path: str) -> Any:
@@ -241,8 +246,7 @@ def merge(folder: str, progress: Callable[[int], object] | None = None) -> tuple
 
     accounts = [account_of(folder, number) or {} for number in range(head.shards)]
     failed = sum(len(account["failed"]) for account in accounts)
-    # of each shard its tables come in this order, behind its images
-    tables = [os.path.join(folder, name) for name in (TRUTH, ALL_SPOTS)[:len(files_of(head, 0)) - 1]]
+    tables = [os.path.join(folder, name) for name in tables_of(head)]
     manifest = os.path.join(folder, MANIFEST)
     with OutputSet() as outputs:
         for table in tables:

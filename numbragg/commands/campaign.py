@@ -131,6 +131,11 @@ def _check(name, values):
           f"{description.hash()[:16]}")
     print(f"  {panels}{size} pixels (fast x slow), {maker.type}, {description.output.compression}")
     print(f"  varies: {', '.join(description.varied) or 'nothing but the noise'}")
+    labels = description.labels
+    if labels is not None:
+        what = " and ".join(word for word, asked in (("lists of spots", labels.spots), ("masks", labels.mask)) if asked)
+        print(f"  labels: {what}; spots above {labels.min_photons:g} photons, their pixels above "
+              f"{labels.mask_photons:g}")
     print(f"  about {_bytes(found.bytes * description.shots)} ({_bytes(found.bytes)} a shot)")
     print(f"  about {_hours(hours)} of one process, {_hours(hours / processors)} on the {processors} processors here "
           f"({found.seconds:.3g} s a shot, measured with {found.measured})")
@@ -184,10 +189,11 @@ def _status(folder, values):
 
 
 def _merge(folder, values):
-    from ..campaign.store import MANIFEST, TRUTH, merge
+    from ..campaign.store import MANIFEST, merge, tables_of
 
     head, failed = merge(folder)
-    print(f"{shown(folder)}: {TRUTH} of {head.shots} shots, {failed} of which failed, and {MANIFEST}")
+    print(f"{shown(folder)}: {' and '.join(tables_of(head))} of {head.shots} shots, {failed} of which failed, and "
+          f"{MANIFEST}")
     return 0
 
 
@@ -317,7 +323,7 @@ class _Run:
         return f"{self.done} of {self.shots} shots are written; the same command goes on from there"
 
     def _tell(self, busy):
-        from ..campaign.store import MANIFEST, TRUTH, merge
+        from ..campaign.store import MANIFEST, merge, tables_of
 
         folder = shown(self.values["--out"])
         if self.failed:
@@ -330,6 +336,6 @@ class _Run:
             merge(self.plan.folder)
         if not self.quiet:
             print(f"{folder}: {self.done} shots" + (f", {self.kept} of which were there" if self.kept else ""))
-            print(f"  wrote {TRUTH} and {MANIFEST}" if self.share is None else
+            print(f"  wrote {', '.join(tables_of(self.plan.head))} and {MANIFEST}" if self.share is None else
                   f"  part {self.share.number} of {self.share.of}; numbragg campaign merge {folder} when all are there")
         return 0
