@@ -51,9 +51,9 @@ _HALF, _BASE = 65536, 131072
 LANES, STEPS = 256, 4096
 
 # -- rows of the scratch array: of lanes, which are views; of pixels; of steps
-(QX, QY, QZ, WEIGHT, SUB_SLOW, SUB_FAST, FIRST, LAST, CAPTURE, POLAR, OMEGA, KEY_NOW,
- TERM_NOW) = [row * LANES for row in range(13)]
-KEYS = 13 * LANES
+(QX, QY, QZ, WEIGHT, SUB_SLOW, SUB_FAST, FIRST, LAST, CAPTURE, POLAR, OMEGA, H_NOW, K_NOW, L_NOW, WEIGHT_NOW, KEY_NOW,
+ TERM_NOW, HELD) = [row * LANES for row in range(18)]
+KEYS = 18 * LANES
 TERMS = KEYS + STEPS
 SCRATCH_SIZE = TERMS + STEPS
 
@@ -187,6 +187,54 @@ def _enter_view(scene, axis, pixel, at, held, lane, scratch):
     return 1, (s1, omega, capture, polar)
 
 
+@jit
+def _enter_views(scene, pixels, numbers, axis, begins, scratch):
+    """Enter views of listed pixels into lanes, all of them, or as many as there are lanes for those of one pixel.
+
+    One function for all shapes.
+
+    Parameters
+    ----------
+    pixels : tuple
+        Place of the window and numbers of pixels.
+    numbers : tuple of three int
+        Number of the first pixel in the list, how many, and how many lanes.
+    begins : bool
+        False: go on with the pixel.
+
+    Returns
+    -------
+    int
+        Lanes that were entered.  The first number of the row HELD is how many views the last pixel has had.
+    """
+    place, listed = pixels
+    geometry, sources = scene.geometry, number_of_sources(scene.beam)
+    views = geometry.layers * geometry.oversample * geometry.oversample * sources
+    first, many, most = numbers
+    lanes = 0
+    for i in range(many):
+        pixel = _place_of(place, listed[first + i])
+        view, at = 0, (0, 0, 0, 0)
+        held = ((0.0, 0.0, 0.0), 0.0, first_capture(geometry), first_polar(scene.beam))
+        if not begins:
+            view = int(scratch[HELD])
+            at = (int(scratch[HELD + 1]), int(scratch[HELD + 2]), int(scratch[HELD + 3]), int(scratch[HELD + 4]))
+            held = ((scratch[HELD + 5], scratch[HELD + 6], scratch[HELD + 7]), scratch[OMEGA], scratch[CAPTURE],
+                    scratch[POLAR])
+        scratch[FIRST + i] = lanes
+        while view < views and lanes < most:
+            seen, held = _enter_view(scene, axis, pixel, at, held, lanes, scratch)
+            at = _next_view(geometry, sources, at)
+            lanes += seen
+            view += 1
+        scratch[LAST + i] = lanes
+        scratch[OMEGA + i], scratch[CAPTURE + i], scratch[POLAR + i] = held[1], held[2], held[3]
+        scratch[HELD] = view
+        scratch[HELD + 1], scratch[HELD + 2], scratch[HELD + 3], scratch[HELD + 4] = at
+        scratch[HELD + 5], scratch[HELD + 6], scratch[HELD + 7] = held[0]
+    return lanes
+
+
 # -- terms of steps
 
 
@@ -201,15 +249,21 @@ def _make_terms(factor):
     Vector code writes them to rows at offsets that the compiler knows; from there they are put in the order of the sum.
     """
     @inlined
-    def enter(crystal, cell, q, weight, i, scratch):
-        hkl = miller_indices(cell, q)
-        nearest = nearest_lattice_point(hkl)
-        square, _ = factor(crystal, hkl, nearest)
-        scratch[KEY_NOW + i] = _key(nearest)
-        scratch[TERM_NOW + i] = square * weight
+    def enter_indices(cell, q, weight, i, scratch):
+        scratch[H_NOW + i], scratch[K_NOW + i], scratch[L_NOW + i] = miller_indices(cell, q)
+        scratch[WEIGHT_NOW + i] = weight
 
     @inlined
-    def place(n, start, stride, scratch):
+    def enter_terms(crystal, n, scratch):
+        for i in range(n):
+            hkl = (scratch[H_NOW + i], scratch[K_NOW + i], scratch[L_NOW + i])
+            nearest = nearest_lattice_point(hkl)
+            square, _ = factor(crystal, hkl, nearest)
+            scratch[KEY_NOW + i] = _key(nearest)
+            scratch[TERM_NOW + i] = square * scratch[WEIGHT_NOW + i]
+
+    @inlined
+    def put(n, start, stride, scratch):
         at, stride = np.uint64(start), np.uint64(stride)
         for i in range(n):
             scratch[np.uint64(KEYS) + at] = scratch[KEY_NOW + i]
@@ -219,21 +273,21 @@ def _make_terms(factor):
     @inlined
     def terms(crystal, cells, lanes, first, count, scratch):
         """Enter the steps of some lanes and orientations, lane after lane."""
-        if lanes >= count:
-            for j in range(count):
-                cell = tabulated_orientation(cells, np.uint64(first + j))
-                for i in range(lanes):
-                    enter(crystal, cell, (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i], i,
-                          scratch)
-                place(lanes, j, count, scratch)
-            return
-        for i in range(lanes):
-            q, weight = (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i]
-            for begin in range(0, count, LANES):
-                n, start = min(LANES, count - begin), np.uint64(first + begin)
-                for j in range(n):
-                    enter(crystal, tabulated_orientation(cells, start + np.uint64(j)), q, weight, j, scratch)
-                place(n, i * count + begin, 1, scratch)
+        by_lanes = lanes >= count
+        for outer in range(count if by_lanes else lanes):
+            for begin in range(0, lanes if by_lanes else count, LANES):
+                n, start = min(LANES, (lanes if by_lanes else count) - begin), np.uint64(first + begin)
+                if by_lanes:
+                    cell = tabulated_orientation(cells, np.uint64(first + outer))
+                    for i in range(n):
+                        enter_indices(cell, (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i], i,
+                                      scratch)
+                else:
+                    q, weight = (scratch[QX + outer], scratch[QY + outer], scratch[QZ + outer]), scratch[WEIGHT + outer]
+                    for j in range(n):
+                        enter_indices(tabulated_orientation(cells, start + np.uint64(j)), q, weight, j, scratch)
+                enter_terms(crystal, n, scratch)
+                put(n, outer if by_lanes else outer * count + begin, count if by_lanes else 1, scratch)
 
     return terms
 
@@ -289,10 +343,12 @@ def _credit(own, key, total, lane, stamp, entries, scratch):
 def _attribute(own, lanes, count, stamp, entries, scratch):
     """Credit the steps of some lanes of a pixel, in their order. Returns the number of its entries, -1: full."""
     for lane in range(lanes[0], lanes[1]):
-        place, total, key = np.uint64(lane * count), 0.0, 0.5
-        for j in range(count):
-            at = place + np.uint64(j)
-            term, now = scratch[np.uint64(TERMS) + at], scratch[np.uint64(KEYS) + at]
+        at, total, key = np.uint64(lane * count), 0.0, 0.5
+        for j in range(count + 1):
+            # behind the last step comes one of no reflection
+            term = scratch[np.uint64(TERMS) + at] if j < count else 1.0
+            now = scratch[np.uint64(KEYS) + at] if j < count else 0.5
+            at += np.uint64(1)
             if term == 0.0:
                 continue
             if now != key:
@@ -302,10 +358,6 @@ def _attribute(own, lanes, count, stamp, entries, scratch):
                         return entries
                 key, total = now, 0.0
             total += term
-        if total != 0.0:
-            entries = _credit(own, np.int64(key), total, lane, stamp, entries, scratch)
-            if entries < 0:
-                return entries
     return entries
 
 
@@ -395,110 +447,49 @@ def attribution_kernel(shape, interpolated):
     """
     terms, finish = _make_terms(lane_factor(shape, COMPENSATED, False)), _make_finish(interpolated)
 
-    @inlined
-    def attributed(scene, cells, lanes, stamp, entries, interpolating, own, scratch):
-        """Credit all orientations of some lanes of one pixel.
-
-        Returns
-        -------
-        tuple of int and bool
-            The number of its entries (-1: full), and whether structure factors are still interpolated.
-        """
-        orientations = cells.shape[1]
-        for first in range(0, orientations, STEPS):
-            count = min(STEPS, orientations - first)
-            if interpolated:
-                interpolating = _interpolated_terms(scene, cells, lanes, (first, count), interpolating, scratch)
-            else:
-                terms(scene.crystal, cells, lanes, first, count, scratch)
-            entries = _attribute(own, (0, lanes), count, stamp, entries, scratch)
-            if entries < 0:
-                break
-        return entries, interpolating
-
-    @inlined
-    def alone(scene, cells, most, pixel, axis, stamp, interpolating, own, scratch):
-        """Credit all steps of one pixel, whose views may be more than lanes.
-
-        Returns
-        -------
-        tuple
-            The number of its entries (-1: full), what is held at its end, whether it interpolates still.
-        """
-        geometry, sources = scene.geometry, number_of_sources(scene.beam)
-        views = geometry.layers * geometry.oversample * geometry.oversample * sources
-        held = ((0.0, 0.0, 0.0), 0.0, first_capture(geometry), first_polar(scene.beam))
-        at, lanes, entries = (0, 0, 0, 0), 0, 0
-        for view in range(views):
-            seen, held = _enter_view(scene, axis, pixel, at, held, lanes, scratch)
-            at = _next_view(geometry, sources, at)
-            lanes += seen
-            if lanes == most or view == views - 1:
-                entries, interpolating = attributed(scene, cells, lanes, stamp, entries, interpolating, own, scratch)
-                lanes = 0
-                if entries < 0:
-                    break
-        return entries, held, interpolating
-
-    @inlined
-    def together(scene, cells, place, listed, numbers, axis, scratch):
-        """Enter the views of some pixels, a row of lanes, and the terms of all of them."""
-        geometry, sources = scene.geometry, number_of_sources(scene.beam)
-        views = geometry.layers * geometry.oversample * geometry.oversample * sources
-        lanes, first, count = 0, numbers[0], numbers[1]
-        for i in range(count):
-            pixel = _place_of(place, listed[first + i])
-            held = ((0.0, 0.0, 0.0), 0.0, first_capture(geometry), first_polar(scene.beam))
-            scratch[FIRST + i] = lanes
-            at = (0, 0, 0, 0)
-            for _ in range(views):
-                seen, held = _enter_view(scene, axis, pixel, at, held, lanes, scratch)
-                at = _next_view(geometry, sources, at)
-                lanes += seen
-            scratch[LAST + i] = lanes
-            scratch[OMEGA + i], scratch[CAPTURE + i], scratch[POLAR + i] = held[1], held[2], held[3]
-        terms(scene.crystal, cells, lanes, 0, cells.shape[1], scratch)
-
     @jit(variant=(shape, interpolated))
     def attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt):
         place, listed = pixels
         own, table, bright = filled
-        geometry = scene.geometry
+        geometry, orientations = scene.geometry, cells.shape[1]
         views = geometry.layers * geometry.oversample * geometry.oversample * number_of_sources(scene.beam)
-        most = min(max(STEPS // cells.shape[1], 1), LANES)
+        most = min(max(STEPS // orientations, 1), LANES)
         # interpolation switches itself off pixel by pixel
         group = 1 if interpolated else max(most // views, 1)
-        number, code = 0, DONE
-        while number < listed.shape[0] and code == DONE:
-            if is_halted(halt):
-                return HALTED
-            many = min(group, listed.shape[0] - number)
-            if group > 1:
-                together(scene, cells, place, listed, (number, many), axis, scratch)
-                for i in range(many):
-                    lanes = (int(scratch[FIRST + i]), int(scratch[LAST + i]))
-                    entries = _attribute(own, lanes, cells.shape[1], number + i + 1, 0, scratch)
-                    if entries < 0:
-                        return FULL_OWN
-                    index = listed[number + i]
-                    fast, slow = _place_of(place, index)
-                    code = finish(scene, own, entries, (index, fast, slow),
-                                  (scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i]), table, bright, least)
-                    if code != DONE:
-                        return code
-            else:
-                index = listed[number]
-                fast, slow = _place_of(place, index)
-                on = index <= trip[0]
-                entries, held, still = alone(scene, cells, most, (fast, slow), axis, number + 1, on, own, scratch)
-                if entries < 0:
-                    return FULL_OWN
-                if on and not still and index < trip[1]:
-                    trip[1] = index
-                code = finish(scene, own, entries, (index, fast, slow), (held[2], held[3], held[1]), table, bright,
-                              least)
+        number = 0
+        while number < listed.shape[0]:
+            many, entries, view = min(group, listed.shape[0] - number), 0, 0
+            on = listed[number] <= trip[0]
+            still = on
+            while view < views:
+                if is_halted(halt):
+                    return HALTED
+                lanes = _enter_views(scene, pixels, (number, many, most), axis, view == 0, scratch)
+                view = int(scratch[HELD])
+                for first in range(0, orientations, STEPS):
+                    count = min(STEPS, orientations - first)
+                    if interpolated:
+                        still = _interpolated_terms(scene, cells, lanes, (first, count), still, scratch)
+                    else:
+                        terms(scene.crystal, cells, lanes, first, count, scratch)
+                    for i in range(many):
+                        # of many pixels all steps are here
+                        entries = 0 if many > 1 else entries
+                        entries = _attribute(own, (int(scratch[FIRST + i]), int(scratch[LAST + i])), count,
+                                             number + i + 1, entries, scratch)
+                        if entries < 0:
+                            return FULL_OWN
+                        if view == views and first + count == orientations:
+                            index = listed[number + i]
+                            fast, slow = _place_of(place, index)
+                            factors = (scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+                            code = finish(scene, own, entries, (index, fast, slow), factors, table, bright, least)
+                            if code != DONE:
+                                return code
+            if on and not still and listed[number] < trip[1]:
+                trip[1] = listed[number]
             number += many
-        return code
+        return DONE
 
     return attribute
 
