@@ -12,7 +12,7 @@ import numpy as np
 from ..configs.checks import shown
 from ..io.hdf5_filters import filters
 from .labels import COLUMNS
-from .shard import MASK, names_of
+from .shard import MASK, PLACES, names_of
 from .store import files_of, read_head, wrong_with
 
 # start-up: h5py and pyarrow are extras, and imported with the first file
@@ -188,6 +188,63 @@ class CampaignReader:
         first, last = (int(np.searchsorted(shots, number, side)) for side in ("left", "right"))
         return {name: table[name][first:last].copy() for name, _ in COLUMNS}
 
+    def places(self) -> Any:
+        """Where panels are in an image, (panels, 4) int64: first fast and slow pixel, sizes along fast and slow.
+
+        A spot is at ``fast + places[panel, 0]``, ``slow + places[panel, 1]`` of the image.
+
+        Raises
+        ------
+        ValueError
+            The campaign has no labels; or as of an item.
+        OSError
+            As of an item.
+        """
+        if self.head.labels is None:
+            raise ValueError(f"{self.folder}: has no labels; [labels] in the description makes them")
+        return self.dataset(0, PLACES)[()]
+
+    def has(self, number: int, name: str) -> bool:
+        """Whether the HDF5 file that has a shot has a dataset or group.
+
+        Raises
+        ------
+        IndexError, ValueError, OSError
+            As of an item.
+        """
+        return name in self.dataset(number, "entry").file
+
+    def dataset(self, number: int, name: str) -> Any:
+        """A dataset of the HDF5 file that has a shot, of h5py, open until the reader is closed or opens many others.
+
+        Raises
+        ------
+        IndexError, ValueError, OSError
+            As of an item.
+        """
+        import h5py
+
+        self._of_process()
+        shard = self._place(self._number(number))[0]
+        file = self._files.get(shard)
+        path = os.path.join(self.folder, names_of(shard)[0])
+        if file is None:
+            self._check(shard)
+            # imports what the pixels are compressed with
+            filters(self.head.description["tables"].get("output", {}).get("compression", "gzip"))
+            try:
+                file = h5py.File(path, "r")
+            except OSError as error:
+                raise ValueError(f"{path}: cannot be read as HDF5 ({_first_line(error)})") from None
+            self._files[shard] = file
+            if len(self._files) > _OPEN:
+                self._files.popitem(last=False)[1].close()
+        self._files.move_to_end(shard)
+        try:
+            return file[name]
+        except (KeyError, OSError) as error:
+            raise ValueError(f"{path}: {name} cannot be read ({_first_line(error)})") from None
+
     # -- files
 
     def _number(self, number: Any) -> int:
@@ -220,28 +277,13 @@ class CampaignReader:
                              "numbragg campaign run makes them")
 
     def _frame(self, number: int, name: str) -> Any:
-        import h5py
-
-        self._of_process()
-        shard, frame = self._place(self._number(number))
-        file = self._files.get(shard)
-        path = os.path.join(self.folder, names_of(shard)[0])
-        if file is None:
-            self._check(shard)
-            # imports what the pixels are compressed with
-            filters(self.head.description["tables"].get("output", {}).get("compression", "gzip"))
-            try:
-                file = h5py.File(path, "r")
-            except OSError as error:
-                raise ValueError(f"{path}: cannot be read as HDF5 ({_first_line(error)})") from None
-            self._files[shard] = file
-            if len(self._files) > _OPEN:
-                self._files.popitem(last=False)[1].close()
-        self._files.move_to_end(shard)
+        frame = self._place(self._number(number))[1]
+        data = self.dataset(number, name)
         try:
-            return file[name][frame]
-        except (KeyError, OSError, ValueError) as error:
-            raise ValueError(f"{path}: frame {frame} of {name} cannot be read ({_first_line(error)})") from None
+            return data[frame]
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{data.file.filename}: frame {frame} of {name} cannot be read "
+                             f"({_first_line(error)})") from None
 
     def _table(self, number: int, which: int) -> Any:
         """A table of the shard of a shot: that of truth, or the spots as arrays."""

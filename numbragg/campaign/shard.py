@@ -23,10 +23,10 @@ from .shots import Maker, Shot
 from .truth import table_bytes
 from .versions import versions
 
-__all__ = ["MASK", "SPOTS", "file_sha256", "names_of", "write_shard"]
+__all__ = ["MASK", "PLACES", "SPOTS", "file_sha256", "names_of", "write_shard"]
 
-#: How the name of a table of spots ends, and where masks of them are in a file of shots.
-SPOTS, MASK = ".spots.parquet", "entry/numbragg/spot_mask"
+#: How the name of a table of spots ends, and where masks of them and places of panels are in a file of shots.
+SPOTS, MASK, PLACES = ".spots.parquet", "entry/numbragg/spot_mask", "entry/numbragg/panel_places"
 
 #: What stands in an unfinished file.
 _KEY = "campaign"
@@ -180,6 +180,14 @@ class _Writer(NexusWriter):
             group = self._file["entry/numbragg"]
             _columns(group, "shots", _of_shots(description, rows, panels))
             _columns(group, "lattices", _of_lattices(description, rows))
+            if description.labels is not None:
+                group.create_dataset(os.path.basename(PLACES), data=self._places(), track_times=False)
+
+    def _places(self) -> Any:
+        """First fast and slow pixel and sizes of every simulated panel in the image."""
+        tiles = self._experiment.tiles or [(0, slab.start, *panel.pixels)
+                                           for slab, panel in zip(self._slabs, self._experiment.panels)]
+        return np.array(tiles, np.int64).reshape(-1, 4)
 
 
 def _columns(group: Any, name: str, columns: dict[str, Any]) -> None:

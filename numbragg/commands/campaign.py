@@ -16,20 +16,22 @@ ACTIONS = {
     "run": ("FILE", ("--out", "--shots", "--workers", "--scheduler", "--shard", "--threads", "--backend", "--device",
                      "--quiet")),
     "status": ("FOLDER", ()), "verify": ("FILE", ("--out", "--sample", "--threads", "--backend", "--device")),
-    "merge": ("FOLDER", ())}
+    "merge": ("FOLDER", ()), "export": ("FOLDER", ("--layout", "--out", "--patch", "--quiet"))}
 _MOST_WORKERS = 10 ** 5
 
 
 def _parser():
     parser = Parser(
-        "campaign", "init|check|run|verify FILE [options], or status|merge FOLDER",
+        "campaign", "init|check|run|verify FILE [options], or status|merge|export FOLDER",
         "Make a data set: shots that a description in TOML draws, each a function of it and its number alone.\n\n"
         "  init FILE --shots N       write a description with comments, which runs as it is\n"
         "  check FILE                say what it will make: shots, bytes, hours\n"
         "  run FILE --out FOLDER     make it; after an interrupt the same command goes on\n"
         "  status FOLDER             say how much is there\n"
         "  verify FILE --out FOLDER  compare checksums, and make some shots again\n"
-        "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n\n"
+        "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n"
+        "  export FOLDER --layout resonet|braggnn --out NAME\n"
+        "                            write frames and spots as the loaders of these networks read them\n\n"
         "docs/campaigns.md has the tables of a description, and clusters.")
     parser.option("--out", "FOLDER", "the folder of the data set", file_name)
     parser.option("--shots", "N", "how many shots, in the place of what the description says", count(1, 2 ** 32 - 1))
@@ -38,6 +40,9 @@ def _parser():
     parser.option("--scheduler", "ADDRESS", "a scheduler of Dask that is running, such as tcp://host:8786", _address)
     parser.option("--shard", "I/N", "make the Ith of N parts of the files in this process, from 0, without Dask; from\n"
                   "SLURM's or MPI's variables where these tell of several processes", _share)
+    parser.option("--layout", "WORD", "export: resonet (NAME is a file) or braggnn (NAME is a folder)",
+                  choice("resonet", "braggnn"))
+    parser.option("--patch", "N", "export: edge of BraggNN's patches in pixels (default: 11)", whole_number(3, 255))
     parser.option("--sample", "N", "shots that are made again (default: 10)", count(0, 2 ** 32 - 1))
     parser.option("--threads", "N", "threads of each process (default: as many processors as it has to itself)",
                   whole_number(1, 4096))
@@ -80,9 +85,9 @@ def run(arguments):
         if option not in options:
             raise ValueError(f"campaign {action}: {option} does not go with it; it has {', '.join(options) or 'none'}")
     if "--out" in options and "--out" not in values:
-        raise ValueError(f"campaign {action}: give --out FOLDER")
+        raise ValueError(f"campaign {action}: give --out {'NAME' if action == 'export' else 'FOLDER'}")
     return {"init": _init, "check": _check, "run": _run, "status": _status, "verify": _verify,
-            "merge": _merge}[action](words[1], values)
+            "merge": _merge, "export": _export}[action](words[1], values)
 
 
 # -- before and after
@@ -194,6 +199,26 @@ def _merge(folder, values):
     head, failed = merge(folder)
     print(f"{shown(folder)}: {' and '.join(tables_of(head))} of {head.shots} shots, {failed} of which failed, and "
           f"{MANIFEST}")
+    return 0
+
+
+def _export(folder, values):
+    from ..campaign.export import PATCH, export
+    from ..campaign.store import read_head
+    from .progress import FrameProgress
+
+    if "--layout" not in values:
+        raise ValueError("campaign export: give --layout resonet or braggnn")
+    layout = values["--layout"]
+    if "--patch" in values and layout != "braggnn":
+        raise ValueError(f"campaign export: --patch is for --layout braggnn, not {layout}")
+    progress = FrameProgress(read_head(folder).shots, False if "--quiet" in values else None, "shot")
+    try:
+        files, shots = export(folder, layout, values["--out"], values.get("--patch", PATCH), progress)
+    finally:
+        progress.close()
+    if "--quiet" not in values:
+        print(f"{shown(folder)}: {shots} shots for {layout}: {', '.join(map(shown, files))}")
     return 0
 
 
