@@ -54,8 +54,8 @@ def labels(panels, min_photons, mask_photons):
         for lattice, found in enumerate(lattices):
             for place, here in found.items():
                 for hkl, (photons, slow, fast) in here.items():
-                    own = spots.setdefault((lattice, *hkl, panel), {"intensity": [], "slow": [], "fast": [], "pixels": 0,
-                                                                    "overlap": False})
+                    own = spots.setdefault((lattice, *hkl, panel), {
+                        "intensity": [], "slow": [], "fast": [], "pixels": 0, "overlap": False})
                     own["intensity"].append(photons)
                     own["slow"].append(slow)
                     own["fast"].append(fast)

@@ -24,8 +24,8 @@ from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "axis_bound",
-           "culling_of", "enter_boxes", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "least_square", "log2_above",
-           "log2_below", "nearest_bounds"]
+           "culling_of", "enter_boxes", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "least_square",
+           "log2_above", "log2_below", "nearest_bounds"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16

@@ -209,8 +209,9 @@ def _checked(name: str, tables: dict[str, Any], shots: int | None) -> Descriptio
     count = whole("campaign.shots", own["shots"] if shots is None else shots, 1, MOST_SHOTS)
     made = Description(
         path=name, folder=os.path.dirname(name), tables=tables, shots=count,
-        seed=whole("campaign.seed", own["seed"], 0, LARGEST_SEED), varied={}, output=_output(tables), labels=labels_of(tables),
-        inputs={}, shots_per_file=whole("campaign.shots_per_file", own.get("shots_per_file", 100), 1, _MOST_PER_FILE))
+        seed=whole("campaign.seed", own["seed"], 0, LARGEST_SEED), varied={}, output=_output(tables),
+        labels=labels_of(tables), inputs={},
+        shots_per_file=whole("campaign.shots_per_file", own.get("shots_per_file", 100), 1, _MOST_PER_FILE))
     _vary(made, tables.get("vary", {}))
     return made
 

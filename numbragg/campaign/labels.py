@@ -1,8 +1,8 @@
 """Labels of a shot: which reflections are in it, where, with how many photons, and in which pixels.
 
 They come from the steps of the image, summed up reflection by reflection (`kernels.evaluate.attribute`): of every
-layer, sub-pixel, source, spindle angle and mosaic domain the very term that the image has, credited to the lattice point
-that is nearest, halves going down, as nanoBragg rounds.  Photons are means, of Bragg scattering alone: without
+layer, sub-pixel, source, spindle angle and mosaic domain the very term that the image has, credited to the nearest
+lattice point, halves going down, as nanoBragg rounds.  Photons are means, of Bragg scattering alone: without
 background, noise, and what a detector makes of them.
 """
 
