@@ -251,8 +251,11 @@ def flagged(p, value, capture, polar, omega):
     return value
 
 
-def pixel(s, state, slow, fast):
-    """The double that is rounded into one pixel (5.1 to 5.5); changes `state`."""
+def pixel(s, state, slow, fast, credits=None):
+    """The double that is rounded into one pixel (5.1 to 5.5); changes `state`.
+
+    `credits` is a list that gets, of every step, h, k, l rounded, the sub-pixel (slow, fast) and the photons.
+    """
     p, d, counts = s.p, s.d, s.counts
     a0, b0, c0 = s.crystal["a"], s.crystal["b"], s.crystal["c"]
     layers, thick, layer_step = counts["sensor"]
@@ -302,11 +305,20 @@ def pixel(s, state, slow, fast):
                                 continue
                             f = structure_factor(s, state, indices, near)
                             term = f * f * factor * factor * weight
+                            if credits is not None:
+                                credits.append([near, sub_s, sub_f, flagged(p, term, capture, polar, omega)])
                             if p.revision == "fixed":
                                 total = total + flagged(p, term, capture, polar, omega)
                             else:
                                 total = flagged(p, total + term, capture, polar, omega)
-    value = quotient(R_E_SQR * s.fluence * total, s.steps)
+    for credit in credits or ():
+        credit[-1] = scaled(s, credit[-1], capture, polar, omega)
+    return scaled(s, total, capture, polar, omega)
+
+
+def scaled(s, total, capture, polar, omega):
+    """Photons, from the sum of a pixel."""
+    p, value = s.p, quotient(R_E_SQR * s.fluence * total, s.steps)
     if not p.oversample_thick:
         value = value * capture
     if not p.oversample_polar:

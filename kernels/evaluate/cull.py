@@ -24,8 +24,8 @@ from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "axis_bound",
-           "culling_of", "enter_boxes", "enter_extents", "enter_model", "enter_nearest", "least_square", "log2_above",
-           "log2_below", "nearest_bounds"]
+           "culling_of", "enter_boxes", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "least_square",
+           "log2_above", "log2_below", "nearest_bounds"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -81,7 +81,8 @@ class Culling(NamedTuple):
 
 
 @jit
-def _enter_cells(crystal, out):
+def enter_cells(crystal, out):
+    """Enter a, b, c [m] of every orientation, in the order of the sum: (9, orientations), a row for each number."""
     place = 0
     for phi_step in range(crystal.phi_rows.shape[0]):
         for domain in range(crystal.domains):
@@ -126,7 +127,7 @@ def culling_of(scene, largest):
         return None
     decay = shape.decay(crystal) / math.log(2.0)
     cells = np.empty((9, orientations(crystal)))
-    _enter_cells(crystal, cells)
+    enter_cells(crystal, cells)
     with np.errstate(all="ignore"):
         form = _form(crystal, shape)
         each = cells.reshape(3, 3, -1)

@@ -18,12 +18,13 @@ from ..scene.draws import LARGEST_SEED
 from .distributions import distribution
 from .draws import Distribution, Source
 from .fields import FIELDS, Field
+from .labels import Labels, labels_of
 
 __all__ = ["Description", "Output", "Values", "Varied", "read_description"]
 
 #: Tables of a description.
 TABLES = ("campaign", "structure", "detector", "beam", "crystal", "sampling", "evaluation", "background", "response",
-          "output", "vary")
+          "output", "labels", "vary")
 #: Most shots: a frame's number has 32 bits.
 MOST_SHOTS = 2 ** 32 - 1
 #: Most shots of a file, and most lattices of a shot.
@@ -68,6 +69,7 @@ class Description:
     shots, seed, shots_per_file : int
     varied : dict of str to Varied
     output : Output
+    labels : Labels or None
     inputs : dict of str to str
         Files that are read, by the places where they are named.
     """
@@ -80,6 +82,7 @@ class Description:
     shots_per_file: int
     varied: dict[str, Varied]
     output: Output
+    labels: Labels | None
     inputs: dict[str, str]
 
     @property
@@ -210,7 +213,8 @@ def _checked(name: str, tables: dict[str, Any], shots: int | None) -> Descriptio
     count = whole("campaign.shots", own["shots"] if shots is None else shots, 1, MOST_SHOTS)
     made = Description(
         path=name, folder=os.path.dirname(name), tables=tables, shots=count,
-        seed=whole("campaign.seed", own["seed"], 0, LARGEST_SEED), varied={}, output=_output(tables), inputs={},
+        seed=whole("campaign.seed", own["seed"], 0, LARGEST_SEED), varied={}, output=_output(tables),
+        labels=labels_of(tables), inputs={},
         shots_per_file=whole("campaign.shots_per_file", own.get("shots_per_file", 100), 1, _MOST_PER_FILE))
     _vary(made, tables.get("vary", {}))
     return made

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..io.hdf5_filters import filters
+from .labels import spots_bytes
 from .shots import Maker, Shot
 
 # start-up: h5py is an extra, and imported where files are written
@@ -37,7 +38,8 @@ def estimate(maker: Maker, shots: int = 2) -> Estimate:
     Estimate
     """
     numbers = range(min(shots, maker.description.shots))
-    maker.shot(numbers[0])
+    # one that is blank would not load all of it
+    maker.shot(next((number for number in numbers if not maker.description.values(number).blank), 0))
     seconds, sizes, failed = [], [], []
     for number in numbers:
         start = time.perf_counter()
@@ -53,12 +55,23 @@ def estimate(maker: Maker, shots: int = 2) -> Estimate:
 
 
 def _size(maker: Maker, shot: Shot) -> int:
-    """Bytes of the compressed frame of a shot."""
-    import h5py
-
+    """Bytes of the compressed frame of a shot, and of its labels."""
     if shot.images is None:
         return 0
-    pixels: Any = np.concatenate([np.asarray(image).reshape(-1) for image in shot.images]).reshape(1, -1)
+    labels, asked = shot.labels, maker.description.labels
+    size = _compressed(maker, shot.images)
+    if labels is not None and labels.masks is not None:
+        size += _compressed(maker, labels.masks)
+    if labels is not None and asked is not None and asked.spots:
+        # without what a table has once
+        size += len(spots_bytes([(shot.number, labels.spots)])) - len(spots_bytes([]))
+    return size
+
+
+def _compressed(maker: Maker, images: Any) -> int:
+    import h5py
+
+    pixels: Any = np.concatenate([np.asarray(image).reshape(-1) for image in images]).reshape(1, -1)
     with h5py.File("estimate", "w", driver="core", backing_store=False) as file:
         data = file.create_dataset("data", data=pixels, chunks=pixels.shape,
                                    **filters(maker.description.output.compression))

@@ -50,6 +50,10 @@ gain_adu_per_photon = 1.0
 kind = "counts"           # or "mean": photons as float32
 compression = "gzip"
 
+# [labels]                # spots of each shot, and a mask of their pixels
+# min_photons = 1.0       # a reflection with more is a spot
+# mask_photons = 0.1      # a pixel with more of it is the spot's
+
 # -- what varies from shot to shot; each has numbers of its own, whatever else varies
 
 [vary.orientation]        # also: list (of a file), choice, grid, constant

@@ -1,4 +1,4 @@
-"""A file of consecutive shots: NXmx with the truth of each beside it, a table of that, an account with checksums."""
+"""A file of consecutive shots: NXmx with the truth of each beside it, tables of that, an account with checksums."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 
 from ..io.experiment import Series
+from ..io.hdf5_filters import filters
 from ..io.json_text import json_text
 from ..io.nxmx import NexusWriter
 from ..io.one_image import file_images
 from ..io.output import OutputSet
 from .description import Description
+from .labels import nothing, spots_bytes
 from .shots import Maker, Shot
 from .truth import table_bytes
 from .versions import versions
 
-__all__ = ["file_sha256", "names_of", "write_shard"]
+__all__ = ["MASK", "PLACES", "SPOTS", "file_sha256", "names_of", "write_shard"]
+
+#: How the name of a table of spots ends, and where masks of them and places of panels are in a file of shots.
+SPOTS, MASK, PLACES = ".spots.parquet", "entry/numbragg/spot_mask", "entry/numbragg/panel_places"
 
 #: What stands in an unfinished file.
 _KEY = "campaign"
@@ -44,7 +49,7 @@ def file_sha256(path: str) -> str:
 
 def write_shard(maker: Maker, number: int, folder: str, campaign: str,
                 progress: Callable[[int], object] | None = None) -> dict[str, Any]:
-    """Make the shots of a file and write its three files, which appear together when they are whole.
+    """Make the shots of a file and write its files, which appear together when they are whole.
 
     Parameters
     ----------
@@ -73,15 +78,18 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     description, shots = maker.description, maker.description.of_shard(number)
     images, table, account = (os.path.join(os.path.realpath(folder), name) for name in names_of(number))
     rows: list[dict[str, Any]] = []
+    spots: list[tuple[int, Any]] = []
     found: dict[str, Any] = {}
 
     def beside(outputs: OutputSet) -> None:
-        content = table_bytes(description, rows)
+        tables = [(table, "table of truth", table_bytes(description, rows))]
+        if description.labels is not None and description.labels.spots:
+            tables.append((table.removesuffix(".parquet") + SPOTS, "table of spots", spots_bytes(spots)))
         found.update(_account(description, number, campaign, rows, {
             os.path.basename(images): (os.path.getsize(f"{images}.partial"), file_sha256(f"{images}.partial")),
-            os.path.basename(table): (len(content), hashlib.sha256(content).hexdigest())}))
-        for path, kind, what in ((table, "table of truth", content),
-                                 (account, "account", json_text(found).encode())):
+            **{os.path.basename(path): (len(content), hashlib.sha256(content).hexdigest())
+               for path, _, content in tables}}))
+        for path, kind, what in (*tables, (account, "account", json_text(found).encode())):
             outputs.reserve(path, kind)
             with outputs.open(path) as file:
                 file.write(what)
@@ -92,9 +100,15 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
                  compression=description.output.compression, key=_KEY) as file:
         panels = []
         for frame, shot in enumerate(map(maker.shot, shots)):
-            file.write_shot(frame, shot, [part[0].shape for part in maker.base])
+            shapes = [part[0].shape for part in maker.base]
+            file.write_shot(frame, shot, shapes)
+            if description.labels is not None and description.labels.mask:
+                labels = shot.labels or nothing(description.labels, shapes)
+                file.write_labels(frame, labels.masks, description.output.compression)
             rows.append({**shot.row, "file": os.path.basename(images), "frame": frame})
             panels.append(shot.panels)
+            if shot.labels is not None:
+                spots.append((shot.number, shot.labels.spots))
             if progress is not None:
                 progress(frame + 1)
         file.write_truth(description, rows, panels if maker.panels_vary else None)
@@ -115,6 +129,8 @@ class _Writer(NexusWriter):
 
     One that was gone on with after an interrupt would have other bytes.
     """
+
+    _labels: Any = None
 
     def __enter__(self) -> _Writer:
         return self
@@ -145,12 +161,33 @@ class _Writer(NexusWriter):
         finally:
             self._experiment = common
 
+    def write_labels(self, frame: int, masks: Any, compression: str) -> None:
+        """Write which spot each pixel of a frame is of."""
+        with self._writing():
+            if frame == 0:
+                self._labels = self._file.create_dataset(MASK, self._data.shape, np.int32, track_times=False,
+                                                         chunks=self._data.chunks, **filters(compression))
+            whole = np.zeros(self._data.shape[1:], np.int32)
+            parts = file_images(self._experiment, masks, lambda dtype: dtype == np.int32, "int32")
+            for slab, part in zip(self._slabs, parts):
+                whole[slab, :part.shape[1]] = part
+            self._labels[frame] = whole
+            self._file.flush()
+
     def write_truth(self, description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> None:
         """Write the truth of all shots, in the frame of the file."""
         with self._writing():
             group = self._file["entry/numbragg"]
             _columns(group, "shots", _of_shots(description, rows, panels))
             _columns(group, "lattices", _of_lattices(description, rows))
+            if description.labels is not None:
+                group.create_dataset(os.path.basename(PLACES), data=self._places(), track_times=False)
+
+    def _places(self) -> Any:
+        """First fast and slow pixel and sizes of every simulated panel in the image."""
+        tiles = self._experiment.tiles or [(0, slab.start, *panel.pixels)
+                                           for slab, panel in zip(self._slabs, self._experiment.panels)]
+        return np.array(tiles, np.int64).reshape(-1, 4)
 
 
 def _columns(group: Any, name: str, columns: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from ..results.recording import count_panels, recorded, recording, response_note
 from ..scene.notes import warnings_of
 from .description import Description, Values, read_description
 from .draws import Choice, Constant, Grid, Listed
+from .labels import Labelled, label_shot, nothing, obstacle
 from .parts import Parts
 from .truth import row_of
 
@@ -34,10 +35,11 @@ _SHARED = ("beam", "detector", "background")
 
 @dataclass(slots=True)
 class Spent:
-    """Seconds that shots took: to be prepared, simulated and counted."""
+    """Seconds that shots took: to be prepared, simulated, labelled and counted."""
 
     prepare: float = 0.0
     simulate: float = 0.0
+    label: float = 0.0
     count: float = 0.0
 
 
@@ -58,6 +60,8 @@ class Shot:
         Its row of the table of truth.
     panels : tuple of io.experiment.PanelPlace, or None
         Where they are, where that varies from shot to shot.
+    labels : labels.Labelled or None
+        Its spots, where a campaign has labels and the shot has not failed.
     """
 
     number: int
@@ -66,6 +70,7 @@ class Shot:
     masks: Any
     row: dict[str, Any]
     panels: Any = None
+    labels: Labelled | None = None
 
     @property
     def failed(self) -> str | None:
@@ -128,6 +133,10 @@ class Maker:
             base = Values({}, ({},), False)
             simulator, crystals = self._simulator(base), self.parts.crystals(base)
             self.base = simulator.prepare_shot(crystals)
+        if description.labels is not None:
+            reason = obstacle(self.base)
+            if reason is not None:
+                raise ValueError(f"{description.path}: labels: {reason}")
         self.response = self.parts.response(base)
         # the settings of one that does not vary are put into words once
         self._recording = None if self.response is None else recording(
@@ -205,19 +214,32 @@ class Maker:
             images = [np.zeros(panel[0].shape, np.float32) for panel in shot]
         else:
             images = list(simulator.backend.render_shot(shot, simulator.evaluation)[0])
+        simulated = time.perf_counter()
+        # of photons of the crystals alone
+        labels = self._labels(values, shot, images)
+        labelled = time.perf_counter()
         if ground is not None:
             ground.add(images)
-        simulated = time.perf_counter()
+        grounded = time.perf_counter()
         counts, masks = images, None
         if response is not None:
             counts, masks = self._counted(response, images, shot, number)
         self.spent.prepare += prepared - start
-        self.spent.simulate += simulated - prepared
-        self.spent.count += time.perf_counter() - simulated
+        self.spent.simulate += simulated - prepared + (grounded - labelled)
+        self.spent.label += labelled - simulated
+        self.spent.count += time.perf_counter() - grounded
         row = row_of(self.description, number, values, shot=shot, images=images, counts=counts,
                      turn=self._common.turn)
         panels = describe([panel[:1] for panel in shot]).panels if self.panels_vary else None
-        return Shot(number, values, counts, masks, row, panels)
+        return Shot(number, values, counts, masks, row, panels, labels)
+
+    def _labels(self, values: Values, shot: Any, images: Any) -> Labelled | None:
+        asked = self.description.labels
+        if asked is None:
+            return None
+        if values.blank:
+            return nothing(asked, [panel[0].shape for panel in shot])
+        return label_shot(asked, shot, images, self._how["threads"])
 
     def _counted(self, response: Response, images: Any, shot: Any, number: int) -> tuple[Any, Any]:
         """Counts as files have them, and which pixels count where that varies."""

@@ -1,4 +1,4 @@
-"""The folder of a campaign: what is in it, what is missing, and the one table of all shots."""
+"""The folder of a campaign: what is in it, what is missing, and the tables of all shots."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ..io.json_text import json_text
 from ..io.output import OutputSet, write_whole
 from ..notes import Loud
 from .description import Description
-from .shard import file_sha256, names_of
+from .labels import Labels, labels_of
+from .shard import SPOTS, file_sha256, names_of
 from .versions import versions
 
 # start-up: pyarrow is an extra, and imported where tables are merged
 
-__all__ = ["HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "merge", "open_store", "read_head",
-           "wrong_with"]
+__all__ = ["ALL_SPOTS", "HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "files_of", "merge",
+           "open_store", "read_head", "tables_of", "wrong_with"]
 
 #: Files of a store beside those of its shots.
-HEAD, TRUTH, MANIFEST = "campaign.json", "truth.parquet", "manifest.json"
-_OF_SHOTS = re.compile(r"shots_[0-9]{6,}\.(h5|parquet|json)(\.partial)?")
+HEAD, TRUTH, MANIFEST, ALL_SPOTS = "campaign.json", "truth.parquet", "manifest.json", "spots.parquet"
+_OF_SHOTS = re.compile(r"shots_[0-9]{6,}\.(h5|parquet|spots\.parquet|json)(\.partial)?")
 _FORMAT, _VERSION = "numbragg campaign", 1
 #: Largest head and account, in bytes.
 _LARGEST = 1 << 28
@@ -43,10 +44,27 @@ class Head(NamedTuple):
         """How many files of shots there are."""
         return -(-self.shots // self.shots_per_file)
 
+    @property
+    def labels(self) -> Labels | None:
+        """The labels that its shots have."""
+        return labels_of(self.description["tables"])
+
     def of_shard(self, number: int) -> range:
         """The shots of a file."""
         first = number * self.shots_per_file
         return range(first, min(first + self.shots_per_file, self.shots))
+
+
+def files_of(head: Head, number: int) -> list[str]:
+    """Names of the files of a shard, but for its account: images, table of truth, and of spots where there is one."""
+    images, table, _ = names_of(number)
+    labels = head.labels
+    return [images, table] + ([table.removesuffix(".parquet") + SPOTS] if labels is not None and labels.spots else [])
+
+
+def tables_of(head: Head) -> list[str]:
+    """Names of the tables of all shots, in the order of those of a shard in `files_of`."""
+    return [TRUTH, ALL_SPOTS][:len(files_of(head, 0)) - 1]
 
 
 def _read_json(path: str) -> Any:
@@ -96,7 +114,7 @@ def check_inputs(folder: str, inputs: Iterable[str]) -> None:
     place = os.path.realpath(folder)
     for path in inputs:
         there, name = os.path.split(os.path.realpath(path))
-        if there == place and (name in (HEAD, TRUTH, MANIFEST) or _OF_SHOTS.fullmatch(name)):
+        if there == place and (name in (HEAD, TRUTH, MANIFEST, ALL_SPOTS) or _OF_SHOTS.fullmatch(name)):
             raise ValueError(f"{path}: is read, and {name} in {folder} is written; give another folder")
 
 
@@ -195,7 +213,7 @@ def wrong_with(folder: str, head: Head, number: int, deep: bool = True) -> str |
     if said != (head.campaign, number, shots.start, len(shots)):
         return f"{names[2]}: is of other shots"
     files = account.get("files")
-    if not isinstance(files, dict) or sorted(files) != sorted(names[:2]):
+    if not isinstance(files, dict) or sorted(files) != sorted(files_of(head, number)):
         return f"{names[2]}: names no files"
     for name, about in files.items():
         path = os.path.join(folder, name)
@@ -213,7 +231,7 @@ def wrong_with(folder: str, head: Head, number: int, deep: bool = True) -> str |
 
 
 def merge(folder: str, progress: Callable[[int], object] | None = None) -> tuple[Head, int]:
-    """Write the table of truth of all shots, and a manifest with the checksum of every file.
+    """Write the table of truth of all shots, that of their spots if they have any, and a manifest of checksums.
 
     The same files make the same bytes, however they were made.
 
@@ -251,27 +269,32 @@ def merge(folder: str, progress: Callable[[int], object] | None = None) -> tuple
 
     accounts = [account_of(folder, number) or {} for number in range(head.shards)]
     failed = sum(len(account["failed"]) for account in accounts)
-    table, manifest = os.path.join(folder, TRUTH), os.path.join(folder, MANIFEST)
+    tables = [os.path.join(folder, name) for name in tables_of(head)]
+    manifest = os.path.join(folder, MANIFEST)
     with OutputSet() as outputs:
-        outputs.reserve(table, "table of truth")
+        for table in tables:
+            outputs.reserve(table, "table of all shots")
         outputs.reserve(manifest, "manifest")
-        with outputs.open(table) as file:
-            writer = None
-            for number in range(head.shards):
-                part = pyarrow.parquet.read_table(os.path.join(folder, names_of(number)[1]))
-                if writer is None:
-                    writer = pyarrow.parquet.ParquetWriter(file, part.schema, compression="zstd", store_schema=False)
-                writer.write_table(part)
-            if writer is not None:
-                writer.close()
-            file.flush()
+        for place, table in enumerate(tables, 1):
+            with outputs.open(table) as file:
+                writer = None
+                for number in range(head.shards):
+                    part = pyarrow.parquet.read_table(os.path.join(folder, files_of(head, number)[place]))
+                    if writer is None:
+                        writer = pyarrow.parquet.ParquetWriter(file, part.schema, compression="zstd",
+                                                               store_schema=False)
+                    writer.write_table(part)
+                if writer is not None:
+                    writer.close()
+                file.flush()
         files = {name: about for account in accounts for name, about in account["files"].items()}
         for number, account in enumerate(accounts):
             own = names_of(number)[2]
             path = os.path.join(folder, own)
             files[own] = {"bytes": os.path.getsize(path), "sha256": file_sha256(path)}
-        files[TRUTH] = {"bytes": os.path.getsize(_temporary(outputs, table)),
-                        "sha256": file_sha256(_temporary(outputs, table))}
+        for table in tables:
+            files[os.path.basename(table)] = {"bytes": os.path.getsize(_temporary(outputs, table)),
+                                              "sha256": file_sha256(_temporary(outputs, table))}
         with outputs.open(manifest) as file:
             file.write(json_text({"campaign": head.campaign, "shots": head.shots, "failed": failed,
                                   "files": dict(sorted(files.items()))}).encode())

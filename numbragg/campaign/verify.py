@@ -10,9 +10,10 @@ import numpy as np
 
 from ..io.one_image import file_images
 from .draws import Source
-from .shard import names_of
+from .labels import COLUMNS, nothing
+from .shard import MASK, names_of
 from .shots import Maker
-from .store import Head, wrong_with
+from .store import Head, files_of, wrong_with
 
 # start-up: h5py and pyarrow are extras, and imported where there are files
 
@@ -64,9 +65,11 @@ def verify_shots(maker: Maker, folder: str, head: Head, numbers: list[int],
         shot = maker.shot(number)
         with h5py.File(images, "r") as file:
             stored = file["entry/data/data"][frame]
+            mask = file[MASK][frame] if MASK in file else None
         row = pyarrow.parquet.read_table(table).slice(frame, 1).to_pylist()[0]
         if not _same(experiment, shot, stored):
             different.append(f"shot {number}: pixels of frame {frame} of {os.path.basename(images)} are others")
+        different += _labels_differ(maker, shot, mask, experiment, (folder, files_of(head, shard), frame))
         own = {**shot.row, "file": os.path.basename(images), "frame": frame}
         for name, value in row.items():
             if repr(value) != repr(own.get(name)):
@@ -76,6 +79,34 @@ def verify_shots(maker: Maker, folder: str, head: Head, numbers: list[int],
         if progress is not None:
             progress(done)
     return different
+
+
+def _labels_differ(maker: Maker, shot: Any, mask: Any, experiment: Any, place: Any) -> list[str]:
+    """What of the labels of a shot is other than in its files; `place`: folder, names of its files, frame."""
+    asked = maker.description.labels
+    if asked is None:
+        return []
+    import pyarrow.parquet
+
+    folder, names, frame = place
+    labels, found = shot.labels or nothing(asked, [panel[0].shape for panel in maker.base]), []
+    if asked.mask:
+        row, alike = 0, mask is not None
+        for part in file_images(experiment, labels.masks, lambda dtype: dtype == np.int32, "int32") if alike else []:
+            slow, fast = part.shape
+            alike = alike and bool((mask[row:row + slow, :fast] == part).all())
+            row += slow
+        if not alike:
+            found.append(f"shot {shot.number}: the mask of spots of frame {frame} of {names[0]} is another")
+    if asked.spots:
+        table = pyarrow.parquet.read_table(os.path.join(folder, names[2]))
+        mine = np.flatnonzero(table.column("shot").to_numpy() == shot.number)
+        for name, kind in COLUMNS:
+            column = table.column(name).to_numpy()[mine]
+            if column.dtype != kind or column.tobytes() != labels.spots[name].tobytes():
+                found.append(f"shot {shot.number}: spots in {names[2]} have another {name}")
+                break
+    return found
 
 
 def _same(experiment: Any, shot: Any, stored: Any) -> bool:

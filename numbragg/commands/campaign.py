@@ -16,20 +16,22 @@ ACTIONS = {
     "run": ("FILE", ("--out", "--shots", "--workers", "--scheduler", "--shard", "--threads", "--backend", "--device",
                      "--quiet")),
     "status": ("FOLDER", ()), "verify": ("FILE", ("--out", "--sample", "--threads", "--backend", "--device")),
-    "merge": ("FOLDER", ())}
+    "merge": ("FOLDER", ()), "export": ("FOLDER", ("--layout", "--out", "--patch", "--quiet"))}
 _MOST_WORKERS = 10 ** 5
 
 
 def _parser():
     parser = Parser(
-        "campaign", "init|check|run|verify FILE [options], or status|merge FOLDER",
+        "campaign", "init|check|run|verify FILE [options], or status|merge|export FOLDER",
         "Make a data set: shots that a description in TOML draws, each a function of it and its number alone.\n\n"
         "  init FILE --shots N       write a description with comments, which runs as it is\n"
         "  check FILE                say what it will make: shots, bytes, hours\n"
         "  run FILE --out FOLDER     make it; after an interrupt the same command goes on\n"
         "  status FOLDER             say how much is there\n"
         "  verify FILE --out FOLDER  compare checksums, and make some shots again\n"
-        "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n\n"
+        "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n"
+        "  export FOLDER --layout resonet|braggnn --out NAME\n"
+        "                            write frames and spots as the loaders of these networks read them\n\n"
         "docs/campaigns.md has the tables of a description, and clusters.")
     parser.option("--out", "FOLDER", "the folder of the data set", file_name)
     parser.option("--shots", "N", "how many shots, in the place of what the description says", count(1, 2 ** 32 - 1))
@@ -38,6 +40,9 @@ def _parser():
     parser.option("--scheduler", "ADDRESS", "a scheduler of Dask that is running, such as tcp://host:8786", _address)
     parser.option("--shard", "I/N", "make the Ith of N parts of the files in this process, from 0, without Dask; from\n"
                   "SLURM's or MPI's variables where these tell of several processes", _share)
+    parser.option("--layout", "WORD", "export: resonet (NAME is a file) or braggnn (NAME is a folder)",
+                  choice("resonet", "braggnn"))
+    parser.option("--patch", "N", "export: edge of BraggNN's patches in pixels (default: 11)", whole_number(3, 255))
     parser.option("--sample", "N", "shots that are made again (default: 10)", count(0, 2 ** 32 - 1))
     parser.option("--threads", "N", "threads of each process (default: as many processors as it has to itself)",
                   whole_number(1, 4096))
@@ -80,9 +85,9 @@ def run(arguments):
         if option not in options:
             raise ValueError(f"campaign {action}: {option} does not go with it; it has {', '.join(options) or 'none'}")
     if "--out" in options and "--out" not in values:
-        raise ValueError(f"campaign {action}: give --out FOLDER")
+        raise ValueError(f"campaign {action}: give --out {'NAME' if action == 'export' else 'FOLDER'}")
     return {"init": _init, "check": _check, "run": _run, "status": _status, "verify": _verify,
-            "merge": _merge}[action](words[1], values)
+            "merge": _merge, "export": _export}[action](words[1], values)
 
 
 # -- before and after
@@ -131,6 +136,11 @@ def _check(name, values):
           f"{description.hash()[:16]}")
     print(f"  {panels}{size} pixels (fast x slow), {maker.type}, {description.output.compression}")
     print(f"  varies: {', '.join(description.varied) or 'nothing but the noise'}")
+    labels = description.labels
+    if labels is not None:
+        what = " and ".join(word for word, asked in (("lists of spots", labels.spots), ("masks", labels.mask)) if asked)
+        print(f"  labels: {what}; spots above {labels.min_photons:g} photons, their pixels above "
+              f"{labels.mask_photons:g}")
     print(f"  about {_bytes(found.bytes * description.shots)} ({_bytes(found.bytes)} a shot)")
     print(f"  about {_hours(hours)} of one process, {_hours(hours / processors)} on the {processors} processors here "
           f"({found.seconds:.3g} s a shot, measured with {found.measured})")
@@ -184,10 +194,31 @@ def _status(folder, values):
 
 
 def _merge(folder, values):
-    from ..campaign.store import MANIFEST, TRUTH, merge
+    from ..campaign.store import MANIFEST, merge, tables_of
 
     head, failed = merge(folder)
-    print(f"{shown(folder)}: {TRUTH} of {head.shots} shots, {failed} of which failed, and {MANIFEST}")
+    print(f"{shown(folder)}: {' and '.join(tables_of(head))} of {head.shots} shots, {failed} of which failed, and "
+          f"{MANIFEST}")
+    return 0
+
+
+def _export(folder, values):
+    from ..campaign.export import PATCH, export
+    from ..campaign.store import read_head
+    from .progress import FrameProgress
+
+    if "--layout" not in values:
+        raise ValueError("campaign export: give --layout resonet or braggnn")
+    layout = values["--layout"]
+    if "--patch" in values and layout != "braggnn":
+        raise ValueError(f"campaign export: --patch is for --layout braggnn, not {layout}")
+    progress = FrameProgress(read_head(folder).shots, False if "--quiet" in values else None, "shot")
+    try:
+        files, shots = export(folder, layout, values["--out"], values.get("--patch", PATCH), progress)
+    finally:
+        progress.close()
+    if "--quiet" not in values:
+        print(f"{shown(folder)}: {shots} shots for {layout}: {', '.join(map(shown, files))}")
     return 0
 
 
@@ -318,7 +349,7 @@ class _Run:
         return f"{self.done} of {self.shots} shots are written; the same command goes on from there"
 
     def _tell(self, busy):
-        from ..campaign.store import MANIFEST, TRUTH, merge
+        from ..campaign.store import MANIFEST, merge, tables_of
 
         folder = shown(self.values["--out"])
         if self.failed:
@@ -331,6 +362,6 @@ class _Run:
             merge(self.plan.folder)
         if not self.quiet:
             print(f"{folder}: {self.done} shots" + (f", {self.kept} of which were there" if self.kept else ""))
-            print(f"  wrote {TRUTH} and {MANIFEST}" if self.share is None else
+            print(f"  wrote {', '.join(tables_of(self.plan.head))} and {MANIFEST}" if self.share is None else
                   f"  part {self.share.number} of {self.share.of}; numbragg campaign merge {folder} when all are there")
         return 0

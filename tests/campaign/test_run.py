@@ -20,8 +20,8 @@ pytest.importorskip("h5py", reason="files of shots are HDF5")
 pytest.importorskip("pyarrow", reason="tables of truth are Parquet")
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own, and these compile")
 
-#: Enough work to be killed in the middle of it: 24 files.
-TEXT = changed(("shots = 12", "shots = 48"), ("shots_per_file = 4", "shots_per_file = 2"),
+#: Enough work to be killed in the middle of it: 24 files, with labels.
+TEXT = "[labels]\nmin_photons = 0.1\nmask_photons = 0.01\n" + changed(("shots = 12", "shots = 48"), ("shots_per_file = 4", "shots_per_file = 2"),
                ("pixels = [40, 32]\npixel_mm = 0.5", "pixels = [400, 320]\npixel_mm = 0.05"))
 
 
@@ -33,7 +33,9 @@ def expected(tmp_path_factory):
     done = campaign("run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet", cwd=place)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert campaign("merge", "out", cwd=place).returncode == 0
-    return hashes(place / "out")
+    made = hashes(place / "out")
+    assert "spots.parquet" in made and sum(name.endswith(".spots.parquet") for name in made) == 24
+    return made
 
 
 class Process:
@@ -117,7 +119,8 @@ def test_kills_of_client_and_worker(expected, folder):
         run.workers()[0].kill()
         code, out, err = run.end()
         assert code == 0, err
-    assert re.fullmatch(r"out: 48 shots, \d+ of which were there\n  wrote truth.parquet and manifest.json\n", out)
+    assert re.fullmatch(r"out: 48 shots, \d+ of which were there\n  wrote truth.parquet, spots.parquet and "
+                        r"manifest.json\n", out)
     assert hashes("out") == expected
     # and once more: nothing is made again
     done = campaign("run", "set.toml", "--out", "out", "--workers", "1")

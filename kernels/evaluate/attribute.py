@@ -1,0 +1,572 @@
+"""Which reflection each step of a pixel belongs to: terms summed up by the lattice point that is nearest.
+
+The steps are those of the image: every layer, sub-pixel, source, spindle angle and mosaic domain, in that order, with
+the rules of `view`.  A term is credited to the whole numbers nearest to its h, k, l, halves going down, as the C
+program rounds them.  Lattice factors are the accurate forms of the lanes, within some 1e-14 of the strict ones.  Of
+the nearest structure factor only the square times the sum is needed, so it is looked up once for each reflection of a
+pixel.
+
+Indices come in one number, h 2^34 + k 2^17 + l, which a double holds exactly.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arithmetic.vectors import magnitude, unit
+from ..compile.compilation import inlined, jit, variants
+from ..compile.halting import is_halted
+from ..physics.geometry import capture_fraction, solid_angle, sub_pixel_position
+from ..physics.lattice import miller_indices, nearest_lattice_point
+from ..physics.polarisation import polarisation_factor
+from ..physics.records import COMPENSATED
+from ..physics.shapes import lane_factor
+from ..physics.structure_factor import nearest_f
+from ..physics.view import (
+    beyond_limit,
+    first_capture,
+    first_polar,
+    incident_direction,
+    is_captured_by_source,
+    is_renewed,
+    is_weighted,
+    number_of_sources,
+    photons,
+    place_of_source,
+    polarisation_axis,
+    scattering_vector,
+    tabulated_orientation,
+    weigh_step,
+)
+from .strict import step
+
+__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "Own", "SCRATCH_SIZE",
+           "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
+
+#: No index is larger: each has 17 bits of a key.
+LARGEST_INDEX = 65535
+_HALF, _BASE = 65536, 131072
+
+#: Lanes and steps that are computed side by side.
+LANES, STEPS = 256, 4096
+
+# -- rows of the scratch array: of lanes, which are views; of pixels; of steps
+(QX, QY, QZ, WEIGHT, SUB_SLOW, SUB_FAST, FIRST, LAST, CAPTURE, POLAR, OMEGA, H_NOW, K_NOW, L_NOW, WEIGHT_NOW, KEY_NOW,
+ TERM_NOW, HELD) = [row * LANES for row in range(18)]
+KEYS = 18 * LANES
+TERMS = KEYS + STEPS
+SCRATCH_SIZE = TERMS + STEPS
+
+#: What a kernel returns: all is done, or it was halted, or which of its tables must be larger.
+DONE, HALTED, FULL_OWN, FULL_TABLE, FULL_BRIGHT = 0, 1, 2, 3, 4
+
+
+class Own(NamedTuple):
+    """Reflections of one pixel."""
+
+    slots: np.ndarray  # (2 n,) int64: entry; n is a power of two
+    stamps: np.ndarray  # (2 n,) int64: of which pixel the slot is
+    keys: np.ndarray  # (n,) int64
+    sums: np.ndarray  # (n, 3): sum of terms, and of terms times sub_slow and sub_fast [pixels from the pixel's corner]
+
+
+class Table(NamedTuple):
+    """Reflections of many pixels."""
+
+    slots: np.ndarray  # (2 n,) int64: entry + 1, or 0; n is a power of two
+    keys: np.ndarray  # (n,) int64
+    sums: np.ndarray  # (n, 3): photons, and photons times slow and fast [pixels from the panel's corner]
+    counts: np.ndarray  # (n,) int64: pixels in which it is bright
+    size: np.ndarray  # (1,) int64: entries
+
+
+class Bright(NamedTuple):
+    """Reflections of single pixels that have more photons there than a threshold."""
+
+    pixels: np.ndarray  # (n,) int64, numbers within the window
+    entries: np.ndarray  # (n,) int64, of a `Table`
+    photons: np.ndarray  # (n,) float64
+    size: np.ndarray  # (1,) int64
+
+
+@inlined
+def _slot(key, size):
+    """Where to look for a key first, in a table of so many slots (a power of two)."""
+    mixed = (key ^ (key >> 15) ^ (key >> 31)) & 0x7FFFFFFF
+    return ((mixed * 0x9E3779B1) >> 20) & (size - 1)
+
+
+@inlined
+def _parts(key):
+    """h, k, l of a key."""
+    l = ((key + _HALF) & (_BASE - 1)) - _HALF
+    rest = (key - l) >> 17
+    k = ((rest + _HALF) & (_BASE - 1)) - _HALF
+    return (rest - k) >> 17, k, l
+
+
+@jit
+def indices_of(keys, out):
+    """Enter h, k, l of keys: (n, 3) int64."""
+    for i in range(keys.shape[0]):
+        out[i, 0], out[i, 1], out[i, 2] = _parts(keys[i])
+
+
+# -- views
+
+
+@inlined
+def _place_of(place, index):
+    """Fast and slow place on the panel of a pixel of the window."""
+    slow = index // place[2]
+    return place[0] + index - slow * place[2], place[1] + slow
+
+
+@inlined
+def _next_view(geometry, sources, at):
+    """The layer, sub-pixel and source that follow, in the order of the sum."""
+    layer, sub_slow, sub_fast, source = at
+    source += 1
+    if source == sources:
+        source, sub_fast = 0, sub_fast + 1
+        if sub_fast == geometry.oversample:
+            sub_fast, sub_slow = 0, sub_slow + 1
+            if sub_slow == geometry.oversample:
+                sub_slow, layer = 0, layer + 1
+    return layer, sub_slow, sub_fast, source
+
+
+@inlined
+def _enter_view(scene, axis, pixel, at, held, lane, scratch):
+    """Enter a view into a lane.
+
+    Parameters
+    ----------
+    pixel : tuple of two int
+        Fast and slow place on the panel.
+    at : tuple of four int
+        Layer, sub-pixel (slow, fast) and source.
+    held : tuple
+        Direction s1, solid angle, captured fraction and polarisation factor, as the view before has left them.
+
+    Returns
+    -------
+    int
+        1 where the view is within the resolution limit, else 0: the lane is free.
+    tuple
+        What is held now.
+    """
+    geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
+    layer, sub_slow, sub_fast, source = at
+    s1, omega, capture, polar = held
+    by_source = is_captured_by_source(beam.attenuations)
+    if source == 0:
+        if sub_slow == 0 and sub_fast == 0:
+            capture = first_capture(geometry)
+        s1, airpath = unit(sub_pixel_position(geometry, pixel[0], pixel[1], layer, sub_slow, sub_fast))
+        if is_renewed(omega, sampling.oversample_omega):
+            omega = solid_angle(geometry, airpath)
+        if not by_source and is_renewed(capture, sampling.oversample_thick):
+            capture = capture_fraction(geometry, layer, s1, geometry.attenuation)
+    row, number = place_of_source(beam.per_direction, source)
+    s0 = incident_direction(beam.directions, row)
+    q = scattering_vector(s1, s0, beam.wavelengths[number])
+    if beyond_limit(beam.d_min, 0.5 * magnitude(q)):
+        return 0, (s1, omega, capture, polar)
+    if by_source:
+        capture = capture_fraction(geometry, layer, s1, beam.attenuations[number])
+    if is_renewed(polar, sampling.oversample_polar):
+        s1, _ = unit(s1)
+        polar = polarisation_factor(beam.polarisation_fraction, unit(s0)[0], s1,
+                                    polarisation_axis(beam.polarisation_axes, axis))
+    scratch[QX + lane], scratch[QY + lane], scratch[QZ + lane] = q
+    scratch[SUB_SLOW + lane] = (sub_slow + 0.5) / geometry.oversample
+    scratch[SUB_FAST + lane] = (sub_fast + 0.5) / geometry.oversample
+    weight = beam.weights[number] if is_weighted(beam.weights) else 1.0
+    scratch[WEIGHT + lane] = weigh_step(sampling, weight, capture, polar, omega)
+    return 1, (s1, omega, capture, polar)
+
+
+@jit
+def _enter_views(scene, pixels, numbers, axis, begins, scratch):
+    """Enter views of listed pixels into lanes, all of them, or as many as there are lanes for those of one pixel.
+
+    One function for all shapes.
+
+    Parameters
+    ----------
+    pixels : tuple
+        Place of the window and numbers of pixels.
+    numbers : tuple of three int
+        Number of the first pixel in the list, how many, and how many lanes.
+    begins : bool
+        False: go on with the pixel.
+
+    Returns
+    -------
+    int
+        Lanes that were entered.  The first number of the row HELD is how many views the last pixel has had.
+    """
+    place, listed = pixels
+    geometry, sources = scene.geometry, number_of_sources(scene.beam)
+    views = geometry.layers * geometry.oversample * geometry.oversample * sources
+    first, many, most = numbers
+    lanes = 0
+    for i in range(many):
+        pixel = _place_of(place, listed[first + i])
+        view, at = 0, (0, 0, 0, 0)
+        held = ((0.0, 0.0, 0.0), 0.0, first_capture(geometry), first_polar(scene.beam))
+        if not begins:
+            view = int(scratch[HELD])
+            at = (int(scratch[HELD + 1]), int(scratch[HELD + 2]), int(scratch[HELD + 3]), int(scratch[HELD + 4]))
+            held = ((scratch[HELD + 5], scratch[HELD + 6], scratch[HELD + 7]), scratch[OMEGA], scratch[CAPTURE],
+                    scratch[POLAR])
+        scratch[FIRST + i] = lanes
+        while view < views and lanes < most:
+            seen, held = _enter_view(scene, axis, pixel, at, held, lanes, scratch)
+            at = _next_view(geometry, sources, at)
+            lanes += seen
+            view += 1
+        scratch[LAST + i] = lanes
+        scratch[OMEGA + i], scratch[CAPTURE + i], scratch[POLAR + i] = held[1], held[2], held[3]
+        scratch[HELD] = view
+        scratch[HELD + 1], scratch[HELD + 2], scratch[HELD + 3], scratch[HELD + 4] = at
+        scratch[HELD + 5], scratch[HELD + 6], scratch[HELD + 7] = held[0]
+    return lanes
+
+
+# -- terms of steps
+
+
+@inlined
+def _key(nearest):
+    return (nearest[0] * 131072.0 + nearest[1]) * 131072.0 + nearest[2]
+
+
+def _make_terms(factor):
+    """Loops over lanes or orientations, whichever are more: keys, and squared lattice factors times weights.
+
+    Vector code writes them to rows at offsets that the compiler knows; from there they are put in the order of the sum.
+    """
+    @inlined
+    def enter_indices(cell, q, weight, i, scratch):
+        scratch[H_NOW + i], scratch[K_NOW + i], scratch[L_NOW + i] = miller_indices(cell, q)
+        scratch[WEIGHT_NOW + i] = weight
+
+    @inlined
+    def enter_terms(crystal, n, scratch):
+        for i in range(n):
+            hkl = (scratch[H_NOW + i], scratch[K_NOW + i], scratch[L_NOW + i])
+            nearest = nearest_lattice_point(hkl)
+            square, _ = factor(crystal, hkl, nearest)
+            scratch[KEY_NOW + i] = _key(nearest)
+            scratch[TERM_NOW + i] = square * scratch[WEIGHT_NOW + i]
+
+    @inlined
+    def put(n, start, stride, scratch):
+        at, stride = np.uint64(start), np.uint64(stride)
+        for i in range(n):
+            scratch[np.uint64(KEYS) + at] = scratch[KEY_NOW + i]
+            scratch[np.uint64(TERMS) + at] = scratch[TERM_NOW + i]
+            at += stride
+
+    @inlined
+    def terms(crystal, cells, lanes, first, count, scratch):
+        """Enter the steps of some lanes and orientations, lane after lane."""
+        by_lanes = lanes >= count
+        for outer in range(count if by_lanes else lanes):
+            for begin in range(0, lanes if by_lanes else count, LANES):
+                n, start = min(LANES, (lanes if by_lanes else count) - begin), np.uint64(first + begin)
+                if by_lanes:
+                    cell = tabulated_orientation(cells, np.uint64(first + outer))
+                    for i in range(n):
+                        enter_indices(cell, (scratch[QX + i], scratch[QY + i], scratch[QZ + i]), scratch[WEIGHT + i], i,
+                                      scratch)
+                else:
+                    q, weight = (scratch[QX + outer], scratch[QY + outer], scratch[QZ + outer]), scratch[WEIGHT + outer]
+                    for j in range(n):
+                        enter_indices(tabulated_orientation(cells, start + np.uint64(j)), q, weight, j, scratch)
+                enter_terms(crystal, n, scratch)
+                put(n, outer if by_lanes else outer * count + begin, count if by_lanes else 1, scratch)
+
+    return terms
+
+
+@inlined
+def _interpolated_terms(scene, cells, lanes, orientations, interpolating, scratch):
+    """Enter the steps of some lanes of one pixel with interpolated structure factors in them, strictly and in order.
+
+    Returns
+    -------
+    bool
+        Whether interpolation is still on.
+    """
+    first, count = orientations
+    for i in range(lanes):
+        q = (scratch[QX + i], scratch[QY + i], scratch[QZ + i])
+        for j in range(count):
+            now = step(scene, tabulated_orientation(cells, first + j), q, interpolating)
+            interpolating = now.interpolating
+            term = now.f_cell * now.f_cell * now.f_latt * now.f_latt * scratch[WEIGHT + i]
+            scratch[KEYS + i * count + j] = _key(now.nearest)
+            scratch[TERMS + i * count + j] = 0.0 if now.skipped else term
+    return interpolating
+
+
+# -- what is credited to whom
+
+
+@inlined
+def _credit(own, key, total, lane, stamp, entries, scratch):
+    """Credit a sum of terms of a lane to a reflection of the pixel. Returns the number of its entries, -1: full."""
+    size = own.slots.shape[0]
+    slot = _slot(key, size)
+    for _ in range(size):
+        if own.stamps[slot] != stamp:
+            if entries == own.keys.shape[0]:
+                return -1
+            own.stamps[slot], own.slots[slot], own.keys[entries] = stamp, entries, key
+            own.sums[entries, 0] = own.sums[entries, 1] = own.sums[entries, 2] = 0.0
+            entries += 1
+            break
+        if own.keys[own.slots[slot]] == key:
+            break
+        slot = (slot + 1) & (size - 1)
+    entry = own.slots[slot]
+    own.sums[entry, 0] += total
+    own.sums[entry, 1] += total * scratch[SUB_SLOW + lane]
+    own.sums[entry, 2] += total * scratch[SUB_FAST + lane]
+    return entries
+
+
+@inlined
+def _attribute(own, lanes, count, stamp, entries, scratch):
+    """Credit the steps of some lanes of a pixel, in their order. Returns the number of its entries, -1: full."""
+    for lane in range(lanes[0], lanes[1]):
+        at, total, key = np.uint64(lane * count), 0.0, 0.5
+        for j in range(count + 1):
+            # behind the last step comes one of no reflection
+            term = scratch[np.uint64(TERMS) + at] if j < count else 1.0
+            now = scratch[np.uint64(KEYS) + at] if j < count else 0.5
+            at += np.uint64(1)
+            if term == 0.0:
+                continue
+            if now != key:
+                if total != 0.0:
+                    entries = _credit(own, np.int64(key), total, lane, stamp, entries, scratch)
+                    if entries < 0:
+                        return entries
+                key, total = now, 0.0
+            total += term
+    return entries
+
+
+@inlined
+def _entry_of(table, key):
+    """The entry of a key in a table, made if there is none; -1: the table is full."""
+    size = table.slots.shape[0]
+    slot = _slot(key, size)
+    for _ in range(size):
+        found = table.slots[slot] - 1
+        if found < 0:
+            found = table.size[0]
+            if found == table.keys.shape[0]:
+                return -1
+            table.size[0] = found + 1
+            table.slots[slot], table.keys[found], table.counts[found] = found + 1, key, 0
+            table.sums[found, 0] = table.sums[found, 1] = table.sums[found, 2] = 0.0
+            return found
+        if table.keys[found] == key:
+            return found
+        slot = (slot + 1) & (size - 1)
+    return -1
+
+
+def _make_finish(interpolated):
+    @inlined
+    def finish(scene, own, entries, pixel, factors, table, bright, least):
+        """Enter the reflections of a pixel that is done into the table. Returns what the kernel returns.
+
+        Parameters
+        ----------
+        pixel : tuple of three int
+            Number within the window; fast and slow place on the panel.
+        factors : tuple of three float
+            Captured fraction, polarisation factor, solid angle.
+        least : float
+            Photons above which a reflection is bright in a pixel.
+        """
+        for i in range(entries):
+            total = own.sums[i, 0]
+            square = 1.0
+            if not interpolated:
+                h, k, l = _parts(own.keys[i])
+                f = nearest_f(scene.lookup, (np.float64(h), np.float64(k), np.float64(l)))
+                square = f * f
+            value = photons(scene.sampling, square * total, factors[0], factors[1], factors[2])
+            if not value > 0.0:
+                continue
+            entry = _entry_of(table, own.keys[i])
+            if entry < 0:
+                return FULL_TABLE
+            table.sums[entry, 0] += value
+            table.sums[entry, 1] += value * (pixel[2] + own.sums[i, 1] / total)
+            table.sums[entry, 2] += value * (pixel[1] + own.sums[i, 2] / total)
+            if value > least:
+                at = bright.size[0]
+                if at == bright.pixels.shape[0]:
+                    return FULL_BRIGHT
+                bright.pixels[at], bright.entries[at], bright.photons[at] = pixel[0], entry, value
+                bright.size[0] = at + 1
+                table.counts[entry] += 1
+        return DONE
+
+    return finish
+
+
+@variants
+def attribution_kernel(shape, interpolated):
+    """Make the kernel that attributes the steps of listed pixels.
+
+    Parameters
+    ----------
+    shape : int
+        As `shapes.lane_factor` takes it.
+    interpolated : bool
+        Whether structure factors are interpolated, which is strict and slower.
+
+    Returns
+    -------
+    function
+        attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt): DONE, HALTED or which of the tables
+        was too small, and is to be tried again.  `cells`: (9, orientations) of `cull.enter_cells`; `pixels`: place of
+        the window as in records.Pixels and numbers of pixels within it, in rising order; `axis`: row of the
+        polarisation axis; `filled`: an `Own`, a `Table` and a `Bright`; `least`: photons above which a reflection is
+        bright in a pixel; `trip`: (2,) int64, pixels beyond the first number do not interpolate, and the second
+        becomes that of the first pixel in which interpolation switches itself off, if it is smaller.
+    """
+    terms, finish = _make_terms(lane_factor(shape, COMPENSATED, False)), _make_finish(interpolated)
+
+    @jit(variant=(shape, interpolated))
+    def attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt):
+        place, listed = pixels
+        own, table, bright = filled
+        geometry, orientations = scene.geometry, cells.shape[1]
+        views = geometry.layers * geometry.oversample * geometry.oversample * number_of_sources(scene.beam)
+        most = min(max(STEPS // orientations, 1), LANES)
+        # interpolation switches itself off pixel by pixel
+        group = 1 if interpolated else max(most // views, 1)
+        number = 0
+        while number < listed.shape[0]:
+            many, entries, view = min(group, listed.shape[0] - number), 0, 0
+            on = listed[number] <= trip[0]
+            still = on
+            while view < views:
+                if is_halted(halt):
+                    return HALTED
+                lanes = _enter_views(scene, pixels, (number, many, most), axis, view == 0, scratch)
+                view = int(scratch[HELD])
+                for first in range(0, orientations, STEPS):
+                    count = min(STEPS, orientations - first)
+                    if interpolated:
+                        still = _interpolated_terms(scene, cells, lanes, (first, count), still, scratch)
+                    else:
+                        terms(scene.crystal, cells, lanes, first, count, scratch)
+                    for i in range(many):
+                        # of many pixels all steps are here
+                        entries = 0 if many > 1 else entries
+                        entries = _attribute(own, (int(scratch[FIRST + i]), int(scratch[LAST + i])), count,
+                                             number + i + 1, entries, scratch)
+                        if entries < 0:
+                            return FULL_OWN
+                        if view == views and first + count == orientations:
+                            index = listed[number + i]
+                            fast, slow = _place_of(place, index)
+                            factors = (scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
+                            code = finish(scene, own, entries, (index, fast, slow), factors, table, bright, least)
+                            if code != DONE:
+                                return code
+            if on and not still and listed[number] < trip[1]:
+                trip[1] = listed[number]
+            number += many
+        return DONE
+
+    return attribute
+
+
+# -- what is made of many pixels
+
+
+@jit
+def into_table(source, table, entries):
+    """Add a table to another one, entry by entry.
+
+    Parameters
+    ----------
+    source, table : Table
+    entries : (n,) int64
+        Filled with the entries of the second for those of the first.
+
+    Returns
+    -------
+    int
+        DONE or FULL_TABLE.
+    """
+    for i in range(source.size[0]):
+        entry = _entry_of(table, source.keys[i])
+        if entry < 0:
+            return FULL_TABLE
+        entries[i] = entry
+        table.counts[entry] += source.counts[i]
+        for j in range(3):
+            table.sums[entry, j] += source.sums[i, j]
+    return DONE
+
+
+@jit
+def settle(bright, entries, labels, overlap, owners, largest, mask):
+    """Find the strongest reflection of each pixel, and reflections that share one.
+
+    Parameters
+    ----------
+    bright : Bright
+        Of one lattice.
+    entries : (n,) int64
+        Numbers among all reflections, from 0, of the table's entries.
+    labels : (n of all,) int64
+        What a mask has of each reflection; 0: nothing.
+    overlap : (n of all,) uint8
+        Becomes 1 for those that are bright in a pixel in which another one is.
+    owners : (pixels,) int64
+        The first reflection that was bright in a pixel, + 1, or 0; updated, as the two that follow.
+    largest : (pixels,) float64
+        Photons of the strongest reflection with a label.
+    mask : (pixels,) int32
+        Its label; of two alike the smaller one.
+    """
+    for i in range(bright.size[0]):
+        pixel, entry, photons_here = bright.pixels[i], entries[bright.entries[i]], bright.photons[i]
+        if owners[pixel] == 0:
+            owners[pixel] = entry + 1
+        elif owners[pixel] != entry + 1:
+            overlap[entry] = 1
+            overlap[owners[pixel] - 1] = 1
+        label = labels[entry]
+        if label == 0 or photons_here < largest[pixel]:
+            continue
+        if photons_here > largest[pixel] or label < mask[pixel]:
+            largest[pixel], mask[pixel] = photons_here, label
+
+
+@jit
+def resolutions(cells, keys, out):
+    """Enter resolutions d = 1 / |h a* + k b* + l c*| of keys: (n,) [Angstrom]; infinite for 0 0 0.
+
+    `cells` are a*, b*, c* [1/Angstrom], nine numbers.
+    """
+    for i in range(keys.shape[0]):
+        h, k, l = _parts(keys[i])
+        q = (h * cells[0] + k * cells[3] + l * cells[6], h * cells[1] + k * cells[4] + l * cells[7],
+             h * cells[2] + k * cells[5] + l * cells[8])
+        size = magnitude(q)
+        out[i] = 1.0 / size if size > 0.0 else np.inf
