@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 import hashlib
 import math
 import os
@@ -14,7 +13,6 @@ import numpy as np
 from ..io.experiment import Series
 from ..io.json_text import json_text
 from ..io.nxmx import NexusWriter
-from ..io.one_image import file_images
 from ..io.output import OutputSet
 from .description import Description
 from .shots import Maker, Shot
@@ -90,14 +88,16 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     series = Series(frames=len(shots), noise_seed=None if maker.response is None else description.seed)
     with _Writer(images, maker.experiment(shots.start), series, maker.type,
                  compression=description.output.compression, key=_KEY) as file:
-        panels = []
-        for frame, shot in enumerate(map(maker.shot, shots)):
-            file.write_shot(frame, shot, [part[0].shape for part in maker.base])
+        panels, shapes = [], [part[0].shape for part in maker.base]
+        for frame, shot in enumerate(maker.shots(shots)):
+            file.write_shot(frame, shot, shapes, maker.type)
             rows.append({**shot.row, "file": os.path.basename(images), "frame": frame})
             panels.append(shot.panels)
             if progress is not None:
                 progress(frame + 1)
-        file.write_truth(description, rows, panels if maker.panels_vary else None)
+        # in the frame of the file
+        file.add_columns("shots", _of_shots(description, rows, panels if maker.panels_vary else None))
+        file.add_columns("lattices", _of_lattices(description, rows))
         file.finish(beside)
     return found
 
@@ -111,53 +111,21 @@ def _account(description: Description, number: int, campaign: str, rows: Sequenc
 
 
 class _Writer(NexusWriter):
-    """Writes shots: pixels that count may vary, the truth of each is beside it, and no file is gone on with.
+    """Writes shots, each frame with the pixels that count in it; one that was gone on with would have other bytes."""
 
-    One that was gone on with after an interrupt would have other bytes.
-    """
+    resumes = False
 
     def __enter__(self) -> _Writer:
         return self
 
-    def _goes_on(self, key: str) -> bool:
-        return False
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is not None:
-            # nothing of it is of use, and the disk may be full: the file goes
-            self.done = 0
-        super().__exit__(*exception)
-
-    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]]) -> None:
+    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]], dtype: Any) -> None:
         """Write the frame of a shot; of one that failed all pixels are masked, or no numbers."""
         images, masks = shot.images, shot.masks
         if images is None:
-            whole = self._dtype.kind != "f"
-            images = [np.full(shape, 0 if whole else math.nan, self._dtype) for shape in shapes]
+            whole = dtype.kind != "f"
+            images = [np.full(shape, 0 if whole else math.nan, dtype) for shape in shapes]
             masks = [np.zeros(shape, np.uint8) for shape in shapes] if whole else None
-        common = self._experiment
-        if masks is not None:
-            marked = file_images(common, masks, lambda dtype: dtype == np.uint8, "uint8")
-            self._experiment = replace(common, panels=tuple(
-                replace(panel, mask=mask) for panel, mask in zip(common.panels, marked)))
-        try:
-            self.write(frame, images)
-        finally:
-            self._experiment = common
-
-    def write_truth(self, description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> None:
-        """Write the truth of all shots, in the frame of the file."""
-        with self._writing():
-            group = self._file["entry/numbragg"]
-            _columns(group, "shots", _of_shots(description, rows, panels))
-            _columns(group, "lattices", _of_lattices(description, rows))
-
-
-def _columns(group: Any, name: str, columns: dict[str, Any]) -> None:
-    made = group.create_group(name)
-    made.attrs["NX_class"] = "NXcollection"
-    for column, values in columns.items():
-        made.create_dataset(column, data=values, track_times=False)
+        self.write(frame, images, masks)
 
 
 def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> dict[str, Any]:

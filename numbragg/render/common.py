@@ -18,6 +18,8 @@ class Common:
     ----------
     beam, detector, sampling, roi, revision
         As `Simulator` has them.
+    kept : scene.kept.Kept, optional
+        Of another simulator; by default one of its own.
 
     Attributes
     ----------
@@ -27,10 +29,11 @@ class Common:
         As of `Detector.pieces`.
     """
 
-    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str) -> None:
+    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str,
+                 kept: Kept | None = None) -> None:
         self._attributes = beam, detector, sampling, roi, revision
         self._beam, self._revision = beam, revision
-        self.kept = Kept()
+        self.kept = Kept() if kept is None else kept
         self.pieces = detector.pieces()
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place

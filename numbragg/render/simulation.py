@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..background.layers import Background
     from ..results.spots import Spots
     from ..results.truth import SourceList
+    from ..scene.kept import Kept
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 
@@ -353,6 +354,7 @@ class Simulator:
         self.background = None if background is None else _background(background)
         self._ground: Any = None
         self._common: Common | None = None
+        self._kept: Kept | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -386,25 +388,57 @@ class Simulator:
             found = self._ground = Ground(self.background, shot, self.evaluation.threads, lambda line: warn([line]))
         return found
 
-    def prepare_shot(self, crystal: Crystal | Sequence[Crystal]) -> tuple[tuple[Prepared, ...], ...]:
+    def with_surroundings(self, detector: Detector, beam: Beam,
+                          background: Background | str | None = None) -> Simulator:
+        """Another detector, beam and background for the same structure factors and settings.
+
+        What this simulator has derived of structure factors and mosaic domains, and a device that it has opened, serve
+        for the other one, too; regions of interest are not taken over.
+
+        Parameters
+        ----------
+        detector : Detector
+        beam : Beam
+        background : Background, optional
+
+        Returns
+        -------
+        Simulator
+        """
+        how = self.evaluation
+        made = Simulator(detector, beam, self.structure_factors, sampling=self.sampling, threads=how.threads,
+                         revision=self.revision, precision=how.precision, summation=how.summation, backend=how.backend,
+                         device=how.device, background=background)
+        made._backend, made._kept = self.backend, self._shared().kept
+        return made
+
+    def prepare_shot(self, crystal: Crystal | Sequence[Crystal], *,
+                     warns: bool = True) -> tuple[tuple[Prepared, ...], ...]:
         """Derive everything for one crystal or several, on all panels, without rendering.
+
+        Parameters
+        ----------
+        crystal : Crystal or sequence of Crystal
+        warns : bool
+            Whether what is odd is a `NumbraggWarning`; it takes some time to be found.
 
         Returns
         -------
         tuple of tuple of scene.Prepared
             For each panel, in their order, the crystals in theirs.
         """
-        from ..scene.notes import warnings_of
-
         shot = self._prepared(crystal, self._shared())
-        warn(warnings_of(shot))
+        if warns:
+            from ..scene.notes import warnings_of
+
+            warn(warnings_of(shot))
         return shot
 
     def _shared(self) -> Common:
         """What shots have in common, made anew where an attribute has become another object."""
         attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
         if self._common is None or not self._common.fits(*attributes):
-            self._common = Common(*attributes)
+            self._common = Common(*attributes, self._kept)
         return self._common
 
     def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:
