@@ -100,7 +100,8 @@ def _simulated(shot: Any, turn: Any, crystals: Any) -> dict[str, Any]:
 
 
 def _rows(matrix: Any) -> list[float]:
-    return [float(number) for number in np.asarray(matrix).reshape(-1)]
+    made: list[float] = np.asarray(matrix, np.float64).reshape(-1).tolist()
+    return made
 
 
 def _sums(images: Any, counts: Any) -> dict[str, Any]:

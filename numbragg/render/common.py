@@ -18,8 +18,8 @@ class Common:
     ----------
     beam, detector, sampling, roi, revision
         As `Simulator` has them.
-    kept : scene.kept.Kept, optional
-        Of another simulator; by default one of its own.
+    other : Common, optional
+        Of another simulator of the same sampling and revision, which has derived something that serves here too.
 
     Attributes
     ----------
@@ -30,11 +30,12 @@ class Common:
     """
 
     def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str,
-                 kept: Kept | None = None) -> None:
+                 other: Common | None = None) -> None:
         self._attributes = beam, detector, sampling, roi, revision
         self._beam, self._revision = beam, revision
-        self.kept = Kept() if kept is None else kept
-        self.pieces = detector.pieces()
+        self.kept = Kept() if other is None else other.kept
+        same = other is not None and other._attributes[1] is detector
+        self.pieces = other.pieces if other is not None and same else detector.pieces()
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None

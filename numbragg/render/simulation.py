@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ..background.layers import Background
     from ..results.spots import Spots
     from ..results.truth import SourceList
-    from ..scene.kept import Kept
     from ..scene.prepare import Prepared
     from .device_image import DeviceImage
 
@@ -354,7 +354,7 @@ class Simulator:
         self.background = None if background is None else _background(background)
         self._ground: Any = None
         self._common: Common | None = None
-        self._kept: Kept | None = None
+        self._other: Common | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -405,11 +405,11 @@ class Simulator:
         -------
         Simulator
         """
-        how = self.evaluation
-        made = Simulator(detector, beam, self.structure_factors, sampling=self.sampling, threads=how.threads,
-                         revision=self.revision, precision=how.precision, summation=how.summation, backend=how.backend,
-                         device=how.device, background=background)
-        made._backend, made._kept = self.backend, self._shared().kept
+        made = copy(self)
+        made.detector, made.beam = _kind("detector", detector, Detector), _kind("beam", beam, Beam)
+        made.background = None if background is None else _background(background)
+        made.roi, made._regions, made._ground, made._common = WHOLE, None, None, None
+        made._backend, made._other = self.backend, self._shared()
         return made
 
     def prepare_shot(self, crystal: Crystal | Sequence[Crystal], *,
@@ -438,7 +438,7 @@ class Simulator:
         """What shots have in common, made anew where an attribute has become another object."""
         attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
         if self._common is None or not self._common.fits(*attributes):
-            self._common = Common(*attributes, self._kept)
+            self._common = Common(*attributes, self._other)
         return self._common
 
     def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:
