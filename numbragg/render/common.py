@@ -33,9 +33,9 @@ class Common:
                  other: Common | None = None) -> None:
         self._attributes = beam, detector, sampling, roi, revision
         self._beam, self._revision = beam, revision
-        self.kept = Kept() if other is None else other.kept
+        self.kept: Kept = Kept() if other is None else other.kept
         same = other is not None and other._attributes[1] is detector
-        self.pieces = other.pieces if other is not None and same else detector.pieces()
+        self.pieces: Any = other.pieces if other is not None and same else detector.pieces()
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None
