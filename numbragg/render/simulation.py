@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -388,50 +387,18 @@ class Simulator:
             found = self._ground = Ground(self.background, shot, self.evaluation.threads, lambda line: warn([line]))
         return found
 
-    def with_surroundings(self, detector: Detector, beam: Beam,
-                          background: Background | str | None = None) -> Simulator:
-        """Another detector, beam and background for the same structure factors and settings.
-
-        What this simulator has derived of structure factors and mosaic domains, and a device that it has opened, serve
-        for the other one, too; regions of interest are not taken over.
-
-        Parameters
-        ----------
-        detector : Detector
-        beam : Beam
-        background : Background, optional
-
-        Returns
-        -------
-        Simulator
-        """
-        made = copy(self)
-        made.detector, made.beam = _kind("detector", detector, Detector), _kind("beam", beam, Beam)
-        made.background = None if background is None else _background(background)
-        made.roi, made._regions, made._ground, made._common = WHOLE, None, None, None
-        made._backend, made._other = self.backend, self._shared()
-        return made
-
-    def prepare_shot(self, crystal: Crystal | Sequence[Crystal], *,
-                     warns: bool = True) -> tuple[tuple[Prepared, ...], ...]:
+    def prepare_shot(self, crystal: Crystal | Sequence[Crystal]) -> tuple[tuple[Prepared, ...], ...]:
         """Derive everything for one crystal or several, on all panels, without rendering.
-
-        Parameters
-        ----------
-        crystal : Crystal or sequence of Crystal
-        warns : bool
-            Whether what is odd is a `NumbraggWarning`; it takes some time to be found.
 
         Returns
         -------
         tuple of tuple of scene.Prepared
             For each panel, in their order, the crystals in theirs.
         """
-        shot = self._prepared(crystal, self._shared())
-        if warns:
-            from ..scene.notes import warnings_of
+        from ..scene.notes import warnings_of
 
-            warn(warnings_of(shot))
+        shot = self._prepared(crystal, self._shared())
+        warn(warnings_of(shot))
         return shot
 
     def _shared(self) -> Common:
