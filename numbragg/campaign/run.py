@@ -19,6 +19,8 @@ __all__ = ["Share", "by_workers", "cluster_here", "connected", "here", "share_of
 
 #: How often the client looks what has been done, and how long a shard waits that another run is writing [s].
 _LOOK, _BUSY = 0.2, 2.0
+#: How long a scheduler may take to answer.
+_PATIENCE = "10s"
 #: How often a shard is given to another worker, after one of them died over it.
 _LIVES = 5
 #: Shards that a worker has waiting.
@@ -98,13 +100,11 @@ def here(plan: Plan, share: Share, on_done: Callable[[Done], object],
 @contextmanager
 def cluster_here(workers: int) -> Iterator[Any]:
     """A client of so many workers on this machine, each a process that is started again if it dies."""
-    import importlib.util
     import logging
 
     distributed = _distributed()
     import dask
 
-    dashboard = "127.0.0.1:0" if importlib.util.find_spec("bokeh") is not None else None
     with dask.config.set({"distributed.scheduler.allowed-failures": _LIVES,
                           "distributed.comm.timeouts.connect": "20s",
                           # memory of workers is the campaign's to see to: tables and one shot
@@ -112,8 +112,9 @@ def cluster_here(workers: int) -> Iterator[Any]:
                           "distributed.worker.memory.spill": False, "distributed.worker.memory.target": False}):
         try:
             with _tracker_is_quiet():
+                # a port that is free, with bokeh or without: another run may have the usual one
                 cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
-                                                   dashboard_address=dashboard, silence_logs=logging.CRITICAL)
+                                                   dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         except RuntimeError as error:
             raise ChildProcessError(f"a worker died while it was started ({error}); the same command goes on") from None
         try:
@@ -170,7 +171,7 @@ def connected(address: str) -> Iterator[Any]:
     distributed = _distributed()
     with _quiet_logs():
         try:
-            client = distributed.Client(address, timeout="10s", name="numbragg")
+            client = distributed.Client(address, timeout=_PATIENCE, name="numbragg")
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise OSError(errno.ECONNREFUSED, f"no scheduler of Dask answers ({reason[:120]})", address) from None

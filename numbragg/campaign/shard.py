@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 import hashlib
 import math
 import os
@@ -12,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..io.experiment import Series
-from ..io.hdf5_filters import filters
 from ..io.json_text import json_text
 from ..io.nxmx import NexusWriter
-from ..io.one_image import file_images
 from ..io.output import OutputSet
 from .description import Description
 from .labels import nothing, spots_bytes
@@ -26,7 +23,7 @@ from .versions import versions
 __all__ = ["MASK", "PLACES", "SPOTS", "file_sha256", "names_of", "write_shard"]
 
 #: How the name of a table of spots ends, and where masks of them and places of panels are in a file of shots.
-SPOTS, MASK, PLACES = ".spots.parquet", "entry/numbragg/spot_mask", "entry/numbragg/panel_places"
+SPOTS, MASK, PLACES = ".spots.parquet", "entry/numbragg/spot_mask", "entry/numbragg/panels/places"
 
 #: What stands in an unfinished file.
 _KEY = "campaign"
@@ -98,20 +95,23 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     series = Series(frames=len(shots), noise_seed=None if maker.response is None else description.seed)
     with _Writer(images, maker.experiment(shots.start), series, maker.type,
                  compression=description.output.compression, key=_KEY) as file:
-        panels = []
-        for frame, shot in enumerate(map(maker.shot, shots)):
-            shapes = [part[0].shape for part in maker.base]
-            file.write_shot(frame, shot, shapes)
+        panels, shapes = [], [part[0].shape for part in maker.base]
+        for frame, shot in enumerate(maker.shots(shots)):
+            file.write_shot(frame, shot, shapes, maker.type)
             if description.labels is not None and description.labels.mask:
                 labels = shot.labels or nothing(description.labels, shapes)
-                file.write_labels(frame, labels.masks, description.output.compression)
+                file.write_beside(MASK, frame, labels.masks, description.output.compression)
             rows.append({**shot.row, "file": os.path.basename(images), "frame": frame})
             panels.append(shot.panels)
             if shot.labels is not None:
                 spots.append((shot.number, shot.labels.spots))
             if progress is not None:
                 progress(frame + 1)
-        file.write_truth(description, rows, panels if maker.panels_vary else None)
+        # in the frame of the file
+        file.add_columns("shots", _of_shots(description, rows, panels if maker.panels_vary else None))
+        file.add_columns("lattices", _of_lattices(description, rows))
+        if description.labels is not None:
+            file.add_columns("panels", {"places": file.tiles})
         file.finish(beside)
     return found
 
@@ -125,76 +125,21 @@ def _account(description: Description, number: int, campaign: str, rows: Sequenc
 
 
 class _Writer(NexusWriter):
-    """Writes shots: pixels that count may vary, the truth of each is beside it, and no file is gone on with.
+    """Writes shots, each frame with the pixels that count in it; one that was gone on with would have other bytes."""
 
-    One that was gone on with after an interrupt would have other bytes.
-    """
-
-    _labels: Any = None
+    resumes = False
 
     def __enter__(self) -> _Writer:
         return self
 
-    def _goes_on(self, key: str) -> bool:
-        return False
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is not None:
-            # nothing of it is of use, and the disk may be full: the file goes
-            self.done = 0
-        super().__exit__(*exception)
-
-    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]]) -> None:
+    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]], dtype: Any) -> None:
         """Write the frame of a shot; of one that failed all pixels are masked, or no numbers."""
         images, masks = shot.images, shot.masks
         if images is None:
-            whole = self._dtype.kind != "f"
-            images = [np.full(shape, 0 if whole else math.nan, self._dtype) for shape in shapes]
+            whole = dtype.kind != "f"
+            images = [np.full(shape, 0 if whole else math.nan, dtype) for shape in shapes]
             masks = [np.zeros(shape, np.uint8) for shape in shapes] if whole else None
-        common = self._experiment
-        if masks is not None:
-            marked = file_images(common, masks, lambda dtype: dtype == np.uint8, "uint8")
-            self._experiment = replace(common, panels=tuple(
-                replace(panel, mask=mask) for panel, mask in zip(common.panels, marked)))
-        try:
-            self.write(frame, images)
-        finally:
-            self._experiment = common
-
-    def write_labels(self, frame: int, masks: Any, compression: str) -> None:
-        """Write which spot each pixel of a frame is of."""
-        with self._writing():
-            if frame == 0:
-                self._labels = self._file.create_dataset(MASK, self._data.shape, np.int32, track_times=False,
-                                                         chunks=self._data.chunks, **filters(compression))
-            whole = np.zeros(self._data.shape[1:], np.int32)
-            parts = file_images(self._experiment, masks, lambda dtype: dtype == np.int32, "int32")
-            for slab, part in zip(self._slabs, parts):
-                whole[slab, :part.shape[1]] = part
-            self._labels[frame] = whole
-            self._file.flush()
-
-    def write_truth(self, description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> None:
-        """Write the truth of all shots, in the frame of the file."""
-        with self._writing():
-            group = self._file["entry/numbragg"]
-            _columns(group, "shots", _of_shots(description, rows, panels))
-            _columns(group, "lattices", _of_lattices(description, rows))
-            if description.labels is not None:
-                group.create_dataset(os.path.basename(PLACES), data=self._places(), track_times=False)
-
-    def _places(self) -> Any:
-        """First fast and slow pixel and sizes of every simulated panel in the image."""
-        tiles = self._experiment.tiles or [(0, slab.start, *panel.pixels)
-                                           for slab, panel in zip(self._slabs, self._experiment.panels)]
-        return np.array(tiles, np.int64).reshape(-1, 4)
-
-
-def _columns(group: Any, name: str, columns: dict[str, Any]) -> None:
-    made = group.create_group(name)
-    made.attrs["NX_class"] = "NXcollection"
-    for column, values in columns.items():
-        made.create_dataset(column, data=values, track_times=False)
+        self.write(frame, images, masks)
 
 
 def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> dict[str, Any]:

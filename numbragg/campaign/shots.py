@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 import os
 import time
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 from ..io.experiment import Experiment
 from ..io.one_image import one_image
 from ..notes import NumbraggWarning
+from ..render.common import prepared_quietly, with_surroundings
 from ..render.simulation import Simulator
 from ..response.response import Response
 from ..results.experiment import describe
@@ -29,18 +32,21 @@ __all__ = ["Maker", "Shot", "Spent"]
 
 #: Detectors and beams that are kept, with what kernels need of them, where they come again.
 _KEPT = 4
+#: Pixels of shots that are made together.
+_PIXELS_AT_ONCE = 1 << 20
 #: What of a description they are made of.
 _SHARED = ("beam", "detector", "background")
 
 
 @dataclass(slots=True)
 class Spent:
-    """Seconds that shots took: to be prepared, simulated, labelled and counted."""
+    """Seconds that shots took: to be prepared, simulated, labelled, counted, and described by a row of the truth."""
 
     prepare: float = 0.0
     simulate: float = 0.0
     label: float = 0.0
     count: float = 0.0
+    describe: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +83,24 @@ class Shot:
         """Why there is no image."""
         reason: str | None = self.row["failed"]
         return reason
+
+
+@dataclass(slots=True, eq=False)
+class _Begun:
+    """A shot that is being made."""
+
+    number: int
+    values: Values
+    simulator: Any = None
+    response: Any = None
+    shot: Any = None  # as `Simulator.prepare_shot` makes it
+    ground: Any = None
+    images: Any = None
+    counts: Any = None
+    masks: Any = None
+    labels: Labelled | None = None
+    made: Shot | None = None
+    failed: str | None = None
 
 
 class Maker:
@@ -127,6 +151,7 @@ class Maker:
             self.parts = Parts(description)
             self._how = {"threads": threads, "backend": backend, "device": device, **self.parts.evaluation}
             self._kept: OrderedDict[Any, Simulator] = OrderedDict()
+            self._first: Simulator | None = None
             come_again = all(isinstance(each.distribution, (Constant, Choice, Listed, Grid))
                              for each in description.varied.values() if each.field.owner in _SHARED)
             self._keeps = _KEPT if come_again else 1
@@ -174,9 +199,15 @@ class Maker:
                     if self.description.varied[name].field.owner in _SHARED)
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = Simulator(
-                self.parts.detector(values), self.parts.beam(values), self.parts.structure,
-                sampling=self.parts.sampling, background=self.parts.background(values), **self._how)
+            around = self.parts.detector(values), self.parts.beam(values), self.parts.background(values)
+            if self._first is None:
+                self._first = Simulator(around[0], around[1], self.parts.structure, sampling=self.parts.sampling,
+                                        background=around[2], **self._how)
+                found = self._first
+            else:
+                # tables, domains and a device serve for all
+                found = with_surroundings(self._first, *around)
+            self._kept[key] = found
             if len(self._kept) > self._keeps:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -190,56 +221,96 @@ class Maker:
         number : int
             From 0.
         """
-        values = self.description.values(number)
+        return self._together([number])[0]
+
+    def shots(self, numbers: Iterable[int]) -> Iterator[Shot]:
+        """Make shots, one after the other; of small ones each step is done for some before the next.
+
+        So a processor has the code of a step at hand, which of small shots saves a fifth of all that is not kernels.
+
+        Parameters
+        ----------
+        numbers : iterable of int
+
+        Yields
+        ------
+        Shot
+            As of `shot`, in the order of the numbers.
+        """
+        at_once = max(1, _PIXELS_AT_ONCE // sum(panel[0].shape[0] * panel[0].shape[1] for panel in self.base))
+        left = iter(numbers)
+        while some := list(islice(left, at_once)):
+            yield from self._together(some)
+
+    def _together(self, numbers: Sequence[int]) -> list[Shot]:
+        """Make some shots, step by step."""
+        begun = [_Begun(number, self.description.values(number)) for number in numbers]
+        with _quietly():
+            for step in (self._prepare, self._simulate, self._label, self._shine, self._count, self._describe):
+                for each in begun:
+                    if each.failed is None:
+                        self._try(step, each)
+        return [each.made or Shot(each.number, each.values, None, None, row_of(
+            self.description, each.number, each.values, failed=each.failed)) for each in begun]
+
+    def _try(self, step: Callable[[_Begun], None], begun: _Begun) -> None:
+        """Do a step of a shot, or note why it cannot be done."""
         try:
-            with _quietly():
-                return self._made(number, values)
+            step(begun)
         except (MemoryError, OSError):
             # of this machine, not of the shot
             raise
         except Exception as error:
             if _of_memory(error):
-                raise MemoryError(f"shot {number}: {error}") from None
+                raise MemoryError(f"shot {begun.number}: {error}") from None
             reason = " ".join(f"{error}".split()) or type(error).__name__
-            if not isinstance(error, ValueError):
-                reason = f"{type(error).__name__}: {reason}"
-            return Shot(number, values, None, None, row_of(self.description, number, values, failed=reason))
+            begun.failed = reason if isinstance(error, ValueError) else f"{type(error).__name__}: {reason}"
 
-    def _made(self, number: int, values: Values) -> Shot:
-        start = time.perf_counter()
-        simulator, response = self._simulator(values), self.parts.response(values)
-        shot = simulator.prepare_shot(self.parts.crystals(values))
-        ground, prepared = simulator.ground(shot), time.perf_counter()
-        if values.blank:
-            images = [np.zeros(panel[0].shape, np.float32) for panel in shot]
+    def _prepare(self, begun: _Begun) -> None:
+        start, values = time.perf_counter(), begun.values
+        begun.simulator, begun.response = self._simulator(values), self.parts.response(values)
+        begun.shot = prepared_quietly(begun.simulator, self.parts.crystals(values))
+        begun.ground = begun.simulator.ground(begun.shot)
+        self.spent.prepare += time.perf_counter() - start
+
+    def _simulate(self, begun: _Begun) -> None:
+        start, simulator = time.perf_counter(), begun.simulator
+        if begun.values.blank:
+            begun.images = [np.zeros(panel[0].shape, np.float32) for panel in begun.shot]
         else:
-            images = list(simulator.backend.render_shot(shot, simulator.evaluation)[0])
-        simulated = time.perf_counter()
-        # of photons of the crystals alone
-        labels = self._labels(values, shot, images)
-        labelled = time.perf_counter()
-        if ground is not None:
-            ground.add(images)
-        grounded = time.perf_counter()
-        counts, masks = images, None
-        if response is not None:
-            counts, masks = self._counted(response, images, shot, number)
-        self.spent.prepare += prepared - start
-        self.spent.simulate += simulated - prepared + (grounded - labelled)
-        self.spent.label += labelled - simulated
-        self.spent.count += time.perf_counter() - grounded
-        row = row_of(self.description, number, values, shot=shot, images=images, counts=counts,
+            begun.images = list(simulator.backend.render_shot(begun.shot, simulator.evaluation)[0])
+        self.spent.simulate += time.perf_counter() - start
+
+    def _label(self, begun: _Begun) -> None:
+        """Of photons of the crystals alone."""
+        start, asked = time.perf_counter(), self.description.labels
+        if asked is not None and begun.values.blank:
+            begun.labels = nothing(asked, [panel[0].shape for panel in begun.shot])
+        elif asked is not None:
+            begun.labels = label_shot(asked, begun.shot, begun.images, self._how["threads"])
+        self.spent.label += time.perf_counter() - start
+
+    def _shine(self, begun: _Begun) -> None:
+        """Add the background."""
+        start = time.perf_counter()
+        if begun.ground is not None:
+            begun.ground.add(begun.images)
+        self.spent.simulate += time.perf_counter() - start
+
+    def _count(self, begun: _Begun) -> None:
+        start = time.perf_counter()
+        begun.counts = begun.images
+        if begun.response is not None:
+            begun.counts, begun.masks = self._counted(begun.response, begun.images, begun.shot, begun.number)
+        self.spent.count += time.perf_counter() - start
+
+    def _describe(self, begun: _Begun) -> None:
+        start, number, values, shot = time.perf_counter(), begun.number, begun.values, begun.shot
+        row = row_of(self.description, number, values, shot=shot, images=begun.images, counts=begun.counts,
                      turn=self._common.turn)
         panels = describe([panel[:1] for panel in shot]).panels if self.panels_vary else None
-        return Shot(number, values, counts, masks, row, panels, labels)
-
-    def _labels(self, values: Values, shot: Any, images: Any) -> Labelled | None:
-        asked = self.description.labels
-        if asked is None:
-            return None
-        if values.blank:
-            return nothing(asked, [panel[0].shape for panel in shot])
-        return label_shot(asked, shot, images, self._how["threads"])
+        begun.made = Shot(number, values, begun.counts, begun.masks, row, panels, begun.labels)
+        self.spent.describe += time.perf_counter() - start
 
     def _counted(self, response: Response, images: Any, shot: Any, number: int) -> tuple[Any, Any]:
         """Counts as files have them, and which pixels count where that varies."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.detector.digitise import NO_MASK, image_statistics
 from ..results import truth
-from ..results.statistics import image_statistics
 from ..scene.matrices import product
 from ..scene.notes import farthest
 from ..scene.units import to_angstrom, to_per_angstrom
@@ -100,14 +100,16 @@ def _simulated(shot: Any, turn: Any, crystals: Any) -> dict[str, Any]:
 
 
 def _rows(matrix: Any) -> list[float]:
-    return [float(number) for number in np.asarray(matrix).reshape(-1)]
+    made: list[float] = np.asarray(matrix, np.float64).reshape(-1).tolist()
+    return made
 
 
 def _sums(images: Any, counts: Any) -> dict[str, Any]:
     """Sums of the image; of counts whole ones, so that no order matters."""
-    found = [image_statistics(image) for image in images]
-    row: dict[str, Any] = {"photons": math.fsum(each.sum for each in found),
-                           "largest_mean": max(each.maximum for each in found)}
+    # no more than what is needed of `results.statistics`
+    found = [image_statistics(image, (0, image.shape[1] - 1, 0, image.shape[0] - 1), NO_MASK) for image in images]
+    row: dict[str, Any] = {"photons": math.fsum(each[3] for each in found),
+                           "largest_mean": max(each[0] for each in found)}
     if counts is not images:
         row |= {"counts": sum(int(part.sum(dtype=np.int64)) for part in counts),
                 "largest_count": max(int(part.max()) for part in counts)}

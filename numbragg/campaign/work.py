@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+import os
+import socket
 import sys
 import threading
 import time
@@ -41,6 +43,9 @@ class Done(NamedTuple):
     busy: bool  # whether another run is writing it
     seconds: float
     spent: dict[str, float]  # on shots, by name [s]
+    worker: str = ""  # host and number of the process that made it
+    threads: int | None = None  # that it was made with; None: one per processor
+    end: float = 0.0  # seconds since 1970
 
 
 #: The one that was asked for last, with its tables and compiled kernels.
@@ -108,7 +113,9 @@ def _do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None)
     start, shots = time.perf_counter(), len(plan.head.of_shard(number))
 
     def done(failed: int, kept: bool = False, busy: bool = False, spent: Any = None) -> Done:
-        return Done(number, shots, failed, kept, busy, time.perf_counter() - start, spent or asdict(Spent()))
+        threads = _threads_of_worker() if plan.threads is None else plan.threads
+        return Done(number, shots, failed, kept, busy, time.perf_counter() - start, spent or asdict(Spent()),
+                    f"{socket.gethostname()} {os.getpid()}", threads, time.time())
 
     if wrong_with(plan.folder, plan.head, number) is None:
         return done(len((account_of(plan.folder, number) or {}).get("failed", ())), kept=True)

@@ -15,26 +15,31 @@ ACTIONS = {
     "init": ("FILE", ("--shots",)), "check": ("FILE", ("--shots", "--threads", "--backend", "--device")),
     "run": ("FILE", ("--out", "--shots", "--workers", "--scheduler", "--shard", "--threads", "--backend", "--device",
                      "--quiet")),
-    "status": ("FOLDER", ()), "verify": ("FILE", ("--out", "--sample", "--threads", "--backend", "--device")),
+    "status": ("FOLDER", ()), "report": ("FOLDER", ("--out", "--shots")),
+    "verify": ("FILE", ("--out", "--sample", "--threads", "--backend", "--device")),
     "merge": ("FOLDER", ()), "export": ("FOLDER", ("--layout", "--out", "--patch", "--quiet"))}
 _MOST_WORKERS = 10 ** 5
+#: Shots that a report shows, and at most.
+_SHOWN, _MOST_SHOWN = 12, 1000
 
 
 def _parser():
     parser = Parser(
-        "campaign", "init|check|run|verify FILE [options], or status|merge|export FOLDER",
+        "campaign", "init|check|run|verify FILE [options], or status|report|merge|export FOLDER",
         "Make a data set: shots that a description in TOML draws, each a function of it and its number alone.\n\n"
         "  init FILE --shots N       write a description with comments, which runs as it is\n"
         "  check FILE                say what it will make: shots, bytes, hours\n"
         "  run FILE --out FOLDER     make it; after an interrupt the same command goes on\n"
         "  status FOLDER             say how much is there\n"
+        "  report FOLDER             write a page: pictures, what was drawn, rates, failures (--out FILE.html)\n"
         "  verify FILE --out FOLDER  compare checksums, and make some shots again\n"
         "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n"
         "  export FOLDER --layout resonet|braggnn --out NAME\n"
         "                            write frames and spots as the loaders of these networks read them\n\n"
         "docs/campaigns.md has the tables of a description, and clusters.")
-    parser.option("--out", "FOLDER", "the folder of the data set", file_name)
-    parser.option("--shots", "N", "how many shots, in the place of what the description says", count(1, 2 ** 32 - 1))
+    parser.option("--out", "FOLDER", "the folder of the data set; of report the page (FOLDER/report.html)", file_name)
+    parser.option("--shots", "N", "how many shots, in the place of what the description says; of report how many are\n"
+                  "shown (12)", count(1, 2 ** 32 - 1))
     parser.option("--workers", "N", "processes on this machine (default: one per processor)",
                   whole_number(1, _MOST_WORKERS))
     parser.option("--scheduler", "ADDRESS", "a scheduler of Dask that is running, such as tcp://host:8786", _address)
@@ -84,9 +89,9 @@ def run(arguments):
     for option in values:
         if option not in options:
             raise ValueError(f"campaign {action}: {option} does not go with it; it has {', '.join(options) or 'none'}")
-    if "--out" in options and "--out" not in values:
+    if action != "report" and "--out" in options and "--out" not in values:
         raise ValueError(f"campaign {action}: give --out {'NAME' if action == 'export' else 'FOLDER'}")
-    return {"init": _init, "check": _check, "run": _run, "status": _status, "verify": _verify,
+    return {"init": _init, "check": _check, "run": _run, "status": _status, "report": _report, "verify": _verify,
             "merge": _merge, "export": _export}[action](words[1], values)
 
 
@@ -193,6 +198,21 @@ def _status(folder, values):
     return 0
 
 
+def _report(folder, values):
+    from ..campaign.report import collect
+    from ..campaign.report_page import page
+    from ..io.output import write_whole
+
+    wanted = values.get("--shots", _SHOWN)
+    if wanted > _MOST_SHOWN:
+        raise ValueError(f"campaign report: --shots {wanted}: must be at most {_MOST_SHOWN}, or the page is too large")
+    report = collect(folder, wanted)
+    content, name = page(report), values.get("--out", os.path.join(folder, "report.html"))
+    write_whole(name, "report", lambda file: file.write(content))
+    print(f"{shown(name)}: {report.there} of {report.head.shots} shots, {len(report.pictures)} of them shown")
+    return 0
+
+
 def _merge(folder, values):
     from ..campaign.store import MANIFEST, merge, tables_of
 
@@ -282,15 +302,18 @@ class _Run:
     """A run, and what it tells of itself."""
 
     def __init__(self, plan, quiet, share, values):
+        from ..campaign.log import Log
         from .progress import FrameProgress
 
         self.plan, self.quiet, self.share, self.values = plan, quiet, share, values
         shards = range(plan.head.shards) if share is None else share.shards(plan.head.shards)
         self.shots = sum(len(plan.head.of_shard(number)) for number in shards)
         self.done = self.kept = self.failed = 0
+        self.log = Log(plan.folder)
         self.progress = FrameProgress(self.shots, False if quiet else None, "shot")
 
     def on_done(self, done):
+        self.log.add(done)
         self.done += done.shots
         self.failed += done.failed
         if done.kept:
@@ -355,6 +378,9 @@ class _Run:
         if self.failed:
             print(f"numbragg: warning: {self.failed} of {self.shots} shots failed; their reasons are in the table of "
                   "truth", file=sys.stderr)
+        if self.log.failed is not None:
+            print(f"numbragg: warning: {folder}/log: {self.log.failed}; what a report says of rates is not whole",
+                  file=sys.stderr)
         if busy:
             print(f"numbragg: warning: another run is writing {len(busy)} of the files of shots, the first of them "
                   f"number {busy[0]}; they were left to it", file=sys.stderr)

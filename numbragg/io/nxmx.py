@@ -6,7 +6,7 @@ along the beam, y up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 import math
@@ -70,6 +70,9 @@ class NexusWriter:
         Frames that the file has already.
     full : tuple of int
         How many pixels are saturated, and in how many frames.
+    resumes : bool
+        Whether a file is gone on with after an interrupt, for which each frame is on disk before the next.  Of the
+        class: one that sets it False begins an unfinished file anew, and leaves none behind an error.
 
     Raises
     ------
@@ -80,6 +83,8 @@ class NexusWriter:
     OSError
         The file cannot be written, or another run writes it; `write` and `close` raise it too.
     """
+
+    resumes = True
 
     def __init__(self, path: str | None, experiment: Experiment, series: Series, dtype: Any, *,
                  compression: str = "gzip", saturation: float | None = None, date: str = EPOCH, key: str = "") -> None:
@@ -101,8 +106,11 @@ class NexusWriter:
         self._held = None if path is None else HeldFile(_partial(path) if key else path, path, _SIGNATURE)
         try:
             with self._writing():
-                if not (key and self._goes_on(key)):
+                if not (key and self.resumes and self._goes_on(key)):
                     self._begin(series, packing, saturation, date, key)
+                # once, for each takes some time of the library
+                self._filtered = self._data.id.get_create_plist().get_nfilters() > 0
+                self._space, self._frame = self._data.id.get_space(), (1, *self._data.shape[1:])
         except BaseException:
             self._end()
             raise
@@ -173,6 +181,9 @@ class NexusWriter:
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is not None:
+            if not self.resumes:
+                # nothing of it is of use, and the disk may be full: the file goes
+                self.done = 0
             # what is wrong is known
             self._end()
         else:
@@ -210,6 +221,8 @@ class NexusWriter:
         beside : callable, optional
             Writes files that appear together with it into a set.
         """
+        if not self.resumes:
+            self._note_progress(self.full != (0, 0))
         with self._writing():
             # emptied in place: HDF5 leaves another gap where what was removed had been read from the file
             kind = self._file.attrs.get_id(_KEY).dtype
@@ -229,16 +242,19 @@ class NexusWriter:
         self._file.flush()
         return self._file.id.get_file_image()
 
-    def write(self, frame: int, image: Any) -> None:
+    def write(self, frame: int, image: Any, masks: Sequence[Any] | None = None) -> None:
         """Write a frame: (slow, fast) of one panel, (panel, slow, fast) or a list of several.
 
         Masked pixels of whole numbers, gaps between panels too, are marked by the largest of their type; others are
-        saturated at the number before it.
+        saturated at the number before it.  `masks` are those of this frame, one for each panel as they are simulated,
+        in the place of the panels' own.
         """
         images = file_images(self._experiment, image, lambda dtype: dtype == self._dtype, str(self._dtype))
+        own = [place.mask for place in self._experiment.panels] if masks is None else file_images(
+            self._experiment, masks, lambda dtype: dtype == np.uint8, "uint8")
         panels, full = [], 0
-        for panel, place in zip(images, self._experiment.panels):
-            marked, more = self._marked(panel, place.mask)
+        for panel, mask in zip(images, own):
+            marked, more = self._marked(panel, mask)
             panels.append(marked)
             full += more
         if len({np.shape(panel) for panel in panels}) == 1:
@@ -247,22 +263,68 @@ class NexusWriter:
             whole = np.full(self._data.shape[1:], self._largest or 0, self._dtype)
             for slab, panel in zip(self._slabs, panels):
                 whole[slab, :panel.shape[1]] = panel
+        # as the library's low level takes it: h5py's own way spends more on a small frame than on all that is above
+        whole = np.ascontiguousarray(whole, self._data.dtype)
         with self._writing():
-            if self._data.id.get_create_plist().get_nfilters():
-                self._data[frame] = whole
+            if self._filtered:
+                self._space.select_hyperslab((frame, 0, 0), self._frame)
+                self._data.id.write(self._h5py.h5s.create_simple(self._frame), self._space, whole)
             else:
                 # a chunk as it lies in memory: the library's own way copies it, at a third of the speed
-                self._data.id.write_direct_chunk((frame, 0, 0), np.ascontiguousarray(whole, self._data.dtype))
-            # first the frame, then that it is there
-            self._file.flush()
+                self._data.id.write_direct_chunk((frame, 0, 0), whole)
+            if self.resumes:
+                # first the frame, then that it is there
+                self._file.flush()
+        if full:
+            self.full = self.full[0] + full, self.full[1] + 1
+        self.done = frame + 1
+        if self.resumes:
+            self._note_progress(full > 0)
+
+    def _note_progress(self, full: bool) -> None:
+        """Write how many frames there are, and of how many pixels are saturated."""
         with self._writing():
             # in place: made anew, their places in the file would tell what was interrupted
-            self._file.attrs.modify(_DONE, frame + 1)
+            self._file.attrs.modify(_DONE, self.done)
             if full:
-                self.full = self.full[0] + full, self.full[1] + 1
                 self._file.attrs.modify(_FULL, self.full)
             self._file.flush()
-        self.done = frame + 1
+
+    def add_columns(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Write a group of arrays beside the truth, ``/entry/numbragg/NAME``."""
+        with self._writing():
+            made = self._file[f"entry/{_TRUTH}"].create_group(name)
+            made.attrs["NX_class"] = "NXcollection"
+            for column, values in columns.items():
+                made.create_dataset(column, data=values, track_times=False)
+
+    def write_beside(self, path: str, frame: int, images: Any, compression: str) -> None:
+        """Write a frame of whole numbers beside that of the image, such as labels of its pixels; gaps have 0.
+
+        Parameters
+        ----------
+        path : str
+            Of the array in the file, which the first frame makes.
+        frame : int
+        images : sequence of (slow, fast) int32 array
+            One for each panel as they are simulated.
+        compression : str
+        """
+        parts = file_images(self._experiment, images, lambda dtype: dtype == np.int32, "int32")
+        whole = np.zeros(self._data.shape[1:], np.int32)
+        for slab, part in zip(self._slabs, parts):
+            whole[slab, :part.shape[1]] = part
+        with self._writing():
+            if frame == 0:
+                self._file.create_dataset(path, self._data.shape, np.int32, track_times=False,
+                                          chunks=self._data.chunks, **filters(compression))
+            self._file[path][frame] = whole
+
+    @property
+    def tiles(self) -> Any:
+        """First fast and slow pixel and sizes of every simulated panel in an image of the file: (panels, 4) int64."""
+        own = [(0, slab.start, *panel.pixels) for slab, panel in zip(self._slabs, self._experiment.panels)]
+        return np.array(self._experiment.tiles or own, np.int64).reshape(-1, 4)
 
     @property
     def _limit(self) -> int:

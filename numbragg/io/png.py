@@ -1,6 +1,8 @@
 """PNG pictures of an image, for looking at: grey scale, axes, a scale bar, rings of resolution.  Written only."""
 
+import struct
 from typing import NamedTuple
+import zlib
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from .silence import silenced
 
 # start-up: Matplotlib takes long, and is an extra
 
-__all__ = ["Look", "draw_marks", "draw_rings", "drawable", "norm_of", "write_assembled_png", "write_png"]
+__all__ = ["Look", "draw_marks", "draw_rings", "drawable", "indexed_png", "norm_of", "reduced_by",
+           "write_assembled_png", "write_png"]
 
 _DOTS_PER_INCH = 100
 #: What rounding may not take away, in dots.
@@ -60,7 +63,7 @@ def write_png(file, image, title=None, look=None):
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image: shape {image.shape}; a picture needs two dimensions, neither of them empty")
     factor = -(-max(image.shape) // _LARGEST_SIDE)
-    reduced = _reduced(image, factor)
+    reduced = reduced_by(image, factor)
     # pixel i spans i to i + 1, row 0 is at the top
     rows, columns = reduced.shape
     frame = _Frame("fast axis [pixel]", "slow axis [pixel]", (0, columns * factor, rows * factor, 0))
@@ -195,7 +198,35 @@ def draw_rings(axes, rings, extent):
     axes.set_ylim(bottom, top)
 
 
-def _reduced(image, factor):
+def indexed_png(levels, colours):
+    """A PNG picture of numbers of colours, dot by dot, without a library.
+
+    Parameters
+    ----------
+    levels : (rows, columns) uint8
+    colours : sequence of (red, green, blue)
+        Of each number, 0 to 255; 256 at most.
+
+    Returns
+    -------
+    bytes
+
+    References
+    ----------
+    Portable Network Graphics, second edition, W3C (2003): colour type 3, no filter, no interlace.
+    """
+    rows, columns = levels.shape
+    # each row begins with the number of its filter
+    lines = np.zeros((rows, columns + 1), np.uint8)
+    lines[:, 1:] = levels
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)), (b"PLTE", bytes(sum(colours, ()))),
+              (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(what)) + kind + what + struct.pack(">I", zlib.crc32(kind + what))
+        for kind, what in chunks)
+
+
+def reduced_by(image, factor):
     """Maxima of an image over squares of so many pixels a side, as doubles."""
     if factor == 1:
         return image.astype(np.float64)

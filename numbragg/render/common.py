@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 from ..scene.kept import Kept
+from ..scene.pixels import WHOLE
 from ..scene.request import Request
 
-__all__ = ["Common"]
+__all__ = ["Common", "prepared_quietly", "with_surroundings"]
 
 
 class Common:
@@ -18,6 +20,8 @@ class Common:
     ----------
     beam, detector, sampling, roi, revision
         As `Simulator` has them.
+    other : Common, optional
+        Of another simulator of the same sampling and revision, which has derived something that serves here too.
 
     Attributes
     ----------
@@ -27,11 +31,13 @@ class Common:
         As of `Detector.pieces`.
     """
 
-    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str) -> None:
+    def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str,
+                 other: Common | None = None) -> None:
         self._attributes = beam, detector, sampling, roi, revision
         self._beam, self._revision = beam, revision
-        self.kept = Kept()
-        self.pieces = detector.pieces()
+        self.kept: Kept = Kept() if other is None else other.kept
+        same = other is not None and other._attributes[1] is detector
+        self.pieces: Any = other.pieces if other is not None and same else detector.pieces()
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None
@@ -45,3 +51,42 @@ class Common:
         """All that is asked for but the crystal and the panels."""
         beam = self._beam.pack() if self._packed is None else self._packed
         return Request(beam=beam, sampling=self._sampling, revision=self._revision)
+
+
+def with_surroundings(simulator: Any, detector: Any, beam: Any, background: Any) -> Any:
+    """Another detector, beam and background for the structure factors and settings of a simulator.
+
+    What has been derived of structure factors, mosaic domains and a detector that stays, and a device that is open,
+    serve for the other one, too; regions of interest are not taken over.
+
+    Parameters
+    ----------
+    simulator : render.simulation.Simulator
+    detector : Detector
+    beam : Beam
+    background : Background or None
+
+    Returns
+    -------
+    render.simulation.Simulator
+    """
+    made = copy(simulator)
+    made.detector, made.beam, made.background = detector, beam, background
+    made.roi, made._regions, made._ground, made._common = WHOLE, None, None, None
+    made._backend, made._other = simulator.backend, simulator._shared()
+    return made
+
+
+def prepared_quietly(simulator: Any, crystals: Any) -> Any:
+    """As `Simulator.prepare_shot`, but what is odd is not looked for, which of small shots takes a tenth of the time.
+
+    Parameters
+    ----------
+    simulator : render.simulation.Simulator
+    crystals : sequence of Crystal
+
+    Returns
+    -------
+    tuple of tuple of scene.Prepared
+    """
+    return simulator._prepared(crystals, simulator._shared())

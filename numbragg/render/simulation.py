@@ -353,6 +353,7 @@ class Simulator:
         self.background = None if background is None else _background(background)
         self._ground: Any = None
         self._common: Common | None = None
+        self._other: Common | None = None
 
     @property
     def backend(self) -> CPU | CUDA:
@@ -404,7 +405,7 @@ class Simulator:
         """What shots have in common, made anew where an attribute has become another object."""
         attributes = self.beam, self.detector, self.sampling, self.roi, self.revision
         if self._common is None or not self._common.fits(*attributes):
-            self._common = Common(*attributes)
+            self._common = Common(*attributes, self._other)
         return self._common
 
     def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:

@@ -336,8 +336,9 @@ def prepare(request, structure_factors, kept=None):
     kept = Kept() if kept is None else kept
     rules = revision_rules(request.revision)
     asked, sampling = request.crystal, request.sampling
-    placement = kept.get("placement", (request.beam, request.detector), asked.spindle_axis,
-                         lambda: place_detector(request))
+    # all of a beam that a detector's place depends on
+    axes = request.beam.beam_vector, request.beam.polarisation_axis, asked.spindle_axis
+    placement = kept.get("placement", (request.detector,), axes, lambda: place_detector(request))
     check_pixels(placement.fpixels, placement.spixels)
     window = records.Window(*clipped(sampling.roi, (placement.spixels, placement.fpixels)))
     generator = Generator()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 from importlib.resources import files
 import json
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..io.json_text import json_ready
 from .contrast import contrast
+from .template import content_hash, filled
 
 # start-up: rings are made where an image has a geometry
 
@@ -66,13 +66,9 @@ def page(seen, limits=None, scale="sqrt", rings=None):
     room = files(__package__)
     style, script = ((room / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     parts = {"title": html.escape(f"{seen.title} - numbragg view"), "style": style, "script": script,
-             "style_hash": _hash(style), "script_hash": _hash(script), "facts": _json(facts), "data": "\n".join(data)}
-    # in one pass over the template, so that braces in what is put in mean nothing
-    pieces = []
-    for number, piece in enumerate((room / "page.html").read_text(encoding="utf-8").split("{")):
-        word, brace, rest = piece.partition("}")
-        pieces.append(piece if number == 0 else parts[word] + rest if brace else piece)
-    return "".join(pieces).encode("utf-8", "backslashreplace")
+             "style_hash": content_hash(style), "script_hash": content_hash(script), "facts": _json(facts),
+             "data": "\n".join(data)}
+    return filled((room / "page.html").read_text(encoding="utf-8"), parts)
 
 
 def ring_distances(seen, rings):
@@ -112,10 +108,6 @@ def _arrays(seen, kind):
 def _packed(array):
     packed = memoryview(zlib.compress(array, 3))
     return [base64.b64encode(packed[start:start + _PIECE]).decode() for start in range(0, len(packed), _PIECE)]
-
-
-def _hash(text):
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _json(facts):

@@ -69,9 +69,11 @@ def changed(*pairs, text=SMALL):
 
 
 def hashes(folder):
-    """SHA-256 of every file of a folder, by name."""
+    """SHA-256 of every file of a folder, by name; not of what is below, such as logs."""
     made = {}
     for name in sorted(os.listdir(folder)):
+        if os.path.isdir(os.path.join(folder, name)):
+            continue
         with open(os.path.join(folder, name), "rb") as file:
             made[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return made

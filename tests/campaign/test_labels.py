@@ -191,7 +191,7 @@ class TestFiles:
                 assert [row[name] for row in mine] == shot.labels.spots[name].tolist()
             with h5py.File(f"out/shots_{number // 4:06d}.h5") as file:
                 assert (file["entry/numbragg/spot_mask"][number % 4] == shot.labels.masks[0]).all()
-                assert file["entry/numbragg/panel_places"][:].tolist() == [[0, 0, 40, 32]]
+                assert file["entry/numbragg/panels/places"][:].tolist() == [[0, 0, 40, 32]]
         without, _ = made(where="without")
         assert "spots.parquet" not in hashes("without")
         # images are the same

@@ -10,8 +10,9 @@ from numbragg.commands.cli import main
 
 
 @pytest.mark.parametrize("words, said", [
-    ("", "campaign: must be one of init, check, run, status, verify, merge; see numbragg campaign --help"),
-    ("make x", "campaign: make must be one of init, check, run, status, verify, merge; see numbragg campaign --help"),
+    ("", "campaign: must be one of init, check, run, status, report, verify, merge; see numbragg campaign --help"),
+    ("make x", "campaign: make must be one of init, check, run, status, report, verify, merge; see numbragg campaign "
+     "--help"),
     ("run", "campaign run: needs FILE, one name, and not 0"),
     ("check a b", "campaign check: needs FILE, one name, and not 2"),
     ("run a.toml", "campaign run: give --out FOLDER"),
