@@ -228,7 +228,7 @@ def enter_model(place, n, scratch, model, worst):
         x = y = z = 0.0
         for corner in range(4):
             i = first + (corner & 1) * 3 + (corner >> 1) * 12
-            s, t = (scratch[FAST + i] - fast) / _HALF, (scratch[SLOW + i] - slow) / _HALF
+            s, t = (scratch[FAST + i] - fast) * (1.0 / _HALF), (scratch[SLOW + i] - slow) * (1.0 / _HALF)
             x += 0.25 * (scratch[QX + i] - s * ux - t * vx)
             y += 0.25 * (scratch[QY + i] - s * uy - t * vy)
             z += 0.25 * (scratch[QZ + i] - s * uz - t * vz)
@@ -275,8 +275,14 @@ def _enter_three(x, rows, at):
 
 
 @inlined
-def _three(rows, at):
-    return rows[at], rows[at + GROUP], rows[at + 2 * GROUP]
+def _at(rows, row, number):
+    # no sign, no test of it
+    return rows[np.uint64(row + np.int64(number))]
+
+
+@inlined
+def _three(rows, row, number):
+    return _at(rows, row, number), _at(rows, row + GROUP, number), _at(rows, row + 2 * GROUP, number)
 
 
 @inlined
@@ -387,12 +393,12 @@ def enter_nearest(culling, grid, listing_of, centre, reach, cut, rows, found):
         f = _product(cells, np.uint64(first) + number, centre[0], centre[1], centre[2])
         nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
         x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
-        alone = ((abs(x[0]) + rows[EXTENT_H + number] < limit_h) & (abs(x[1]) + rows[EXTENT_K + number] < limit_k)
-                 & (abs(x[2]) + rows[EXTENT_L + number] < limit_l) & (part > 0.0))
+        alone = ((abs(x[0]) + _at(rows, EXTENT_H, number) < limit_h) & (abs(x[1]) + _at(rows, EXTENT_K, number) < limit_k)
+                 & (abs(x[2]) + _at(rows, EXTENT_L, number) < limit_l) & (part > 0.0))
         y = _measured(root, x)
-        square, along = _dot(y, y), (_dot(y, _three(rows, U_ROW + number)), _dot(y, _three(rows, V_ROW + number)))
-        quadratic = rows[LINEAR_UU + number], rows[LINEAR_UV + number], rows[LINEAR_VV + number]
-        over = rows[OVER_UU + number]
+        square, along = _dot(y, y), (_dot(y, _three(rows, U_ROW, number)), _dot(y, _three(rows, V_ROW, number)))
+        quadratic = (_at(rows, LINEAR_UU, number), _at(rows, LINEAR_UV, number), _at(rows, LINEAR_VV, number))
+        over = _at(rows, OVER_UU, number)
         found[LOW_NOW + listing] = part * least_square(middle_of(0), square, along, quadratic, over) - less
         found[LOW_NOW + GROUP + listing] = part * least_square(middle_of(1), square, along, quadratic, over) - less
         found[SQUARE_NOW + listing] = square

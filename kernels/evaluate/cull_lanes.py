@@ -76,6 +76,7 @@ from .lane_rows import (
     gather_tile,
     leave,
     leave_flags,
+    leave_tile,
     start_layer,
     start_pixels,
     vector,
@@ -104,11 +105,11 @@ def _brightest(sampling, n, scratch, work):
     for i in range(LEAF):
         work[i], work[LEAF + i] = 1e-60, 0.0
     for first in range(0, n, LEAF):
+        leaf = scratch[first:]
         for i in range(LEAF):
-            at = first + i
-            factor = abs(photons(sampling, 1.0, scratch[CAPTURE + at], scratch[POLAR + at], scratch[OMEGA + at]))
+            factor = abs(photons(sampling, 1.0, leaf[CAPTURE + i], leaf[POLAR + i], leaf[OMEGA + i]))
             work[i] = factor if factor > work[i] else work[i]
-            work[LEAF + i] = scratch[WEIGHT + at] if scratch[WEIGHT + at] > work[LEAF + i] else work[LEAF + i]
+            work[LEAF + i] = leaf[WEIGHT + i] if leaf[WEIGHT + i] > work[LEAF + i] else work[LEAF + i]
     brightest, weight = 1e-60, 0.0
     for i in range(LEAF):
         brightest = work[i] if work[i] > brightest else brightest
@@ -367,7 +368,7 @@ def cull_kernel(shape):
             return
         for row in range(start // width - start // width % TILE_SLOW, (stop - 1) // width + 1, TILE_SLOW):
             for column in range(0, width, TILE_FAST):
-                n = gather_tile(place, pixels.mask, start, stop, row, column, scratch)
+                n, whole = gather_tile(place, pixels.mask, start, stop, row, column, scratch)
                 if n == 0:
                     continue
                 start_pixels(sampling.background, first_polar(beam), n, scratch)
@@ -407,7 +408,10 @@ def cull_kernel(shape):
                     scratch[BUDGET + i] += off / bound.spread * 1.000001
                 if part.ends:
                     finish(sampling, bound, n, scratch, small)
-                    leave(place, start, n, scratch, filled, flags)
+                    if whole:
+                        leave_tile(place, start, scratch, filled, flags)
+                    else:
+                        leave(place, start, n, scratch, filled, flags)
                 else:
                     leave_sum(place, n, scratch, small, sums)
                     leave_flags(place, start, n, scratch, flags)
