@@ -24,9 +24,9 @@ from ..physics.view import orientations, rotated_cell, views_per_pixel
 from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
-__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "culling_of",
-           "enter_boxes", "enter_extents", "enter_model", "enter_nearest", "least_difference", "least_square",
-           "log2_above", "log2_below", "middle_of"]
+__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "SQUARE_EXTENT", "TILE_FAST", "TILE_SLOW",
+           "culling_of", "enter_extents", "enter_model", "enter_nearest", "enter_square", "least_difference",
+           "least_square", "list_boxes", "list_of_those", "log2_above", "log2_below", "middle_of"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -48,6 +48,12 @@ LEAST_PART = 1e-3
 #: Half a leaf's edge between the centres of its outermost pixels.
 _HALF = 1.5
 
+#: How far the centres of a square's four leaves are from its own, in half edges of a leaf.
+_APART = 2.0 / _HALF
+
+#: How many times as far as a leaf's the indices of a square of four leaves extend.
+SQUARE_EXTENT = 1.0 + _APART
+
 #: Stands for the roundings of all bounds, of relative size.
 _MORE, _LESS = 1.0 + 1e-9, 1.0 - 1e-9
 
@@ -63,6 +69,9 @@ ROWS_SIZE = 14 * GROUP
 (SQUARE_NOW, U_NOW, V_NOW, UU_NOW, UV_NOW, VV_NOW, POINT_NOW, _, _, PLACE_NOW, ALONE_NOW, F_NOW, OCTAVES_NOW, LOW_NOW,
  _, BRIGHT_NOW, _, KEPT_NOW, _) = [row * GROUP for row in range(19)]
 FOUND_SIZE = 19 * GROUP
+
+# in the list of orientations: those of a leaf, those of its square of four leaves, those that are added
+LISTED, ADDED, LISTS_SIZE = GROUP, 2 * GROUP, 3 * GROUP
 
 # -- the model of a block: U and V, then the centre of each leaf
 U_AT, V_AT, CENTRES = 0, 3, 6
@@ -314,14 +323,79 @@ def _beyond(x, extent):
 
 
 @inlined
-def enter_boxes(culling, first, count, x, y, z, rows):
-    """Enter a lower bound of the squared distance over a leaf, whichever lattice points are nearest."""
-    cells, least = culling.cells, culling.least
+def _box(least, f, extents):
+    h, k, l = _beyond(f[0], extents[0]), _beyond(f[1], extents[1]), _beyond(f[2], extents[2])
+    return least[0] * h * h + least[1] * k * k + least[2] * l * l
+
+
+@inlined
+def list_boxes(culling, first, count, centre, extent, cut, rows, lists):
+    """List the orientations of a group that a box of pixels may get something of, whichever lattice points are nearest.
+
+    Parameters
+    ----------
+    centre : tuple of 3 float64
+        Scattering vector about which the box extends ...
+    extent : tuple of 2 float64
+        ... so many times as far as a leaf, and so much further.
+    cut : float
+        Squared distance beyond which terms do not count.
+
+    Returns
+    -------
+    int
+        How many there are; their places in the group are the first entries of lists.
+    """
+    cells, least, (times, more) = culling.cells, culling.least, extent
+    more_h, more_k, more_l = culling.edges[0] * more, culling.edges[1] * more, culling.edges[2] * more
     for i in range(count):
-        f = _product(cells, np.uint64(first + i), x, y, z)
-        h, k = _beyond(f[0], rows[EXTENT_H + i]), _beyond(f[1], rows[EXTENT_K + i])
-        l = _beyond(f[2], rows[EXTENT_L + i])
-        rows[LOW + i] = least[0] * h * h + least[1] * k * k + least[2] * l * l
+        f = _product(cells, np.uint64(first + i), centre[0], centre[1], centre[2])
+        rows[LOW + i] = _box(least, f, (rows[EXTENT_H + i] * times + more_h, rows[EXTENT_K + i] * times + more_k,
+                                        rows[EXTENT_L + i] * times + more_l))
+    listed = 0
+    for i in range(count):
+        lists[np.uint64(listed)] = i
+        listed += 0 if rows[LOW + i] > cut else 1
+    return listed
+
+
+@inlined
+def list_of_those(culling, first, listed, centre, cut, rows, lists):
+    """The same for a leaf, of the orientations that are listed at LISTED; how many of them are listed now."""
+    cells, least = culling.cells, culling.least
+    for i in range(listed):
+        number = np.uint64(lists[LISTED + i])
+        f = _product(cells, np.uint64(first) + number, centre[0], centre[1], centre[2])
+        rows[LOW + i] = _box(least, f, _three(rows, EXTENT_H, number))
+    left = 0
+    for i in range(listed):
+        lists[np.uint64(left)] = lists[LISTED + i]
+        left += 0 if rows[LOW + i] > cut else 1
+    return left
+
+
+@inlined
+def enter_square(model, number):
+    """Centre of one of the two squares of four leaves of a whole tile, and how far these are from where they should be.
+
+    They are the leaves 2 number, 2 number + 1 and the same of the second row.
+    """
+    x = y = z = 0.0
+    for leaf in range(4):
+        at = CENTRES + 3 * (2 * number + leaf % 2 + leaf // 2 * 4)
+        x += 0.25 * model[at]
+        y += 0.25 * model[at + 1]
+        z += 0.25 * model[at + 2]
+    off = 0.0
+    for leaf in range(4):
+        at = CENTRES + 3 * (2 * number + leaf % 2 + leaf // 2 * 4)
+        s, t = (leaf % 2 - 0.5) * (2.0 * _APART), (leaf // 2 - 0.5) * (2.0 * _APART)
+        dx = model[at] - x - s * model[U_AT] - t * model[V_AT]
+        dy = model[at + 1] - y - s * model[U_AT + 1] - t * model[V_AT + 1]
+        dz = model[at + 2] - z - s * model[U_AT + 2] - t * model[V_AT + 2]
+        square = dx * dx + dy * dy + dz * dz
+        off = (square if square > off else off) + 0.0 * square
+    return (x, y, z), sqrt(off) * _MORE + _INDEX_ROUNDING * (abs(x) + abs(y) + abs(z))
 
 
 @inlined
@@ -393,8 +467,9 @@ def enter_nearest(culling, grid, listing_of, centre, reach, cut, rows, found):
         f = _product(cells, np.uint64(first) + number, centre[0], centre[1], centre[2])
         nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
         x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
-        alone = ((abs(x[0]) + _at(rows, EXTENT_H, number) < limit_h) & (abs(x[1]) + _at(rows, EXTENT_K, number) < limit_k)
-                 & (abs(x[2]) + _at(rows, EXTENT_L, number) < limit_l) & (part > 0.0))
+        extents = _three(rows, EXTENT_H, number)
+        alone = ((abs(x[0]) + extents[0] < limit_h) & (abs(x[1]) + extents[1] < limit_k)
+                 & (abs(x[2]) + extents[2] < limit_l) & (part > 0.0))
         y = _measured(root, x)
         square, along = _dot(y, y), (_dot(y, _three(rows, U_ROW, number)), _dot(y, _three(rows, V_ROW, number)))
         quadratic = (_at(rows, LINEAR_UU, number), _at(rows, LINEAR_UV, number), _at(rows, LINEAR_VV, number))

@@ -25,6 +25,7 @@ from ..physics.view import (
     tabulated_orientation,
 )
 from .cull import (
+    ADDED,
     ALONE_NOW,
     BRIGHT_NOW,
     CENTRES,
@@ -34,7 +35,8 @@ from .cull import (
     GROUP,
     KEPT_NOW,
     LEAF,
-    LOW,
+    LISTED,
+    LISTS_SIZE,
     LOW_NOW,
     MODEL_SIZE,
     OCTAVES_NOW,
@@ -42,6 +44,7 @@ from .cull import (
     POINT_NOW,
     RELATIVE_BITS,
     ROWS_SIZE,
+    SQUARE_EXTENT,
     SQUARE_NOW,
     TILE_FAST,
     TILE_SLOW,
@@ -50,11 +53,13 @@ from .cull import (
     UV_NOW,
     V_NOW,
     VV_NOW,
-    enter_boxes,
     enter_extents,
     enter_model,
     enter_nearest,
+    enter_square,
     least_difference,
+    list_boxes,
+    list_of_those,
     log2_above,
     log2_below,
     middle_of,
@@ -88,7 +93,6 @@ __all__ = ["cull_kernel"]
 _LEAVES = BLOCK // LEAF
 
 _HALF = LEAF // 2
-_LISTS_SIZE = 2 * GROUP
 
 # -- the reference of half a leaf: squared distance, U and V, UU, UV, VV, length, octaves, how bright it is
 _REFERENCE = 9
@@ -128,6 +132,25 @@ def _limits(culling, brightest, weight, leaf, scratch):
     # of all steps of a pixel
     small = small * 2.0 ** -culling.terms
     return small, log2_above(weight) - log2_below(small)
+
+
+@inlined
+def _cut_of(culling, brightness):
+    """The squared distance from which on no term counts, whatever its structure factor is."""
+    cut = culling.reach
+    if culling.decay > 0.0:
+        cut = min(cut, (brightness + culling.largest) * culling.inverse)
+    return cut
+
+
+@inlined
+def _largest_cut(culling, brightest, weight, square, scratch):
+    """The same for a square of four leaves: the largest of theirs."""
+    cut = -np.inf
+    for number in range(4):
+        leaf = 2 * square + number % 2 + number // 2 * 4
+        cut = max(cut, _cut_of(culling, _limits(culling, brightest, weight, leaf, scratch)[1]))
+    return cut
 
 
 @inlined
@@ -266,7 +289,7 @@ def cull_kernel(shape):
         """Add what a leaf gets of the orientations listed. Returns how many halves of it were added to."""
         scene, grid, culling, weighted, numbers = task
         model, rows, found, lists, reference, loss, scratch, small = work
-        at, lanes, (reach, spread, half_leaf) = CENTRES + 3 * leaf, leaf * LEAF, tile
+        at, lanes, (reach, spread, half_leaf, whole) = CENTRES + 3 * leaf, leaf * LEAF, tile
         cells, added = culling.cells, 0
         enter_nearest(culling, grid, (first, listed, lists), (model[at], model[at + 1], model[at + 2]), reach,
                       limits[0], rows, found)
@@ -286,11 +309,13 @@ def cull_kernel(shape):
                 _leave_dominated(culling, half, listed, reach, spread, found, _reference_of(reference, own))
         kept = 0
         for listing in range(listed):
-            lists[GROUP + kept] = listing
+            lists[np.uint64(ADDED + kept)] = listing
             kept += 1 if found[KEPT_NOW + listing] + found[KEPT_NOW + GROUP + listing] > 0.0 else 0
         for place in range(kept):
-            listing = lists[GROUP + place]
-            upper, lower = found[KEPT_NOW + listing] > 0.0, found[KEPT_NOW + GROUP + listing] > 0.0
+            listing = lists[ADDED + place]
+            # a lane that stands for a missing one is that of another place, perhaps in the other half
+            upper = (found[KEPT_NOW + listing] > 0.0) | (not whole)
+            lower = (found[KEPT_NOW + GROUP + listing] > 0.0) | (not whole)
             halves = 2 if upper & lower else 1
             cell = tabulated_orientation(cells, np.uint64(first + lists[listing]))
             point = (found[POINT_NOW + listing], found[POINT_NOW + GROUP + listing],
@@ -301,9 +326,9 @@ def cull_kernel(shape):
         return added
 
     @inlined
-    def sweep(task, place, n, halt, work):
+    def sweep(task, place, tile, halt, work):
         """Add all orientations of a view to a block. Returns how many halves of leaves were added to."""
-        scene, _, culling, _, _ = task
+        (scene, _, culling, _, _), (n, whole) = task, tile
         model, rows, _, lists, reference, loss, scratch, _ = work
         rho, _ = enter_model(place, n, scratch, model, rows)
         brightest, weight = _brightest(scene.sampling, n, scratch, rows)
@@ -311,29 +336,37 @@ def cull_kernel(shape):
         spread = culling.stretch * (sqrt(model[0] * model[0] + model[1] * model[1] + model[2] * model[2])
                                     + sqrt(model[3] * model[3] + model[4] * model[4] + model[5] * model[5]))
         # half a leaf's lanes as a number that a compiler does not know: it would unroll loops and make no vectors
-        tile = (culling.stretch * rho, spread, n // (2 * leaves))
+        tile = (culling.stretch * rho, spread, n // (2 * leaves), whole)
         for half in range(2 * leaves):
             reference[half * _REFERENCE + R_BRIGHT] = -np.inf
         for first in range(0, total, GROUP):
             count = min(GROUP, total - first)
             enter_extents(culling, first, count, model, rho, rows)
-            for leaf in range(leaves):
-                if is_halted(halt):
-                    return added
-                limits = _limits(culling, brightest, weight, leaf, scratch)
-                cut = culling.reach
-                if culling.decay > 0.0:
-                    cut = min(cut, (limits[1] + culling.largest) * culling.inverse)
-                at = CENTRES + 3 * leaf
-                enter_boxes(culling, first, count, model[at], model[at + 1], model[at + 2], rows)
-                listed = 0
-                for i in range(count):
-                    lists[listed] = i
-                    listed += 0 if rows[LOW + i] > cut else 1
-                if listed > 0:
-                    added += sweep_leaf(task, first, listed, leaf, tile, (cut, limits[1] + culling.many), work)
-                # what is left out, and what is taken for another lattice point's
-                loss[leaf] += limits[0] * 2.0 * count
+            # squares of leaves of whole tiles, where it pays; others leaf by leaf
+            for square in range(2 if n == BLOCK else 1):
+                own, of_square = 4 if n == BLOCK else leaves, count
+                if n == BLOCK:
+                    centre, off = enter_square(model, square)
+                    cut = _largest_cut(culling, brightest, weight, square, scratch)
+                    of_square = list_boxes(culling, first, count, centre, (SQUARE_EXTENT, off + rho), cut, rows, lists)
+                    for i in range(of_square):
+                        lists[LISTED + i] = lists[i]
+                for number in range(own):
+                    if is_halted(halt):
+                        return added
+                    leaf = 2 * square + number % 2 + number // 2 * 4 if n == BLOCK else number
+                    limits = _limits(culling, brightest, weight, leaf, scratch)
+                    cut = _cut_of(culling, limits[1])
+                    at = CENTRES + 3 * leaf
+                    centre = (model[at], model[at + 1], model[at + 2])
+                    if 2 * of_square < count:
+                        listed = list_of_those(culling, first, of_square, centre, cut, rows, lists)
+                    else:
+                        listed = list_boxes(culling, first, count, centre, (1.0, 0.0), cut, rows, lists)
+                    if listed > 0:
+                        added += sweep_leaf(task, first, listed, leaf, tile, (cut, limits[1] + culling.many), work)
+                    # what is left out, and what is taken for another lattice point's
+                    loss[leaf] += limits[0] * 2.0 * count
         return added
 
     @inlined
@@ -351,7 +384,7 @@ def cull_kernel(shape):
         bound, culling = bounds
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         model, rows = on_stack(MODEL_SIZE, np.float64), on_stack(ROWS_SIZE, np.float64)
-        found, lists = on_stack(FOUND_SIZE, np.float64), on_stack(_LISTS_SIZE, np.int64)
+        found, lists = on_stack(FOUND_SIZE, np.float64), on_stack(LISTS_SIZE, np.int64)
         reference, loss = on_stack(_REFERENCES_SIZE, np.float64), on_stack(_LOSS_SIZE, np.float64)
         work = (model, rows, found, lists, reference, loss, scratch, small)
         geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
@@ -393,7 +426,7 @@ def cull_kernel(shape):
                                 if plainly:
                                     sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
                                 else:
-                                    added += sweep(task, place, n, filled.halt, work)
+                                    added += sweep(task, place, (n, whole), filled.halt, work)
                 if plainly:
                     added = asked
                 elif added > _WORTH_WHILE * asked:
