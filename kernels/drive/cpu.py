@@ -10,6 +10,7 @@ from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, largest_f, plan
 from ..evaluate.cull import TILE_SLOW, culling_of
 from ..evaluate.cull_lanes import cull_kernel
+from ..evaluate.dark import dark_beyond, ends_of_rows
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
@@ -175,6 +176,7 @@ class Evaluator:
         self.sharers = self.threads
         self._grid = self.squared_grid() if self.lanes else None
         self.culling = self.made_culling(modes.culled) if self.lanes and self.precision == EXACT else None
+        self.bound = plan.bound._replace(beyond=self.made_beyond(modes.culled)) if self.lanes else plan.bound
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
@@ -190,6 +192,14 @@ class Evaluator:
         if steps_per_pixel(self.scene) * self.count < culled:
             return None
         return culling_of(self.scene, self.plan.largest_f ** 2)
+
+    def made_beyond(self, culled):
+        """Which scattering vectors of an image of so many steps or more have no terms: `certificate.Bound.beyond`."""
+        lookup = self.scene.lookup
+        if steps_per_pixel(self.scene) * self.count < max(culled, 1):
+            return np.inf
+        return dark_beyond(self.scene, self.window, lambda: self.made.get(
+            lookup.table, (lookup.filled, lookup.minimum, lookup.maximum, "ends"), lambda: ends_of_rows(lookup)))
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
@@ -272,13 +282,13 @@ class Evaluator:
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]
             kernel = cull_kernel(self.scene.crystal.shape)
-            kernel(self.scene, self._grid, (self.plan.bound, self.culling), pixels, axis, filled, flags, account)
+            kernel(self.scene, self._grid, (self.bound, self.culling), pixels, axis, filled, flags, account)
             with self._lock:
                 self.account[:2] += account[:2]
                 self.account[2:] = account[2:]
         else:
             kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
-            kernel(self.scene, self._grid, self.plan.bound, pixels, axis, filled, flags)
+            kernel(self.scene, self._grid, self.bound, pixels, axis, filled, flags)
         self.check_halt()
         return self.take_over(chunk, state, flags, until_trip)
 

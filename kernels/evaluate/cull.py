@@ -167,7 +167,8 @@ def culling_of(scene, largest):
     return Culling(cells, root, tuple((np.diag(form) * (smallest * _LESS)).tolist()), tuple(edges.tolist()), stretch,
                    1e-11 * float(np.abs(form).sum()), decay * _LESS, _MORE / decay if decay > 0.0 else 0.0,
                    shape.reach(crystal) * _MORE, many, many + (math.log2(largest) + 0.01 if largest > 0.0 else -2000.0),
-                   math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01, 2.0 ** -RELATIVE_BITS + brief)
+                   math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01,
+                   2.0 ** -RELATIVE_BITS + brief if decay > 0.0 else 0.0)
 
 
 # -- logarithms that are surely above or below

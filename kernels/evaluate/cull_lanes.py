@@ -64,6 +64,7 @@ from .cull import (
     log2_below,
     middle_of,
 )
+from .dark import is_dark
 from .lane_rows import (
     BLOCK,
     BUDGET,
@@ -128,7 +129,8 @@ def _limits(culling, brightest, weight, leaf, scratch):
     for i in range(leaf * LEAF, leaf * LEAF + LEAF):
         least = scratch[SUM + i] if scratch[SUM + i] < least else least
     small, part = 2.0 ** -FLOOR_BITS / brightest, least * 2.0 ** -RELATIVE_BITS
-    small = part if part > small and part < np.inf else small
+    # of terms that do not fall off nothing would be left out
+    small = part if part > small and part < np.inf and culling.decay > 0.0 else small
     # of all steps of a pixel
     small = small * 2.0 ** -culling.terms
     return small, log2_above(weight) - log2_below(small)
@@ -423,12 +425,14 @@ def cull_kernel(shape):
                                 if weighed:
                                     enter_weights(sampling, n, scratch)
                                 asked += culling.cells.shape[1] * (n // _HALF)
+                                if is_dark(bound.beyond, n, scratch):
+                                    continue
                                 if plainly:
                                     sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
                                 else:
                                     added += sweep(task, place, (n, whole), filled.halt, work)
                 if plainly:
-                    added = asked
+                    added = asked  # where it is dark, too: it does not matter for what is looked at
                 elif added > _WORTH_WHILE * asked:
                     length = min(2 * length + 1, _LONGEST_PAUSE)
                     pause = length
