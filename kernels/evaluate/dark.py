@@ -75,8 +75,8 @@ def _farthest_pixel(scene, window):
     fast, slow, origin = (np.array(v) for v in (geometry.fast_axis, geometry.slow_axis, geometry.origin))
     size = geometry.sub_pixel_size * geometry.oversample
     s0, longest = -beam.directions[0], 0.0
-    for f in (window.fast_min - geometry.first_fast, window.fast_max - geometry.first_fast + 1):
-        for s in (window.slow_min - geometry.first_slow, window.slow_max - geometry.first_slow + 1):
+    for f in (window.fast_min + geometry.first_fast, window.fast_max + geometry.first_fast + 1):
+        for s in (window.slow_min + geometry.first_slow, window.slow_max + geometry.first_slow + 1):
             s1 = origin + (f * fast + s * slow) * size
             longest = max(longest, float(np.linalg.norm(s1 / np.linalg.norm(s1) - s0)))
     return 1.001 * longest / shortest
