@@ -19,6 +19,7 @@ import numpy as np
 
 import numbragg as nb
 from numbragg.kernels.drive import cpu
+from numbragg.kernels.drive.tables import Made
 
 _CELL = (79.0, 79.0, 38.0, 90.0, 90.0, 90.0)
 #: No image has so many steps.
@@ -60,14 +61,14 @@ class _Ways:
     """One scene with and without culling, its tables made once."""
 
     def __init__(self, prepared):
-        self.prepared, self.grids = prepared, {}
+        self.prepared, self.made = prepared, Made()
 
     def run(self, culled):
         """Image, outcome and seconds of the evaluators."""
         image = np.zeros(self.prepared.shape, dtype=np.float32)
         target, modes = cpu.Target(self.prepared.window, None, image), cpu.Modes(threads=1, culled=culled)
         plan = cpu.planned(self.prepared.scene, modes)
-        evaluator = cpu.Evaluator(self.prepared.scene, plan, target, modes, self.grids)
+        evaluator = cpu.Evaluator(self.prepared.scene, plan, target, modes, self.made)
         start = time.thread_time()
         outcome = cpu.render_in_order(evaluator, False)
         return image, outcome, time.thread_time() - start

@@ -22,12 +22,11 @@ from .fused import fma
 
 __all__ = [
     "nearest_multiple_of_pi", "remainder_pi", "remainder_pi_short",
-    "sine_polynomial", "sine_polynomial_coarse", "sine_cubics", "cosine_polynomial",
-    "sine_mod_pi", "sine_mod_pi_coarse", "sine_about_coarse", "sine_and_cosine_mod_pi",
+    "sine_polynomial", "sine_cubics", "cosine_polynomial",
+    "sine_mod_pi", "sine_and_cosine_mod_pi",
     "sphere_difference", "exp_negative", "exp_squared_coarse",
-    "SINE_LARGEST", "SINE_BOUND", "SINE_COARSE_BOUND", "SINE_ABOUT_LARGEST", "SINE_ABOUT_BOUND",
+    "SINE_LARGEST", "SINE_BOUND", "SINE_ABOUT_LARGEST",
     "SINE_CUBICS_BOUND", "SINE_CUBICS_ABOUT_BOUND",
-    "SINE_ABOUT_WIDE_LARGEST", "SINE_ABOUT_WIDE_BOUND",
     "COSINE_BOUND", "SPHERE_SMALLEST", "SPHERE_DIFFERENCE_BOUND",
     "EXP_SMALLEST", "EXP_LARGEST", "EXP_BOUND", "EXP_SQUARED_SMALLEST", "EXP_SQUARED_LARGEST",
     "EXP_SQUARED_BOUND", "C_EXP_ZERO_BELOW", "C_EXP_POSITIVE_ABOVE",
@@ -37,14 +36,10 @@ __all__ = [
 
 #: Largest |x| of the sines and the cosine.
 SINE_LARGEST = 1e8
-#: `sine_mod_pi`, `sine_mod_pi_coarse`.
+#: `sine_mod_pi`.
 SINE_BOUND = 2.4
-SINE_COARSE_BOUND = 620.0
-#: Largest |k| of `sine_about_coarse` and its bound; and the same in a wider domain.
+#: Largest |k| of `remainder_pi_short`.
 SINE_ABOUT_LARGEST = 14478.0
-SINE_ABOUT_BOUND = 635.0
-SINE_ABOUT_WIDE_LARGEST = 131071.0
-SINE_ABOUT_WIDE_BOUND = 3480.0
 #: `sine_cubics` of `remainder_pi`, and of `remainder_pi_short` for |k| up to `SINE_ABOUT_LARGEST`.
 SINE_CUBICS_BOUND = 622.0
 SINE_CUBICS_ABOUT_BOUND = 638.0
@@ -76,11 +71,7 @@ SINE = (
     -0.16666666666666666, 0.008333333333333212, -0.0001984126984121522, 2.755731921211477e-06,
     -2.5052106958123534e-08, 1.605894380592154e-10, -7.643093759857948e-13, 2.7222096190407907e-15,
 )
-SINE_COARSE = (
-    -0.16666666666504643, 0.008333333321088945, -0.0001984126672997884, 2.7556953130008195e-06,
-    -2.50301974917435e-08, 1.5409535439337376e-10,
-)
-# the same but for a scale: sin(r) = r * p(r**2) * q(r**2) / (p(0) q(0)), two cubics with 1 before the highest power
+# shorter, and but for a scale: sin(r) = r * p(r**2) * q(r**2) / (p(0) q(0)), two cubics with 1 before the highest power
 SINE_CUBICS = (
     -96.61240490870367, 3438.3966013833647, -25486.16543053733,
     -65.82077108476531, 8085.553159053923, -254627.88470924782,
@@ -163,8 +154,7 @@ def remainder_pi_short(x, k):
     Returns
     -------
     float
-        Relative error at most 633 u, reached at the double nearest to 29 pi; at most 3479 u for
-        |k| <= `SINE_ABOUT_WIDE_LARGEST`, and beyond up to 7.4e7 u.
+        Relative error at most 633 u, reached at the double nearest to 29 pi; for larger |k| up to 7.4e7 u.
     """
     return fma(-k, PI_PARTS[1], fma(-k, PI_PARTS[0], x))
 
@@ -184,23 +174,11 @@ def sine_polynomial(r):
 
 
 @inlined
-def sine_polynomial_coarse(r):
-    """Sine of r to 13 digits for |r| <= pi/2 + 2**-24."""
-    z = r * r
-    q = fma(SINE_COARSE[5], z, SINE_COARSE[4])
-    q = fma(q, z, SINE_COARSE[3])
-    q = fma(q, z, SINE_COARSE[2])
-    q = fma(q, z, SINE_COARSE[1])
-    q = fma(q, z, SINE_COARSE[0])
-    return fma(r * z, q, r)
-
-
-@inlined
 def sine_cubics(r):
     """SINE_CUBICS[2] * SINE_CUBICS[5] times the sine of r, to 13 digits, for |r| <= pi/2 + 2**-24 (subnormal r: fewer).
 
     For ratios of such sines, from which the scale goes.  It takes one operation more than
-    `sine_polynomial_coarse`, and two thirds of the time from the first to the last of them: a processor holds some
+    one polynomial of that degree, and two thirds of the time from the first to the last of them: a processor holds some
     sixty vector operations that wait for others, and is kept busy by the shorter chains.
     """
     z = r * r
@@ -238,42 +216,6 @@ def sine_mod_pi(x):
         Error at most `SINE_BOUND`; 0 at 0 only.
     """
     return sine_polynomial(remainder_pi(x, nearest_multiple_of_pi(x)))
-
-
-@inlined
-def sine_mod_pi_coarse(x):
-    """Sine of x up to sign, to 13 digits.
-
-    Parameters
-    ----------
-    x : float
-        As for `sine_mod_pi`.
-
-    Returns
-    -------
-    float
-        Error at most `SINE_COARSE_BOUND`; 0 at 0 only.
-    """
-    return sine_polynomial_coarse(remainder_pi(x, nearest_multiple_of_pi(x)))
-
-
-@inlined
-def sine_about_coarse(x, k):
-    """Sine of x up to sign, to 13 digits, where the nearest multiple of pi is known and not too large.
-
-    Parameters
-    ----------
-    x : float
-    k : float
-        The integer nearest to x / pi, |x - k pi| <= pi/2 + 2**-24, |k| <= `SINE_ABOUT_LARGEST`. Not
-        checked. For x = fl(pi h) with |h| <= 2**17, an integer nearest to h (either one at a tie) will do.
-
-    Returns
-    -------
-    float
-        Error at most `SINE_ABOUT_BOUND`; `SINE_ABOUT_WIDE_BOUND` for |k| <= `SINE_ABOUT_WIDE_LARGEST`.
-    """
-    return sine_polynomial_coarse(remainder_pi_short(x, k))
 
 
 @inlined

@@ -13,7 +13,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 import numpy as np
 
-__all__ = ["WHOLE_SHIFT", "ceil", "divided", "floor", "fma", "in_kernels", "shifted_whole", "sqrt"]
+__all__ = ["WHOLE_SHIFT", "ceil", "divided", "floor", "fma", "in_kernels", "shifted_whole", "sqrt",
+           "whole_double"]
 
 
 def in_kernels(function, called):
@@ -89,6 +90,23 @@ def shifted_whole(x):
 
 
 in_kernels(shifted_whole, register_jitable(lambda x: _bits(x) - _WHOLE_SHIFT_BITS))
+
+
+@intrinsic
+def _double(typingctx, n):
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+def whole_double(n):
+    """The double n + WHOLE_SHIFT of a whole number n, 0 <= n < 2**52, an int64; anything where n is out of range."""
+    double, = struct.unpack("<d", struct.pack("<q", n + _WHOLE_SHIFT_BITS))
+    return double
+
+
+in_kernels(whole_double, register_jitable(lambda n: _double(n + _WHOLE_SHIFT_BITS)))
 
 
 # -- of one argument and its type: vector code on the CPU, correctly rounded on CUDA

@@ -10,6 +10,7 @@ from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, largest_f, plan
 from ..evaluate.cull import TILE_SLOW, culling_of
 from ..evaluate.cull_lanes import cull_kernel
+from ..evaluate.dark import dark_beyond, ends_of_rows
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
@@ -155,9 +156,10 @@ class Evaluator:
     """The evaluators applied to one window of one image, or to one contribution to it.
 
     `made` has what is made of tables of structure factors, for other images of the same ones: a `tables.Made`.
+    `shared` is a dictionary in which images that differ in their pixels only keep what is made of the rest.
     """
 
-    def __init__(self, scene, plan, target, modes, made=None):
+    def __init__(self, scene, plan, target, modes, made=None, shared=None):
         self.scene, self.plan, self.made = scene, plan, Made() if made is None else made
         self.window = target.window
         self.place, self.count = self.window.place, self.window.pixels
@@ -169,12 +171,14 @@ class Evaluator:
         self.filled = Filled(self.image, self.doubles, self.part, self.sums, self.halt)
         self.polarised = bool(is_polarised(scene.beam, scene.sampling))
         self.settled_axis = int(scene.beam.next_axis[-1]) if self.polarised else 0
-        self.precision, self.summation = modes.precision, modes.summation
+        self.precision, self.summation, self.culled = modes.precision, modes.summation, modes.culled
         self.threads = modes.threads or available_threads()
         # threads that the pixels are shared out to
         self.sharers = self.threads
+        self._shared = {} if shared is None else shared
         self._grid = self.squared_grid() if self.lanes else None
         self.culling = self.made_culling(modes.culled) if self.lanes and self.precision == EXACT else None
+        self.bound = plan.bound._replace(beyond=self.made_beyond(modes.culled)) if self.lanes else plan.bound
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
@@ -189,7 +193,17 @@ class Evaluator:
         """What the culling kernel needs to know of an image of so many steps or more, or None."""
         if steps_per_pixel(self.scene) * self.count < culled:
             return None
-        return culling_of(self.scene, self.plan.largest_f ** 2)
+        if "culling" not in self._shared:
+            self._shared["culling"] = culling_of(self.scene, self.plan.largest_f ** 2)
+        return self._shared["culling"]
+
+    def made_beyond(self, culled):
+        """Which scattering vectors of an image of so many steps or more have no terms: `certificate.Bound.beyond`."""
+        lookup = self.scene.lookup
+        if steps_per_pixel(self.scene) * self.count < max(culled, 1):
+            return np.inf
+        return dark_beyond(self.scene, self.window, lambda: self.made.get(
+            lookup.table, (lookup.filled, lookup.minimum, lookup.maximum, "ends"), lambda: ends_of_rows(lookup)))
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""
@@ -217,15 +231,16 @@ class Evaluator:
         about = self.plan.about and shape == SQUARE and self.precision == EXACT
         return shape, bool(interpolating), about, self.precision, self.summation
 
-    def load(self, interpolating):
-        """Compile the kernels that this image will need, or load them from disk."""
+    def load(self, interpolating, pixels=None):
+        """Compile the kernels that an image of so many pixels (None: any number) needs, or load them from disk."""
         nothing = Chunk(0, 0, 0)
         # once on disk, the strict kernel is only loaded for a pixel that needs it
         needed = not self.lanes or not compiled()
         for on in {bool(interpolating), False}:
             self.evaluate(nothing, initial_state(on))
-        if self.lanes and self.precision == EXACT and self.culling is None:
-            # which of the two kernels it will be depends on the number of pixels
+        many = pixels is None or steps_per_pixel(self.scene) * pixels >= self.culled
+        if self.lanes and self.precision == EXACT and self.culling is None and many:
+            # it has no pixels: which of the two kernels it is depends on their number
             self.culling = self.made_culling(0)
             if self.culling is not None:
                 self.evaluate(nothing, initial_state(False))
@@ -272,13 +287,13 @@ class Evaluator:
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]
             kernel = cull_kernel(self.scene.crystal.shape)
-            kernel(self.scene, self._grid, (self.plan.bound, self.culling), pixels, axis, filled, flags, account)
+            kernel(self.scene, self._grid, (self.bound, self.culling), pixels, axis, filled, flags, account)
             with self._lock:
                 self.account[:2] += account[:2]
                 self.account[2:] = account[2:]
         else:
             kernel = lane_kernel(*self.variant(state[INTERPOLATING]))
-            kernel(self.scene, self._grid, self.plan.bound, pixels, axis, filled, flags)
+            kernel(self.scene, self._grid, self.bound, pixels, axis, filled, flags)
         self.check_halt()
         return self.take_over(chunk, state, flags, until_trip)
 
@@ -328,11 +343,11 @@ def small(scene):
     return scene._replace(lookup=lookup), Target(Window(0, 0, 0, 0))
 
 
-def load_kernels(scene, interpolating, modes=Modes()):
-    """Compile the kernels that a scene needs, or load them from disk, and compute nothing."""
+def load_kernels(scene, interpolating, modes=Modes(), pixels=None):
+    """Compile the kernels that a scene of so many pixels needs, or load them from disk, and compute nothing."""
     how = planned(scene, modes)
     little, target = small(scene)
-    Evaluator(little, how, target, modes._replace(threads=1)).load(interpolating)
+    Evaluator(little, how, target, modes._replace(threads=1)).load(interpolating, pixels)
 
 
 def steps_of_target(scene, target):
@@ -402,8 +417,9 @@ def render_images(scenes, targets, modes=Modes(), *, interpolating, progress=Non
             # of the geometry only these two count
             key = (*(id(part) for part in scene[1:]), scene.geometry.layers, scene.geometry.oversample)
             if key not in plans:
-                plans[key] = planned(scene, modes, shared)
-            evaluators.append(Evaluator(scene, plans[key], target._replace(halt=halt), modes, shared))
+                plans[key] = planned(scene, modes, shared), {}
+            how, kept = plans[key]
+            evaluators.append(Evaluator(scene, how, target._replace(halt=halt), modes, shared, kept))
         return render_together(evaluators, interpolating, progress)
 
     return halting(work, sum(map(steps_of_target, scenes, targets)), targets[0].halt)

@@ -106,6 +106,10 @@ class _DeviceEvaluator(Evaluator):
         """Nothing is left out on a device."""
         return None
 
+    def made_beyond(self, culled):
+        """Nothing is left out on a device."""
+        return np.inf
+
     def squared_grid(self):
         return self.session.host_grid(self.scene.lookup, self.precision)
 

@@ -69,6 +69,7 @@ class Bound(NamedTuple):
     relative: float
     spread: float
     smallest: float
+    beyond: float = math.inf  # the squared scattering vector of which nothing has terms any more: `dark`
 
 
 class Plan(NamedTuple):

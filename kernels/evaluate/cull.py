@@ -16,16 +16,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.fused import ceil, fma, sqrt
+from ..arithmetic.fused import ceil, fma, sqrt, whole_double
 from ..compile.compilation import inlined, jit
+from ..physics.error import U
 from ..physics.shapes import SHAPE_OF, kind_of
 from ..physics.view import orientations, rotated_cell, views_per_pixel
 from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
-__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "TILE_FAST", "TILE_SLOW", "axis_bound",
-           "culling_of", "enter_boxes", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "least_square",
-           "log2_above", "log2_below", "nearest_bounds"]
+__all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "SQUARE_EXTENT", "TILE_FAST", "TILE_SLOW",
+           "culling_of", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "enter_square",
+           "least_difference", "least_square", "list_boxes", "list_of_those", "log2_above", "log2_below", "middle_of"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -36,13 +37,22 @@ GROUP = 128
 #: All that is left out of a pixel for being small is below two to minus this: float32's least number is 2^-149 ...
 FLOOR_BITS = 164.0
 #: ... or below this part of the sum.
-RELATIVE_BITS = 42.0
+RELATIVE_BITS = 40.0
 
 #: Orientations whose cells are kept at most: 9 MB.
 MOST_ORIENTATIONS = 1 << 17
 
+#: Cells so oblique that the form and its diagonal part differ more are not culled.
+LEAST_PART = 1e-3
+
 #: Half a leaf's edge between the centres of its outermost pixels.
 _HALF = 1.5
+
+#: How far the centres of a square's four leaves are from its own, in half edges of a leaf.
+_APART = 2.0 / _HALF
+
+#: How many times as far as a leaf's the indices of a square of four leaves extend.
+SQUARE_EXTENT = 1.0 + _APART
 
 #: Stands for the roundings of all bounds, of relative size.
 _MORE, _LESS = 1.0 + 1e-9, 1.0 - 1e-9
@@ -50,13 +60,18 @@ _MORE, _LESS = 1.0 + 1e-9, 1.0 - 1e-9
 #: Of the indices of a leaf's centre: ninety times what three products and sums can lose.
 _INDEX_ROUNDING = 1e-14
 
-# -- rows of what is known of the orientations of a group
-(EXTENT_H, EXTENT_K, EXTENT_L, LINEAR_UU, LINEAR_UV, LINEAR_VV, OVER_UU, OVER_VV, OVER_BOTH, LOW) = [
-    row * GROUP for row in range(10)]
-ROWS_SIZE = 10 * GROUP
-# of those listed for a leaf, about the lattice point that is nearest to its centre
-(SQUARE_NOW, U_NOW, V_NOW, LENGTH_NOW, LOW_NOW, PLACE_NOW, ALONE_NOW) = [row * GROUP for row in range(7)]
-FOUND_SIZE = 7 * GROUP
+# -- rows of what is known of the orientations of a group at a tile: how far indices reach about a leaf's centre; U, V
+# and their products as the form measures them; the bound of a leaf
+(EXTENT_H, EXTENT_K, EXTENT_L, U_ROW, _, _, V_ROW, _, _, LINEAR_UU, LINEAR_UV, LINEAR_VV, OVER_UU, LOW) = [
+    row * GROUP for row in range(14)]
+ROWS_SIZE = 14 * GROUP
+# of those listed for a leaf, about the lattice point that is nearest to its centre; some have a row for each half
+(SQUARE_NOW, U_NOW, V_NOW, UU_NOW, UV_NOW, VV_NOW, POINT_NOW, _, _, PLACE_NOW, ALONE_NOW, F_NOW, OCTAVES_NOW, LOW_NOW,
+ _, BRIGHT_NOW, _, KEPT_NOW, _) = [row * GROUP for row in range(19)]
+FOUND_SIZE = 19 * GROUP
+
+# in the list of orientations: those of a leaf, those of its square of four leaves, those that are added
+LISTED, ADDED, LISTS_SIZE = GROUP, 2 * GROUP, 3 * GROUP
 
 # -- the model of a block: U and V, then the centre of each leaf
 U_AT, V_AT, CENTRES = 0, 3, 6
@@ -67,7 +82,7 @@ class Culling(NamedTuple):
     """What culling needs to know of a crystal and its structure factors."""
 
     cells: np.ndarray  # (9, orientations): a, b, c [m], a row for each number
-    form: tuple  # the quadratic form of the fractions: hh, kk, ll, hk, hl, kl
+    root: tuple  # a square root of the quadratic form of the fractions: x' G x = |B x|^2, B above its diagonal
     least: tuple  # a diagonal form that is nowhere larger
     edges: tuple  # no a, b, c is longer [m]
     stretch: float  # no vector d of reciprocal space [1/m] is longer than this times |d|, measured by the form
@@ -78,6 +93,7 @@ class Culling(NamedTuple):
     many: float  # log2 of the squared number of cells, or more
     largest: float  # the same with the largest squared structure factor
     terms: float  # log2 of the number of steps of a pixel, or more
+    relative: float  # the part of a sum by which it is off besides, for terms that others dominate and brief factors
 
 
 @jit
@@ -101,11 +117,19 @@ def _form(crystal, shape):
     return axes @ axes.T
 
 
-def _least_form(form):
-    """A diagonal form that is nowhere larger than the one given."""
+def _smallest_part(form):
+    """A form is nowhere below its diagonal times this: its smallest eigenvalue where that is scaled to 1."""
     scale = np.sqrt(np.diag(form))
-    smallest = np.linalg.eigvalsh(form / np.outer(scale, scale))[0] - 1e-12
-    return np.diag(form) * max(smallest, 0.0) * _LESS
+    return max(float(np.linalg.eigvalsh(form / np.outer(scale, scale))[0]) - 1e-12, 0.0)
+
+
+def _root(form):
+    """B of x' form x = |B x|^2: three rows above the diagonal, one after the other; None if there is none."""
+    try:
+        b = np.linalg.cholesky(form).T
+    except np.linalg.LinAlgError:
+        return None
+    return tuple(b[np.triu_indices(3)].tolist())
 
 
 def culling_of(scene, largest):
@@ -136,13 +160,16 @@ def culling_of(scene, largest):
         numbers = np.array([*form.ravel(), *edges, stretch, decay])
         if not (np.isfinite(numbers).all() and (np.diag(form) > 0.0).all()):
             return None
-        least = _least_form(form)
+        smallest, root = _smallest_part(form), _root(form)
         many = 2.0 * math.log2(math.prod(crystal.n_cells)) + 0.01
-    return Culling(cells, (form[0, 0], form[1, 1], form[2, 2], form[0, 1], form[0, 2], form[1, 2]),
-                   tuple(least.tolist()), tuple(edges.tolist()), stretch, 1e-11 * float(np.abs(form).sum()),
-                   decay * _LESS, _MORE / decay if decay > 0.0 else 0.0, shape.reach(crystal) * _MORE, many,
-                   many + (math.log2(largest) + 0.01 if largest > 0.0 else -2000.0),
-                   math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01)
+    if smallest < LEAST_PART or root is None:
+        return None
+    brief = 0.0 if shape.brief is None else shape.brief.error(smallest) * U
+    return Culling(cells, root, tuple((np.diag(form) * (smallest * _LESS)).tolist()), tuple(edges.tolist()), stretch,
+                   1e-11 * float(np.abs(form).sum()), decay * _LESS, _MORE / decay if decay > 0.0 else 0.0,
+                   shape.reach(crystal) * _MORE, many, many + (math.log2(largest) + 0.01 if largest > 0.0 else -2000.0),
+                   math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01,
+                   2.0 ** -RELATIVE_BITS + brief if decay > 0.0 else 0.0)
 
 
 # -- logarithms that are surely above or below
@@ -151,7 +178,8 @@ def culling_of(scene, largest):
 @inlined
 def _octaves(x):
     """The logarithm to base 2 of a positive double, by a straight line between powers of two."""
-    return np.float64(np.float64(x).view(np.int64)) * 2.0 ** -52 - 1023.0
+    # as vector code, which does not convert integers: the first bits are the last ones of a double beyond 2^52
+    return (whole_double(np.float64(x).view(np.int64) >> 12) - 2.0 ** 52) * 2.0 ** -40 - 1023.0
 
 
 @inlined
@@ -164,7 +192,7 @@ def log2_below(x):
 def log2_above(x):
     """No less than log2(x), for a double that is positive or 0."""
     # the logarithm is nowhere 0.0861 above its chord from one power of two to the next
-    return _octaves(x) + 0.0861
+    return _octaves(x) + 0.08611
 
 
 # -- the affine model of a block
@@ -211,7 +239,7 @@ def enter_model(place, n, scratch, model, worst):
         x = y = z = 0.0
         for corner in range(4):
             i = first + (corner & 1) * 3 + (corner >> 1) * 12
-            s, t = (scratch[FAST + i] - fast) / _HALF, (scratch[SLOW + i] - slow) / _HALF
+            s, t = (scratch[FAST + i] - fast) * (1.0 / _HALF), (scratch[SLOW + i] - slow) * (1.0 / _HALF)
             x += 0.25 * (scratch[QX + i] - s * ux - t * vx)
             y += 0.25 * (scratch[QY + i] - s * uy - t * vy)
             z += 0.25 * (scratch[QZ + i] - s * uz - t * vz)
@@ -242,11 +270,9 @@ def _product(cells, j, x, y, z):
 
 
 @inlined
-def _formed(form, x):
-    """The form times a vector."""
-    return (fma(form[0], x[0], fma(form[3], x[1], form[4] * x[2])),
-            fma(form[3], x[0], fma(form[1], x[1], form[5] * x[2])),
-            fma(form[4], x[0], fma(form[5], x[1], form[2] * x[2])))
+def _measured(root, x):
+    """B x: its length is what the form gives."""
+    return (fma(root[0], x[0], fma(root[1], x[1], root[2] * x[2])), fma(root[3], x[1], root[4] * x[2]), root[5] * x[2])
 
 
 @inlined
@@ -255,9 +281,25 @@ def _dot(x, y):
 
 
 @inlined
+def _enter_three(x, rows, at):
+    rows[at], rows[at + GROUP], rows[at + 2 * GROUP] = x[0], x[1], x[2]
+
+
+@inlined
+def _at(rows, row, number):
+    # no sign, no test of it
+    return rows[np.uint64(row + np.int64(number))]
+
+
+@inlined
+def _three(rows, row, number):
+    return _at(rows, row, number), _at(rows, row + GROUP, number), _at(rows, row + 2 * GROUP, number)
+
+
+@inlined
 def enter_extents(culling, first, count, model, rho, rows):
     """Enter how far each orientation's indices reach about a leaf's centre, and its quadratic part."""
-    cells, form, edges = culling.cells, culling.form, culling.edges
+    cells, root, edges = culling.cells, culling.root, culling.edges
     ux, uy, uz, vx, vy, vz = model[0], model[1], model[2], model[3], model[4], model[5]
     for i in range(count):
         j = np.uint64(first + i)
@@ -265,17 +307,14 @@ def enter_extents(culling, first, count, model, rho, rows):
         rows[EXTENT_H + i] = (abs(u[0]) + abs(v[0])) + edges[0] * rho
         rows[EXTENT_K + i] = (abs(u[1]) + abs(v[1])) + edges[1] * rho
         rows[EXTENT_L + i] = (abs(u[2]) + abs(v[2])) + edges[2] * rho
-        gu, gv = _formed(form, u), _formed(form, v)
-        rows[LINEAR_UU + i] = _dot(gu, u)
-        rows[LINEAR_UV + i] = _dot(gu, v)
-        rows[LINEAR_VV + i] = _dot(gv, v)
-    for i in range(count):
-        uu, uv, vv = rows[LINEAR_UU + i], rows[LINEAR_UV + i], rows[LINEAR_VV + i]
-        determinant = uu * vv - uv * uv
+        u, v = _measured(root, u), _measured(root, v)
+        _enter_three(u, rows, U_ROW + i)
+        _enter_three(v, rows, V_ROW + i)
+        uu = _dot(u, u)
+        rows[LINEAR_UU + i] = uu
+        rows[LINEAR_UV + i] = _dot(u, v)
+        rows[LINEAR_VV + i] = _dot(v, v)
         rows[OVER_UU + i] = 1.0 / uu
-        rows[OVER_VV + i] = 1.0 / vv
-        # 0: U and V are nearly parallel
-        rows[OVER_BOTH + i] = 1.0 / determinant if determinant > 1e-4 * uu * vv else 0.0
 
 
 @inlined
@@ -286,57 +325,79 @@ def _beyond(x, extent):
 
 
 @inlined
-def enter_boxes(culling, first, count, x, y, z, rows):
-    """Enter a lower bound of the squared distance over a leaf, whichever lattice points are nearest."""
-    cells, least = culling.cells, culling.least
-    for i in range(count):
-        f = _product(cells, np.uint64(first + i), x, y, z)
-        h, k = _beyond(f[0], rows[EXTENT_H + i]), _beyond(f[1], rows[EXTENT_K + i])
-        l = _beyond(f[2], rows[EXTENT_L + i])
-        rows[LOW + i] = least[0] * h * h + least[1] * k * k + least[2] * l * l
+def _box(least, f, extents):
+    h, k, l = _beyond(f[0], extents[0]), _beyond(f[1], extents[1]), _beyond(f[2], extents[2])
+    return least[0] * h * h + least[1] * k * k + least[2] * l * l
 
 
 @inlined
-def axis_bound(x, extent, least):
-    """A lower bound of an axis' part of the squared distance, from a fraction that reaches so far about x."""
-    x = abs(x) - extent
-    return least * x * x if x > 0.0 else 0.0
-
-
-@inlined
-def nearest_bounds(culling, j, x, u, v, reach, spread):
-    """Bounds over a leaf of one orientation, where one lattice point is the nearest.
+def list_boxes(culling, first, count, centre, extent, cut, rows, lists):
+    """List the orientations of a group that a box of pixels may get something of, whichever lattice points are nearest.
 
     Parameters
     ----------
-    j : int
-        Orientation.
-    x : tuple of 3 float64
-        Indices of the leaf's centre less those of the lattice point.
-    u, v : tuples of 3 float64
-        U and V of the block.
-    reach : float
-        No deviation from the model is longer, measured by the form.
-    spread : float
-        No s U + t V is longer, measured by the form.
+    centre : tuple of 3 float64
+        Scattering vector about which the box extends ...
+    extent : tuple of 2 float64
+        ... so many times as far as a leaf, and so much further.
+    cut : float
+        Squared distance beyond which terms do not count.
 
     Returns
     -------
-    square, along_u, along_v, size, low : float
-        Squared distance at the centre, its half derivatives along U and V, the length to which deviations are to be
-        compared, and a lower bound of the squared distance.
+    int
+        How many there are; their places in the group are the first entries of lists.
     """
-    cells = culling.cells
-    g = _formed(culling.form, x)
-    square = _dot(g, x)
-    # the gradient in reciprocal space
-    w = (fma(cells[0, j], g[0], fma(cells[3, j], g[1], cells[6, j] * g[2])),
-         fma(cells[1, j], g[0], fma(cells[4, j], g[1], cells[7, j] * g[2])),
-         fma(cells[2, j], g[0], fma(cells[5, j], g[1], cells[8, j] * g[2])))
-    along_u, along_v = _dot(w, u), _dot(w, v)
-    size = sqrt(square + culling.rounding) + spread
-    low = square - 2.0 * (abs(along_u) + abs(along_v)) - 2.0 * reach * size - culling.rounding
-    return square, along_u, along_v, size, low
+    cells, least, (times, more) = culling.cells, culling.least, extent
+    more_h, more_k, more_l = culling.edges[0] * more, culling.edges[1] * more, culling.edges[2] * more
+    for i in range(count):
+        f = _product(cells, np.uint64(first + i), centre[0], centre[1], centre[2])
+        rows[LOW + i] = _box(least, f, (rows[EXTENT_H + i] * times + more_h, rows[EXTENT_K + i] * times + more_k,
+                                        rows[EXTENT_L + i] * times + more_l))
+    listed = 0
+    for i in range(count):
+        lists[np.uint64(listed)] = i
+        listed += 0 if rows[LOW + i] > cut else 1
+    return listed
+
+
+@inlined
+def list_of_those(culling, first, listed, centre, cut, rows, lists):
+    """The same for a leaf, of the orientations that are listed at LISTED; how many of them are listed now."""
+    cells, least = culling.cells, culling.least
+    for i in range(listed):
+        number = np.uint64(lists[LISTED + i])
+        f = _product(cells, np.uint64(first) + number, centre[0], centre[1], centre[2])
+        rows[LOW + i] = _box(least, f, _three(rows, EXTENT_H, number))
+    left = 0
+    for i in range(listed):
+        lists[np.uint64(left)] = lists[LISTED + i]
+        left += 0 if rows[LOW + i] > cut else 1
+    return left
+
+
+@inlined
+def enter_square(model, number):
+    """Centre of one of the two squares of four leaves of a whole tile, and how far these are from where they should be.
+
+    They are the leaves 2 number, 2 number + 1 and the same of the second row.
+    """
+    x = y = z = 0.0
+    for leaf in range(4):
+        at = CENTRES + 3 * (2 * number + leaf % 2 + leaf // 2 * 4)
+        x += 0.25 * model[at]
+        y += 0.25 * model[at + 1]
+        z += 0.25 * model[at + 2]
+    off = 0.0
+    for leaf in range(4):
+        at = CENTRES + 3 * (2 * number + leaf % 2 + leaf // 2 * 4)
+        s, t = (leaf % 2 - 0.5) * (2.0 * _APART), (leaf // 2 - 0.5) * (2.0 * _APART)
+        dx = model[at] - x - s * model[U_AT] - t * model[V_AT]
+        dy = model[at + 1] - y - s * model[U_AT + 1] - t * model[V_AT + 1]
+        dz = model[at + 2] - z - s * model[U_AT + 2] - t * model[V_AT + 2]
+        square = dx * dx + dy * dy + dz * dz
+        off = (square if square > off else off) + 0.0 * square
+    return (x, y, z), sqrt(off) * _MORE + _INDEX_ROUNDING * (abs(x) + abs(y) + abs(z))
 
 
 @inlined
@@ -347,77 +408,79 @@ def _limited(x):
 
 
 @inlined
-def _smaller(x, y):
-    return x if x < y else y
+def middle_of(half):
+    """Where the middle of a half of a leaf is along V: at two of its four rows' middle."""
+    return (half - 0.5) * (4.0 / 3.0)
+
+
+#: Half of what a half of a leaf extends along V.
+_WIDTH = 1.0 / 3.0
 
 
 @inlined
-def _on_edge(square, along, own, over, other, across, mixed):
-    """The smallest value on an edge of the square where the other variable is `other`; over: 1 / own."""
-    slope = along + other * mixed
-    t = _limited(-slope * over)
-    return square + 2.0 * other * across + (2.0 * slope + own * t) * t
+def least_square(t, square, along, quadratic, over):
+    """A lower bound of the smallest value on half a leaf, whose middle is at t, of
 
+        square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv.
 
-@inlined
-def least_square(square, along_u, along_v, number, rows):
-    """The smallest value of square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv for |s|, |t| <= 1.
-
-    Where U and V are nearly parallel a lower bound of it.
+    Exact along s; over: 1 / uu.
     """
-    uu, uv, vv = rows[LINEAR_UU + number], rows[LINEAR_UV + number], rows[LINEAR_VV + number]
-    over_uu, over_vv, over_both = rows[OVER_UU + number], rows[OVER_VV + number], rows[OVER_BOTH + number]
-    edges_u = uu + _smaller(_on_edge(square, along_v, vv, over_vv, 1.0, along_u, uv),
-                            _on_edge(square, along_v, vv, over_vv, -1.0, along_u, uv))
-    edges_v = vv + _smaller(_on_edge(square, along_u, uu, over_uu, 1.0, along_v, uv),
-                            _on_edge(square, along_u, uu, over_uu, -1.0, along_v, uv))
-    edges = _smaller(edges_u, edges_v)
-    s = (uv * along_v - vv * along_u) * over_both
-    t = (uv * along_u - uu * along_v) * over_both
-    inside = _smaller(square + along_u * s + along_v * t, edges)
-    found = inside if (abs(s) < 1.000001) & (abs(t) < 1.000001) else edges
-    return found if over_both > 0.0 else square - 2.0 * (abs(along_u) + abs(along_v))
+    uu, uv, vv = quadratic
+    along_u, along_v = along[0] + t * uv, along[1] + t * vv
+    s = _limited(-along_u * over)
+    return ((square + t * (along[1] + along_v)) + (2.0 * along_u + uu * s) * s
+            - 2.0 * _WIDTH * (abs(along_v) + abs(uv)))
 
 
 @inlined
-def _other_bound(x, extent, least, nearest):
-    """What a box bound grows by if the next lattice point along an axis is taken instead; much if that is not near."""
-    other = axis_bound(1.0 - abs(x), extent, least)
-    return other - nearest if not abs(x) + extent < 0.5 else 1e300
+def least_difference(t, square, along, quadratic):
+    """The same for a form that need not be positive: of the differences of two such sums."""
+    uu, uv, vv = quadratic
+    along_u, along_v = along[0] + t * uv, along[1] + t * vv
+    return ((square + t * (along[1] + along_v)) - 2.0 * abs(along_u) + (uu if uu < 0.0 else 0.0)
+            - 2.0 * _WIDTH * (abs(along_v) + abs(uv)) + _WIDTH * _WIDTH * (vv if vv < 0.0 else 0.0))
 
 
 @inlined
-def enter_nearest(culling, grid, listing_of, centre, tile, cut, rows, found):
+def _other_beyond(cut, least):
+    """Below which sum of a fraction and its extent no other lattice point counts along an axis."""
+    far = 1.0 - 1.000001 * sqrt(cut / least)
+    return far if far > 0.5 else 0.5
+
+
+@inlined
+def enter_nearest(culling, grid, listing_of, centre, reach, cut, rows, found):
     """Enter bounds of listed orientations about the lattice points nearest to a leaf's centre, by vector code.
 
-    They are given as the first of the group, how many are listed, and their places in the group.
-    ALONE_NOW becomes 1 where no other lattice point counts, and a pixel that is nearer to another one may be taken
-    for nearest to this one; 0 where that is to be looked at.
+    They are given as the first of the group, how many are listed, and their places in the group; reach is how long a
+    deviation from the model is at most, measured by the form.  ALONE_NOW becomes 1 where no other lattice point
+    counts, and a pixel that is nearer to another one may be taken for nearest to this one; 0 where that is not known.
     """
-    cells, least = culling.cells, culling.least
+    cells, root = culling.cells, culling.root
     first, listed, lists = listing_of
-    u, v, reach, spread = tile
-    far = (0.2499999 * least[0] > cut, 0.2499999 * least[1] > cut, 0.2499999 * least[2] > cut)
+    cut = cut if cut > 1e-300 else 1e-300
+    side = sqrt(cut) if cut < 1e300 else 1e150
+    limit_h, limit_k = _other_beyond(cut, culling.least[0]), _other_beyond(cut, culling.least[1])
+    limit_l = _other_beyond(cut, culling.least[2])
+    # sqrt(R) is at most (R / side + side) / 2
+    part, less = 1.0 - reach / side, reach * side + culling.rounding
     for listing in range(listed):
         number = np.uint64(lists[listing])
-        j = np.uint64(first) + number
-        f = _product(cells, j, centre[0], centre[1], centre[2])
+        f = _product(cells, np.uint64(first) + number, centre[0], centre[1], centre[2])
         nearest = (ceil(f[0] - 0.5), ceil(f[1] - 0.5), ceil(f[2] - 0.5))
         x = (f[0] - nearest[0], f[1] - nearest[1], f[2] - nearest[2])
-        eh, ek, el = rows[EXTENT_H + number], rows[EXTENT_K + number], rows[EXTENT_L + number]
-        h, k, l = axis_bound(x[0], eh, least[0]), axis_bound(x[1], ek, least[1]), axis_bound(x[2], el, least[2])
-        other_h, other_k = _other_bound(x[0], eh, least[0], h), _other_bound(x[1], ek, least[1], k)
-        other_l = _other_bound(x[2], el, least[2], l)
-        box = h + k + l
-        alone = ((far[0] | (other_h == 1e300)) & (far[1] | (other_k == 1e300)) & (far[2] | (other_l == 1e300))
-                 & (box + other_h > cut) & (box + other_k > cut) & (box + other_l > cut)
-                 & (eh < 0.5) & (ek < 0.5) & (el < 0.5))
-        square, along_u, along_v, size, _ = nearest_bounds(culling, j, x, u, v, reach, spread)
-        low = least_square(square, along_u, along_v, number, rows) - 2.0 * reach * size - culling.rounding
+        extents = _three(rows, EXTENT_H, number)
+        alone = ((abs(x[0]) + extents[0] < limit_h) & (abs(x[1]) + extents[1] < limit_k)
+                 & (abs(x[2]) + extents[2] < limit_l) & (part > 0.0))
+        y = _measured(root, x)
+        square, along = _dot(y, y), (_dot(y, _three(rows, U_ROW, number)), _dot(y, _three(rows, V_ROW, number)))
+        quadratic = (_at(rows, LINEAR_UU, number), _at(rows, LINEAR_UV, number), _at(rows, LINEAR_VV, number))
+        over = _at(rows, OVER_UU, number)
+        found[LOW_NOW + listing] = part * least_square(middle_of(0), square, along, quadratic, over) - less
+        found[LOW_NOW + GROUP + listing] = part * least_square(middle_of(1), square, along, quadratic, over) - less
         found[SQUARE_NOW + listing] = square
-        found[U_NOW + listing] = along_u
-        found[V_NOW + listing] = along_v
-        found[LENGTH_NOW + listing] = size
-        found[LOW_NOW + listing] = low if low > box else box
+        found[U_NOW + listing], found[V_NOW + listing] = along
+        found[UU_NOW + listing], found[UV_NOW + listing], found[VV_NOW + listing] = quadratic
+        _enter_three(nearest, found, POINT_NOW + listing)
         found[PLACE_NOW + listing] = nearest_place(grid, nearest, 0.0)
         found[ALONE_NOW + listing] = 1.0 if alone else 0.0

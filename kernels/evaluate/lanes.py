@@ -34,6 +34,7 @@ from ..physics.view import (
     rotated_cell,
 )
 from .certificate import OUT_OF_MARGIN
+from .dark import is_dark
 from .lane_rows import (
     BAD,
     BLOCK,
@@ -367,6 +368,8 @@ def lane_kernel(shape, cubic, about, precision, summation):
                                 continue
                             if weighed:
                                 enter_weights(sampling, n, scratch)
+                            if not cubic and is_dark(bound.beyond, n, scratch):
+                                continue
                             for phi_step in range(crystal.phi_rows.shape[0]):
                                 for domain in range(crystal.domains):
                                     if is_halted(filled.halt):

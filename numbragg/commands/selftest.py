@@ -15,8 +15,9 @@ from .signals import say_end
 __all__ = ["run"]
 
 BACKENDS = ("cpu", "cuda", "cudasim")
-DEFAULTS = {"--backend": "cpu", "--device": None, "--pixels": None, "--seed": 0, "--scene": None, "--threads": None,
-            "--json": None}
+KINDS = ("any", "compact")
+DEFAULTS = {"--backend": "cpu", "--device": None, "--pixels": None, "--seed": 0, "--scene": None, "--kind": "any",
+            "--threads": None, "--json": None}
 PIXELS, SIMULATED_PIXELS = 2_000_000, 300
 
 #: Steps of a scene, all pixels together, that are simulated at most.
@@ -44,6 +45,9 @@ def _parser():
     parser.option("--seed", "S", "first part of the scenes' names; other seeds are other scenes (default: 0)",
                   count(None))
     parser.option("--scene", "S:K", "this one scene, in full: the K-th of seed S, as a message named it", _scene_name)
+    parser.option("--kind", "NAME",
+                  "what scenes are drawn: any, or compact, Gaussian and top-hat spots in fine pixels (default: any)",
+                  choice(*KINDS))
     parser.option("--threads", "N", "number of threads (default: one per processor)", count(1, INT_MAX))
     parser.option("--json", "FILE",
                   "write the account as JSON; - for standard output, where nothing else is then printed", out_name)
@@ -123,6 +127,7 @@ def _account(tally, options, seconds, device, speeds):
     return {
         "program": "numbragg selftest", "versions": _versions(), "machine": _machine(),
         "backend": options["--backend"], "device": device, "seed": options["--seed"], "scene": options["--scene"],
+        "kind": options["--kind"],
         "pixels_wanted": options["--pixels"], "threads": options["--threads"] or available_threads(),
         "seconds": seconds, "total": _row(tally.total),
         "lane_fraction": tally.total.lane_pixels / max(tally.total.pixels, 1),
@@ -187,11 +192,22 @@ def _text(tally, seconds, device, speeds):
     if total.others:
         yield f"  other precisions, device against CPU: {total.others} pixels, {total.others_mismatches} mismatches"
     for failure in total.failures:
-        yield f"{failure}; numbragg selftest --scene {failure.scene}"
+        yield f"{failure}; numbragg selftest {_words_of(failure.scene)}"
     if speeds:
         yield from _speed_text(speeds)
     verdict = "FAILED" if _failed(tally, speeds) else "passed"
     yield f"{verdict}: {total.violations} violations, {total.mismatches + total.others_mismatches} mismatches"
+
+
+def _words_of(name):
+    """The words that repeat a scene."""
+    *kind, number = name.split()
+    return "".join(f"--kind {word} " for word in kind) + f"--scene {number}"
+
+
+def _full_name(number, options):
+    """What a scene of the kind asked for is drawn by."""
+    return number if options["--kind"] == "any" else f"{options['--kind']} {number}"
 
 
 def _failed(tally, speeds):
@@ -279,10 +295,10 @@ def _compare(options, session, simulated):
     if not simulated and not compiled():
         say_compiling("some minutes")
     if options["--scene"] is not None:
-        names, kept = [options["--scene"]], FAILURES_KEPT
+        names, kept = [_full_name(options["--scene"], options)], FAILURES_KEPT
     else:
         kept = 4
-        names = (f"{options['--seed']}:{number}" for number in itertools.count())
+        names = (_full_name(f"{options['--seed']}:{number}", options) for number in itertools.count())
     start = time.perf_counter()
     with Progress(options["--pixels"]) as progress:
         tally = campaign(names, options["--pixels"], options["--threads"], progress, kept, session,
@@ -316,7 +332,7 @@ def run(arguments):
         if path not in (None, "-"):
             outputs.reserve(path, "account")
         if options["--scene"] is not None and path != "-":
-            say_all("\n".join(_description(options["--scene"])))
+            say_all("\n".join(_description(_full_name(options["--scene"], options))))
         tally, seconds = _compare(options, session, simulated)
         speeds = [] if session is None else _speeds(options, simulated)
         device = None if session is None else str(session.device)

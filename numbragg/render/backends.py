@@ -52,7 +52,7 @@ class CPU:
         """Compile the kernels that a scene needs, or load them from disk."""
         from ..kernels.drive.cpu import load_kernels
 
-        load_kernels(prepared.scene, prepared.interpolating, evaluation.modes)
+        load_kernels(prepared.scene, prepared.interpolating, evaluation.modes, prepared.window.pixels)
 
     def render(self, prepared, evaluation, progress=None):
         """Image and the driver's account; ValueError if the scene is possible with precision="exact" only."""

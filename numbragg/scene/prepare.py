@@ -39,6 +39,9 @@ MOST_KEPT = 1 << 12
 #: Bytes that one spindle step, one source and one mosaic domain take while their lists are made and looked at.
 STEP_BYTES, SOURCE_BYTES, LISTED_BYTES, DOMAIN_BYTES = 184, 66, 64, 72
 
+#: Bytes that one orientation takes where it is looked at what can be left out, and the most that there are then.
+CULLED_BYTES, MOST_CULLED = 216, 1 << 17
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prepared:
@@ -212,6 +215,9 @@ def _check_memory(beam, window, counts, placement):
     memory.require(DOMAIN_BYTES * counts.mosaic_domains, f"mosaic domains: {counts.mosaic_domains} of them")
     listed, round_divergence = beam.sources, beam.round_divergence
     memory.require(STEP_BYTES * counts.phi_steps, f"phi: {counts.phi_steps} steps")
+    orientations = counts.mosaic_domains * counts.phi_steps
+    if orientations <= MOST_CULLED:
+        memory.require(CULLED_BYTES * orientations, f"crystal: {orientations} orientations")
     if listed is not None:
         # the list is there already
         memory.require(LISTED_BYTES * len(listed), f"sources: {len(listed)} of them")

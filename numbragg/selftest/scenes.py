@@ -22,7 +22,10 @@ from ..scene.shot import prepare_shot
 from .coverage import options_of
 from .tables import draw_limit, draw_table
 
-__all__ = ["RandomScene", "random_scene", "MOST_STEPS"]
+__all__ = ["COMPACT", "RandomScene", "random_scene", "MOST_STEPS"]
+
+#: Names of scenes most of whose terms can be left out begin with it.
+COMPACT = "compact "
 
 #: No scene has more steps in a pixel.
 MOST_STEPS = 400
@@ -369,6 +372,52 @@ def _draw(r, own):
     return p, exactly
 
 
+# -- compact spots in fine pixels, most of whose terms reach no pixel
+
+
+def _draw_compact(p, r):
+    """A crystal of many orientations whose spots are small beside their distance, and many pixels."""
+    for draw in (_draw_beam, _draw_cell, _draw_orientation, _draw_detector):
+        draw(p, r)
+    p.shape = r.choice(("gauss", "gauss", "tophat"))
+    size = _spread(r, 6.0, 150.0)
+    p.n_cells = [float(max(round(size * r.uniform(0.5, 1.5)), 1)) for _ in range(3)]
+    if r.random() < 0.1:
+        p.n_cells[r.randrange(3)] = 1.0
+    length = p.cell_lengths[0] or 100.0
+    if r.random() < 0.5:
+        p.spot_metric, p.fudge = "hkl", r.choice((1.0, _spread(r, 0.1, 10.0)))
+    else:
+        # spots of this metric are narrower by all cells of the other two axes
+        p.fudge = (size * length / math.prod(p.n_cells)) ** 2 * _spread(r, 0.3, 3.0)
+    p.pixels_f, p.pixels_s, p.roi = r.randint(60, 260), r.randint(60, 260), Draft().roi
+    if p.mask is not None:
+        p.mask = np.random.RandomState(r.getrandbits(32)).random_sample((p.pixels_s, p.pixels_f)) < r.random()
+    # what an index changes by from one pixel to the next
+    p.pixel_size = _spread(r, 0.002, 0.3) * p.wavelength * 1e10 / length * p.distance
+    if r.random() < 0.8:
+        p.beam_x, p.beam_y = (p.pixel_size * r.uniform(-2000.0, 2000.0) for _ in range(2))
+    p.oversample = 1
+    for axis, room in ((_draw_sub_pixels, 4), (_draw_sensor, 3), (_draw_sources, 3), (_draw_spindle, 3)):
+        if r.random() < 0.15:
+            axis(p, r, room)
+    p.mosaic_spread, p.mosaic_domains = _spread(r, 1e-4, 0.05), r.randint(8, 24)
+    p.mosaic_seed = r.randrange(1, 2 ** 31)
+    p.oversample_thick = r.random() < (0.4 if p.sensor_thickness > 0.0 else 0.02)
+    p.oversample_polar, p.oversample_omega = r.random() < 0.1, r.random() < 0.1
+
+
+def _compact_scene(name, r):
+    p = Draft()
+    _draw_compact(p, r)
+    prepared = _few_steps(p, StructureFactors.constant(1.0))
+    p.d_min = draw_limit(prepared, r)
+    factors, _ = draw_table(prepared, r)
+    p.interpolation = False
+    prepared = _few_steps(p, factors)
+    return RandomScene(name, prepared, options_of(prepared))
+
+
 def _few_steps(p, factors):
     """The scene, with as many sub-pixels as it asks for unless that is too many."""
     prepared = prepare(p.freeze(), factors)
@@ -389,7 +438,7 @@ def random_scene(name):
     Parameters
     ----------
     name : str
-        Any text; the same text gives the same scene.
+        Any text; the same text gives the same scene.  If it begins with COMPACT, one of compact spots in fine pixels.
 
     Returns
     -------
@@ -397,6 +446,11 @@ def random_scene(name):
     """
     r, own = random.Random(f"numbragg {name}"), random.Random(f"numbragg's own {name}")
     while True:
+        if name.startswith(COMPACT):
+            try:
+                return _compact_scene(name, r)
+            except ValueError:
+                continue
         p, exactly = _draw(r, own)
         try:
             prepared = _few_steps(p, StructureFactors.constant(1.0))

@@ -163,11 +163,6 @@ def sine_bound():
     return max(errors.max(), tiny_sine_bound())
 
 
-def sine_coarse_bound():
-    _, _, errors = sine_errors(elementary.sine_polynomial_coarse, elementary.SINE_COARSE, reduction_error)
-    return max(errors.max(), tiny_sine_bound())
-
-
 def cubics_as_one():
     """Exact coefficients of (sin(r) - r)/r**3 in r**2 that the product of two cubics stands for, and its scale."""
     a, b, c, d, e, f = map(Fraction, elementary.SINE_CUBICS)
@@ -205,14 +200,6 @@ def short_reduction_bound(largest):
     k = np.arange(1, int(largest) + 1)
     _, distance = closest_doubles(k)
     return float((k * abs(elementary.PI_PARTS[2]) / abs(distance)).max()) / U * (1 + 1e-9) + 1.001
-
-
-def sine_about_bound(largest=elementary.SINE_ABOUT_LARGEST):
-    def reduction(high):
-        return half_ulp(high) + largest * abs(elementary.PI_PARTS[2])
-
-    _, _, errors = sine_errors(elementary.sine_polynomial_coarse, elementary.SINE_COARSE, reduction)
-    return max(errors.max(), short_reduction_bound(largest) + TINY**2 / 6 / U)
 
 
 def cosine_bound():
@@ -264,11 +251,8 @@ def table():
     """Claimed and derived bounds, by name of the constant that claims."""
     return {
         "SINE_BOUND": sine_bound(),
-        "SINE_COARSE_BOUND": sine_coarse_bound(),
-        "SINE_ABOUT_BOUND": sine_about_bound(),
         "SINE_CUBICS_BOUND": sine_cubics_bound(),
         "SINE_CUBICS_ABOUT_BOUND": sine_cubics_about_bound(),
-        "SINE_ABOUT_WIDE_BOUND": sine_about_bound(elementary.SINE_ABOUT_WIDE_LARGEST),
         "COSINE_BOUND": cosine_bound(),
         "SPHERE_DIFFERENCE_BOUND": sphere_bound(),
         "EXP_BOUND": exp_bound(),

@@ -131,7 +131,7 @@ def fits():
 
     return {
         "SINE": sine(8),
-        "SINE_COARSE": sine(6),
+        "SINE_CUBICS": sine(6),
         "COSINE": cosine(9),
         "EXP": exponential(12),
         "EXP_SQUARED_COARSE": squared_exponential(9),
@@ -182,8 +182,8 @@ def constants():
             "ONE_OVER_LOG_2": float(1 / mpmath.log(2)),
         }
         for name, fit in fits().items():
-            table[name] = rounded_fit(*fit)
-        target, weight, count, low, high = fits()["SINE_COARSE"]
+            table[name] = rounded_fit(*fit) if name != "SINE_CUBICS" else None
+        target, weight, count, low, high = fits()["SINE_CUBICS"]
         table["SINE_CUBICS"] = cubics(remez(target, weight, list(range(count)), low, high)[0])
     return table
 

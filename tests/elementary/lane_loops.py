@@ -40,16 +40,16 @@ def values(function, x):
 
 
 @_compile
-def _about(x, k, result):
+def _remainders(x, k, result):
     for i in range(x.size):
-        result[i] = elementary.sine_about_coarse(x[i], k[i])
+        result[i] = elementary.remainder_pi_short(x[i], k[i])
 
 
-def sine_about(x, k):
-    """sine_about_coarse at every pair of x and k."""
+def short_remainder(x, k):
+    """remainder_pi_short at every pair of x and k."""
     x, k = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(k, dtype=np.float64)
     result = np.empty_like(x)
-    _about(x, k, result)
+    _remainders(x, k, result)
     return result
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from numbragg.kernels.arithmetic import elementary
 
-COEFFICIENTS = ("SINE", "SINE_COARSE", "SINE_CUBICS", "COSINE", "EXP", "EXP_SQUARED_COARSE")
+COEFFICIENTS = ("SINE", "SINE_CUBICS", "COSINE", "EXP", "EXP_SQUARED_COARSE")
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,8 @@ def test_parts_of_pi_and_of_the_logarithm():
 
 DERIVED = {
     "SINE_BOUND": bounds.sine_bound,
-    "SINE_COARSE_BOUND": bounds.sine_coarse_bound,
-    "SINE_ABOUT_BOUND": bounds.sine_about_bound,
     "SINE_CUBICS_BOUND": bounds.sine_cubics_bound,
     "SINE_CUBICS_ABOUT_BOUND": bounds.sine_cubics_about_bound,
-    "SINE_ABOUT_WIDE_BOUND": lambda: bounds.sine_about_bound(elementary.SINE_ABOUT_WIDE_LARGEST),
     "COSINE_BOUND": bounds.cosine_bound,
     "SPHERE_DIFFERENCE_BOUND": bounds.sphere_bound,
     "EXP_BOUND": bounds.exp_bound,
@@ -70,7 +67,6 @@ def test_claimed_bound_is_the_derived_one_rounded_up(name):
     # the coefficients of a full-precision polynomial that its bound can tell from a neighbour in the
     # twelfth digit; that of r**17 moves the sine by 2e-24
     ("SINE_BOUND", "SINE", (0, 1, 2)),
-    ("SINE_COARSE_BOUND", "SINE_COARSE", (0,)),
     ("SINE_CUBICS_BOUND", "SINE_CUBICS", (1, 2, 4, 5)),
     ("COSINE_BOUND", "COSINE", (0, 1, 2, 3)),
     ("EXP_BOUND", "EXP", (0, 1, 2, 3, 4)),

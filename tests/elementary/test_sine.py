@@ -16,7 +16,7 @@ from lane_loops import (
     exact_error,
     loop,
     relative_error,
-    sine_about,
+    short_remainder,
     sine_of_pair,
     values,
 )
@@ -32,10 +32,9 @@ from numbragg.kernels.arithmetic.c_library import c_cos, c_sin
 LARGEST = elementary.SINE_LARGEST
 SINES = [
     (elementary.sine_mod_pi, elementary.SINE_BOUND),
-    (elementary.sine_mod_pi_coarse, elementary.SINE_COARSE_BOUND),
     (sine_of_pair, elementary.SINE_BOUND),
 ]
-SINE_NAMES = ["full", "coarse", "pair"]
+SINE_NAMES = ["full", "pair"]
 needs_long_double = pytest.mark.skipif(not LONG_DOUBLE, reason="long double has no 64 bits here")
 
 
@@ -149,36 +148,13 @@ def test_sine_at_many_points(function, bound, limit):
     x = spread(MANY // 4, limit, seed=int(limit))
     error = relative_error(values(function, x), exact_sine(x))
     assert 0.01 * bound <= error <= bound
-    # the coarse sine's error is the polynomial's, which a sweep finds
-    if bound > 100:
-        assert error >= 0.9 * bound
 
 
 @needs_long_double
-@pytest.mark.parametrize("largest, bound", [
-    (elementary.SINE_ABOUT_LARGEST, elementary.SINE_ABOUT_BOUND),
-    (elementary.SINE_ABOUT_WIDE_LARGEST, elementary.SINE_ABOUT_WIDE_BOUND),
-])
-def test_sine_about_a_known_multiple(largest, bound):
-    rng = np.random.default_rng(3)
-    h = np.concatenate([rng.uniform(-largest, largest, MANY // 8), np.arange(-200, 201) / 2, [largest]])
-    h = np.concatenate([h, np.nextafter(h, np.inf), np.nextafter(h, -np.inf)])
-    h = h[abs(h) <= largest]
-    x, k = math.pi * h, np.ceil(h - 0.5)
-    assert (abs(remainder(x, k)) <= math.pi / 2 + 2.0**-24).all()
-    error = relative_error(sine_about(x, k), np.sin(remainder(x, k)))
-    assert 0.5 * elementary.SINE_ABOUT_BOUND <= error <= bound
-
-
-@needs_long_double
-@pytest.mark.parametrize("largest, bound", [
-    (elementary.SINE_ABOUT_LARGEST, elementary.SINE_ABOUT_BOUND),
-    (elementary.SINE_ABOUT_WIDE_LARGEST, elementary.SINE_ABOUT_WIDE_BOUND),
-])
-def test_short_reduction_at_every_multiple_in_its_domain(largest, bound):
-    k = np.arange(1, int(largest) + 1, 1 if not INTERPRETED else 29)
+def test_short_reduction_at_every_multiple_in_its_domain():
+    k = np.arange(1, int(elementary.SINE_ABOUT_LARGEST) + 1, 1 if not INTERPRETED else 29)
     x, distance = closest_doubles(k)
-    error = relative_error(sine_about(x, k), distance)
+    error, bound = relative_error(short_remainder(x, k), distance), 633.0
     assert error <= bound
     if not INTERPRETED:
         # the proof says where the bound is reached
@@ -222,8 +198,8 @@ def test_short_reduction_fails_beyond_its_domain():
     k, x = 9206271, np.array([float.fromhex(HARDEST[23][1])])
     with mpmath.workdps(60):
         exact = abs(mpmath.sin(mpmath.mpf(x[0])))
-        error = float(abs(abs(mpmath.mpf(float(sine_about(x, np.array([k]))[0]))) / exact - 1)) / U
-    assert error > 1e4 * elementary.SINE_ABOUT_WIDE_BOUND
+        error = float(abs(abs(mpmath.mpf(float(short_remainder(x, np.array([k]))[0]))) / exact - 1)) / U
+    assert error > 1e4 * 3480.0
 
 
 def test_nearest_multiple_leaves_half_of_pi():

@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple
 
 from ...compile.compilation import inlined
 
-__all__ = ["Shape", "Stages", "always_tested", "no_multiple"]
+__all__ = ["Brief", "Shape", "Stages", "always_tested", "no_multiple"]
 
 
 class Stages(NamedTuple):
@@ -34,6 +34,25 @@ class Stages(NamedTuple):
     early: Callable
     middle: Callable
     late: Callable
+
+
+class Brief(NamedTuple):
+    """A shorter form of the square, of the same fractions of the indices but regrouped, for culled spots.
+
+    Attributes
+    ----------
+    numbers : function
+        numbers(crystal): what is made of a crystal once; the last is a factor of all squares.
+    square : function
+        square(numbers, dh, dk, dl): the square over that factor.
+    error : function
+        error(smallest): what it may be off besides the exact form's error, relative, in u; `smallest` is the smallest
+        eigenvalue of the distance's quadratic form with its diagonal scaled to 1.
+    """
+
+    numbers: Callable
+    square: Callable
+    error: Callable
 
 
 class Shape(NamedTuple):
@@ -68,6 +87,8 @@ class Shape(NamedTuple):
     reach, decay : function or None
         Of shapes that depend on that squared distance only, r: reach(crystal), from where on the square is exactly 0;
         decay(crystal), so that it falls as exp(-decay r), 0 where it does not fall before.
+    brief : Brief or None
+        None: the exact form is short enough.
     """
 
     strict: Callable
@@ -82,6 +103,7 @@ class Shape(NamedTuple):
     stages: Callable | None = None
     reach: Callable | None = None
     decay: Callable | None = None
+    brief: Brief | None = None
 
 
 @inlined
