@@ -366,9 +366,11 @@ class Simulator:
         return self._backend
 
     def _check_frame(self, crystal):
+        if self.detector.convention == "custom":
+            return
         for owner, name in _VECTORS:
-            config = {"crystal": crystal, "beam": self.beam}[owner]
-            if getattr(config, name) is not None and self.detector.convention != "custom":
+            config = crystal if owner == "crystal" else self.beam
+            if getattr(config, name) is not None:
                 raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
                                  f"not {self.detector.convention!r}")
 
