@@ -43,13 +43,13 @@ class Kept:
     def __init__(self) -> None:
         self._made: dict[Hashable, tuple[Sequence[Any], Any]] = {}
 
-    def shared(self, request: Any, factors: Any) -> Shared:
+    def shared(self, request: Any) -> Shared:
         """What this shot has in common with others, whose crystals differ in cell and orientation only."""
         crystal, beam = request.crystal, request.beam
         if beam.sources is not None or beam.spectrum is not None or crystal.mosaic_rotations is not None:
             # somebody else's arrays
             return Shared()
-        parts = beam, request.detector, request.sampling, factors
+        parts = beam, request.detector, request.sampling
         return self.get("shared", parts, (request.revision, *_BESIDE_ORIENTATION(crystal)), Shared)
 
     def get(self, name: str, parts: Sequence[Any], key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:

@@ -94,7 +94,9 @@ def _beside_orientation(prepared):
 
     shared, scene = prepared.alike
     # somebody may have changed what was prepared
-    return found() if prepared.scene is not scene else shared.once(("notes", prepared.n_cells, prepared.oversample), found)
+    if prepared.scene is not scene:
+        return found()
+    return shared.once(("notes", prepared.n_cells, prepared.oversample, prepared.interpolating), found)
 
 
 def _asked(prepared):

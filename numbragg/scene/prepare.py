@@ -399,7 +399,7 @@ def prepare(request, structure_factors, kept=None):
 
     _check_request(request)
     kept = Kept() if kept is None else kept
-    asked, shared = request.crystal, kept.shared(request, structure_factors)
+    asked, shared = request.crystal, kept.shared(request)
     frame = shared.once("frame", lambda: _frame(request, kept))
     placement, window, counts = frame
     generator = Generator()

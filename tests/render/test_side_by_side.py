@@ -55,10 +55,10 @@ def workers(monkeypatch):
     """The threads of shots that were rendered side by side."""
     found, render = [], CPU.render_with
 
-    def noted(self, made, shots, evaluation, progress=None, halt=None):
+    def noted(self, made, shots, evaluation, progress=None, halt=None, lent=None):
         if halt is not None:
             found.extend([threading.get_ident()] * len(shots))
-        return render(self, made, shots, evaluation, progress, halt)
+        return render(self, made, shots, evaluation, progress, halt, lent)
 
     monkeypatch.setattr(CPU, "render_with", noted)
     return found
@@ -105,11 +105,11 @@ def test_threads_have_a_shot_each(monkeypatch):
     """Two are in work at once; and each has one thread only."""
     render, both, seen = CPU.render_with, threading.Barrier(2, timeout=60.0), []
 
-    def meeting(self, made, shots, evaluation, progress=None, halt=None):
+    def meeting(self, made, shots, evaluation, progress=None, halt=None, lent=None):
         if halt is not None and len(seen) < 2:
             seen.append((threading.get_ident(), evaluation.threads))
             both.wait()
-        return render(self, made, shots, evaluation, progress, halt)
+        return render(self, made, shots, evaluation, progress, halt, lent)
 
     monkeypatch.setattr(CPU, "render_with", meeting)
     assert as_bytes(simulator().images(CRYSTALS[:5])) == alone(CRYSTALS[:5])
