@@ -307,7 +307,7 @@ def _images(simulator: Any, source: _Source, progress: Any, ahead: int, lent: Le
                 return
             shots = [_Shot(crystals) for crystals in taken]
             if len(shots) > 1:
-                wanted = 2 * wanted
+                wanted = 4 * wanted
                 _Batch(simulator, shots, progress, lent).run(threads)
                 source.put_back(shot.crystals for shot in shots if not shot.begun)
             waiting.extend(shot for shot in shots if shot.begun or len(shots) == 1)

@@ -37,7 +37,7 @@ def cell_of(orientation):
 
 
 def _scale(vector, factor):
-    return tuple(factor * v for v in vector)
+    return (factor * vector[0], factor * vector[1], factor * vector[2])
 
 
 def _rescale(vector, length):

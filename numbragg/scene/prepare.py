@@ -13,6 +13,7 @@ import numpy as np
 from .. import memory
 from ..io.literals import INT_MAX
 from ..kernels.arithmetic.vectors import rotate_axis
+from ..kernels.drive.cpu import rotated_cells
 from ..kernels.physics import records
 from ..kernels.physics.view import steps_of
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
@@ -22,6 +23,7 @@ from .pixels import check_pixels, clipped
 from .placement import Placement, place_detector
 from .request import Request
 from .revisions import revision_rules
+from .rotations import Generator, misset_angles, mosaic_domains, random_misset
 from .size import R_E_SQR, background_level, crystal_cells, fluence
 from .sources import SourceTable, polarisation_axes, source_list
 from .units import to_angstrom, to_mm
@@ -88,8 +90,6 @@ def _misset(crystal, generator):
         return None
     if crystal.misset == "angles":
         return crystal.misset_angles
-    from .rotations import misset_angles, random_misset
-
     return misset_angles(random_misset(generator, crystal.misset_seed))
 
 
@@ -116,8 +116,6 @@ def _phi_cells(direct, spindle, angles):
 
 def _mosaic(asked, counts, generator, kept, shared):
     """Rotation matrices of the mosaic domains, (domains, 9); no rows where there is no spread."""
-    from .rotations import mosaic_domains
-
     def drawn():
         matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
         return np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9), generator.numbers()
@@ -163,8 +161,6 @@ def _with_rotated_cells(crystal):
     """The same crystal with a table of every domain at every angle, unless that would be too large."""
     if not len(crystal.mosaic) or len(crystal.phi_cells) * crystal.domains > MAX_CELLS:
         return crystal
-    from ..kernels.drive.cpu import rotated_cells
-
     return crystal._replace(cells=rotated_cells(crystal))
 
 
@@ -395,8 +391,6 @@ def prepare(request, structure_factors, kept=None):
         If something cannot be simulated: no crystal, a detector without pixels, no steps or too
         many, a mask of another size.
     """
-    from .rotations import Generator
-
     _check_request(request)
     kept = Kept() if kept is None else kept
     asked, shared = request.crystal, kept.shared(request)
