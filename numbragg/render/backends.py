@@ -7,6 +7,7 @@ it chose, and why, is in `remark`.
 import numpy as np
 
 from .. import memory
+from .image_notes import image_notes
 
 # start-up: kernels, and Numba with them, are imported with the first image
 
@@ -193,9 +194,6 @@ def _by(shape):
 
 def _noted(outcome, image, prepared):
     """The driver's account with what is to be said of the pixels that it made."""
-    # start-up: where there is an image
-    from .image_notes import image_notes
-
     outcome.remarks = (*outcome.remarks, *image_notes(image, prepared.window))
     return outcome
 

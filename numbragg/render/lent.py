@@ -17,8 +17,8 @@ class Lent:
     A system gives a program new memory page by page, cleared, as each is first written to: for an image of 256 x 256
     pixels that is a tenth of a millisecond.
 
-    Memory comes back when the last array or other object that looks at it is gone.  Nothing is lent twice meanwhile, and
-    nothing is kept once `close` was called.
+    Memory comes back when the last array or other object that looks at it is gone.  Nothing is lent twice meanwhile,
+    and nothing is kept once `close` was called.
 
     Parameters
     ----------

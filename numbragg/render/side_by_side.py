@@ -43,7 +43,7 @@ BATCH_STEPS, BATCH_SHOTS = 1 << 25, 64
 #: Shots of a batch of one thread, which waits for nobody: the fewer, the nearer their memory is.
 ALONE_SHOTS = 16
 #: Shots that a thread prepares before it renders them; fewer at the end, so that all threads end at about one time.
-GROUP = 8
+GROUP = 16
 #: Bytes of the images of a batch.
 BATCH_BYTES = 1 << 26
 
@@ -160,13 +160,19 @@ def _threads(simulator: Any) -> int:
     return simulator.evaluation.threads or available_threads()
 
 
-def _factors(simulator: Any, crystals: Any) -> Iterator[Any]:
+def _factors(simulator: Any, crystals: Any) -> tuple[Any, ...]:
     """The structure factors of a shot."""
-    yield simulator.structure_factors
-    for crystal in crystals if isinstance(crystals, Sequence) else (crystals,):
-        own = getattr(crystal, "structure_factors", None)
-        if own is not None:
-            yield own
+    shared = simulator.structure_factors
+    if isinstance(crystals, Crystal):
+        # hot path: twice for every shot
+        return (shared,) if crystals.structure_factors is None else (shared, crystals.structure_factors)
+    own = (getattr(crystal, "structure_factors", None)
+           for crystal in (crystals if isinstance(crystals, Sequence) else (crystals,)))
+    return (shared, *(factors for factors in own if factors is not None))
+
+
+#: Parts of a state that are not of structure factors.
+SHARED = 4
 
 
 def _state(simulator: Any, crystals: Any, marks: dict[int, bytes]) -> tuple[Any, ...]:
@@ -203,11 +209,14 @@ class _Batch:
         self.step = _one_at_a_time(progress)
         self.halt = np.zeros(1, dtype=np.uint8)
         marks: dict[int, bytes] = {}
+        tables: dict[int, Any] = {}
         for shot in shots:
             shot.state = _state(simulator, shot.crystals, marks)
+            for factors in shot.state[SHARED:]:
+                if not isinstance(factors, bytes):
+                    tables[id(factors)] = factors._kernel_table
         # looked at once for all of them: nobody but us runs meanwhile
-        tables = (factors._kernel_table for shot in shots for factors in _factors(simulator, shot.crystals))
-        self.made = simulator.backend.checked(tables)
+        self.made = simulator.backend.checked(tables.values())
         self.over = False
 
     def run(self, threads: int) -> None:

@@ -29,7 +29,8 @@ class Settable:
         # hot path: every shot has three of them
         values = {**defaults, **settings}
         if len(values) != len(defaults):
-            raise TypeError(f"{type(self).__name__} has no {', '.join(name for name in settings if name not in defaults)}")
+            unknown = ", ".join(name for name in settings if name not in defaults)
+            raise TypeError(f"{type(self).__name__} has no {unknown}")
         for name in made:
             if name not in settings:
                 values[name] = self._default(name)

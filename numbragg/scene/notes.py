@@ -88,7 +88,7 @@ def _of_rules(shot):
 
 
 def _beside_orientation(prepared):
-    """Notes that are the same for crystals of other cells and orientations, but for numbers of unit cells and sub-pixels."""
+    """Notes that are the same for crystals of other cells and orientations and the same numbers of steps and cells."""
     def found():
         return tuple(note for rule in _OF_ALL_ELSE for note in rule(prepared))
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
+from numbragg import memory
 from numbragg.render import side_by_side
 from numbragg.render.backends import CPU
 
@@ -234,8 +235,10 @@ def test_no_shots():
                                    crystal(5, spindle_axis=(0, 0, 1)),
                                    crystal(5, phi_steps=2 ** 30, oscillation_deg=1)])
 @pytest.mark.parametrize("place", [1, 2, 6])
-def test_an_error_comes_when_it_is_its_turn(wrong, place):
+def test_an_error_comes_when_it_is_its_turn(wrong, place, monkeypatch):
     """All images before it, the words of `image`, and then no more."""
+    # other programs change it meanwhile
+    monkeypatch.setattr(memory, "available", lambda: 10 ** 10)
     crystals = CRYSTALS[:9]
     crystals[place] = wrong
     with pytest.raises(ValueError) as expected:

@@ -31,7 +31,8 @@ VARIED = [{}, {"n_cells": 5}, {"size_mm": 0.001}, {"shape": "gauss"}, {"shape": 
           {"phi_steps": 3, "oscillation_deg": 1.0}, {"water_size_um": 5.0}, {"mosaicity": "gaussian"},
           {"mosaicity": "gaussian", "mosaic_low_discrepancy": True},
           {"mosaicity": "anisotropic", "mosaic_spread_deg": (0.5, 1.0, 0.7), "mosaic_domains": 4},
-          {"mosaic_spread_deg": None, "mosaic_domains": None}, {"cell": (60, 70, 80, 90, 100, 90)}, {"cell": (9, 9, 9, 70, 80, 75)},
+          {"mosaic_spread_deg": None, "mosaic_domains": None}, {"cell": (60, 70, 80, 90, 100, 90)},
+          {"cell": (9, 9, 9, 70, 80, 75)},
           {"u_matrix": None, "misset_deg": (1, 2, 3)}, {"u_matrix": None, "random_misset_seed": 7},
           {"u_matrix": None, "random_misset_seed": 7, "mosaic_seed": -2}, {"n_cells": 2}]
 
@@ -72,8 +73,8 @@ def test_each_shot_is_what_it_is_alone(beam, revision):
 def test_nothing_of_a_crystal_is_forgotten():
     """Its fields are either what is kept is found by, or its cell and orientation, or arrays of somebody else's."""
     names = {field.name for field in fields(CrystalRequest)}
-    alone = {"cell_given", "cell_lengths", "cell_angles", "matrix", "u_matrix", "misset", "misset_angles", "misset_seed",
-             "mosaic_rotations", "matrix_cell", "crystal_notes"}
+    alone = {"cell_given", "cell_lengths", "cell_angles", "matrix", "u_matrix", "misset", "misset_angles",
+             "misset_seed", "mosaic_rotations", "matrix_cell", "crystal_notes"}
     found = kept._BESIDE_ORIENTATION.__reduce__()[1]
     assert set(found) | alone == names and not set(found) & alone
 
