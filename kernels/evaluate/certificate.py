@@ -60,6 +60,10 @@ SMALLEST_PATH = 1e-140
 ABSOLUTE = 1e-200
 
 
+#: Rows of arrays that the interpreter looks at sooner than a kernel is loaded.
+_FEW_ROWS = 32
+
+
 class Bound(NamedTuple):
     """Half-width of the interval about t; see above."""
 
@@ -141,10 +145,15 @@ class _Extremes(NamedTuple):
     largest_weight: float
 
 
-def _extremes(scene):
+def _extremes(scene, once=False):
+    """What a plan needs to know of the arrays of a scene; for one image of few numbers the interpreter does it."""
     crystal, beam = scene.crystal, scene.beam
-    out = np.empty(7)
-    _enter_extremes(crystal.phi_cells, crystal.mosaic, beam.wavelengths, beam.directions, beam.weights, out)
+    out, enter = np.empty(7), _enter_extremes
+    if once and max(map(len, (crystal.phi_cells, crystal.mosaic, beam.wavelengths, beam.directions))) <= _FEW_ROWS:
+        # start-up: it is done before the kernel is loaded
+        enter = getattr(enter, "py_func", enter)
+    with np.errstate(all="ignore"):
+        enter(crystal.phi_cells, crystal.mosaic, beam.wavelengths, beam.directions, beam.weights, out)
     return _Extremes(*out.tolist())
 
 
@@ -272,7 +281,7 @@ def plan(scene, precision=EXACT, largest=None):
     crystal = scene.crystal
     shape = SHAPE_OF[kind_of(crystal)]
     many = math.prod(crystal.n_cells)
-    found = _extremes(scene)
+    found = _extremes(scene, largest is None)
     index = _largest_index(found)
     multiple = shape.largest_multiple(crystal, index)
     # tricubic F is at most 16 times the largest

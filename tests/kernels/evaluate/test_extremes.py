@@ -34,6 +34,8 @@ def test_numbers(domains, sources, weighted):
     for seed in range(5):
         made = scene(seed, domains, sources, weighted)
         assert certificate._extremes(made) == pytest.approx(naive(made), rel=1e-13, abs=1e-15)
+        # the same bits, whoever does it
+        assert certificate._extremes(made, True) == certificate._extremes(made)
 
 
 @pytest.mark.parametrize("where, numbers", [("phi_cells", [0]), ("mosaic", [1]), ("wavelengths", [2, 3]),
