@@ -164,11 +164,16 @@ def start_table(records):
     for group in gathered(records, "startup"):
         r = group[-1]
         s, q = r["seconds"], r["ratios"]
-        for name, ours, other, least in (("frame", "frame", "import numba", 3), ("import", "import numbragg",
-                                                                                "import numpy", 1.3)):
-            what = (f"one-step frame of {r['pixels']} x {r['pixels']} with all five files" if name == "frame"
-                    else "`import numbragg`")
-            rows.append([what, f"{least} x `{other}`", f"**{q[name][1]:.2f}** x ({q[name][0]:.2f}-{q[name][2]:.2f}): "
+        clock = ", CPU time" if r.get("clock") == "cpu" else ""
+        for name, ours, other, limit in (("frame", "frame", "import numba", "3 x `import numba`"),
+                                         ("demo", "demo", "import numba", "-"),
+                                         ("import", "import numbragg", "import numpy", "1.3 x `import numpy`")):
+            # records of old have no demo
+            if name not in q:
+                continue
+            what = {"frame": f"one-step frame of {r['pixels']} x {r['pixels']} with all five files",
+                    "demo": "`numbragg demo` once more, over `import numba`", "import": "`import numbragg`"}[name]
+            rows.append([what + clock, limit, f"**{q[name][1]:.2f}** x ({q[name][0]:.2f}-{q[name][2]:.2f}): "
                          f"{s[ours]:.3f} s, {s[other]:.3f} s"])
     for group in gathered(records, "read_hkl"):
         r = group[-1]

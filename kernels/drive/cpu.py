@@ -299,7 +299,8 @@ class Evaluator:
 
     def take_over(self, chunk, state, flags, until_trip):
         """Evaluate the flagged pixels of a chunk strictly. Returns the pixel to go on with."""
-        listed = np.flatnonzero(flags)
+        # hot path: of truths zeros are skipped many at a time, of numbers one by one
+        listed = np.flatnonzero(flags != 0)
         following = chunk.stop
         if len(listed) and self.flags is not None:
             # of a sum of several only the sum need be right; that is seen to when all are there

@@ -200,7 +200,7 @@ class _Begun:
         if evaluator.precision != EXACT:
             # not the C program's bits but the same for every region: no pixel sees how the axis settles
             state[AXIS] = settled_axis
-        same_rows = np.array_equal(scene.crystal.phi_rows, scene.crystal.first_phi_rows)
+        same_rows = scene.crystal.phi_rows.tobytes() == scene.crystal.first_phi_rows.tobytes()
         if not same_rows or state[AXIS] != settled_axis:
             start = evaluator.strict(Chunk(0, count, 0), state, until_settled=True, until_trip=bool(interpolating))
             if interpolating and not state[INTERPOLATING]:

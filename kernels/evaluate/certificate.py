@@ -59,8 +59,9 @@ SMALLEST_PATH = 1e-140
 #: More than underflow in the last products can take off a value; nothing beside the least float32, 1.4e-45.
 ABSOLUTE = 1e-200
 
-#: Rotations of mosaic domains that are looked at together.
-_MATRICES = 1 << 14
+
+#: Rows of arrays that the interpreter looks at sooner than a kernel is loaded.
+_FEW_ROWS = 32
 
 
 class Bound(NamedTuple):
@@ -98,23 +99,76 @@ def float32_is_certain(value, half_width):
     return np.float32(value - half_width) == np.float32(value + half_width)
 
 
-def _largest_row_sum(u):
-    """The largest row sum of |U'U| of many matrices, some at a time: products of all would take twice their memory."""
-    sums = [np.abs(np.matmul(part.transpose(0, 2, 1), part)).sum(axis=2).max()
-            for part in (u[start:start + _MATRICES] for start in range(0, len(u), _MATRICES))]
-    # not Python's max, which loses NaN
-    return float(np.max(sums))
+@jit
+def _enter_extremes(cells, mosaic, wavelengths, directions, weights, out):
+    """Write what a plan needs to know of the arrays of a scene; NaN anywhere in what is taken makes it NaN.
+
+    Tens of calls of NumPy for arrays of a few numbers would take longer than to prepare the crystal.
+    """
+    # in this form of a comparison NaN is taken, and nothing comes after it
+    longest = 0.0
+    for row in range(cells.shape[0]):
+        for i in range(0, 9, 3):
+            square = cells[row, i] ** 2 + cells[row, i + 1] ** 2 + cells[row, i + 2] ** 2
+            longest = longest if longest != longest or square <= longest else square
+    largest = 0.0
+    for row in range(mosaic.shape[0]):
+        for i in range(3):
+            total = 0.0
+            for j in range(3):
+                total += abs(mosaic[row, i] * mosaic[row, j] + mosaic[row, 3 + i] * mosaic[row, 3 + j]
+                             + mosaic[row, 6 + i] * mosaic[row, 6 + j])
+            largest = largest if largest != largest or total <= largest else total
+    low, high = np.inf, -np.inf
+    for i in range(wavelengths.shape[0]):
+        low = low if low != low or wavelengths[i] >= low else wavelengths[i]
+        high = high if high != high or wavelengths[i] <= high else wavelengths[i]
+    off = 0.0
+    for row in range(directions.shape[0]):
+        error = abs(directions[row, 0] ** 2 + directions[row, 1] ** 2 + directions[row, 2] ** 2 - 1.0)
+        off = off if off != off or error <= off else error
+    least, most = np.inf, -np.inf
+    for i in range(weights.shape[0]):
+        least = least if least != least or weights[i] >= least else weights[i]
+        most = most if most != most or weights[i] <= most else weights[i]
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6] = longest, largest, low, high, off, least, most
+
+
+class _Extremes(NamedTuple):
+    """Of the arrays of a scene; NaN where one of the numbers is."""
+
+    longest: float  # the longest square of a, b, c [m^2]
+    stretch: float  # the largest row sum of |U'U| of mosaic domains; 0: there are none
+    shortest_wavelength: float  # [m]
+    longest_wavelength: float
+    direction: float  # how far the square of a source's direction is from 1
+    least_weight: float  # infinite where sources have none
+    largest_weight: float
+
+
+def _extremes(scene, once=False):
+    """What a plan needs to know of the arrays of a scene; for one image of few numbers the interpreter does it."""
+    crystal, beam = scene.crystal, scene.beam
+    out, enter = np.empty(7), _enter_extremes
+    if once and max(map(len, (crystal.phi_cells, crystal.mosaic, beam.wavelengths, beam.directions))) <= _FEW_ROWS:
+        # start-up: it is done before the kernel is loaded
+        enter = getattr(enter, "py_func", enter)
+    with np.errstate(all="ignore"):
+        enter(crystal.phi_cells, crystal.mosaic, beam.wavelengths, beam.directions, beam.weights, out)
+    return _Extremes(*out.tolist())
+
+
+def _largest_index(found):
+    if not found.shortest_wavelength > 0.0:
+        return math.inf
+    # rotations do not stretch; whatever these are, the root of the largest row sum of U'U bounds it
+    longest = math.sqrt(found.longest) * (math.sqrt(found.stretch) if found.stretch != 0.0 else 1.0)
+    return 2.001 * longest / found.shortest_wavelength
 
 
 def largest_index(scene):
     """No Miller index of the scene is larger: |h| <= |a| |q|, |q| <= 2 / wavelength, and rounding."""
-    crystal = scene.crystal
-    cells = crystal.phi_cells.reshape(-1, 3, 3)
-    longest = float(np.sqrt((cells ** 2).sum(axis=2)).max())
-    if len(crystal.mosaic):
-        # rotations do not stretch; whatever these are, the root of the largest row sum of U'U bounds it
-        longest *= math.sqrt(_largest_row_sum(crystal.mosaic.reshape(-1, 3, 3)))
-    return float(2.001 * longest / np.abs(scene.beam.wavelengths).min())
+    return _largest_index(_extremes(scene))
 
 
 @inlined
@@ -167,16 +221,16 @@ def largest_f(lookup):
     return float(np.maximum(abs(lookup.default), largest))
 
 
-def _obstacle(scene, index, multiple, amplitude):
-    """Why the lanes cannot treat a scene, or None if they can."""
+def _obstacle(scene, found, index, multiple, amplitude):
+    """Why the lanes cannot treat a scene, whose `_Extremes` are found, or None if they can."""
     sampling, beam, crystal = scene.sampling, scene.beam, scene.crystal
     if sampling.running_product and per_step(sampling):
         return "factors that multiply a running sum"
-    if not (np.isfinite(beam.wavelengths).all() and (beam.wavelengths > 0.0).all()):
+    if not (found.shortest_wavelength > 0.0 and found.longest_wavelength < math.inf):
         return "wavelength of a source"
-    if not (np.abs((beam.directions ** 2).sum(axis=1) - 1.0) < 1e-9).all():
+    if not found.direction < 1e-9:
         return "direction of a source"
-    if not ((beam.weights > 0.0) & (beam.weights <= MOST_TERMS)).all():
+    if not (found.least_weight > 0.0 and found.largest_weight <= MOST_TERMS):
         return "weight of a source"
     if is_polarised(beam, sampling) and int(beam.next_axis[-1]) != len(beam.next_axis) - 1:
         return "polarisation axis that alternates"
@@ -228,15 +282,15 @@ def plan(scene, precision=EXACT, largest=None):
     crystal = scene.crystal
     shape = SHAPE_OF[kind_of(crystal)]
     many = math.prod(crystal.n_cells)
-    with np.errstate(all="ignore"):
-        index = largest_index(scene)
-        multiple = shape.largest_multiple(crystal, index)
-        # tricubic F is at most 16 times the largest
-        largest = largest_f(scene.lookup) if largest is None else largest
-        amplitude = (1.0 + 16.0 * largest) * many
-        reason = _obstacle(scene, index, multiple, amplitude)
-        if reason is None and precision == SINGLE:
-            reason = _obstacle_to_single(scene, amplitude)
+    found = _extremes(scene, largest is None)
+    index = _largest_index(found)
+    multiple = shape.largest_multiple(crystal, index)
+    # tricubic F is at most 16 times the largest
+    largest = largest_f(scene.lookup) if largest is None else largest
+    amplitude = (1.0 + 16.0 * largest) * many
+    reason = _obstacle(scene, found, index, multiple, amplitude)
+    if reason is None and precision == SINGLE:
+        reason = _obstacle_to_single(scene, amplitude)
     about = multiple <= SINE_ABOUT_LARGEST
     n = terms(scene)
     weighted = is_weighted(scene.beam.weights)
@@ -244,7 +298,7 @@ def plan(scene, precision=EXACT, largest=None):
     # what underflow and the Gaussian's cut at exp(-708) can take off the sum
     smallest = n * 1e-240 * (1.0 + amplitude ** 2) if reason is None else math.inf
     if weighted:
-        smallest *= max(1.0, float(scene.beam.weights.max()))
+        smallest *= max(1.0, found.largest_weight)
     return Plan(reason, about, _bound(error, n, smallest), error, n, largest)
 
 

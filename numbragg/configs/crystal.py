@@ -347,7 +347,7 @@ def _mosaic_settings(crystal):
 
 
 def _by_rows(matrix):
-    return None if matrix is None else tuple(v for row in matrix for v in row)
+    return None if matrix is None else (*matrix[0], *matrix[1], *matrix[2])
 
 
 def _radians(angle_deg):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from .frame import draw_framed, font_file
 from .silence import silenced
 
 # start-up: Matplotlib takes long, and is an extra
@@ -18,6 +19,8 @@ _DOTS_PER_INCH = 100
 _HAIR = 1e-6
 # pixels of the picture around the image: left, right, bottom, top
 _MARGINS = 80, 130, 60, 50
+# and the least height of the scale bar
+_LEAST_BAR = 200
 _LARGEST_SIDE = 2048
 _SMALLEST_SIDE = 600
 _SCALES = {"sqrt": "square-root", "linear": "linear", "log": "logarithmic"}
@@ -109,6 +112,12 @@ class _Frame(NamedTuple):
 
 
 def _draw(file, reduced, look, frame, title, rings=None):
+    dots = max(1, _SMALLEST_SIDE // max(reduced.shape))
+    font = font_file() if rings is None and not look.spots else None
+    if font is not None:
+        draw_framed(file, reduced, look, frame, (drawable(title or ""), _SCALES[look.scale]),
+                    (dots, *_MARGINS, _LEAST_BAR), font)
+        return
     # never pyplot: it would look for a display
     try:
         from matplotlib import colormaps
@@ -117,11 +126,10 @@ def _draw(file, reduced, look, frame, title, rings=None):
     except ImportError as error:
         raise ImportError("writing PNG pictures needs matplotlib: pip install matplotlib") from error
 
-    dots = max(1, _SMALLEST_SIDE // max(reduced.shape))
     height, width = (side * dots for side in reduced.shape)
     left, right, bottom, top = _MARGINS
     total_width = left + width + right
-    total_height = bottom + max(height, 200) + top
+    total_height = bottom + max(height, _LEAST_BAR) + top
 
     # older Matplotlib takes whole dots of the page downwards and those of an image upwards
     figure = Figure(figsize=((total_width + _HAIR) / _DOTS_PER_INCH, (total_height + _HAIR) / _DOTS_PER_INCH),
@@ -140,7 +148,7 @@ def _draw(file, reduced, look, frame, title, rings=None):
     if title:
         axes.set_title(drawable(title), loc="left", fontsize="medium", parse_math=False)
     bar = figure.add_axes(((left + width + 20) / total_width, bottom / total_height, 18 / total_width,
-                           max(height, 200) / total_height))
+                           max(height, _LEAST_BAR) / total_height))
     figure.colorbar(shown, cax=bar, extend="max", label=f"intensity, {_SCALES[look.scale]} scale")
     figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
 

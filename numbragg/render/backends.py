@@ -7,6 +7,7 @@ it chose, and why, is in `remark`.
 import numpy as np
 
 from .. import memory
+from .image_notes import image_notes
 
 # start-up: kernels, and Numba with them, are imported with the first image
 
@@ -71,12 +72,13 @@ class CPU:
         made = self.checked(prepared.scene.lookup.table for panel in shot for prepared in panel)
         return self.render_with(made, [shot], evaluation, progress)[0]
 
-    def render_with(self, made, shots, evaluation, progress=None, halt=None):
+    def render_with(self, made, shots, evaluation, progress=None, halt=None, lent=None):
         """As `render_shot`, of several shots one after the other: a list of what that returns.
 
         Of a shot's steps in Python each is done for all shots, while a processor has the code at hand.
 
-        `made` is what `checked` found; `halt` is that of `kernels.drive.cpu.Target`.
+        `made` is what `checked` found; `halt` is that of `kernels.drive.cpu.Target`; `lent`, a `lent.Lent`, has
+        memory for the images.
         """
         if not all(len(panel) == 1 for shot in shots for panel in shot):
             return [self._render_sums(made, shot, evaluation, progress, halt) for shot in shots]
@@ -84,7 +86,7 @@ class CPU:
 
         alone = [panel[0] for shot in shots for panel in shot]
         _require_squares([prepared.scene.lookup for prepared in alone], evaluation, made)
-        images = [_empty_images(shot) for shot in shots]
+        images = [_empty_images(shot, lent) for shot in shots]
         targets = [driver_cpu.Target(prepared.window, prepared.mask, image, halt=halt)
                    for prepared, image in zip(alone, (image for each in images for image in each))]
         done = driver_cpu.render_images(
@@ -192,16 +194,24 @@ def _by(shape):
 
 def _noted(outcome, image, prepared):
     """The driver's account with what is to be said of the pixels that it made."""
-    # start-up: where there is an image
-    from .image_notes import image_notes
-
     outcome.remarks = (*outcome.remarks, *image_notes(image, prepared.window))
     return outcome
 
 
-def _empty_images(shot):
+def _is_whole(prepared):
+    """Whether every pixel of a panel is written."""
+    slow, fast = prepared.shape
+    return prepared.mask is None and prepared.window == (0, fast - 1, 0, slow - 1)
+
+
+def _empty_images(shot, lent=None):
     """Images of all panels, to be filled: one array where they have one size, which nobody need put together then."""
     shapes = [panel[0].shape for panel in shot]
+    if lent is not None and all(_is_whole(panel[0]) for panel in shot):
+        if len(set(shapes)) == 1:
+            made = lent.image(shapes[0] if len(shapes) == 1 else (len(shapes), *shapes[0]))
+            return made if len(shapes) > 1 else [made]
+        return [lent.image(shape) for shape in shapes]
     if len(shapes) > 1 and len(set(shapes)) == 1:
         return np.zeros((len(shot), *shapes[0]), dtype=np.float32)
     return [np.zeros(shape, dtype=np.float32) for shape in shapes]

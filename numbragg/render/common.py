@@ -33,6 +33,10 @@ class Common:
 
     def __init__(self, beam: Any, detector: Any, sampling: Any, roi: Any, revision: str,
                  other: Common | None = None) -> None:
+        # start-up: what prepares, and kernels with it, comes with the first shot
+        from ..scene import shot
+
+        self._prepare, self._cut = shot.prepare_shot, shot.in_regions
         self._attributes = beam, detector, sampling, roi, revision
         self._beam, self._revision = beam, revision
         self.kept: Kept = Kept() if other is None else other.kept
@@ -41,7 +45,7 @@ class Common:
         self._sampling = replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None
-        self._packed = None if has_arrays else beam.pack()
+        self._request = None if has_arrays else Request(beam=beam.pack(), sampling=self._sampling, revision=revision)
 
     def fits(self, *attributes: Any) -> bool:
         """Whether these are still the attributes."""
@@ -49,8 +53,17 @@ class Common:
 
     def request(self) -> Request:
         """All that is asked for but the crystal and the panels."""
-        beam = self._beam.pack() if self._packed is None else self._packed
-        return Request(beam=beam, sampling=self._sampling, revision=self._revision)
+        if self._request is None:
+            return Request(beam=self._beam.pack(), sampling=self._sampling, revision=self._revision)
+        return self._request
+
+    def prepared(self, crystals: Any) -> Any:
+        """What `scene.shot.prepare_shot` makes of crystals, each with its structure factors and its scale."""
+        return self._prepare(crystals, self.pieces, self.request(), self.kept)
+
+    def in_regions(self, shot: Any, regions: Any) -> Any:
+        """What `scene.shot.in_regions` makes of a shot; all of it where there are no regions."""
+        return shot if regions is None else self._cut(shot, regions)
 
 
 def with_surroundings(simulator: Any, detector: Any, beam: Any, background: Any) -> Any:

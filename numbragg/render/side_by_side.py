@@ -27,6 +27,7 @@ from ..kernels.stamp import stamp
 from ..kernels.stopping import Halted, aside
 from ..notes import warn
 from ..scene.notes import rendering_notes, warnings_of
+from .lent import Lent
 from .progress import checked_progress
 
 # start-up: this module, and kernels with it, are imported with the first of many images
@@ -37,10 +38,12 @@ __all__ = ["images_of"]
 SMALL_STEPS = 1 << 22
 #: Steps of one of its pixels: tables of orientations stay small beside an image.
 SMALL_PIXEL_STEPS = 1 << 16
-#: Steps of a batch for each thread (some tenth of a second), and shots.
+#: Steps of a batch for each thread (some tenth of a second), and shots: threads wait for the last one of a batch.
 BATCH_STEPS, BATCH_SHOTS = 1 << 25, 64
-#: Shots that a thread prepares before it renders them, if there are enough for all threads.
-GROUP, GROUPS_OF_A_THREAD = 8, 4
+#: Shots of a batch of one thread, which waits for nobody: the fewer, the nearer their memory is.
+ALONE_SHOTS = 16
+#: Shots that a thread prepares before it renders them; fewer at the end, so that all threads end at about one time.
+GROUP = 16
 #: Bytes of the images of a batch.
 BATCH_BYTES = 1 << 26
 
@@ -128,7 +131,8 @@ class _Size:
 
     def batch(self, threads: int) -> int:
         """How many of them are computed at once."""
-        return max(threads, min(BATCH_SHOTS * threads, BATCH_STEPS * threads // max(self.steps, 1),
+        shots = BATCH_SHOTS * threads if threads > 1 else ALONE_SHOTS
+        return max(threads, min(shots, BATCH_STEPS * threads // max(self.steps, 1),
                                 BATCH_BYTES // max(self.bytes, 1)))
 
 
@@ -156,13 +160,19 @@ def _threads(simulator: Any) -> int:
     return simulator.evaluation.threads or available_threads()
 
 
-def _factors(simulator: Any, crystals: Any) -> Iterator[Any]:
+def _factors(simulator: Any, crystals: Any) -> tuple[Any, ...]:
     """The structure factors of a shot."""
-    yield simulator.structure_factors
-    for crystal in crystals if isinstance(crystals, Sequence) else (crystals,):
-        own = getattr(crystal, "structure_factors", None)
-        if own is not None:
-            yield own
+    shared = simulator.structure_factors
+    if isinstance(crystals, Crystal):
+        # hot path: twice for every shot
+        return (shared,) if crystals.structure_factors is None else (shared, crystals.structure_factors)
+    own = (getattr(crystal, "structure_factors", None)
+           for crystal in (crystals if isinstance(crystals, Sequence) else (crystals,)))
+    return (shared, *(factors for factors in own if factors is not None))
+
+
+#: Parts of a state that are not of structure factors.
+SHARED = 4
 
 
 def _state(simulator: Any, crystals: Any, marks: dict[int, bytes]) -> tuple[Any, ...]:
@@ -193,17 +203,20 @@ def _has_all(simulator: Any) -> bool:
 class _Batch:
     """Shots that are computed at once."""
 
-    def __init__(self, simulator: Any, shots: list[_Shot], progress: Any) -> None:
-        self.simulator, self.shots, self.common = simulator, shots, simulator._shared()
+    def __init__(self, simulator: Any, shots: list[_Shot], progress: Any, lent: Lent) -> None:
+        self.simulator, self.shots, self.common, self.lent = simulator, shots, simulator._shared(), lent
         self.evaluation = replace(simulator.evaluation, threads=1)
         self.step = _one_at_a_time(progress)
         self.halt = np.zeros(1, dtype=np.uint8)
         marks: dict[int, bytes] = {}
+        tables: dict[int, Any] = {}
         for shot in shots:
             shot.state = _state(simulator, shot.crystals, marks)
+            for factors in shot.state[SHARED:]:
+                if not isinstance(factors, bytes):
+                    tables[id(factors)] = factors._kernel_table
         # looked at once for all of them: nobody but us runs meanwhile
-        tables = (factors._kernel_table for shot in shots for factors in _factors(simulator, shot.crystals))
-        self.made = simulator.backend.checked(tables)
+        self.made = simulator.backend.checked(tables.values())
         self.over = False
 
     def run(self, threads: int) -> None:
@@ -211,8 +224,11 @@ class _Batch:
         def leave() -> None:
             self.halt[0] = 1
 
-        size = max(1, min(GROUP, len(self.shots) // (GROUPS_OF_A_THREAD * threads)))
-        groups = [self.shots[start:start + size] for start in range(0, len(self.shots), size)]
+        groups, start = [], 0
+        while start < len(self.shots):
+            size = GROUP if threads == 1 else max(1, min(GROUP, (len(self.shots) - start) // (2 * threads)))
+            groups.append(self.shots[start:start + size])
+            start += size
         aside(lambda: Crew(threads).run(self._work, groups), leave)
 
     def _work(self, shots: list[_Shot]) -> None:
@@ -261,7 +277,7 @@ class _Batch:
         if not prepared:
             return
         done = self.simulator.backend.render_with(self.made, [made for _, made in prepared], self.evaluation, self.step,
-                                                  self.halt)
+                                                  self.halt, self.lent)
         for (shot, _), (images, outcomes) in zip(prepared, done):
             if self.simulator.background is not None:
                 self.simulator._ground.add_to(images, outcomes)
@@ -275,6 +291,16 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
     ahead = optional(ahead, whole, "ahead", 0)
     if ahead is None:
         ahead = BATCH_SHOTS * threads if source.is_listed else 0
+    lent = Lent(BATCH_BYTES)
+    try:
+        yield from _images(simulator, source, progress, ahead, lent)
+    finally:
+        lent.close()
+
+
+def _images(simulator: Any, source: _Source, progress: Any, ahead: int, lent: Lent) -> Iterator[Any]:
+    """The images, of shots that are taken from a source."""
+    threads = _threads(simulator)
     waiting: deque[_Shot] = deque()
     size: _Size | None = None
     wanted = least = max(threads, 2)
@@ -290,8 +316,8 @@ def images_of(simulator: Any, crystals: Any, progress: Any, ahead: int | None) -
                 return
             shots = [_Shot(crystals) for crystals in taken]
             if len(shots) > 1:
-                wanted = 2 * wanted
-                _Batch(simulator, shots, progress).run(threads)
+                wanted = 4 * wanted
+                _Batch(simulator, shots, progress, lent).run(threads)
                 source.put_back(shot.crystals for shot in shots if not shot.begun)
             waiting.extend(shot for shot in shots if shot.begun or len(shots) == 1)
         done = waiting.popleft()

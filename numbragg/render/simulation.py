@@ -367,9 +367,11 @@ class Simulator:
         return self._backend
 
     def _check_frame(self, crystal):
+        if self.detector.convention == "custom":
+            return
         for owner, name in _VECTORS:
-            config = {"crystal": crystal, "beam": self.beam}[owner]
-            if getattr(config, name) is not None and self.detector.convention != "custom":
+            config = crystal if owner == "crystal" else self.beam
+            if getattr(config, name) is not None:
                 raise ValueError(f"{owner}.{name}: {getattr(config, name)!r} needs Detector(convention='custom'), "
                                  f"not {self.detector.convention!r}")
 
@@ -410,14 +412,12 @@ class Simulator:
 
     def _prepared(self, crystal: Crystal | Sequence[Crystal], common: Common) -> tuple[tuple[Prepared, ...], ...]:
         """As `prepare_shot`, without its warnings."""
-        from ..scene.shot import in_regions, prepare_shot
-
         crystals = crystals_of(crystal)
         for each in crystals:
             self._check_frame(each)
-        shot = prepare_shot([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
-                             for each in crystals], common.pieces, common.request(), common.kept)
-        return shot if self._regions is None else in_regions(shot, self._regions)
+        shot = common.prepared([(each.pack(), each.structure_factors or self.structure_factors, each.scale)
+                                for each in crystals])
+        return common.in_regions(shot, self._regions)
 
     def prepare(self, crystal: Crystal) -> Prepared:
         """Derive everything for one crystal on a detector of one panel, without rendering."""
@@ -527,7 +527,7 @@ class Simulator:
         Yields
         ------
         (slow, fast) float32 array
-            As `image` returns it.
+            As `image` returns it.  Memory of those that nobody has any more serves for later ones.
         """
         from .side_by_side import images_of
 

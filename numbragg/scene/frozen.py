@@ -6,9 +6,17 @@ eq=False)` with `Frozen` or `Settable` as their base.
 """
 
 from dataclasses import MISSING, FrozenInstanceError, fields
+from functools import cache
 from typing import Any
 
 __all__ = ["Frozen", "Settable"]
+
+
+@cache
+def _defaults(kind):
+    """Defaults of all fields, and the names of those that have none, or one that is made anew each time."""
+    defaults = {item.name: item.default for item in kind.__dataclass_fields__.values()}
+    return defaults, tuple(name for name, value in defaults.items() if value is MISSING)
 
 
 class Settable:
@@ -17,17 +25,24 @@ class Settable:
     __slots__ = ()
 
     def __init__(self, **settings: Any) -> None:
-        put = object.__setattr__
-        for name, item in self.__dataclass_fields__.items():  # type: ignore[attr-defined]
-            if name in settings:
-                value = settings.pop(name)
-            else:
-                value = item.default if item.default_factory is MISSING else item.default_factory()
-                if value is MISSING:
-                    raise TypeError(f"{type(self).__name__} needs {name}")
+        put, defaults, made = object.__setattr__, *_defaults(type(self))
+        # hot path: every shot has three of them
+        values = {**defaults, **settings}
+        if len(values) != len(defaults):
+            unknown = ", ".join(name for name in settings if name not in defaults)
+            raise TypeError(f"{type(self).__name__} has no {unknown}")
+        for name in made:
+            if name not in settings:
+                values[name] = self._default(name)
+        for name, value in values.items():
             put(self, name, value)
-        if settings:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(settings)}")
+
+    def _default(self, name):
+        """A default that each record has of its own, or the error that there is none."""
+        factory = self.__dataclass_fields__[name].default_factory  # type: ignore[attr-defined]
+        if factory is MISSING:
+            raise TypeError(f"{type(self).__name__} needs {name}")
+        return factory()
 
 
 class Frozen(Settable):

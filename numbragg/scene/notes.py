@@ -79,11 +79,24 @@ def _of_rules(shot):
             if kind in heard:
                 continue
             heard.add(kind)
-            for rule in _RULES:
+            for rule in _OF_CRYSTALS:
                 yield from rule(prepared)
+            yield from _beside_orientation(prepared)
     for crystal in zip(*shot):
         yield from _sampling(crystal[0])
         yield from _reach(crystal)
+
+
+def _beside_orientation(prepared):
+    """Notes that are the same for crystals of other cells and orientations and the same numbers of steps and cells."""
+    def found():
+        return tuple(note for rule in _OF_ALL_ELSE for note in rule(prepared))
+
+    shared, scene = prepared.alike
+    # somebody may have changed what was prepared
+    if prepared.scene is not scene:
+        return found()
+    return shared.once(("notes", prepared.n_cells, prepared.oversample, prepared.interpolating), found)
 
 
 def _asked(prepared):
@@ -135,13 +148,16 @@ def _cell(prepared):
         asked = [to_degrees(angle) if angle > 0.0 else 90.0 for angle in crystal.cell_angles]
         simulated = cell_of(orientation)
         apart = max(abs(one - other) for one, other in zip(asked, simulated[3:]))
-        said = (f"cell: angles of {' '.join(f'{angle:g}' for angle in asked)} degrees were given; simulated is"
-                f" {_numbers(simulated)} (Angstrom, degrees)")
+
+        def said():
+            return (f"cell: angles of {' '.join(f'{angle:g}' for angle in asked)} degrees were given; simulated is"
+                    f" {_numbers(simulated)} (Angstrom, degrees)")
+
         if crystal.matrix is None and apart > SAME_ANGLE:
-            yield Loud(f"{said}, as in nanoBragg, which is exact only where at most one angle is not 90; an"
+            yield Loud(f"{said()}, as in nanoBragg, which is exact only where at most one angle is not 90; an"
                        " orientation matrix is taken as it is")
         elif crystal.matrix is not None and apart > SAME_CELL_ANGLE:
-            yield Loud(f"{said}: the matrix gives the directions of a, b and c, and with them the angles")
+            yield Loud(f"{said()}: the matrix gives the directions of a, b and c, and with them the angles")
     elif crystal.matrix_cell is not None and other_cell(crystal.matrix_cell, cell_of(orientation)):
         yield Loud(f"orientation matrix: its file has the cell {_numbers(crystal.matrix_cell)}, but simulated is"
                    f" {_numbers(cell_of(orientation))} (Angstrom, degrees): was it made for another wavelength?")
@@ -299,7 +315,9 @@ def _reach(panels):
     factors = prepared.structure_factors
     if not factors.filled or prepared.request.beam.d_min > 0.0:
         return
-    seen = farthest(*panels)
+    shared, scene = prepared.alike
+    alone = len(panels) == 1 and prepared.scene is scene
+    seen = shared.once(("farthest", prepared.oversample), lambda: farthest(prepared)) if alone else farthest(*panels)
     if not 0.0 < seen < math.inf:
         return
     lacking = []
@@ -312,4 +330,6 @@ def _reach(panels):
                        f" before ({', '.join(lacking)}): all else has the default, {factors.default:g}")
 
 
-_RULES = (_asked, _factors, _cell, step_notes, _size, source_notes, _beam, _sensor, _pixels)
+#: In their order: those that look at the words of a crystal, its cell and its orientation, and then all others.
+_OF_CRYSTALS = _asked, _factors, _cell
+_OF_ALL_ELSE = step_notes, _size, source_notes, _beam, _sensor, _pixels

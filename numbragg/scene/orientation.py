@@ -31,13 +31,14 @@ class Orientation:
 def cell_of(orientation):
     """a, b, c [Angstrom], alpha, beta, gamma [deg] of the direct axes: six floats."""
     # in Angstrom first: lengths far from any crystal's would underflow when they are squared
-    units = [unit(tuple(map(to_angstrom, orientation.direct[i:i + 3])))[0] for i in (0, 3, 6)]
+    units = [unit((to_angstrom(x), to_angstrom(y), to_angstrom(z)))[0]
+             for x, y, z in (orientation.direct[:3], orientation.direct[3:6], orientation.direct[6:])]
     angles = [math.acos(max(-1.0, min(1.0, dot(units[i], units[j])))) for i, j in ((1, 2), (2, 0), (0, 1))]
     return (*map(to_angstrom, orientation.lengths), *map(to_degrees, angles))
 
 
 def _scale(vector, factor):
-    return tuple(factor * v for v in vector)
+    return (factor * vector[0], factor * vector[1], factor * vector[2])
 
 
 def _rescale(vector, length):

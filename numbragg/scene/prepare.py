@@ -13,15 +13,17 @@ import numpy as np
 from .. import memory
 from ..io.literals import INT_MAX
 from ..kernels.arithmetic.vectors import rotate_axis
+from ..kernels.drive.cpu import rotated_cells
 from ..kernels.physics import records
 from ..kernels.physics.view import steps_of
 from .counts import StepCounts, oversampling, phi_angles, phi_rows, step_counts
-from .kept import Kept
+from .kept import Kept, Shared
 from .orientation import Orientation, orient
 from .pixels import check_pixels, clipped
 from .placement import Placement, place_detector
 from .request import Request
 from .revisions import revision_rules
+from .rotations import Generator, misset_angles, mosaic_domains, random_misset
 from .size import R_E_SQR, background_level, crystal_cells, fluence
 from .sources import SourceTable, polarisation_axes, source_list
 from .units import to_angstrom, to_mm
@@ -63,6 +65,7 @@ class Prepared:
     random: object  # generator whose table the noise may continue
     mask: object
     window: records.Window  # inside the image
+    alike: tuple = (Shared(), None)  # what those of other orientations share, and the scene for which that holds
 
     def __repr__(self):
         slow, fast = self.shape
@@ -90,8 +93,6 @@ def _misset(crystal, generator):
         return None
     if crystal.misset == "angles":
         return crystal.misset_angles
-    from .rotations import misset_angles, random_misset
-
     return misset_angles(random_misset(generator, crystal.misset_seed))
 
 
@@ -116,10 +117,8 @@ def _phi_cells(direct, spindle, angles):
     return cells
 
 
-def _mosaic(asked, counts, generator, kept):
+def _mosaic(asked, counts, generator, kept, shared):
     """Rotation matrices of the mosaic domains, (domains, 9); no rows where there is no spread."""
-    from .rotations import mosaic_domains
-
     def drawn():
         matrices = mosaic_domains(generator, counts.mosaic_domains, counts.mosaic_spread, asked.mosaic_seed)
         return np.ascontiguousarray(matrices, dtype=np.float64).reshape(-1, 9), generator.numbers()
@@ -129,7 +128,7 @@ def _mosaic(asked, counts, generator, kept):
     if asked.mosaic_seed < 0 or counts.mosaic_domains > MOST_KEPT:
         matrices, _ = drawn()
     else:
-        matrices, numbers = kept.get("mosaic domains", (), key, drawn)
+        matrices, numbers = shared.once("mosaic domains", lambda: kept.get("mosaic domains", (), key, drawn))
         generator.go_on(numbers)
         matrices = matrices.copy()
     return matrices if counts.mosaic_spread > 0.0 else np.empty((0, 9))
@@ -165,20 +164,29 @@ def _with_rotated_cells(crystal):
     """The same crystal with a table of every domain at every angle, unless that would be too large."""
     if not len(crystal.mosaic) or len(crystal.phi_cells) * crystal.domains > MAX_CELLS:
         return crystal
-    from ..kernels.drive.cpu import rotated_cells
-
     return crystal._replace(cells=rotated_cells(crystal))
 
 
-def _lattice(request, orientation, counts, spindle, n_cells, mosaic):
+class _Rotation(NamedTuple):
+    """The spindle, without a crystal."""
+
+    angles: list
+    rows: np.ndarray  # as of `phi_rows`
+    first_rows: np.ndarray
+
+
+def _rotation(request, counts):
+    angles = phi_angles(request.crystal.phi_start, counts)
+    return _Rotation(angles, *phi_rows(angles, revision_rules(request.revision).zero_angle_keeps_rotation))
+
+
+def _lattice(asked, orientation, counts, spindle, n_cells, mosaic, rotation):
     """The crystal at each spindle angle, as kernels read it."""
-    asked = request.crystal
-    angles = phi_angles(asked.phi_start, counts)
-    rows, first_rows = phi_rows(angles, revision_rules(request.revision).zero_angle_keeps_rotation)
     return _with_rotated_cells(records.Lattice(
         n_cells=n_cells, shape=_shape_number(asked), fudge=float(asked.fudge), reciprocal=orientation.reciprocal,
-        phi_cells=_phi_cells(orientation.direct, spindle, angles), phi_rows=rows, first_phi_rows=first_rows,
-        mosaic=mosaic, domains=counts.mosaic_domains, cells=np.empty((0, 0, 9))))
+        phi_cells=_phi_cells(orientation.direct, spindle, rotation.angles), phi_rows=rotation.rows,
+        first_phi_rows=rotation.first_rows, mosaic=mosaic, domains=counts.mosaic_domains,
+        cells=np.empty((0, 0, 9))))
 
 
 def _check_steps(sources, domains, phi_steps, oversample):
@@ -284,19 +292,16 @@ class _Beam(NamedTuple):
 
 
 def _beam(request, counts, placement, kept):
-    """What follows from the beam; whoever calls may write to its arrays."""
+    """What follows from the beam."""
     beam = request.beam
 
     def made():
         return _Beam(source_list(beam, counts, placement), fluence(beam), polarisation_axes(placement.polarisation))
 
     # arrays of somebody else's can be changed in place
-    if beam.sources is not None or beam.spectrum is not None or _asked_directions(counts) > MOST_KEPT:
+    if not _is_kept(beam, counts):
         return made()
-    found = kept.get("beam", (beam, request.detector), request.crystal.spindle_axis, made)
-    directions, wavelengths, per_direction, weights = found.sources
-    sources = SourceTable(directions.copy(), wavelengths.copy(), per_direction, weights.copy())
-    return found._replace(sources=sources, axes=tuple(array.copy() for array in found.axes))
+    return kept.get("beam", (beam, request.detector), request.crystal.spindle_axis, made)
 
 
 def _check_sources(request, counts, oversample):
@@ -314,6 +319,63 @@ def _sources(beam, made):
         weights=listed.weights, attenuations=np.empty(0), d_min=float(beam.d_min),
         polarisation_fraction=float(beam.polarisation_fraction), unpolarised_factor=bool(beam.unpolarised_factor),
         polarisation_axes=axes, next_axis=next_axis)
+
+
+def _is_kept(beam, counts):
+    """Whether lists of sources and of spindle angles serve for other shots: short ones, and not somebody else's."""
+    return (beam.sources is None and beam.spectrum is None
+            and max(_asked_directions(counts), counts.phi_steps) <= MOST_KEPT)
+
+
+def _own(record):
+    """A record with arrays of its own, which whoever has it may write to."""
+    return type(record)(*[item.copy() if isinstance(item, np.ndarray) else item for item in record])
+
+
+class _Frame(NamedTuple):
+    """What follows from all but the crystal's cell and orientation."""
+
+    placement: Placement
+    window: records.Window
+    counts: StepCounts
+
+
+def _frame(request, kept):
+    # all of a beam that a detector's place depends on
+    axes = request.beam.beam_vector, request.beam.polarisation_axis, request.crystal.spindle_axis
+    placement = kept.get("placement", (request.detector,), axes, lambda: place_detector(request))
+    check_pixels(placement.fpixels, placement.spixels)
+    window = records.Window(*clipped(request.sampling.roi, (placement.spixels, placement.fpixels)))
+    return _Frame(placement, window, step_counts(request))
+
+
+class _Sums(NamedTuple):
+    """What follows from a frame and a number of sub-pixels."""
+
+    sources: int
+    fluence: float
+    geometry: records.Geometry
+    beam: records.Sources
+    sampling: records.Summation
+    rotation: _Rotation
+
+
+def _sums(request, frame, oversample, kept):
+    placement, counts, sampling = frame.placement, frame.counts, request.sampling
+    _check_sources(request, counts, oversample)
+    made = _beam(request, counts, placement, kept)
+    photons_per_area, water = made.fluence, request.crystal.water_size
+    divisor = _check_steps(made.sources.count, counts.mosaic_domains, counts.phi_steps, oversample)
+    rules = revision_rules(request.revision)
+    return _Sums(
+        sources=made.sources.count, fluence=photons_per_area,
+        geometry=_geometry(request.detector, placement, counts, oversample), beam=_sources(request.beam, made),
+        sampling=records.Summation(
+            background=background_level(water, photons_per_area), scale=R_E_SQR * photons_per_area, steps=divisor,
+            oversample_thick=bool(sampling.oversample_thick), oversample_polar=bool(sampling.oversample_polar),
+            oversample_omega=bool(sampling.oversample_omega), running_product=rules.flags_multiply_running_sum,
+            skip_zero=water == 0.0),
+        rotation=_rotation(request, counts))
 
 
 def prepare(request, structure_factors, kept=None):
@@ -336,47 +398,34 @@ def prepare(request, structure_factors, kept=None):
         If something cannot be simulated: no crystal, a detector without pixels, no steps or too
         many, a mask of another size.
     """
-    from .rotations import Generator
-
     _check_request(request)
     kept = Kept() if kept is None else kept
-    rules = revision_rules(request.revision)
-    asked, sampling = request.crystal, request.sampling
-    # all of a beam that a detector's place depends on
-    axes = request.beam.beam_vector, request.beam.polarisation_axis, asked.spindle_axis
-    placement = kept.get("placement", (request.detector,), axes, lambda: place_detector(request))
-    check_pixels(placement.fpixels, placement.spixels)
-    window = records.Window(*clipped(sampling.roi, (placement.spixels, placement.fpixels)))
+    asked, shared = request.crystal, kept.shared(request)
+    frame = shared.once("frame", lambda: _frame(request, kept))
+    placement, window, counts = frame
     generator = Generator()
-    counts = step_counts(request)
     orientation = orient(asked, request.beam.wavelength, _misset(asked, generator))
     interpolating = _interpolating(request, structure_factors)
     n_cells = crystal_cells(request, orientation.lengths)
     oversample, recommended = oversampling(request, n_cells, orientation.lengths, placement.distance)
     _check_memory(request.beam, window, counts, placement)
-    mosaic = (_mosaic(asked, counts, generator, kept) if _is_of_c(asked)
+    mosaic = (_mosaic(asked, counts, generator, kept, shared) if _is_of_c(asked)
               else _other_mosaic(asked, counts, orientation.direct, placement.spindle, kept))
-    _check_sources(request, counts, oversample)
-    made = _beam(request, counts, placement, kept)
-    sources, photons_per_area = made.sources, made.fluence
-    divisor = _check_steps(sources.count, counts.mosaic_domains, counts.phi_steps, oversample)
-    geometry = _geometry(request.detector, placement, counts, oversample)
-    beam = _sources(request.beam, made)
-    sums = records.Summation(
-        background=background_level(asked.water_size, photons_per_area), scale=R_E_SQR * photons_per_area,
-        steps=divisor, oversample_thick=bool(sampling.oversample_thick),
-        oversample_polar=bool(sampling.oversample_polar), oversample_omega=bool(sampling.oversample_omega),
-        running_product=rules.flags_multiply_running_sum, skip_zero=asked.water_size == 0.0)
-    crystal = _lattice(request, orientation, counts, placement.spindle, n_cells, mosaic)
+    if _is_kept(request.beam, counts):
+        sums = shared.once(("sums", oversample), lambda: _sums(request, frame, oversample, kept))
+        sums = sums._replace(beam=_own(sums.beam), rotation=_own(sums.rotation))
+    else:
+        sums = _sums(request, frame, oversample, kept)
+    crystal = _lattice(asked, orientation, counts, placement.spindle, n_cells, mosaic, sums.rotation)
     if interpolating:
-        _check_finite(geometry, sources.wavelengths, crystal)
+        _check_finite(sums.geometry, sums.beam.wavelengths, crystal)
+    scene = records.Scene(sums.geometry, sums.beam, crystal, _lookup(structure_factors), sums.sampling)
     return Prepared(
-        scene=records.Scene(geometry, beam, crystal, _lookup(structure_factors), sums), request=request,
-        placement=placement, orientation=orientation, counts=counts, n_cells=n_cells,
+        scene=scene, request=request, placement=placement, orientation=orientation, counts=counts, n_cells=n_cells,
         crystal_size=tuple(n * length for n, length in zip(n_cells, orientation.lengths)), oversample=oversample,
-        recommended_oversample=recommended, interpolating=interpolating, fluence=photons_per_area,
-        sources=sources.count, structure_factors=structure_factors, random=generator,
-        mask=_check_mask(request.detector.mask, placement), window=window)
+        recommended_oversample=recommended, interpolating=interpolating, fluence=sums.fluence, sources=sums.sources,
+        structure_factors=structure_factors, random=generator, mask=_check_mask(request.detector.mask, placement),
+        window=window, alike=(shared, scene))
 
 
 def turned(prepared, phi_start):
@@ -403,7 +452,8 @@ def turned(prepared, phi_start):
     if _follows_axes(asked):
         # their widths are along axes of the crystal as it stands in the middle of its rotation
         mosaic = _other_mosaic(asked, prepared.counts, prepared.orientation.direct, spindle, Kept())
-    crystal = _lattice(request, prepared.orientation, prepared.counts, spindle, prepared.n_cells, mosaic)
+    crystal = _lattice(asked, prepared.orientation, prepared.counts, spindle, prepared.n_cells, mosaic,
+                       _rotation(request, prepared.counts))
     scene = prepared.scene._replace(crystal=crystal)
     if prepared.interpolating:
         _check_finite(scene.geometry, scene.beam.wavelengths, crystal)

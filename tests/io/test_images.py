@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from numbragg.io import frame, png
 from numbragg.io.errors import FileFormatError
 from numbragg.io.pgm import write_pgm
 from numbragg.io.png import write_png
@@ -160,9 +161,26 @@ def test_tiff_of_other_programs(tmp_path):
 def picture(content):
     from matplotlib.image import imread
 
-    return imread(io.BytesIO(content))
+    drawn = imread(io.BytesIO(content))
+    # without colours a picture is one of greys
+    return np.repeat(drawn[:, :, None], 3, axis=2) if drawn.ndim == 2 else drawn
 
 
+@pytest.fixture(params=["pillow", "matplotlib"])
+def drawing(request, monkeypatch):
+    """What draws: Pillow, or Matplotlib where its font is not found."""
+    if request.param == "matplotlib":
+        monkeypatch.setattr(png, "font_file", lambda: None)
+    else:
+        assert frame.font_file() is not None
+        monkeypatch.setattr(png, "norm_of", None)
+    return request.param
+
+
+pytestmark_png = pytest.mark.usefixtures("drawing")
+
+
+@pytestmark_png
 def test_png_keeps_single_pixels():
     image = np.zeros((300, 400), np.float32)
     image[17, 31] = 1000.0
@@ -173,6 +191,7 @@ def test_png_keeps_single_pixels():
     assert dark[5:-5, 5:-5].sum() == 1
 
 
+@pytestmark_png
 def test_png_reduces_large_images():
     image = np.zeros((2100, 2100), np.float32)
     image[1001, 1003] = 1000.0
@@ -195,12 +214,65 @@ def test_png_reduces_large_images():
     np.where(np.eye(9) > 0, np.nan, np.arange(81.0).reshape(9, 9)),
 ])
 @pytest.mark.filterwarnings("error")
+@pytestmark_png
 def test_png_of_odd_images(image):
     content = written(write_png, image, "title with $ and _ and \\")
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     assert picture(content).size
 
 
+@pytest.mark.parametrize("scale, low, high", [("sqrt", 0.0, 100.0), ("linear", -20.0, 80.0), ("log", 5.0, 1e5)])
+def test_greys_are_those_of_matplotlib(scale, low, high):
+    """But for a step of one grey in 256."""
+    from matplotlib import colormaps
+
+    look = png.Look(low, high, scale)
+    values = np.concatenate([np.linspace(low - 10.0, high + 10.0, 999), np.geomspace(1e-3, high, 999)])
+    wanted = colormaps["gray_r"](png.norm_of(look)(values), bytes=True)[:, 0].astype(int)
+    assert np.abs(frame.greys(values, look).astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"saturation": 600.0}, {"scale": "log"}, {"scale": "linear"}])
+def test_both_ways_of_drawing_agree(fields, monkeypatch):
+    """Of the same size, and dot by dot where pixels are."""
+    image = np.random.default_rng(5).exponential(200.0, (250, 290))
+    image[40:60, 70:90] = np.nan
+    look = png.Look(0.0, 1000.0, **fields)
+    one = picture(written(write_png, image, "title", look))[:, :, :3]
+    monkeypatch.setattr(png, "font_file", lambda: None)
+    other = picture(written(write_png, image, "title", look))[:, :, :3]
+    assert one.shape == other.shape
+    # Matplotlib's frame covers half of the outermost dots
+    inside = np.abs(one - other)[50 + 2:50 + 500 - 2, 80 + 2:80 + 580 - 2]
+    assert inside.max() <= 1.01 / 255.0
+
+
+@given(first=st.floats(-1e30, 1e30), last=st.floats(-1e30, 1e30), most=st.integers(1, 12))
+def test_ticks_are_round_and_inside(first, last, most):
+    found = frame.ticks(first, last, most)
+    low, high = min(first, last), max(first, last)
+    slack = 1e-6 * (high - low)
+    assert all(low - slack <= value <= high + slack for value in found) and len(found) <= most + 1
+    steps = {f"{b - a:.6g}".replace(".", "").strip("0")[:1] for a, b in zip(found, found[1:])}
+    assert steps <= {"1", "2", "5"} or high - low < 1e-9 * max(abs(low), abs(high))
+
+
+def test_the_bar_has_the_numbers_of_its_greys(monkeypatch):
+    """Words stand where the bar has the grey of their number, in every scale."""
+    image, said = np.full((300, 300), 7.0), []
+    text = frame._Page.text
+    monkeypatch.setattr(frame._Page, "text", lambda self, x, y, words, anchor: (
+        said.append((words, y)) if anchor == "lm" else None, text(self, x, y, words, anchor)))
+    for look in (png.Look(0.0, 90.0), png.Look(10.0, 20.0, "linear"), png.Look(0.0, 3e7, "log")):
+        del said[:]
+        drawn = picture(written(write_png, image, None, look))
+        assert len(said) > 2
+        for words, y in said:
+            grey = drawn[min(int(y), 50 + 600 - 1), 80 + 600 + 20 + 9, 0] * 255.0
+            assert abs(grey - int(frame.greys(np.array([float(words)]), look)[0])) <= 2.0, words
+
+
+@pytestmark_png
 def test_png_shows_what_is_not_a_number():
     drawn = picture(written(write_png, np.full((600, 600), np.nan)))
     assert drawn[350, 380, :3].tolist() == [1.0, 0.0, 0.0]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import numbragg as nb
+from numbragg import memory
 from numbragg.render import side_by_side
 from numbragg.render.backends import CPU
 
@@ -55,10 +56,10 @@ def workers(monkeypatch):
     """The threads of shots that were rendered side by side."""
     found, render = [], CPU.render_with
 
-    def noted(self, made, shots, evaluation, progress=None, halt=None):
+    def noted(self, made, shots, evaluation, progress=None, halt=None, lent=None):
         if halt is not None:
             found.extend([threading.get_ident()] * len(shots))
-        return render(self, made, shots, evaluation, progress, halt)
+        return render(self, made, shots, evaluation, progress, halt, lent)
 
     monkeypatch.setattr(CPU, "render_with", noted)
     return found
@@ -105,11 +106,11 @@ def test_threads_have_a_shot_each(monkeypatch):
     """Two are in work at once; and each has one thread only."""
     render, both, seen = CPU.render_with, threading.Barrier(2, timeout=60.0), []
 
-    def meeting(self, made, shots, evaluation, progress=None, halt=None):
+    def meeting(self, made, shots, evaluation, progress=None, halt=None, lent=None):
         if halt is not None and len(seen) < 2:
             seen.append((threading.get_ident(), evaluation.threads))
             both.wait()
-        return render(self, made, shots, evaluation, progress, halt)
+        return render(self, made, shots, evaluation, progress, halt, lent)
 
     monkeypatch.setattr(CPU, "render_with", meeting)
     assert as_bytes(simulator().images(CRYSTALS[:5])) == alone(CRYSTALS[:5])
@@ -234,8 +235,10 @@ def test_no_shots():
                                    crystal(5, spindle_axis=(0, 0, 1)),
                                    crystal(5, phi_steps=2 ** 30, oscillation_deg=1)])
 @pytest.mark.parametrize("place", [1, 2, 6])
-def test_an_error_comes_when_it_is_its_turn(wrong, place):
+def test_an_error_comes_when_it_is_its_turn(wrong, place, monkeypatch):
     """All images before it, the words of `image`, and then no more."""
+    # other programs change it meanwhile
+    monkeypatch.setattr(memory, "available", lambda: 10 ** 10)
     crystals = CRYSTALS[:9]
     crystals[place] = wrong
     with pytest.raises(ValueError) as expected:
