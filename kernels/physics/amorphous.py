@@ -9,8 +9,8 @@ import numpy as np
 
 from ..compile.compilation import inlined, jit
 
-__all__ = ["Amorphous", "PIECE_COLUMNS", "Subdivisions", "cells_needed", "from_table", "integral_errors", "integrals", "mean_of_cell",
-           "part_of"]
+__all__ = ["Amorphous", "PIECE_COLUMNS", "Subdivisions", "cells_needed", "from_table", "integral_errors", "integrals",
+           "mean_of_cell", "part_of"]
 
 
 class Subdivisions(NamedTuple):
@@ -29,8 +29,8 @@ class Amorphous(NamedTuple):
 
     pieces: np.ndarray  # (n + 1, `PIECE_COLUMNS`) rows of the table: the constant before its first knot, cubics between
     # knots, and the constant behind the last
-    parts: np.ndarray  # (n + 1, 3, 7) polynomials of t, from the begin of a piece, over the lowest power that they have:
-    # integrals of F**2, of it times t, times t**2; the first of t, then t**2, t**3
+    parts: np.ndarray  # (n + 1, 3, 7) polynomials of t, from the begin of a piece: integrals of F**2, of it times t,
+    # times t**2, over the lowest power that they have, t, t**2, t**3
     sums: np.ndarray  # (n + 1, 3) integrals from 0 to the begin of a piece: of F**2, of it times x, times x**2
     bins: np.ndarray  # (m,) int64: the piece in which each of m equal parts from 0 on begins; behind them is the last
     inverse_bin: float  # parts per 1/m
@@ -53,8 +53,8 @@ class Amorphous(NamedTuple):
 
 # -- the table
 
-#: Columns of a piece: where it begins and ends [1/m]; F = c0 + t (c1 + t (c2 + t c3)), t from its begin; integrals from 0
-#: to its begin of F**2 and of that integral; seven coefficients of the latter beyond it, from t**2 on.
+#: Columns of a piece: where it begins and ends [1/m]; F = c0 + t (c1 + t (c2 + t c3)), t from its begin; integrals from
+#: 0 to its begin of F**2 and of that integral; seven coefficients of the latter beyond it, from t**2 on.
 _BEGIN, _END, _CUBIC, _ONCE, _TWICE, _BEYOND = 0, 1, 2, 6, 7, 8
 #: A row has two of a processor's lines.
 PIECE_COLUMNS = 16
@@ -142,7 +142,7 @@ def _spread(layer, centre, width):
 
 
 @jit
-def cells_needed(layer, centres, width, bends, limits, needs):
+def cells_needed(layer, centres, width, bends, floors, needs):
     """Find what pixels need in which sin(theta)/lambda changes by a width.
 
     Parameters
@@ -152,26 +152,26 @@ def cells_needed(layer, centres, width, bends, limits, needs):
         sin(theta)/lambda [1/m].
     width : float
         [1/m]
-    bends : (k,) array
-        About how much of the differences of F**2 in a cell as large as the pixel goes into its mean: other factors
-        differ too, and sin(theta)/lambda bends.
-    limits : (float, float)
-        What the mean may be wrong by, of itself or of a floor; the floor.
+    bends : (2, k) array
+        About how much of the differences of F**2 in a pixel is missing in F**2 at its middle, and in the mean over a
+        cell as large: other factors differ too, and sin(theta)/lambda bends.
+    floors : (k,) array
+        The mean may be wrong by the layer's tolerance, of itself or of these.
     needs : (k,) uint8 array
         Filled, as `Amorphous.fineness`.
     """
     last = layer.subdivisions.counts.shape[0] - 1
     for i in range(centres.shape[0]):
         right = _mean_of_box(layer, centres[i], width)
-        allowed = limits[0] * max(right, limits[1])
-        if (abs(from_table(layer, centres[i]) - right) <= allowed
-                and bends[i] * _spread(layer, centres[i], width) <= allowed):
+        allowed = layer.tolerance * max(right, floors[i])
+        wrong = abs(from_table(layer, centres[i]) - right) + bends[0, i] * _spread(layer, centres[i], width)
+        if wrong <= allowed:
             needs[i] = 0
             continue
         rule = 0
         while rule < last:
             edge = layer.subdivisions.counts[rule]
-            if bends[i] / edge * _spread(layer, centres[i], width / edge) <= allowed:
+            if bends[1, i] / edge * _spread(layer, centres[i], width / edge) <= allowed:
                 break
             rule += 1
         needs[i] = rule + 1

@@ -30,9 +30,14 @@ POINTS, COLUMNS = 256, 29
 _F, _S, _EDGE, _TOTAL, _LARGEST, _NEEDED, _X, _Y, _Z, _FACTOR, _STOL, _U, _V, _W = range(14)
 #: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are and how much they weigh.
 _FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT = range(14, 20)
-(_NEAR, _ALONG_FAST, _ALONG_SLOW, _ALONG, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS) = range(20, 29)
+#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge, cosine with the normal;
+#: the middle, half of the sum and of the difference of the changes, and one over their product; the fineness.
+_NEAR, _ALONG_FAST, _ALONG_SLOW, _ALONG, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS = range(20, 29)
 #: Nodes of Gauss's rule of three points, from the middle in half lengths, and the square.
 _NODE, _NODE_SQUARED = math.sqrt(0.6), 0.6
+#: Of points in a square cell about the beam: root of the mean square of their distance from it, in edges; where the
+#: cell is, at least.
+_ROOT_MEAN_SQUARE, _LEAST_STOL = math.sqrt(1.0 / 6.0), 0.01
 #: Least sine of 2 theta for which a segment is looked at.
 _LEAST_SINE = 1e-6
 
@@ -166,9 +171,11 @@ def _slopes_in_cells(geometry, ray, z, depth, work, count):
     fast, slow, along = work[_ALONG_FAST], work[_ALONG_SLOW], work[_ALONG]
     s0, axis, other, normal = ray[0], geometry.fast_axis, geometry.slow_axis, geometry.normal
     scale, on_axis, on_other = -0.25 / (ray[3] * ray[3]), dot(s0, axis), dot(s0, other)
+    least = _LEAST_STOL * (0.5 / ray[3])
     for i in range(count):
         s1 = (u[i], v[i], t[i])
-        cosine, slope = dot(s0, s1), scale * near[i] / at[i] * edge[i]
+        cosine = dot(s0, s1)
+        slope = scale * (near[i] * edge[i]) / max(at[i], least * (near[i] * edge[i]))
         fast[i] = slope * (on_axis - cosine * dot(s1, axis))
         slow[i] = slope * (on_other - cosine * dot(s1, other))
         along[i] = dot(s1, normal)
@@ -199,8 +206,9 @@ def _cells(geometry, beam, ray, work, count):
         s1, along = (u[i], v[i], t[i]), oblique[i]
         cosine = dot(s0, s1)
         normal = cosine if curved else facing
-        inverse, angle = 1.0 / at[i], edge[i] * near[i]
-        bound = 0.4 * (half_inverse * angle)
+        angle = edge[i] * near[i]
+        inside = half_inverse * angle
+        inverse, bound = 1.0 / max(at[i], _LEAST_STOL * inside), _ROOT_MEAN_SQUARE * inside
         gradient = fast[i] * fast[i] + slow[i] * slow[i]
         # times path: gradient of cos(2 theta) in the plane, along that of the logarithm of 1 / path**3, and itself
         inner = cosine - normal * along
@@ -213,7 +221,8 @@ def _cells(geometry, beam, ray, work, count):
         # about the beam, cells are no further from it than that
         middle[i] = abs(at[i] + min(max(shift, -bound), bound))
         one, other = abs(fast[i]), abs(slow[i])
-        long, short = max(one, other), min(one, other)
+        # in the beam itself there is no gradient
+        long, short = max(one, other, _LEAST_STOL * inside), min(one, other)
         # a narrow one loses digits, and is as good as one that is a little wider
         short = max(short, 0.015625 * long)
         half[i], less[i] = 0.5 * (long + short), 0.5 * (long - short)
@@ -269,8 +278,10 @@ def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
     _seen_from(geometry, ray[0], z, 0.5 / ray[3], work, count)
     _weighed(geometry, beam, ray, sensor_layer, work, count)
     factor, at, total, largest, needs = work[_FACTOR], work[_STOL], work[_TOTAL], work[_LARGEST], work[_NEEDED]
-    for i in range(count):
-        largest[i] = max(largest[i], at[i])
+    if node == layer.places.shape[0] - 1:
+        # seen from further downstream angles are larger
+        for i in range(count):
+            largest[i] = max(largest[i], at[i])
     parts, coarse = layer.fineness.shape[0], False
     if parts > 0:
         for i in range(count):

@@ -26,6 +26,9 @@ _CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48), (1, 2, 3, 4, 5,
 #: What pixels that see a layer under smaller angles need is looked up by their angle, each so much smaller.
 _LEVELS, _SMALLER = 6, 0.25
 _MOST_PARTS = 1 << 16
+#: Parts of the range of sin(theta)/lambda for the width of a pixel, to meet F where it bends at a row of the table; and
+#: on each side those that a part stands for.
+_PARTS, _BESIDE = 8.0, 3
 #: Pixels that are tried, of all panels together.
 _TRIED = 1024
 #: Sizes of a pixel to which layers may come near, and from which on cells of pixels are fine enough.
@@ -186,22 +189,23 @@ def _in_pixels(made, panels, nearest, longest):
     """Cells or points in pixels that are coarser than the table, or than the geometry near by."""
     made = made._replace(near=4.0 * nearest < longest * float(made.subdivisions.reaches[0]))
     ratio, wavelengths = longest / nearest, panels[0].beam.wavelengths
+    if made.segments > 0:
+        return _for_integrals(made, ratio, float(wavelengths.min()))
     # what is near the beam is seen under the largest angle, and thus changes most in a pixel
     width = min(0.5 * ratio, 1.0) / float(wavelengths.min())
     last = made.last + width
-    floor = _FLOOR * float(np.square(made.pieces[:, 2]).max())
-    if made.segments > 0:
-        return _for_integrals(made, ratio, float(wavelengths.min()), floor)
-    parts = min(int(last / width * 4.0) + 2, _MOST_PARTS)
+    parts = min(int(last / width * _PARTS) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     needs = np.empty(parts, dtype=np.uint8)
-    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_ACROSS, floor), needs)
+    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), _floors(made, 2.0 * centres + width), needs)
     if needs.max() == 0:
         return made
-    return made._replace(fineness=_with_neighbours(needs), inverse_part=parts / last)
+    for _ in range(_BESIDE):
+        needs = _with_neighbours(needs)
+    return made._replace(fineness=needs, inverse_part=parts / last)
 
 
-def _for_integrals(made, ratio, shortest, floor):
+def _for_integrals(made, ratio, shortest):
     """What points in pixels make wrong of the integral of F**2, for pixels near the beam and further away."""
     levels = 1
     while levels < _LEVELS and ratio * _SMALLER ** (levels - 1) > 0.01:
@@ -211,7 +215,7 @@ def _for_integrals(made, ratio, shortest, floor):
     last = made.last + widths[0]
     parts = min(int(last / widths[-1] * 4.0) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
-    errors = np.zeros((levels, len(_POINTS), parts))
+    errors, floor = np.zeros((levels, len(_POINTS), parts)), float(_floors(made, np.array([made.last]))[0])
     for level, each in enumerate(widths):
         integral_errors(made, centres, each, _ACROSS * _FLOOR * floor * each, errors[level])
     return made._replace(errors=_with_neighbours(errors), ratios=np.array([ratio * share for share in shares]),
@@ -219,16 +223,31 @@ def _for_integrals(made, ratio, shortest, floor):
 
 
 def _bends(centres, ratio, wavelengths):
-    """What part of the differences of F**2 in a pixel its mean may be wrong by, for all that is not even in it.
+    """What part of the differences of F**2 in a pixel its middle, and its mean, miss of all that is not even in it.
 
-    Rings are curved, which counts to the second order of the pixel over their radius, as the first is corrected; and
-    of what the solid angle and the rest differ from edge to edge a third is not.
+    Rings are curved, which counts to the first order of the pixel over their radius for the middle, and to the second
+    for a mean, where the first is corrected; and of what the solid angle and the rest differ from edge to edge a third
+    is not.
     """
-    found = np.zeros(len(centres))
+    found = np.zeros((2, len(centres)))
     for wavelength in (float(wavelengths.min()), float(wavelengths.max())):
         angle = 2.0 * wavelength * centres
-        found = np.maximum(found, np.square(ratio / angle) / 40.0 + 0.08 * ratio * angle)
+        for i, curved in enumerate((ratio / angle / 24.0, np.square(ratio / angle) / 40.0)):
+            found[i] = np.maximum(found[i], curved + 0.08 * ratio * angle)
     return found
+
+
+def _floors(made, ends):
+    """A thousandth of the largest F**2 of the table up to each sin(theta)/lambda.
+
+    What is scattered under larger angles still makes nothing less exact: a small detector about the beam does not see
+    it.
+    """
+    pieces = made.pieces
+    largest = np.maximum.accumulate(np.square(pieces[:, 2]))
+    # F is monotone between rows: the largest of a piece is at its begin or end
+    following = np.minimum(np.searchsorted(pieces[:, 0], ends, side="left"), len(pieces) - 1)
+    return _FLOOR * largest[following]
 
 
 def _with_neighbours(parts):
