@@ -9,8 +9,8 @@ import numpy as np
 
 from ..compile.compilation import inlined, jit
 
-__all__ = ["Amorphous", "Subdivisions", "cells_needed", "from_table", "integral_errors", "integrals", "mean_of_cell",
-           "part_of", "table_square"]
+__all__ = ["Amorphous", "PIECE_COLUMNS", "Subdivisions", "cells_needed", "from_table", "integral_errors", "integrals",
+           "mean_of_cell", "part_of"]
 
 
 class Subdivisions(NamedTuple):
@@ -27,15 +27,14 @@ class Subdivisions(NamedTuple):
 class Amorphous(NamedTuple):
     """A layer: where it scatters, how strongly, and how finely pixels are sampled."""
 
-    knots: np.ndarray  # (n,) sin(theta)/lambda [1/m], increasing, the first 0 or above
-    pieces: np.ndarray  # (n - 1, 4) F = c0 + t (c1 + t (c2 + t c3)), t from the knot at the left
-    bins: np.ndarray  # (m,) int64: the piece in which each of m equal parts from the first knot to the last begins
+    pieces: np.ndarray  # (n + 1, `PIECE_COLUMNS`) rows of the table: the constant before its first knot, cubics between
+    # knots, and the constant behind the last
+    parts: np.ndarray  # (n + 1, 3, 7) polynomials of t, from the begin of a piece: integrals of F**2, of it times t,
+    # times t**2, over the lowest power that they have, t, t**2, t**3
+    sums: np.ndarray  # (n + 1, 3) integrals from 0 to the begin of a piece: of F**2, of it times x, times x**2
+    bins: np.ndarray  # (m,) int64: the piece in which each of m equal parts from 0 on begins; behind them is the last
     inverse_bin: float  # parts per 1/m
-    low: float  # F**2 before the first knot
-    high: float  # F**2 behind the last
-    parts: np.ndarray  # (n - 1, 4, 7) polynomials of t, as the following, from the knot at the left, over the lowest
-    # power that they have: t, t**2, t**3, t**2
-    sums: np.ndarray  # (n, 4) integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first
+    last: float  # the last knot [1/m]
     places: np.ndarray  # (z,) along the beam from the sample, downstream positive [m]
     weights: np.ndarray  # (z,) shares of the layer, with a sum of 1
     ends: tuple  # begin and end along the beam [m]
@@ -54,101 +53,73 @@ class Amorphous(NamedTuple):
 
 # -- the table
 
+#: Columns of a piece: where it begins and ends [1/m]; F = c0 + t (c1 + t (c2 + t c3)), t from its begin; integrals from
+#: 0 to its begin of F**2 and of that integral; seven coefficients of the latter beyond it, from t**2 on.
+_BEGIN, _END, _CUBIC, _ONCE, _TWICE, _BEYOND = 0, 1, 2, 6, 7, 8
+#: A row has two of a processor's lines.
+PIECE_COLUMNS = 16
+
 
 @inlined
-def _piece(layer, stol):
-    """The piece of the table in which sin(theta)/lambda lies, which is within it."""
-    knots = layer.knots
-    piece = layer.bins[min(int((stol - knots[0]) * layer.inverse_bin), layer.bins.shape[0] - 1)]
-    while piece > 0 and stol < knots[piece]:
-        piece -= 1
-    while stol >= knots[piece + 1]:
+def _piece(layer, x):
+    """The piece of the table in which sin(theta)/lambda x lies."""
+    pieces, bins = layer.pieces, layer.bins
+    piece = bins[int(min(x * layer.inverse_bin, float(bins.shape[0] - 1)))]
+    # the last has no end
+    while x >= pieces[piece, _END]:
         piece += 1
     return piece
 
 
 @inlined
 def from_table(layer, stol):
-    """F**2 at sin(theta)/lambda; before and behind the table its end's."""
-    knots = layer.knots
-    if stol <= knots[0]:
-        return layer.low
-    if stol >= knots[knots.shape[0] - 1]:
-        return layer.high
-    piece, pieces = _piece(layer, stol), layer.pieces
-    t = stol - knots[piece]
-    f = pieces[piece, 0] + t * (pieces[piece, 1] + t * (pieces[piece, 2] + t * pieces[piece, 3]))
+    """F**2 at sin(theta)/lambda."""
+    piece, c = _piece(layer, stol), layer.pieces
+    t = stol - c[piece, _BEGIN]
+    f = c[piece, _CUBIC] + t * (c[piece, _CUBIC + 1] + t * (c[piece, _CUBIC + 2] + t * c[piece, _CUBIC + 3]))
     return f * f
 
-
-@jit
-def table_square(layer, stol, out):
-    """Fill F**2 for an array of sin(theta)/lambda [1/m]."""
-    for i in range(stol.shape[0]):
-        out[i] = from_table(layer, stol[i])
 
 
 # -- its integrals
 
 
 @inlined
-def _of_constant(square, begin, end):
-    """Integrals from begin to end of a constant, of it times x and times x**2."""
-    return (square * (end - begin), 0.5 * square * (end * end - begin * begin),
-            square / 3.0 * (end * end * end - begin * begin * begin))
-
-
-@inlined
 def integrals(layer, x):
     """Integrals from 0 to sin(theta)/lambda x of F**2, of F**2 x and of F**2 x**2."""
-    knots, sums = layer.knots, layer.sums
-    last = knots.shape[0] - 1
-    if x <= knots[0]:
-        return _of_constant(layer.low, 0.0, x)
-    if x >= knots[last]:
-        more = _of_constant(layer.high, knots[last], x)
-        return sums[last, 0] + more[0], sums[last, 1] + more[1], sums[last, 2] + more[2]
-    piece = _piece(layer, x)
-    knot, c = knots[piece], layer.parts
-    t = x - knot
+    piece, c, sums = _piece(layer, x), layer.parts, layer.sums
+    begin = layer.pieces[piece, _BEGIN]
+    t = x - begin
     zeroth = first = second = 0.0
     for i in range(6, -1, -1):
         zeroth, first, second = zeroth * t + c[piece, 0, i], first * t + c[piece, 1, i], second * t + c[piece, 2, i]
     zeroth, first, second = zeroth * t, first * (t * t), second * (t * t * t)
-    return (sums[piece, 0] + zeroth, sums[piece, 1] + (knot * zeroth + first),
-            sums[piece, 2] + (knot * knot * zeroth + 2.0 * knot * first + second))
+    return (sums[piece, 0] + zeroth, sums[piece, 1] + (begin * zeroth + first),
+            sums[piece, 2] + (begin * begin * zeroth + 2.0 * begin * first + second))
 
 
 @inlined
 def _twice(layer, x):
     """Integral from 0 to sin(theta)/lambda x of the integral of F**2."""
-    knots, sums = layer.knots, layer.sums
-    last = knots.shape[0] - 1
-    if x <= knots[0]:
-        return 0.5 * layer.low * x * x
-    if x >= knots[last]:
-        t = x - knots[last]
-        return sums[last, 3] + t * (sums[last, 0] + 0.5 * layer.high * t)
-    piece = _piece(layer, x)
-    t, c = x - knots[piece], layer.parts
-    total = 0.0
-    for i in range(6, -1, -1):
-        total = total * t + c[piece, 3, i]
-    return sums[piece, 3] + t * (sums[piece, 0] + t * total)
+    piece, c = _piece(layer, x), layer.pieces
+    t = x - c[piece, _BEGIN]
+    total = c[piece, _BEYOND + 6]
+    for i in range(5, -1, -1):
+        total = total * t + c[piece, _BEYOND + i]
+    return c[piece, _TWICE] + t * (c[piece, _ONCE] + t * total)
 
 
 # -- means over pixels, across which sin(theta)/lambda hardly bends
 
 
 @inlined
-def mean_of_cell(layer, stol, one, other):
-    """Mean of F**2 over a cell along whose edges sin(theta)/lambda changes by so much, exactly if it does so evenly."""
-    long, short = max(abs(one), abs(other)), min(abs(one), abs(other))
-    # a narrow one loses digits, and is as good as one that is a little wider
-    short = max(short, 0.015625 * long)
-    half, less = 0.5 * (long + short), 0.5 * (long - short)
-    outer = _twice(layer, stol + half) + _twice(layer, abs(stol - half))
-    return (outer - _twice(layer, stol + less) - _twice(layer, abs(stol - less))) / (long * short)
+def mean_of_cell(layer, middle, half, less):
+    """Mean of F**2 over a cell, times the product of its edges, given half of their sum and of their difference.
+
+    Exactly, if sin(theta)/lambda changes evenly along them.
+    """
+    outer = _twice(layer, middle + half) + _twice(layer, abs(middle - half))
+    return outer - _twice(layer, middle + less) - _twice(layer, abs(middle - less))
 
 
 @inlined
@@ -171,7 +142,7 @@ def _spread(layer, centre, width):
 
 
 @jit
-def cells_needed(layer, centres, width, bends, limits, needs):
+def cells_needed(layer, centres, width, bends, floors, needs):
     """Find what pixels need in which sin(theta)/lambda changes by a width.
 
     Parameters
@@ -181,26 +152,26 @@ def cells_needed(layer, centres, width, bends, limits, needs):
         sin(theta)/lambda [1/m].
     width : float
         [1/m]
-    bends : (k,) array
-        About how much of the differences of F**2 in a cell as large as the pixel goes into its mean: other factors
-        differ too, and sin(theta)/lambda bends.
-    limits : (float, float)
-        What the mean may be wrong by, of itself or of a floor; the floor.
+    bends : (2, k) array
+        About how much of the differences of F**2 in a pixel is missing in F**2 at its middle, and in the mean over a
+        cell as large: other factors differ too, and sin(theta)/lambda bends.
+    floors : (k,) array
+        The mean may be wrong by the layer's tolerance, of itself or of these.
     needs : (k,) uint8 array
         Filled, as `Amorphous.fineness`.
     """
     last = layer.subdivisions.counts.shape[0] - 1
     for i in range(centres.shape[0]):
         right = _mean_of_box(layer, centres[i], width)
-        allowed = limits[0] * max(right, limits[1])
-        if (abs(from_table(layer, centres[i]) - right) <= allowed
-                and bends[i] * _spread(layer, centres[i], width) <= allowed):
+        allowed = layer.tolerance * max(right, floors[i])
+        wrong = abs(from_table(layer, centres[i]) - right) + bends[0, i] * _spread(layer, centres[i], width)
+        if wrong <= allowed:
             needs[i] = 0
             continue
         rule = 0
         while rule < last:
             edge = layer.subdivisions.counts[rule]
-            if bends[i] / edge * _spread(layer, centres[i], width / edge) <= allowed:
+            if bends[1, i] / edge * _spread(layer, centres[i], width / edge) <= allowed:
                 break
             rule += 1
         needs[i] = rule + 1

@@ -24,14 +24,20 @@ from .view import incident_direction, number_of_sources, place_of_source, polari
 __all__ = ["COLUMNS", "POINTS", "add_photons", "photons_at"]
 
 #: Points of a block, which a processor's nearest cache holds, and numbers of a kernel's own for each.
-POINTS, COLUMNS = 256, 20
+POINTS, COLUMNS = 256, 29
 #: Columns: points on the detector, the edge of their cells [m], what they get, their largest sin(theta)/lambda, the
 #: subdivision that they need; in the laboratory; what a source and a node give them: factors, sin(theta)/lambda, s1.
 _F, _S, _EDGE, _TOTAL, _LARGEST, _NEEDED, _X, _Y, _Z, _FACTOR, _STOL, _U, _V, _W = range(14)
 #: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are and how much they weigh.
 _FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT = range(14, 20)
+#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge, cosine with the normal;
+#: the middle, half of the sum and of the difference of the changes, and one over their product; the fineness.
+_NEAR, _ALONG_FAST, _ALONG_SLOW, _ALONG, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS = range(20, 29)
 #: Nodes of Gauss's rule of three points, from the middle in half lengths, and the square.
 _NODE, _NODE_SQUARED = math.sqrt(0.6), 0.6
+#: Of points in a square cell about the beam: root of the mean square of their distance from it, in edges; where the
+#: cell is, at least.
+_ROOT_MEAN_SQUARE, _LEAST_STOL = math.sqrt(1.0 / 6.0), 0.01
 #: Least sine of 2 theta for which a segment is looked at.
 _LEAST_SINE = 1e-6
 
@@ -155,49 +161,72 @@ def _logarithmic_slope(beam, ray, s1, cosine):
     across, along = dot(s1, ray[1]), dot(s1, ray[2])
     twice = beam.polarisation_fraction * (along * along - across * across)
     sine_squared = max(1.0 - cosine * cosine, 1e-12)
-    return 2.0 * cosine * (1.0 + twice / sine_squared) / max(1.0 + cosine * cosine - twice, 1e-3)
+    return 2.0 * cosine * (sine_squared + twice) / (sine_squared * max(1.0 + cosine * cosine - twice, 1e-3))
 
 
 @inlined
-def _mean_in_cell(geometry, beam, layer, ray, point, z, stol):
-    """Mean of F**2 in a cell about a point (fast, slow, depth, edge), other factors over those in the middle.
+def _slopes_in_cells(geometry, ray, z, depth, work, count):
+    """Fill by how much sin(theta)/lambda changes along the edges of cells, and their cosines with the normal."""
+    at, edge, near, u, v, t = work[_STOL], work[_EDGE], work[_NEAR], work[_U], work[_V], work[_W]
+    fast, slow, along = work[_ALONG_FAST], work[_ALONG_SLOW], work[_ALONG]
+    s0, axis, other, normal = ray[0], geometry.fast_axis, geometry.slow_axis, geometry.normal
+    scale, on_axis, on_other = -0.25 / (ray[3] * ray[3]), dot(s0, axis), dot(s0, other)
+    least = _LEAST_STOL * (0.5 / ray[3])
+    for i in range(count):
+        s1 = (u[i], v[i], t[i])
+        cosine = dot(s0, s1)
+        slope = scale * (near[i] * edge[i]) / max(at[i], least * (near[i] * edge[i]))
+        fast[i] = slope * (on_axis - cosine * dot(s1, axis))
+        slow[i] = slope * (on_other - cosine * dot(s1, other))
+        along[i] = dot(s1, normal)
+    if geometry.curved:
+        # cells face the sample
+        for i in range(count):
+            f, s, half = work[_F, i], work[_S, i], 0.5 * edge[i]
+            along[i] = 1.0
+            fast[i] = 2.0 * (_stol_of(geometry, ray, (f + half, s, depth), z) - at[i])
+            slow[i] = 2.0 * (_stol_of(geometry, ray, (f, s + half, depth), z) - at[i])
+
+
+@inlined
+def _cells(geometry, beam, ray, work, count):
+    """Fill the middles of cells in sin(theta)/lambda, and their edges' half sum, half difference and inverse product.
 
     sin(theta)/lambda x has a gradient g in the plane of the cell; the mean is exact if it changes evenly.  A curvature
     of it, and a slope of the logarithm of the other factors along g, shift the mean by their first order, which is the
     same as to shift x: by edge**2 / 24 times the Laplacian of x, and by edge**2 / 12 times the product of the slopes.
     """
-    s0, edge, place = ray[0], point[3], _pixel_place(geometry, point[0], point[1], point[2])
-    away = (place[0] - z * s0[0], place[1] - z * s0[1], place[2] - z * s0[2])
-    # divisions take longer than all else
-    near = 1.0 / magnitude(away)
-    bound = 0.4 * (0.5 * edge * near / ray[3])
-    if stol < 0.01 * bound:
-        # in the beam itself, where there is no gradient
-        return from_table(layer, bound)
-    inverse = 1.0 / stol
-    s1 = (away[0] * near, away[1] * near, away[2] * near)
-    cosine, along, normal = dot(s0, s1), dot(s1, geometry.normal), dot(s0, geometry.normal)
-    scale = -0.25 / (ray[3] * ray[3]) * (inverse * near)
-    if geometry.curved:
-        # cells face the sample
-        along, normal = 1.0, cosine
-        fast = 2.0 * (_stol_of(geometry, ray, (point[0] + 0.5 * edge, point[1], point[2]), z) - stol)
-        slow = 2.0 * (_stol_of(geometry, ray, (point[0], point[1] + 0.5 * edge, point[2]), z) - stol)
-    else:
-        axis, other = geometry.fast_axis, geometry.slow_axis
-        fast = edge * (scale * (dot(s0, axis) - cosine * dot(s1, axis)))
-        slow = edge * (scale * (dot(s0, other) - cosine * dot(s1, other)))
-    gradient = fast * fast + slow * slow
-    # times path: gradient of cos(2 theta) in the plane, along that of the logarithm of 1 / path**3, and itself
-    inner = cosine - normal * along
-    towards = inner - cosine * (1.0 - along * along)
-    squared = 1.0 - cosine * cosine - (normal - cosine * along) * (normal - cosine * along)
-    slope = -3.0 * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
-    curved = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
-    here = edge * edge * (scale * near)
-    shift = (here * (curved + 2.0 * slope) - gradient * inverse) * (1.0 / 24.0)
-    # about the beam, cells are no further from it than that
-    return mean_of_cell(layer, abs(stol + min(max(shift, -bound), bound)), fast, slow)
+    at, edge, near, u, v, t = work[_STOL], work[_EDGE], work[_NEAR], work[_U], work[_V], work[_W]
+    fast, slow, oblique = work[_ALONG_FAST], work[_ALONG_SLOW], work[_ALONG]
+    middle, half, less, inverse_product = work[_MIDDLE], work[_HALF], work[_LESS], work[_INVERSE]
+    s0, half_inverse = ray[0], 0.5 / ray[3]
+    facing = dot(s0, geometry.normal)
+    curved = geometry.curved
+    for i in range(count):
+        s1, along = (u[i], v[i], t[i]), oblique[i]
+        cosine = dot(s0, s1)
+        normal = cosine if curved else facing
+        angle = edge[i] * near[i]
+        inside = half_inverse * angle
+        inverse, bound = 1.0 / max(at[i], _LEAST_STOL * inside), _ROOT_MEAN_SQUARE * inside
+        gradient = fast[i] * fast[i] + slow[i] * slow[i]
+        # times path: gradient of cos(2 theta) in the plane, along that of the logarithm of 1 / path**3, and itself
+        inner = cosine - normal * along
+        towards = inner - cosine * (1.0 - along * along)
+        squared = 1.0 - cosine * cosine - (normal - cosine * along) * (normal - cosine * along)
+        slope = -3.0 * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
+        bend = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
+        here = -half_inverse * half_inverse * (angle * angle)
+        shift = (here * (bend + 2.0 * slope) - gradient) * (inverse * (1.0 / 24.0))
+        # about the beam, cells are no further from it than that
+        middle[i] = abs(at[i] + min(max(shift, -bound), bound))
+        one, other = abs(fast[i]), abs(slow[i])
+        # in the beam itself there is no gradient
+        long, short = max(one, other, _LEAST_STOL * inside), min(one, other)
+        # a narrow one loses digits, and is as good as one that is a little wider
+        short = max(short, 0.015625 * long)
+        half[i], less[i] = 0.5 * (long + short), 0.5 * (long - short)
+        inverse_product[i] = 1.0 / (long * short)
 
 
 # -- layers as nodes
@@ -209,8 +238,8 @@ def _seen_from(geometry, s0, z, half, work, count):
 
     One loop for each case, and each without branches: these become vectors.
     """
-    x, y, w, factor, at, u, v, t = (work[_X], work[_Y], work[_Z], work[_FACTOR], work[_STOL], work[_U], work[_V],
-                                    work[_W])
+    x, y, w, factor, at, u, v, t, near = (work[_X], work[_Y], work[_Z], work[_FACTOR], work[_STOL], work[_U], work[_V],
+                                          work[_W], work[_NEAR])
     a, b, c = z * s0[0], z * s0[1], z * s0[2]
     solid = geometry.pixel_area * (geometry.close_distance - z * dot(s0, geometry.normal))
     for i in range(count):
@@ -219,6 +248,7 @@ def _seen_from(geometry, s0, z, half, work, count):
         s1 = (away[0] * inverse, away[1] * inverse, away[2] * inverse)
         at[i] = half * magnitude((s1[0] - s0[0], s1[1] - s0[1], s1[2] - s0[2]))
         factor[i] = solid * (inverse * inverse * inverse)
+        near[i] = inverse
         u[i], v[i], t[i] = s1
     if geometry.curved or geometry.point_pixel:
         for i in range(count):
@@ -247,18 +277,29 @@ def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
     depth = sensor_layer * geometry.layer_step
     _seen_from(geometry, ray[0], z, 0.5 / ray[3], work, count)
     _weighed(geometry, beam, ray, sensor_layer, work, count)
-    f, s, factor, at = work[_F], work[_S], work[_FACTOR], work[_STOL]
-    total, largest, needs = work[_TOTAL], work[_LARGEST], work[_NEEDED]
-    parts = layer.fineness.shape[0]
+    factor, at, total, largest, needs = work[_FACTOR], work[_STOL], work[_TOTAL], work[_LARGEST], work[_NEEDED]
+    if node == layer.places.shape[0] - 1:
+        # seen from further downstream angles are larger
+        for i in range(count):
+            largest[i] = max(largest[i], at[i])
+    parts, coarse = layer.fineness.shape[0], False
+    if parts > 0:
+        for i in range(count):
+            fineness = layer.fineness[part_of(layer, at[i], parts)]
+            needs[i] = max(needs[i], fineness - 1.0)
+            work[_FINENESS, i] = fineness
+            coarse |= fineness > 0
+    if not coarse:
+        for i in range(count):
+            total[i] += weight * factor[i] * from_table(layer, at[i])
+        return
+    _slopes_in_cells(geometry, ray, z, depth, work, count)
+    _cells(geometry, beam, ray, work, count)
     for i in range(count):
-        stol = at[i]
-        largest[i] = max(largest[i], stol)
-        fineness = layer.fineness[part_of(layer, stol, parts)] if parts > 0 else 0
-        if fineness == 0:
-            total[i] += weight * factor[i] * from_table(layer, stol)
-            continue
-        needs[i] = max(needs[i], fineness - 1.0)
-        mean = _mean_in_cell(geometry, beam, layer, ray, (f[i], s[i], depth, work[_EDGE, i]), z, stol)
+        if work[_FINENESS, i] == 0.0:
+            mean = from_table(layer, at[i])
+        else:
+            mean = mean_of_cell(layer, work[_MIDDLE, i], work[_HALF, i], work[_LESS, i]) * work[_INVERSE, i]
         total[i] += weight * factor[i] * mean
 
 
@@ -477,7 +518,7 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
     """
     out, found = filled
     size = geometry.sub_pixel_size * geometry.oversample
-    end, beyond, largest = layer.knots[layer.knots.shape[0] - 1], 0, 0.0
+    end, beyond, largest = layer.last, 0, 0.0
     masked, number = mask.shape[0] > 0, span[0]
     fast, slow = place[0] + span[0] % place[2] - 1, place[1] + span[0] // place[2]
     while number < span[1]:

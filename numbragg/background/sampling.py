@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, integral_errors, table_square
+from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, integral_errors
 from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, photons_at
 from ..kernels.physics.view import number_of_sources
 from ..scene.size import AVOGADRO, R_E_SQR
 from ..scene.units import from_mm, to_mm
+from .pieces import of_table
 from .quadrature import nodes
-from .tables import slopes
 
 __all__ = ["Cost", "sampled"]
 
@@ -26,6 +26,9 @@ _CELLS, _POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48), (1, 2, 3, 4, 5,
 #: What pixels that see a layer under smaller angles need is looked up by their angle, each so much smaller.
 _LEVELS, _SMALLER = 6, 0.25
 _MOST_PARTS = 1 << 16
+#: Parts of the range of sin(theta)/lambda for the width of a pixel, to meet F where it bends at a row of the table; and
+#: on each side those that a part stands for.
+_PARTS, _BESIDE = 8.0, 3
 #: Pixels that are tried, of all panels together.
 _TRIED = 1024
 #: Sizes of a pixel to which layers may come near, and from which on cells of pixels are fine enough.
@@ -33,7 +36,6 @@ _LEAST, _CLOSE = 0.5, 2.0
 #: What a segment costs, in nodes.
 _NODES_OF_SEGMENT = 12
 _NOTHING = np.empty(0)
-_UNIT = 1e10  # 1/m of a 1/Angstrom
 
 
 class Cost(NamedTuple):
@@ -81,17 +83,10 @@ def sampled(layer, panels):
 def _unsampled(layer, panel, ends):
     """A layer of which all is known but how finely it is sampled."""
     table, beam = layer.material, panel.prepared.request.beam
-    knots = [stol * _UNIT for stol in table.stol]
     photons = panel.prepared.fluence * beam.beam_size * beam.beam_size
     molecules = table.density_g_per_cm3 * 1e6 * AVOGADRO / table.molecular_weight * (ends[1] - ends[0])
-    pieces = _pieces(knots, table.f)
-    squares = [_squared(piece) for piece in pieces]
-    bins, inverse_bin = _bins(knots)
     return Amorphous(
-        knots=np.array(knots), pieces=np.array(pieces), bins=bins, inverse_bin=inverse_bin,
-        low=table.f[0] * table.f[0], high=table.f[-1] * table.f[-1],
-        parts=np.array([_integrated(each) for each in squares]),
-        sums=np.array(_sums(knots, squares, table.f[0] * table.f[0])), places=_NOTHING, weights=_NOTHING,
+        **of_table(table), places=_NOTHING, weights=_NOTHING,
         ends=ends, segments=0, scale=R_E_SQR * photons * molecules, subdivisions=_cells(), near=False,
         fineness=np.empty(0, dtype=np.uint8), errors=np.empty((0, 0, 0)), ratios=_NOTHING, inverse_part=0.0,
         tolerance=_ACROSS)
@@ -194,34 +189,33 @@ def _in_pixels(made, panels, nearest, longest):
     """Cells or points in pixels that are coarser than the table, or than the geometry near by."""
     made = made._replace(near=4.0 * nearest < longest * float(made.subdivisions.reaches[0]))
     ratio, wavelengths = longest / nearest, panels[0].beam.wavelengths
+    if made.segments > 0:
+        return _for_integrals(made, ratio, float(wavelengths.min()))
     # what is near the beam is seen under the largest angle, and thus changes most in a pixel
     width = min(0.5 * ratio, 1.0) / float(wavelengths.min())
-    last = float(made.knots[-1]) + width
-    squares = np.empty(len(made.knots))
-    table_square(made, made.knots, squares)
-    floor = _FLOOR * float(squares.max())
-    if made.segments > 0:
-        return _for_integrals(made, ratio, float(wavelengths.min()), floor)
-    parts = min(int(last / width * 4.0) + 2, _MOST_PARTS)
+    last = made.last + width
+    parts = min(int(last / width * _PARTS) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     needs = np.empty(parts, dtype=np.uint8)
-    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), (_ACROSS, floor), needs)
+    cells_needed(made, centres, width, _bends(centres, ratio, wavelengths), _floors(made, 2.0 * centres + width), needs)
     if needs.max() == 0:
         return made
-    return made._replace(fineness=_with_neighbours(needs), inverse_part=parts / last)
+    for _ in range(_BESIDE):
+        needs = _with_neighbours(needs)
+    return made._replace(fineness=needs, inverse_part=parts / last)
 
 
-def _for_integrals(made, ratio, shortest, floor):
+def _for_integrals(made, ratio, shortest):
     """What points in pixels make wrong of the integral of F**2, for pixels near the beam and further away."""
     levels = 1
     while levels < _LEVELS and ratio * _SMALLER ** (levels - 1) > 0.01:
         levels += 1
     shares = [_SMALLER ** level for level in range(levels)]
     widths = [min(0.5 * ratio * share, 1.0) / shortest for share in shares]
-    last = float(made.knots[-1]) + widths[0]
+    last = made.last + widths[0]
     parts = min(int(last / widths[-1] * 4.0) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
-    errors = np.zeros((levels, len(_POINTS), parts))
+    errors, floor = np.zeros((levels, len(_POINTS), parts)), float(_floors(made, np.array([made.last]))[0])
     for level, each in enumerate(widths):
         integral_errors(made, centres, each, _ACROSS * _FLOOR * floor * each, errors[level])
     return made._replace(errors=_with_neighbours(errors), ratios=np.array([ratio * share for share in shares]),
@@ -229,16 +223,31 @@ def _for_integrals(made, ratio, shortest, floor):
 
 
 def _bends(centres, ratio, wavelengths):
-    """What part of the differences of F**2 in a pixel its mean may be wrong by, for all that is not even in it.
+    """What part of the differences of F**2 in a pixel its middle, and its mean, miss of all that is not even in it.
 
-    Rings are curved, which counts to the second order of the pixel over their radius, as the first is corrected; and
-    of what the solid angle and the rest differ from edge to edge a third is not.
+    Rings are curved, which counts to the first order of the pixel over their radius for the middle, and to the second
+    for a mean, where the first is corrected; and of what the solid angle and the rest differ from edge to edge a third
+    is not.
     """
-    found = np.zeros(len(centres))
+    found = np.zeros((2, len(centres)))
     for wavelength in (float(wavelengths.min()), float(wavelengths.max())):
         angle = 2.0 * wavelength * centres
-        found = np.maximum(found, np.square(ratio / angle) / 40.0 + 0.08 * ratio * angle)
+        for i, curved in enumerate((ratio / angle / 24.0, np.square(ratio / angle) / 40.0)):
+            found[i] = np.maximum(found[i], curved + 0.08 * ratio * angle)
     return found
+
+
+def _floors(made, ends):
+    """A thousandth of the largest F**2 of the table up to each sin(theta)/lambda.
+
+    What is scattered under larger angles still makes nothing less exact: a small detector about the beam does not see
+    it.
+    """
+    pieces = made.pieces
+    largest = np.maximum.accumulate(np.square(pieces[:, 2]))
+    # F is monotone between rows: the largest of a piece is at its begin or end
+    following = np.minimum(np.searchsorted(pieces[:, 0], ends, side="left"), len(pieces) - 1)
+    return _FLOOR * largest[following]
 
 
 def _with_neighbours(parts):
@@ -246,65 +255,3 @@ def _with_neighbours(parts):
     right = np.concatenate([parts[..., 1:], parts[..., -1:]], axis=-1)
     left = np.concatenate([parts[..., :1], parts[..., :-1]], axis=-1)
     return np.maximum(parts, np.maximum(left, right))
-
-
-# -- the table
-
-
-def _pieces(knots, values):
-    """Coefficients of the cubic between knots."""
-    tangents, rows = slopes(knots, values), []
-    for i in range(len(knots) - 1):
-        step = knots[i + 1] - knots[i]
-        secant = (values[i + 1] - values[i]) / step
-        rows.append((values[i], tangents[i], (3.0 * secant - 2.0 * tangents[i] - tangents[i + 1]) / step,
-                     (tangents[i] + tangents[i + 1] - 2.0 * secant) / (step * step)))
-    return rows
-
-
-def _squared(piece):
-    """Coefficients of the square of a cubic."""
-    found = [0.0] * 7
-    for i, a in enumerate(piece):
-        for j, b in enumerate(piece):
-            found[i + j] += a * b
-    return found
-
-
-def _integrated(square):
-    """Coefficients of the integrals from a knot of a polynomial, of it times t, times t**2, and of the first."""
-    return ([each / (i + 1) for i, each in enumerate(square)], [each / (i + 2) for i, each in enumerate(square)],
-            [each / (i + 3) for i, each in enumerate(square)],
-            [each / ((i + 1) * (i + 2)) for i, each in enumerate(square)])
-
-
-def _sums(knots, squares, low):
-    """Integrals from 0 to each knot: of F**2, of it times x, times x**2, and of the first of these."""
-    first = knots[0]
-    rows = [(low * first, 0.5 * low * first * first, low / 3.0 * first * first * first, 0.5 * low * first * first)]
-    for knot, end, c in zip(knots, knots[1:], squares):
-        t, power, parts = end - knot, 1.0, [0.0, 0.0, 0.0, 0.0]
-        for i, each in enumerate(c):
-            # powers by products: the C library's own need not have the same bits everywhere
-            power *= t
-            parts[0] += each * power / (i + 1)
-            parts[1] += each * power * t / (i + 2)
-            parts[2] += each * power * t * t / (i + 3)
-            parts[3] += each * power * t / ((i + 1) * (i + 2))
-        zeroth, one, two, twice = parts
-        rows.append((rows[-1][0] + zeroth, rows[-1][1] + (knot * zeroth + one),
-                     rows[-1][2] + (knot * knot * zeroth + 2.0 * knot * one + two),
-                     rows[-1][3] + (rows[-1][0] * t + twice)))
-    return rows
-
-
-def _bins(knots):
-    """For each of equal parts the piece in which it begins, and parts per unit."""
-    count = min(4 * len(knots), 1 << 16)
-    inverse = count / (knots[-1] - knots[0])
-    found, piece = [], 0
-    for part in range(count):
-        while knots[piece + 1] <= knots[0] + part / inverse and piece < len(knots) - 2:
-            piece += 1
-        found.append(piece)
-    return np.array(found, dtype=np.int64), inverse
