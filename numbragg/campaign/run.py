@@ -98,13 +98,11 @@ def here(plan: Plan, share: Share, on_done: Callable[[Done], object],
 @contextmanager
 def cluster_here(workers: int) -> Iterator[Any]:
     """A client of so many workers on this machine, each a process that is started again if it dies."""
-    import importlib.util
     import logging
 
     distributed = _distributed()
     import dask
 
-    dashboard = "127.0.0.1:0" if importlib.util.find_spec("bokeh") is not None else None
     with dask.config.set({"distributed.scheduler.allowed-failures": _LIVES,
                           "distributed.comm.timeouts.connect": "20s",
                           # memory of workers is the campaign's to see to: tables and one shot
@@ -112,8 +110,9 @@ def cluster_here(workers: int) -> Iterator[Any]:
                           "distributed.worker.memory.spill": False, "distributed.worker.memory.target": False}):
         try:
             with _tracker_is_quiet():
+                # any free port: of two runs on a machine one would find Dask's own taken, also without a dashboard
                 cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
-                                                   dashboard_address=dashboard, silence_logs=logging.CRITICAL)
+                                                   dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         except RuntimeError as error:
             raise ChildProcessError(f"a worker died while it was started ({error}); the same command goes on") from None
         try:
