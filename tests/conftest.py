@@ -88,11 +88,21 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def _unmoved(number, frame):
+    """What is caught here has its usual effect in a program that is started, as what is ignored has not."""
+
+
 @pytest.fixture
 def interruptible():
-    """Processes that a test starts obey signals, also where the tests run in the background or under nohup."""
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}
-    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    """Processes that a test starts obey signals, also where the tests run in the background or under nohup.
+
+    These tests themselves go on ignoring what they ignored: a hang-up would end them all without a word.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if before[number] == signal.SIG_IGN:
+            signal.signal(number, _unmoved)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -99,6 +100,19 @@ def test_a_signal_ends_a_run_in_one_line(expected, folder):
         assert [name for name in os.listdir("out") if name.endswith((".tmp", ".partial"))] == [] or "--workers" in more
     assert main([*words[1:], "--shard", "0/1", "--quiet"]) == 0 and main(["campaign", "merge", "out"]) == 0
     assert {name: one for name, one in hashes("out").items() if not name.endswith(".partial")} == expected
+
+
+def test_another_cluster_on_the_machine_is_no_news(folder):
+    write(SMALL)
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        except OSError:
+            # it is taken
+            pass
+        done = campaign("run", "set.toml", "--out", "out", "--workers", "1", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_scheduler_and_two_workers_of_their_own(expected, folder):

@@ -136,6 +136,23 @@ def test_the_main_thread_that_comes_last_says_it_all_the_same(folder, interrupti
     assert (done.returncode, done.stderr) == (143, "numbragg: terminated; no file was written\n")
 
 
+def test_tests_under_nohup_live_on(folder):
+    """What a test starts obeys a hang-up, the tests themselves do not: all would end without a word."""
+    (folder / "test_it.py").write_text("""
+import os, signal, subprocess, sys
+def test_it(interruptible):
+    os.kill(os.getpid(), signal.SIGHUP)
+    child = subprocess.run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGHUP)"])
+    assert child.returncode == -signal.SIGHUP
+""")
+    tests = Path(__file__).parents[1]
+    (folder / "conftest.py").write_text((tests / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], cwd=folder,
+                          capture_output=True, text=True, timeout=240, env=os.environ | {"PYTHONPATH": str(tests)},
+                          preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("number", [number for number, _ in SIGNALS])
 def test_ignored_at_the_start_stays_ignored(number, folder):
     """As nohup does with SIGHUP, and sh with SIGINT for what runs in the background."""
