@@ -40,8 +40,8 @@ from ..physics.view import (
 )
 from .strict import step
 
-__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "NO_KEY", "Own", "SCRATCH_SIZE",
-           "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
+__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "NO_KEY", "Own",
+           "SCRATCH_SIZE", "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
 
 #: No index is larger: each has 17 bits of a key.
 LARGEST_INDEX = 65535
@@ -68,7 +68,7 @@ class Own(NamedTuple):
     """Reflections of one pixel."""
 
     keys: np.ndarray  # (2 n,) float64: the key of a slot, or NO_KEY; n is a power of two
-    sums: np.ndarray  # (2 n, 3): sum of terms, and of terms times sub_slow and sub_fast [pixels from the pixel's corner]
+    sums: np.ndarray  # (2 n, 3): sum of terms, and of terms times slow and fast [pixels from the pixel's corner]
     slots: np.ndarray  # (n,) int64: slots in use, in the order in which reflections were met
 
 

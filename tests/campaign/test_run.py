@@ -21,7 +21,8 @@ pytest.importorskip("pyarrow", reason="tables of truth are Parquet")
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own, and these compile")
 
 #: Enough work to be killed in the middle of it: 24 files, with labels.
-TEXT = "[labels]\nmin_photons = 0.1\nmask_photons = 0.01\n" + changed(("shots = 12", "shots = 48"), ("shots_per_file = 4", "shots_per_file = 2"),
+LABELS = "[labels]\nmin_photons = 0.1\nmask_photons = 0.01\n"
+TEXT = LABELS + changed(("shots = 12", "shots = 48"), ("shots_per_file = 4", "shots_per_file = 2"),
                ("pixels = [40, 32]\npixel_mm = 0.5", "pixels = [400, 320]\npixel_mm = 0.05"))
 
 
