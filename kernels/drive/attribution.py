@@ -15,6 +15,7 @@ from ..evaluate.attribute import (
     FULL_TABLE,
     HALTED,
     LARGEST_INDEX,
+    NO_KEY,
     SCRATCH_SIZE,
     Bright,
     Own,
@@ -38,7 +39,7 @@ BAND = 4096
 _OWN, _TABLE = 64, 1024
 
 #: Bytes of an entry of a table, and of one bright reflection of a pixel.
-ENTRY_BYTES, BRIGHT_BYTES = 56, 24
+ENTRY_BYTES, BRIGHT_BYTES = 72, 24
 
 #: Beyond all pixels.
 _NEVER = np.iinfo(np.int64).max
@@ -70,8 +71,7 @@ def bytes_of(scene, pixels, threads):
 
 
 def _own(size):
-    return Own(np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64), np.empty(size, np.int64),
-               np.empty((size, 3)))
+    return Own(np.full(2 * size, NO_KEY), np.empty((2 * size, 3)), np.empty(size, np.int64))
 
 
 def _table(size):

@@ -40,8 +40,8 @@ from ..physics.view import (
 )
 from .strict import step
 
-__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "Own", "SCRATCH_SIZE",
-           "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
+__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "NO_KEY", "Own",
+           "SCRATCH_SIZE", "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
 
 #: No index is larger: each has 17 bits of a key.
 LARGEST_INDEX = 65535
@@ -57,6 +57,9 @@ KEYS = 18 * LANES
 TERMS = KEYS + STEPS
 SCRATCH_SIZE = TERMS + STEPS
 
+#: Of a slot that is free.
+NO_KEY = 0.5
+
 #: What a kernel returns: all is done, or it was halted, or which of its tables must be larger.
 DONE, HALTED, FULL_OWN, FULL_TABLE, FULL_BRIGHT = 0, 1, 2, 3, 4
 
@@ -64,10 +67,9 @@ DONE, HALTED, FULL_OWN, FULL_TABLE, FULL_BRIGHT = 0, 1, 2, 3, 4
 class Own(NamedTuple):
     """Reflections of one pixel."""
 
-    slots: np.ndarray  # (2 n,) int64: entry; n is a power of two
-    stamps: np.ndarray  # (2 n,) int64: of which pixel the slot is
-    keys: np.ndarray  # (n,) int64
-    sums: np.ndarray  # (n, 3): sum of terms, and of terms times sub_slow and sub_fast [pixels from the pixel's corner]
+    keys: np.ndarray  # (2 n,) float64: the key of a slot, or NO_KEY; n is a power of two
+    sums: np.ndarray  # (2 n, 3): sum of terms, and of terms times slow and fast [pixels from the pixel's corner]
+    slots: np.ndarray  # (n,) int64: slots in use, in the order in which reflections were met
 
 
 class Table(NamedTuple):
@@ -317,47 +319,45 @@ def _interpolated_terms(scene, cells, lanes, orientations, interpolating, scratc
 
 
 @inlined
-def _credit(own, key, total, lane, stamp, entries, scratch):
-    """Credit a sum of terms of a lane to a reflection of the pixel. Returns the number of its entries, -1: full."""
-    size = own.slots.shape[0]
-    slot = _slot(key, size)
+def _slot_of(own, key, slot, entries):
+    """The slot of a key that is not in its first one, and the number of entries with it; -1: all are in use."""
+    size = own.keys.shape[0]
     for _ in range(size):
-        if own.stamps[slot] != stamp:
-            if entries == own.keys.shape[0]:
-                return -1
-            own.stamps[slot], own.slots[slot], own.keys[entries] = stamp, entries, key
-            own.sums[entries, 0] = own.sums[entries, 1] = own.sums[entries, 2] = 0.0
-            entries += 1
-            break
-        if own.keys[own.slots[slot]] == key:
-            break
+        if own.keys[slot] == key:
+            return slot, entries
+        if own.keys[slot] == NO_KEY:
+            if entries == own.slots.shape[0]:
+                return -1, entries
+            own.keys[slot], own.slots[entries] = key, slot
+            own.sums[slot, 0] = own.sums[slot, 1] = own.sums[slot, 2] = 0.0
+            return slot, entries + 1
         slot = (slot + 1) & (size - 1)
-    entry = own.slots[slot]
-    own.sums[entry, 0] += total
-    own.sums[entry, 1] += total * scratch[SUB_SLOW + lane]
-    own.sums[entry, 2] += total * scratch[SUB_FAST + lane]
-    return entries
+    return -1, entries
 
 
 @inlined
-def _attribute(own, lanes, count, stamp, entries, scratch):
-    """Credit the steps of some lanes of a pixel, in their order. Returns the number of its entries, -1: full."""
+def _attribute(own, lanes, count, entries, scratch):
+    """Credit the steps of some lanes of a pixel, in their order. Returns the number of its entries, -1: full.
+
+    Domains come in no order, and so do reflections: each step finds the sums of its own in memory, most often at once.
+    """
+    size = own.keys.shape[0]
     for lane in range(lanes[0], lanes[1]):
-        at, total, key = np.uint64(lane * count), 0.0, 0.5
-        for j in range(count + 1):
-            # behind the last step comes one of no reflection
-            term = scratch[np.uint64(TERMS) + at] if j < count else 1.0
-            now = scratch[np.uint64(KEYS) + at] if j < count else 0.5
+        at, slow, fast = np.uint64(lane * count), scratch[SUB_SLOW + lane], scratch[SUB_FAST + lane]
+        for j in range(count):
+            term, key = scratch[np.uint64(TERMS) + at], scratch[np.uint64(KEYS) + at]
             at += np.uint64(1)
             if term == 0.0:
                 continue
-            if now != key:
-                if total != 0.0:
-                    entries = _credit(own, np.int64(key), total, lane, stamp, entries, scratch)
-                    if entries < 0:
-                        return entries
-                key, total = now, 0.0
-            total += term
+            slot = _slot(np.int64(key), size)
+            if own.keys[np.uint64(slot)] != key:
+                slot, entries = _slot_of(own, key, slot, entries)
+                if slot < 0:
+                    return -1
+            place = np.uint64(slot)
+            own.sums[place, np.uint64(0)] += term
+            own.sums[place, np.uint64(1)] += term * slow
+            own.sums[place, np.uint64(2)] += term * fast
     return entries
 
 
@@ -397,21 +397,22 @@ def _make_finish(interpolated):
             Photons above which a reflection is bright in a pixel.
         """
         for i in range(entries):
-            total = own.sums[i, 0]
-            square = 1.0
+            slot = own.slots[i]
+            key, total, square = np.int64(own.keys[slot]), own.sums[slot, 0], 1.0
+            own.keys[slot] = NO_KEY
             if not interpolated:
-                h, k, l = _parts(own.keys[i])
+                h, k, l = _parts(key)
                 f = nearest_f(scene.lookup, (np.float64(h), np.float64(k), np.float64(l)))
                 square = f * f
             value = photons(scene.sampling, square * total, factors[0], factors[1], factors[2])
             if not value > 0.0:
                 continue
-            entry = _entry_of(table, own.keys[i])
+            entry = _entry_of(table, key)
             if entry < 0:
                 return FULL_TABLE
             table.sums[entry, 0] += value
-            table.sums[entry, 1] += value * (pixel[2] + own.sums[i, 1] / total)
-            table.sums[entry, 2] += value * (pixel[1] + own.sums[i, 2] / total)
+            table.sums[entry, 1] += value * (pixel[2] + own.sums[slot, 1] / total)
+            table.sums[entry, 2] += value * (pixel[1] + own.sums[slot, 2] / total)
             if value > least:
                 at = bright.size[0]
                 if at == bright.pixels.shape[0]:
@@ -475,8 +476,8 @@ def attribution_kernel(shape, interpolated):
                     for i in range(many):
                         # of many pixels all steps are here
                         entries = 0 if many > 1 else entries
-                        entries = _attribute(own, (int(scratch[FIRST + i]), int(scratch[LAST + i])), count,
-                                             number + i + 1, entries, scratch)
+                        entries = _attribute(own, (int(scratch[FIRST + i]), int(scratch[LAST + i])), count, entries,
+                                             scratch)
                         if entries < 0:
                             return FULL_OWN
                         if view == views and first + count == orientations:
