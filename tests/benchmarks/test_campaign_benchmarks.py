@@ -1,4 +1,4 @@
-"""The benchmarks of campaigns: each runs on something tiny, and does not time what is wrong; the model is arithmetic."""
+"""The benchmarks of campaigns: each runs on something tiny and times nothing that is wrong; the model is arithmetic."""
 
 import os
 
@@ -100,4 +100,5 @@ def test_others_are_scaled_by_steps():
     from campaign_published import others
 
     found = others((64, 48), 8)
-    assert found["scale"] == 64 * 48 * 8 / (8 * 8 * 2) and found["c"]["scaled"] == found["scale"] * found["c"]["seconds"]
+    assert found["scale"] == 64 * 48 * 8 / (8 * 8 * 2)
+    assert found["c"]["scaled"] == found["scale"] * found["c"]["seconds"]
