@@ -22,7 +22,7 @@ from measuring import QUIET, emit, quartiles, spent
 import numpy as np
 
 #: Pixels along an edge, mosaic domains (steps of a pixel), shots of the file, and the overhead that is allowed.
-SIZES = ((256, 10, 100, 0.20), (1024, 50, 12, 0.05))
+SIZES = ((256, 10, 400, 0.20), (1024, 50, 12, 0.05))
 
 TEXT = """\
 [campaign]

@@ -144,7 +144,20 @@ def table(record):
         lines.append((f"{cost['edge']} x {cost['edge']}, {cost['steps']} steps", f"{cost['seconds']:.3g}",
                       f"{cost['bytes'] / 1e3:.3g}", *(f"{enough[name]:.3g}" for name in ("scheduler", "storage",
                                                                                        "network"))))
-    return f"{made}\n\n{markdown(lines[0], lines[1:])}"
+    two, rates = record["two_over_one"], record["rates"]
+    measured = markdown(("workers", "shots a second, wall time", "over one worker", "CPU time over one worker's"), [
+        (number, f"{rates[number][1]:.3g}", *(_three(two[name]) if number == "2" else "1" for name in ("rate", "cpu")))
+        for number in ("1", "2")])
+    constants = record["constants"]
+    said = (f"Constants: {constants['tasks']:.0f} tasks a second by the CPU time of scheduler and client, "
+            f"{constants['storage'] / 1e6:.0f} MB/s written and synchronised on this machine's disk, a network of "
+            f"{constants['network'] / 1e9:.3g} GB/s (assumed), {record['shots_per_file']} shots a file.")
+    return f"{measured}\n\n**A model**, from constants that were measured:\n\n{made}\n\n" \
+           f"{markdown(lines[0], lines[1:])}\n\n{said}"
+
+
+def _three(values):
+    return f"{values[1]:.2f} ({values[0]:.2f}-{values[2]:.2f})"
 
 
 def main(argv=None):
