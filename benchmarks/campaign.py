@@ -22,7 +22,7 @@ from measuring import QUIET, emit, quartiles, spent
 import numpy as np
 
 #: Pixels along an edge, mosaic domains (steps of a pixel), shots of the file, and the overhead that is allowed.
-SIZES = ((256, 10, 400, 0.20), (1024, 50, 12, 0.05))
+SIZES = ((256, 10, 200, 0.20), (1024, 50, 12, 0.05))
 
 TEXT = """\
 [campaign]
@@ -60,8 +60,8 @@ high = 1.01
 
 [vary.fluence_photons_per_m2]
 distribution = "log-uniform"
-low = 1e22
-high = 1e23
+low = 1e27
+high = 1e28
 """
 
 
