@@ -22,7 +22,7 @@ from measuring import QUIET, emit, quartiles, spent
 import numpy as np
 
 #: Pixels along an edge, mosaic domains (steps of a pixel), shots of the file, and the overhead that is allowed.
-SIZES = ((256, 10, 100, 0.20), (1024, 50, 12, 0.05))
+SIZES = ((256, 10, 200, 0.20), (1024, 50, 12, 0.05))
 
 TEXT = """\
 [campaign]
@@ -60,8 +60,8 @@ high = 1.01
 
 [vary.fluence_photons_per_m2]
 distribution = "log-uniform"
-low = 1e22
-high = 1e23
+low = 1e27
+high = 1e28
 """
 
 
@@ -118,14 +118,19 @@ def in_a_thread(function):
     return found[0]
 
 
-def make_file(maker):
-    """Make the campaign's one file in a folder that is gone afterwards. Returns its frames."""
+def make_file(maker, tell_size=None):
+    """Make the campaign's one file in a folder that is gone afterwards.
+
+    Returns the time that it took, and its frames; `tell_size` is called with the bytes of what was written.
+    """
     import h5py
 
     from numbragg.campaign.shard import names_of, write_shard
 
     with tempfile.TemporaryDirectory() as folder:
         taken = in_a_thread(lambda: spent(lambda: write_shard(maker, 0, folder, "benchmark"))[0])
+        if tell_size is not None:
+            tell_size(sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)))
         with h5py.File(os.path.join(folder, names_of(0)[0])) as file:
             return taken, file["entry/data/data"][:]
 
@@ -193,7 +198,7 @@ def measure(edge, steps, shots, rounds):
             "parts_ms": {name: 1e3 * quartiles([one["cpu"][name] / shots for one in done])[1]
                          for name in ("kernels", "noise", "compression")},
             "overhead": quartiles(overhead["cpu"]), "overhead_wall": quartiles(overhead["wall"]),
-            "file_bytes_a_shot": frames.nbytes // shots}
+            "frame_bytes": frames.nbytes // shots}
 
 
 def _percent(values):
@@ -207,6 +212,11 @@ def table(records):
     rows = [(f"{each['edge']} x {each['edge']}, {each['steps']} steps", f"{each['shot_ms'][1]:.2f}",
              *(f"{each['parts_ms'][name]:.2f}" for name in ("kernels", "noise", "compression")),
              _percent(each["overhead"]), _percent(each["overhead_wall"])) for each in records]
+    return markdown(head, rows)
+
+
+def markdown(head, rows):
+    """A table of Markdown."""
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows))
 
 

@@ -237,11 +237,39 @@ def published_table(records):
          "noise [s]", "writing [s]", "a shot [s]", "background made once [s]", "ns a step", "before / this"], rows)
 
 
+# -- campaigns, whose scripts make their tables; they are imported here, for they import this module
+
+
+def campaign_table(records):
+    """What campaigns cost beside kernels, noise and compression."""
+    import campaign
+
+    found = _newest(records, "campaign overhead", "edge", "steps")
+    return campaign.table(found) if found else _table([], [])
+
+
+def campaign_scaling_table(records):
+    """Two workers over one, and the model."""
+    import campaign_scaling
+
+    found = _newest(records, "campaign scaling")
+    return campaign_scaling.table(found[-1]) if found else _table([], [])
+
+
+def campaign_published_table(records):
+    """The published training set as a campaign."""
+    import campaign_published
+
+    own = _newest(records, "published scene as a campaign", "precision", "labels", "pixels")
+    others = _newest(records, "published scene, others")
+    return campaign_published.table(own, others[-1] if others else None) if own else _table([], [])
+
+
 # -- on a device
 
 
 def _newest(records, benchmark, *keys):
-    """The newest record of a benchmark on a device for each set of keys."""
+    """The newest record of a benchmark for each set of keys."""
     return list({tuple(r[k] for k in keys): r for r in records if r["benchmark"] == benchmark}.values())
 
 
@@ -308,7 +336,8 @@ def device_table(records):
 
 TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,
           "balance": balance_table, "start": start_table, "compile": compile_table, "machine": _machines,
-          "published": published_table, "device": device_table}
+          "published": published_table, "campaign": campaign_table, "campaign scaling": campaign_scaling_table,
+          "campaign published": campaign_published_table, "device": device_table}
 
 
 def tables(text, records):

@@ -13,6 +13,7 @@ from .fields import FIELDS
 from .log import read_log
 from .shard import names_of
 from .store import Head, account_of, read_head, wrong_with
+from .versions import versions
 
 # start-up: h5py and pyarrow are extras, and imported where files are read
 
@@ -103,6 +104,8 @@ def collect(folder: str, shots: int) -> Report:
         h5py or pyarrow is not installed.
     """
     head = read_head(folder)
+    # says what is not installed
+    versions()
     found = Report(folder, head, log=read_log(folder))
     whole = []
     parts: dict[str, list[Any]] = {}

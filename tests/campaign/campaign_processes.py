@@ -7,13 +7,19 @@ import subprocess
 import sys
 import time
 
+from places import ROOT
 import psutil
 
-#: A scheduler and a worker as they are started by hand, one after the other.
-SCHEDULER = ("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-             "--scheduler-file", "scheduler.json")
-WORKER = ("distributed.cli.dask_worker", "--scheduler-file", "scheduler.json", "--nthreads", "1", "--no-dashboard",
-          "--no-nanny", "--death-timeout", "20")
+
+def _documented(what):
+    """The words of a command of Dask as docs/campaigns.md has it, for `python -m`."""
+    text = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    line, = re.findall(rf"^dask {what} (.*)$", text, re.MULTILINE)
+    return (f"distributed.cli.dask_{what}", *line.split())
+
+
+#: A scheduler and a worker as they are started by hand.
+SCHEDULER, WORKER = _documented("scheduler"), _documented("worker")
 
 
 class Process:

@@ -210,6 +210,19 @@ def test_parts(expected, folder, capfd, monkeypatch):
     assert hashes("out") == expected
 
 
+def test_parts_on_disks_of_their_own(folder):
+    """As nodes have them that write to their own disks: files are moved into one folder, and merged there."""
+    write(SMALL)
+    for part in "01":
+        assert main(["campaign", "run", "set.toml", "--out", f"node{part}", "--shard", f"{part}/2", "--quiet"]) == 0
+    for name in os.listdir("node1"):
+        if name.startswith("shots_"):
+            os.rename(f"node1/{name}", f"node0/{name}")
+    assert main(["campaign", "run", "set.toml", "--out", "whole", "--shard", "0/1", "--quiet"]) == 0
+    assert main(["campaign", "merge", "node0"]) == main(["campaign", "merge", "whole"]) == 0
+    assert hashes("node0") == hashes("whole")
+
+
 def test_what_another_run_is_writing_is_left_to_it(folder, capfd):
     from numbragg.io.held_file import HeldFile
 
