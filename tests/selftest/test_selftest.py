@@ -11,13 +11,15 @@ import numpy as np
 from places import ROOT
 import pytest
 
+from numbragg.commands import selftest
 from numbragg.commands.cli import main
 from numbragg.kernels.drive import cpu as driver_cpu
 from numbragg.kernels.evaluate.certificate import Bound
+from numbragg.kernels.evaluate.cull import culling_of
 from numbragg.kernels.physics import records
 from numbragg.selftest import rounds
 from numbragg.selftest.coverage import LASTS, RUNS_OUT
-from numbragg.selftest.scenes import MOST_STEPS, random_scene
+from numbragg.selftest.scenes import COMPACT, MOST_STEPS, random_scene
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="a hundred million steps are for compiled kernels")
 
@@ -141,6 +143,31 @@ def test_scene_is_made_of_its_name():
     assert bits(one.scene.geometry) == bits(again.scene.geometry) != bits(other.scene.geometry)
     assert bits(one.scene.crystal.phi_cells) == bits(again.scene.crystal.phi_cells)
     assert np.array_equal(one.scene.lookup.table, again.scene.lookup.table)
+
+
+def test_compact_scenes_are_made_for_what_can_be_left_out():
+    met = Counter()
+    for number in range(60):
+        scene = random_scene(f"{COMPACT}0:{number}")
+        prepared = scene.prepared
+        assert prepared.scene.crystal.domains >= 8 and prepared.steps <= MOST_STEPS and not prepared.interpolating
+        made = culling_of(prepared.scene, 1.0)
+        met.update(scene.options | ({"culled"} if made is not None else set()))
+    assert met["gauss"] + met["tophat"] == 60 and met["culled"] > 50
+    assert min(met[name] for name in ("gauss", "tophat", "spots in indices", "mask", "curved detector")) >= 3
+    one, again = (random_scene(f"{COMPACT}0:7").prepared for _ in range(2))
+    assert bits(one.scene.geometry) == bits(again.scene.geometry)
+
+
+def test_kind_of_scenes(capfd, tmp_path):
+    path = tmp_path / "account.json"
+    assert main(words("--kind compact --scene 0:7 --json") + [str(path)]) == 0
+    account = json.loads(path.read_text())
+    assert account["kind"] == "compact" and account["total"]["scenes"] == 1
+    assert {row["shape"] for row in account["kinds"]} <= {"gauss", "tophat"}
+    assert "scene compact 0:7:" in capfd.readouterr().out
+    assert selftest._words_of("compact 0:7") == "--kind compact --scene 0:7"
+    assert selftest._words_of("0:7") == "--scene 0:7"
 
 
 # -- it goes red

@@ -93,7 +93,7 @@ def test_a_wrong_limit_is_seen(monkeypatch):
     right, _ = compare(prepared, "square", threads=1)
     assert right.mismatches == 0
     beyond = driver_cpu.dark_beyond
-    monkeypatch.setattr(driver_cpu, "dark_beyond", lambda *given: 0.8 * beyond(*given))
+    monkeypatch.setattr(driver_cpu, "dark_beyond", lambda *given: 0.4 * beyond(*given))
     wrong, _ = compare(prepared, "square", threads=1)
     assert wrong.mismatches > 0 and wrong.violations > 0
 
