@@ -270,7 +270,7 @@ def _weighed(geometry, beam, ray, sensor_layer, work, count):
             factor[i] *= _capture(geometry, sensor_layer, (u[i], v[i], t[i]), attenuation)
 
 
-@jit
+@inlined
 def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
     """Add what a source and a node give to points of a block."""
     z, weight = layer.places[node], layer.weights[node] * ray[4]
@@ -359,7 +359,7 @@ def _level(geometry, layer, along, across):
     return level
 
 
-@jit
+@inlined
 def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
     """Add what a source and all segments give to points of a block."""
     s0, ends, segments = ray[0], layer.ends, layer.segments
@@ -393,7 +393,7 @@ def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
 # -- points and pixels
 
 
-@jit
+@inlined
 def _look_near(geometry, layer, s0, work, count):
     """Raise the subdivisions that points of a block need to what the solid angle needs, for the beam is near them.
 
@@ -418,7 +418,7 @@ def _look_near(geometry, layer, s0, work, count):
         work[_NEEDED, i] = rule
 
 
-@jit
+@inlined
 def _fill(geometry, beam, layer, work, count):
     """Fill what points of a block get: a mean over sources, a sum over the layers of sensor and material."""
     sources = number_of_sources(beam)
