@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, integral_errors
-from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, photons_at
+from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, fill_photons
 from ..kernels.physics.view import number_of_sources
 from ..scene.size import AVOGADRO, R_E_SQR
 from ..scene.units import from_mm, to_mm
@@ -107,7 +107,7 @@ class _Tried:
     def _evaluated(self, layer):
         for panel, fast, slow, even in self._panels:
             out, points = np.empty(len(fast)), np.empty(len(fast))
-            photons_at(panel.geometry, panel.beam, layer, fast, slow, self._work, out, points)
+            fill_photons(panel.geometry, panel.beam, layer, fast, slow, False, self._work, (out, points, np.empty(2)))
             yield panel, out, points, even
 
     def photons(self, layer):
