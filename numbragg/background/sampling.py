@@ -193,7 +193,7 @@ def _in_pixels(made, panels, nearest, longest):
         return _for_integrals(made, ratio, float(wavelengths.min()))
     # what is near the beam is seen under the largest angle, and thus changes most in a pixel
     width = min(0.5 * ratio, 1.0) / float(wavelengths.min())
-    last = made.last + width
+    last = min(made.last, 1.0 / float(wavelengths.min())) + width
     parts = min(int(last / width * _PARTS) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     needs = np.empty(parts, dtype=np.uint8)
@@ -212,7 +212,7 @@ def _for_integrals(made, ratio, shortest):
         levels += 1
     shares = [_SMALLER ** level for level in range(levels)]
     widths = [min(0.5 * ratio * share, 1.0) / shortest for share in shares]
-    last = made.last + widths[0]
+    last = min(made.last, 1.0 / shortest) + widths[0]
     parts = min(int(last / widths[-1] * 4.0) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     errors, floor = np.zeros((levels, len(_POINTS), parts)), float(_floors(made, np.array([made.last]))[0])
