@@ -21,7 +21,7 @@ from .geometry import flat_position, point_solid_angle
 from .records import Geometry, Sources
 from .view import incident_direction, number_of_sources, place_of_source, polarisation_axis
 
-__all__ = ["COLUMNS", "POINTS", "add_photons", "photons_at"]
+__all__ = ["COLUMNS", "POINTS", "fill_photons"]
 
 #: Points of a block, which a processor's nearest cache holds, and numbers of a kernel's own for each.
 POINTS, COLUMNS = 256, 29
@@ -270,7 +270,7 @@ def _weighed(geometry, beam, ray, sensor_layer, work, count):
             factor[i] *= _capture(geometry, sensor_layer, (u[i], v[i], t[i]), attenuation)
 
 
-@jit
+@inlined
 def _add_node(geometry, beam, layer, ray, sensor_layer, node, work, count):
     """Add what a source and a node give to points of a block."""
     z, weight = layer.places[node], layer.weights[node] * ray[4]
@@ -359,7 +359,7 @@ def _level(geometry, layer, along, across):
     return level
 
 
-@jit
+@inlined
 def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
     """Add what a source and all segments give to points of a block."""
     s0, ends, segments = ray[0], layer.ends, layer.segments
@@ -393,7 +393,7 @@ def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
 # -- points and pixels
 
 
-@jit
+@inlined
 def _look_near(geometry, layer, s0, work, count):
     """Raise the subdivisions that points of a block need to what the solid angle needs, for the beam is near them.
 
@@ -418,7 +418,7 @@ def _look_near(geometry, layer, s0, work, count):
         work[_NEEDED, i] = rule
 
 
-@jit
+@inlined
 def _fill(geometry, beam, layer, work, count):
     """Fill what points of a block get: a mean over sources, a sum over the layers of sensor and material."""
     sources = number_of_sources(beam)
@@ -469,8 +469,8 @@ def _points_in_pixels(geometry, layer, work, at, size):
 
 
 @jit
-def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, work, out, points):
-    """Fill the photons of a layer that pixels get whose middle stands for all of them.
+def fill_photons(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, refined, work, filled):
+    """Fill the photons of a layer in pixels.
 
     Parameters
     ----------
@@ -478,70 +478,35 @@ def photons_at(geometry: Geometry, beam: Sources, layer: Amorphous, fast, slow, 
     beam : records.Sources
     layer : Amorphous
     fast, slow : (n,) int64 arrays
+    refined : bool
+        Whether pixels are means over as many points as they need; else their middle stands for all of them.
     work : (`COLUMNS`, `POINTS`) float64 array
-    out, points : (n,) float64 arrays
-        Photons, and how many points they would be a mean of.
+    filled : (array, array, array)
+        (n,) float64 arrays of photons, and of the number of points that pixels need; a (2,) float64 array that gets how
+        many pixels reach beyond the last row of the table, and the largest sin(theta)/lambda [1/m] of the middle of a
+        pixel.
     """
+    # one kernel for both, for most of the time that compiling takes goes into what all points share
+    out, wanted, found = filled
     size = geometry.sub_pixel_size * geometry.oversample
+    beyond, largest = 0, 0.0
     for start in range(0, fast.shape[0], POINTS):
         count = min(POINTS, fast.shape[0] - start)
         for i in range(count):
+            work[_FAST, i], work[_SLOW, i] = fast[start + i], slow[start + i]
             work[_F, i] = (fast[start + i] + geometry.first_fast + 0.5) * size
             work[_S, i] = (slow[start + i] + geometry.first_slow + 0.5) * size
             work[_EDGE, i] = size
-        _fill(geometry, beam, layer, work, count)
-        for i in range(count):
-            out[start + i] = layer.scale * work[_TOTAL, i]
-            edge = layer.subdivisions.counts[int(work[_NEEDED, i])]
-            points[start + i] = edge * edge
-
-
-@jit
-def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place, span, work, filled):
-    """Add the photons of a layer to pixels of a window.
-
-    Parameters
-    ----------
-    geometry : records.Geometry
-    beam : records.Sources
-    layer : Amorphous
-    mask : (slow, fast) uint8 array
-        Zero: the pixel is left alone; no rows: none is.
-    place : tuple of int
-        First fast, first slow, width, as of `records.Window`.
-    span : (int, int)
-        First pixel of the window, row by row, and the one behind the last.
-    work : (`COLUMNS`, `POINTS`) float64 array
-    filled : (array, array)
-        The (slow, fast) float64 array that is added to; a (2,) float64 array that gets how many pixels reach beyond the
-        last row of the table, and the largest sin(theta)/lambda [1/m] of the middle of a pixel.
-    """
-    out, found = filled
-    size = geometry.sub_pixel_size * geometry.oversample
-    end, beyond, largest = layer.last, 0, 0.0
-    masked, number = mask.shape[0] > 0, span[0]
-    fast, slow = place[0] + span[0] % place[2] - 1, place[1] + span[0] // place[2]
-    while number < span[1]:
-        count = 0
-        while number < span[1] and count < POINTS:
-            # pixels are counted: a division takes half as long as all else
-            number, fast = number + 1, fast + 1
-            if fast == place[0] + place[2]:
-                fast, slow = place[0], slow + 1
-            if masked and mask[slow, fast] == 0:
-                continue
-            work[_F, count] = (fast + geometry.first_fast + 0.5) * size
-            work[_S, count] = (slow + geometry.first_slow + 0.5) * size
-            work[_EDGE, count], work[_FAST, count], work[_SLOW, count] = size, fast, slow
-            count += 1
         points, pixel, sub, middles = count, 0, 0, True
         while points > 0:
             _fill(geometry, beam, layer, work, points)
             if middles:
                 for i in range(count):
                     largest = max(largest, work[_LARGEST, i])
-                    beyond += work[_LARGEST, i] > end
-                    work[_RULE, i] = work[_NEEDED, i]
+                    beyond += work[_LARGEST, i] > layer.last
+                    edge = layer.subdivisions.counts[int(work[_NEEDED, i])]
+                    wanted[start + i] = edge * edge
+                    work[_RULE, i] = work[_NEEDED, i] if refined else 0.0
                     work[_SUM, i] = 0.0 if work[_RULE, i] > 0.0 else work[_TOTAL, i]
                 middles = False
             else:
@@ -549,5 +514,5 @@ def add_photons(geometry: Geometry, beam: Sources, layer: Amorphous, mask, place
                     work[_SUM, int(work[_OWNER, i])] += work[_WEIGHT, i] * work[_TOTAL, i]
             points, pixel, sub = _points_in_pixels(geometry, layer, work, (count, pixel, sub), size)
         for i in range(count):
-            out[int(work[_SLOW, i]), int(work[_FAST, i])] += layer.scale * work[_SUM, i]
+            out[start + i] = layer.scale * work[_SUM, i]
     found[0], found[1] = beyond, largest

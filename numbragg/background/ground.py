@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import memory
 from ..kernels.drive.crew import Chunk, Crew, available_threads
-from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, add_photons
+from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, fill_photons
 from ..notes import Loud
 from ..scene.units import from_mm, to_mm, to_per_angstrom, to_um
 from .panels import Panel
@@ -14,7 +14,7 @@ from .sampling import sampled
 
 __all__ = ["Ground"]
 
-#: Pixels of a chunk.
+#: About how many pixels a chunk of rows has.
 _CHUNK = 1 << 14
 #: Rows of an image that are added to at once.
 _ROWS = 64
@@ -22,7 +22,6 @@ _ROWS = 64
 _LONG, _TOO_LONG = 1e10, 1e14
 #: About what one takes [s].
 _SECONDS = 1e-8
-_NO_MASK = np.empty((0, 0), dtype=np.uint8)
 #: Bytes of a pixel: doubles of the background, the image that it is added to, and what is made of that.
 _PIXEL_BYTES = 8 + 7
 
@@ -134,16 +133,29 @@ class Ground:
         beyond, largest, pixels = 0, 0.0, 0
         for panel, image in zip(self._panels, self.images):
             window, found = panel.prepared.window, []
-            mask = _NO_MASK if panel.prepared.mask is None else panel.prepared.mask
 
-            def work(chunk, panel=panel, image=image, window=window, mask=mask, found=found):
-                each = np.zeros(2)
-                add_photons(panel.geometry, panel.beam, made, mask, window.place, (chunk.start, chunk.stop),
-                            np.empty((COLUMNS, POINTS)), (image, each))
+            def work(chunk, panel=panel, image=image, window=window, found=found):
+                first, top, width = window.place
+                part = slice(top + chunk.start, top + chunk.stop), slice(first, first + width)
+                fast = np.tile(np.arange(first, first + width), chunk.stop - chunk.start)
+                slow = np.repeat(np.arange(top + chunk.start, top + chunk.stop), width)
+                wanted = None if panel.prepared.mask is None else panel.prepared.mask[part] != 0
+                if wanted is not None:
+                    fast, slow = fast[wanted.ravel()], slow[wanted.ravel()]
+                out, each = np.empty(len(fast)), np.zeros(2)
+                fill_photons(panel.geometry, panel.beam, made, fast, slow, True, np.empty((COLUMNS, POINTS)),
+                             (out, np.empty(len(fast)), each))
+                if wanted is None:
+                    image[part] += out.reshape(-1, width)
+                else:
+                    image[part][wanted] += out
                 found.append(each.tolist())
 
-            crew.run(work, [Chunk(start, min(start + _CHUNK, window.pixels), 0)
-                            for start in range(0, window.pixels, _CHUNK)])
+            if not window.pixels:
+                continue
+            width = window.place[2]
+            height, rows = window.pixels // width, max(1, _CHUNK // width)
+            crew.run(work, [Chunk(row, min(row + rows, height), 0) for row in range(0, height, rows)])
             pixels += window.pixels
             beyond += int(sum(each[0] for each in found))
             largest = max(largest, *(each[1] for each in found), 0.0)

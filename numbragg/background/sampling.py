@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.physics.amorphous import Amorphous, Subdivisions, cells_needed, integral_errors
-from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, photons_at
+from ..kernels.physics.amorphous_pixels import COLUMNS, POINTS, fill_photons
 from ..kernels.physics.view import number_of_sources
 from ..scene.size import AVOGADRO, R_E_SQR
 from ..scene.units import from_mm, to_mm
@@ -107,7 +107,7 @@ class _Tried:
     def _evaluated(self, layer):
         for panel, fast, slow, even in self._panels:
             out, points = np.empty(len(fast)), np.empty(len(fast))
-            photons_at(panel.geometry, panel.beam, layer, fast, slow, self._work, out, points)
+            fill_photons(panel.geometry, panel.beam, layer, fast, slow, False, self._work, (out, points, np.empty(2)))
             yield panel, out, points, even
 
     def photons(self, layer):
@@ -193,7 +193,7 @@ def _in_pixels(made, panels, nearest, longest):
         return _for_integrals(made, ratio, float(wavelengths.min()))
     # what is near the beam is seen under the largest angle, and thus changes most in a pixel
     width = min(0.5 * ratio, 1.0) / float(wavelengths.min())
-    last = made.last + width
+    last = min(made.last, 1.0 / float(wavelengths.min())) + width
     parts = min(int(last / width * _PARTS) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     needs = np.empty(parts, dtype=np.uint8)
@@ -212,7 +212,7 @@ def _for_integrals(made, ratio, shortest):
         levels += 1
     shares = [_SMALLER ** level for level in range(levels)]
     widths = [min(0.5 * ratio * share, 1.0) / shortest for share in shares]
-    last = made.last + widths[0]
+    last = min(made.last, 1.0 / shortest) + widths[0]
     parts = min(int(last / widths[-1] * 4.0) + 2, _MOST_PARTS)
     centres = (np.arange(parts) + 0.5) * (last / parts)
     errors, floor = np.zeros((levels, len(_POINTS), parts)), float(_floors(made, np.array([made.last]))[0])

@@ -23,6 +23,9 @@ MATERIALS = ("air", "ice", "water")
 
 #: Rows of a table at most, and bytes of its file.
 _ROWS, _BYTES = 1_000_000, 64 << 20
+#: What sin(theta)/lambda and F may be at most, and steps at least: far beyond all that is, and so that integrals of
+#: F**2 and their coefficients are doubles.
+_MOST_STOL, _MOST_F, _STEP = 1e6, 1e9, 1e-12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +80,12 @@ class Table:
         for low, high in zip(self.stol, self.stol[1:]):
             if not high > low:
                 raise ValueError(f"stol: {high!r} follows {low!r}; rows must be in increasing order")
+            if not high - low >= _STEP:
+                raise ValueError(f"stol: {high!r} follows {low!r}; rows must be {_STEP:g} /Angstrom apart or more")
+        if self.stol[-1] > _MOST_STOL:
+            raise ValueError(f"stol: {self.stol[-1]!r} must be at most {_MOST_STOL:g}, in 1/Angstrom")
+        if max(self.f) > _MOST_F:
+            raise ValueError(f"f: {max(self.f)!r} must be at most {_MOST_F:g}, in electrons")
         if min(self.f) < 0.0:
             raise ValueError(f"f: {min(self.f)!r} must not be negative, in electrons")
         if not max(self.f) > 0.0:

@@ -1,10 +1,11 @@
 """Words for layers, tables of users, and what is refused."""
 
 import ice_ih
+import numpy as np
 import pytest
 
 from numbragg import Background, Beam, Crystal, Detector, NumbraggWarning, Simulator
-from numbragg.background import ice_table
+from numbragg.background import Layer, Table, ice_table
 
 CRYSTAL = Crystal(cell=(50, 60, 70, 90, 90, 90), n_cells=5)
 
@@ -46,3 +47,24 @@ def test_the_table_of_ice_is_made_from_its_structure():
     # 100, 002 and 101, in Angstrom, and no 001
     strong = [i for i in range(1, len(ice_table.F) - 1) if ice_table.F[i - 1] < ice_table.F[i] > ice_table.F[i + 1]]
     assert [round(0.5 / (i * ice_table.STEP), 1) for i in strong[:3]] == [3.9, 3.7, 3.4]
+
+
+@pytest.mark.parametrize("rows, part", [
+    ("0 1\n1e-170 2\n0.5 1\n", "must be 1e-12 /Angstrom apart or more"),
+    ("0 1\n0.1 2\n0.1000000000000001 1\n", "apart or more"),
+    ("0 1\n1e300 2\n", "must be at most 1e+06, in 1/Angstrom"), ("0 1e200\n0.5 1\n", "must be at most 1e+09")])
+def test_numbers_whose_integrals_are_none_are_refused(rows, part, tmp_path):
+    path = tmp_path / "odd.stol"
+    path.write_text(rows)
+    with pytest.raises(ValueError, match="odd.stol: ") as caught:
+        Background(f"{path}:5um:0.9:40")
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_widest_and_narrowest_rows_are_doubles():
+    """What is just allowed ends in photons, and in no warning."""
+    for table in (Table("narrow", (0.0, 1e-12, 2e-12, 0.5), (0.0, 1e9, 0.0, 1.0), 1.0, 18.0),
+                  Table("wide", (0.0, 0.1, 1e6), (1e9, 0.0, 1e9), 1.0, 18.0)):
+        found = Simulator(Detector(pixels=(8, 6)), Beam(), 1.0, background=Background([Layer(table, 0.005)]),
+                          threads=1).run(CRYSTAL).background
+        assert np.isfinite(found).all() and found.min() >= 0.0
