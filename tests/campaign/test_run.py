@@ -111,8 +111,8 @@ def test_another_cluster_on_the_machine_is_no_news(folder):
         except OSError:
             # it is taken
             pass
-        done = campaign("run", "set.toml", "--out", "out", "--workers", "1", "--quiet")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        with Process("numbragg", "campaign", "run", "set.toml", "--out", "out", "--workers", "1", "--quiet") as run:
+            assert run.end() == (0, "", "")
 
 
 def test_a_scheduler_and_two_workers_of_their_own(expected, folder):
