@@ -188,10 +188,11 @@ class CampaignReader:
         first, last = (int(np.searchsorted(shots, number, side)) for side in ("left", "right"))
         return {name: table[name][first:last].copy() for name, _ in COLUMNS}
 
-    def places(self) -> Any:
+    def places(self, number: int = 0) -> Any:
         """Where panels are in an image, (panels, 4) int64: first fast and slow pixel, sizes along fast and slow.
 
-        A spot is at ``fast + places[panel, 0]``, ``slow + places[panel, 1]`` of the image.
+        A spot is at ``fast + places[panel, 0]``, ``slow + places[panel, 1]`` of the image.  It is the same for all
+        shots, and read from the file of the one that is named.
 
         Raises
         ------
@@ -202,7 +203,7 @@ class CampaignReader:
         """
         if self.head.labels is None:
             raise ValueError(f"{self.folder}: has no labels; [labels] in the description makes them")
-        return self.dataset(0, PLACES)[()]
+        return self.dataset(number, PLACES)[()]
 
     def has(self, number: int, name: str) -> bool:
         """Whether the HDF5 file that has a shot has a dataset or group.

@@ -11,13 +11,14 @@ import numpy as np
 
 from .fields import FIELDS
 from .log import read_log
+from .reader import CampaignReader
 from .shard import names_of
 from .store import Head, account_of, read_head, wrong_with
 from .versions import versions
 
 # start-up: h5py and pyarrow are extras, and imported where files are read
 
-__all__ = ["Picture", "Report", "collect", "spots_of"]
+__all__ = ["Picture", "Report", "collect", "labels_of"]
 
 #: Failed shots that are listed with their reasons, and spots that are marked in a picture, the strongest.
 MOST_FAILED, MOST_SPOTS = 200, 500
@@ -34,7 +35,7 @@ class Picture(NamedTuple):
     said: str  # what stands below
     spots: Any = None  # (n, 5): fast, slow, h, k, l; None: there are no lists of them
     more_spots: int = 0  # that are not marked
-    why: str = ""  # there is no image, or spots are not marked
+    why: str = ""  # there is no image
 
 
 @dataclass
@@ -130,8 +131,8 @@ def collect(folder: str, shots: int) -> Report:
             parts.setdefault(name, []).append(values)
     for name, some in parts.items():
         found.drawn[name] = np.concatenate(some)
-    found.pictures = list(_pictures(folder, head, _spread([shot for number in whole for shot in head.of_shard(number)],
-                                                          shots), dict(found.failed)))
+    shown = _spread([shot for number in whole for shot in head.of_shard(number)], shots)
+    found.pictures = list(_pictures(folder, shown, dict(found.failed)))
     return found
 
 
@@ -178,55 +179,35 @@ def _columns(folder: str, number: int, varied: dict[str, Any]) -> dict[str, Any]
 # -- pictures
 
 
-def _pictures(folder: str, head: Head, numbers: list[int], failed: dict[int, str]) -> Iterator[Picture]:
-    for number in numbers:
-        if number in failed:
-            yield Picture(number, None, None, "failed", why=failed[number])
-            continue
-        try:
-            image, panels = _frame(folder, head, number)
-        except (KeyError, OSError, ValueError) as error:
-            yield Picture(number, None, None, "cannot be read", why=" ".join(f"{error}".split())[:200])
-            continue
-        marked = None if image.dtype.kind == "f" else int(np.iinfo(image.dtype).max)
-        spots, more, why = _marks(spots_of(folder, number), panels)
-        counting = np.isfinite(image) if marked is None else image != marked
-        largest = image[counting].max() if counting.any() else 0
-        what = "counts" if marked is not None else "photons"
-        yield Picture(number, image, marked, f"largest pixel {largest:g} {what}", spots, more, why)
+def _pictures(folder: str, numbers: list[int], failed: dict[int, str]) -> Iterator[Picture]:
+    with CampaignReader(folder) as shots:
+        for number in numbers:
+            if number in failed:
+                yield Picture(number, None, None, "failed", why=failed[number])
+                continue
+            try:
+                image, found = shots.image(number), labels_of(shots, number)
+            except (KeyError, OSError, ValueError) as error:
+                yield Picture(number, None, None, "cannot be read", why=" ".join(f"{error}".split())[:200])
+                continue
+            marked = None if image.dtype.kind == "f" else int(np.iinfo(image.dtype).max)
+            spots, more = (None, 0) if found is None else _marks(*found)
+            counting = np.isfinite(image) if marked is None else image != marked
+            largest = image[counting].max() if counting.any() else 0
+            what = "counts" if marked is not None else "photons"
+            yield Picture(number, image, marked, f"largest pixel {largest:g} {what}", spots, more)
 
 
-def _frame(folder: str, head: Head, number: int) -> tuple[Any, list[int]]:
-    """The frame of a shot, and the first row of each of its panels in there."""
-    import h5py
-
-    from ..io.hdf5_filters import filters
-
-    shard = number // head.shots_per_file
-    # imports what unpacks the pixels
-    filters(head.description["tables"].get("output", {}).get("compression", "gzip"))
-    with h5py.File(os.path.join(folder, names_of(shard)[0]), "r") as file:
-        detector = file["entry/instrument/detector"]
-        rows: list[int] = []
-        while f"module_{len(rows)}" in detector:
-            rows.append(int(detector[f"module_{len(rows)}/data_origin"][0]))
-        return file["entry/data/data"][number - head.of_shard(shard).start], rows
+def labels_of(shots: CampaignReader, number: int) -> tuple[dict[str, Any], Any] | None:
+    """The spots of a shot, by columns, and the places of panels in its image; None where a campaign has no lists."""
+    labels = shots.head.labels
+    return (shots.spots(number), shots.places(number)) if labels is not None and labels.spots else None
 
 
-def spots_of(folder: str, number: int) -> dict[str, Any] | None:
-    """The spots of a shot as its list has them, by columns; None where a campaign has no lists."""
-    return None
-
-
-def _marks(spots: dict[str, Any] | None, panels: list[int]) -> tuple[Any, int, str]:
-    """The strongest spots as they lie in the frame, how many are left out, and why none is marked."""
-    if spots is None:
-        return None, 0, ""
-    panel, intensity = (np.asarray(spots[name]) for name in ("panel", "intensity"))
-    if panel.size and panel.max() >= len(panels):
-        return None, 0, "spots of several panels in one image are not marked"
-    order = np.argsort(-intensity, kind="stable")[:MOST_SPOTS]
-    rows = np.array(panels or [0])[panel[order].astype(int)]
-    marks = np.column_stack([np.asarray(spots["fast"])[order], np.asarray(spots["slow"])[order] + rows,
-                             *(np.asarray(spots[name])[order] for name in "hkl")])
-    return marks, len(intensity) - len(order), ""
+def _marks(spots: dict[str, Any], places: Any) -> tuple[Any, int]:
+    """The strongest spots as they lie in the frame, and how many are left out."""
+    order = np.argsort(-spots["intensity"], kind="stable")[:MOST_SPOTS]
+    corners = places[spots["panel"][order]]
+    marks = np.column_stack([spots["fast"][order] + corners[:, 0], spots["slow"][order] + corners[:, 1],
+                             *(spots[name][order] for name in "hkl")])
+    return marks, len(spots["intensity"]) - len(order)

@@ -22,6 +22,7 @@ from numbragg.campaign.distributions import distribution
 from numbragg.campaign.draws import Source
 from numbragg.campaign.fields import FIELDS
 from numbragg.campaign.log import read_log
+from numbragg.campaign.reader import CampaignReader
 from numbragg.campaign.report_page import page
 from numbragg.commands.cli import main
 
@@ -203,17 +204,31 @@ def test_spots_are_marked(there, monkeypatch):
     spots = {"h": np.array([1, 2, 3]), "k": np.array([0, 0, -1]), "l": np.array([5, 6, 7]),
              "panel": np.array([0, 0, 0]), "slow": np.array([3.5, 20.25, 1.0]), "fast": np.array([7.0, 30.5, 2.0]),
              "intensity": np.array([2.0, 9.0, 0.5])}
-    monkeypatch.setattr(report, "spots_of", lambda folder, number: spots if number == 9 else None)
+    monkeypatch.setattr(report, "labels_of", lambda shots, number: (spots, np.array([[0, 0, 40, 32]])) if number == 9
+                        else None)
     monkeypatch.setattr(report, "MOST_SPOTS", 2)
     text = page(report.collect("out", 8)).decode()
     marks = [attributes for tag, attributes in Elements(text).found if tag == "circle"]
     assert [(mark["cx"], mark["cy"]) for mark in marks] == [("30.50", "20.25"), ("7.00", "3.50")]
     assert "<title>3 0 7</title>" not in text and "<title>2 0 6</title>" in text
     assert "; 3 spots, 1 weaker ones are not marked" in text
-    # panels that are stacked begin at rows of their own; where they are one image it is not known where each lies
-    marks, more, why = report._marks({**spots, "panel": np.array([0, 1, 0])}, [0, 100])
-    assert marks[:, 1].tolist() == [120.25, 3.5] and (more, why) == (1, "")
-    assert report._marks({**spots, "panel": np.array([0, 1, 0])}, [0])[2].startswith("spots of several panels")
+    # where panels are in an image
+    places = np.array([[0, 0, 40, 32], [10, 100, 40, 32]])
+    marks, more = report._marks({**spots, "panel": np.array([0, 1, 0])}, places)
+    assert marks[:, :2].tolist() == [[40.5, 120.25], [7.0, 3.5]] and more == 1
+
+
+def test_spots_of_a_campaign_are_marked(folder):
+    """Those of its lists, of a campaign whose first files are missing."""
+    write("[labels]\nmin_photons = 1.0\nmask_photons = 0.1\n" + SMALL)
+    assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "1/3", "--quiet"]) == 0
+    with CampaignReader("out") as shots:
+        listed = {number: shots.spots(number) for number in range(4, 8)}
+    text = page(report.collect("out", 4)).decode()
+    marks = [(mark["cx"], mark["cy"]) for tag, mark in Elements(text).found if tag == "circle"]
+    assert 0 < len(marks) == sum(len(spots["h"]) for spots in listed.values())
+    assert sorted(marks) == sorted((f"{fast:.2f}", f"{slow:.2f}") for spots in listed.values()
+                                   for fast, slow in zip(spots["fast"], spots["slow"]))
 
 
 def test_rates(there):
