@@ -10,9 +10,10 @@ from numbragg.commands.cli import main
 
 
 @pytest.mark.parametrize("words, said", [
-    ("", "campaign: must be one of init, check, run, status, report, verify, merge; see numbragg campaign --help"),
-    ("make x", "campaign: make must be one of init, check, run, status, report, verify, merge; see numbragg campaign "
-     "--help"),
+    ("", "campaign: must be one of init, check, run, status, report, verify, merge, export; see numbragg "
+     "campaign --help"),
+    ("make x", "campaign: make must be one of init, check, run, status, report, verify, merge, export; see numbragg "
+     "campaign --help"),
     ("run", "campaign run: needs FILE, one name, and not 0"),
     ("check a b", "campaign check: needs FILE, one name, and not 2"),
     ("run a.toml", "campaign run: give --out FOLDER"),
@@ -28,8 +29,8 @@ from numbragg.commands.cli import main
     ("run a.toml --out x --backend gpu", "campaign: --backend gpu: there are cpu, cuda, auto"),
     ("run a.toml --out x --shots 0", "campaign: --shots 0: must be at least 1"),
     ("run a.toml --out x --shoots 2",
-     "campaign: --shoots is not known; there are --out, --shots, --workers, --scheduler, --shard, --sample, --threads, "
-     "--backend, --device, --quiet"),
+     "campaign: --shoots is not known; there are --out, --shots, --workers, --scheduler, --shard, --layout, --patch, "
+     "--sample, --threads, --backend, --device, --quiet"),
     ("run a.toml --out x", "a.toml: No such file or directory"),
     ("check a.toml", "a.toml: No such file or directory"),
 ])
