@@ -419,11 +419,9 @@ _WIDTH = 1.0 / 3.0
 
 @inlined
 def least_square(t, square, along, quadratic, over):
-    """A lower bound of the smallest value on half a leaf, whose middle is at t, of
+    """A lower bound, on half a leaf whose middle is at t, of a quadratic form of s and t.
 
-        square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv.
-
-    Exact along s; over: 1 / uu.
+    It is square + 2 s along_u + 2 t along_v + s s uu + 2 s t uv + t t vv; exact along s; over: 1 / uu.
     """
     uu, uv, vv = quadratic
     along_u, along_v = along[0] + t * uv, along[1] + t * vv
