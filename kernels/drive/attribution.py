@@ -101,7 +101,7 @@ class _Attribution:
         while True:
             filled = _own(own), _table(table), _bright(bright)
             tripped = np.array([trip, _NEVER])
-            code = self.kernel(self.scene, self.cells, (self.place, listed), self.axis, filled, self.least, tripped,
+            code = self.kernel(self.scene, self.cells, (self.place, listed, tripped), self.axis, filled, self.least,
                                scratch, halt)
             if code == DONE:
                 return filled[1], _cut(filled[2]), int(tripped[1])

@@ -439,18 +439,18 @@ def attribution_kernel(shape, interpolated):
     Returns
     -------
     function
-        attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt): DONE, HALTED or which of the tables
-        was too small, and is to be tried again.  `cells`: (9, orientations) of `cull.enter_cells`; `pixels`: place of
-        the window as in records.Pixels and numbers of pixels within it, in rising order; `axis`: row of the
-        polarisation axis; `filled`: an `Own`, a `Table` and a `Bright`; `least`: photons above which a reflection is
-        bright in a pixel; `trip`: (2,) int64, pixels beyond the first number do not interpolate, and the second
-        becomes that of the first pixel in which interpolation switches itself off, if it is smaller.
+        attribute(scene, cells, pixels, axis, filled, least, scratch, halt): DONE, HALTED or which of the tables was
+        too small, and is to be tried again.  `cells`: (9, orientations) of `cull.enter_cells`; `pixels`: place of the
+        window as in records.Pixels, numbers of pixels within it, in rising order, and (2,) int64: pixels beyond the
+        first of these do not interpolate, and the second becomes that of the first pixel in which interpolation
+        switches itself off, if it is smaller; `axis`: row of the polarisation axis; `filled`: an `Own`, a `Table` and
+        a `Bright`; `least`: photons above which a reflection is bright in a pixel.
     """
     terms, finish = _make_terms(lane_factor(shape, COMPENSATED, False)), _make_finish(interpolated)
 
     @jit(variant=(shape, interpolated))
-    def attribute(scene, cells, pixels, axis, filled, least, trip, scratch, halt):
-        place, listed = pixels
+    def attribute(scene, cells, pixels, axis, filled, least, scratch, halt):
+        place, listed, trip = pixels
         own, table, bright = filled
         geometry, orientations = scene.geometry, cells.shape[1]
         views = geometry.layers * geometry.oversample * geometry.oversample * number_of_sources(scene.beam)
@@ -465,7 +465,7 @@ def attribution_kernel(shape, interpolated):
             while view < views:
                 if is_halted(halt):
                     return HALTED
-                lanes = _enter_views(scene, pixels, (number, many, most), axis, view == 0, scratch)
+                lanes = _enter_views(scene, (place, listed), (number, many, most), axis, view == 0, scratch)
                 view = int(scratch[HELD])
                 for first in range(0, orientations, STEPS):
                     count = min(STEPS, orientations - first)

@@ -11,7 +11,7 @@ _FLOAT, _INTEGERS, _GREY = 4, 2, 1
 #: made in memory first, compressed as images mostly are.  One file is written after the other.
 _OTHERS = {"NXmx": 9, "HDF5": 14, "CBF": 7, "SMV": 2, "TIFF": 8, "npy": 4, "PNG": 6}
 #: What a dot of a picture takes while it is drawn; how many its longest side has, about, at least and at most.
-_DOT, _SMALLEST_SIDE, _LARGEST_SIDE = 146, 600, 2048
+_DOT, _SMALLEST_SIDE, _LARGEST_SIDE = 34, 600, 2048
 
 
 def output_bytes(names, pixels, longest, integers=True):

@@ -40,7 +40,7 @@ _LONGEST_LINE = 10239
 #: Bytes that a table may have, and memory that a byte of it takes when rows are as short as they can be.
 _LARGEST, _PER_BYTE = 1 << 28, 12.0
 #: Bytes that a source takes until there is a scene, its text included while that is there.
-_ROW_BYTES = 104
+_ROW_BYTES = 96
 
 
 def read_sources(path, as_c=False):

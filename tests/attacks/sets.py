@@ -126,7 +126,8 @@ def finish(command, folder, number):
 def content(folder, command):
     """Hash of every file in a folder that is seen there, by name; without what the command reads."""
     out = {}
-    for path in sorted(Path(folder).iterdir()):
+    # a folder of a campaign's has how long it took
+    for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
         if not path.name.startswith(".") and path.name not in command.inputs:
             out[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return out

@@ -74,8 +74,10 @@ def test_kills_of_client_and_worker(expected, folder, capfd):
         run.workers()[0].kill()
         code, out, err = run.end()
         assert code == 0, err
-    assert re.fullmatch(rf"out: {FILES} shots, {before - 1} of which were there\n"
-                        r"  wrote truth.parquet, spots.parquet and manifest.json\n", out)
+    # a set of files whose renames were cut short is completed by the next run
+    there = re.fullmatch(rf"out: {FILES} shots, (\d+) of which were there\n"
+                         r"  wrote truth.parquet, spots.parquet and manifest.json\n", out)
+    assert there and before - 1 <= int(there[1]) < FILES
     assert re.fullmatch(rf"numbragg: warning: \d+ of {FILES} shots failed; their reasons are in the table of truth\n",
                         err)
     assert hashes("out") == expected
