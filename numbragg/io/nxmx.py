@@ -103,6 +103,7 @@ class NexusWriter:
         self._begun = False
         # where it is put at the end
         self._place = path if key else None
+        self._beside: dict[str, Any] = {}
         self._held = None if path is None else HeldFile(_partial(path) if key else path, path, _SIGNATURE)
         try:
             with self._writing():
@@ -316,9 +317,12 @@ class NexusWriter:
             whole[slab, :part.shape[1]] = part
         with self._writing():
             if frame == 0:
-                self._file.create_dataset(path, self._data.shape, np.int32, track_times=False,
-                                          chunks=self._data.chunks, **filters(compression))
-            self._file[path][frame] = whole
+                self._beside[path] = self._file.create_dataset(path, self._data.shape, np.int32, track_times=False,
+                                                               chunks=self._data.chunks, **filters(compression))
+            self._beside[path][frame] = whole
+            # held open, and each frame given its place now: a thread that looks at frames of the interpreter, as Dask's
+            # profiler does, would else put off the moment at which it is closed, and with that its place in the file
+            self._beside[path].id.flush()
 
     @property
     def tiles(self) -> Any:
