@@ -1,5 +1,8 @@
 """Labels: against all steps in plain Python, against the image, in the files of a campaign, and what is refused."""
 
+import sys
+import threading
+import time
 from types import SimpleNamespace
 
 from campaign_tools import SMALL, changed, hashes, write
@@ -15,6 +18,7 @@ from numbragg import StructureFactors
 from numbragg.campaign import labels
 from numbragg.campaign.labels import COLUMNS, LEFT_OUT, Labels, label_shot
 from numbragg.campaign.shots import Maker
+from numbragg.commands.cli import main
 from numbragg.scene.prepare import prepare
 from numbragg.scene.request import Draft
 
@@ -278,3 +282,27 @@ def test_memory_is_counted(crowded, monkeypatch):
     monkeypatch.setattr("numbragg.memory.available", lambda: 0)
     with pytest.raises(ValueError, match="labels: reflections in 14 x 11 pixels need .* GB; 0 GB of memory are"):
         label_shot(Labels(), shot, images, 1)
+
+
+def test_bytes_with_a_thread_that_looks_at_frames(folder):
+    """As Dask's profiler does: what it holds is closed later than it would be."""
+    write("[labels]\nmin_photons = 1.0\nmask_photons = 0.1\n" + changed(("shots_per_file = 4", "shots_per_file = 1")))
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            held = list(sys._current_frames().values())
+            time.sleep(0.004)
+            del held
+
+    watching = threading.Thread(target=look)
+    for name in ("alone", "watched"):
+        if name == "watched":
+            watching.start()
+        try:
+            assert main(["campaign", "run", "set.toml", "--out", name, "--shard", "0/1", "--quiet"]) == 0
+        finally:
+            if name == "watched":
+                over.set()
+                watching.join()
+    assert hashes("alone") == hashes("watched")
