@@ -11,7 +11,7 @@ processor alone.
 """
 
 import argparse
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 import os
 import sys
 import tempfile
@@ -166,19 +166,21 @@ def check(maker, frames):
             sys.exit(f"shot {number}: the file has other pixels than the shot that is made alone; not timed")
 
 
+def maker_of(folder, edge, steps, shots):
+    """What makes such shots by one thread, from files that are written into a folder."""
+    from numbragg.campaign.shots import Maker
+
+    with chdir(folder):
+        return Maker(write_description(edge, steps, shots), threads=1)
+
+
 def measure(edge, steps, shots, rounds):
     """One record."""
     from numbragg.campaign import shots as made_by
-    from numbragg.campaign.shots import Maker
     from numbragg.render.backends import CPU
 
     with tempfile.TemporaryDirectory() as folder:
-        before = os.getcwd()
-        os.chdir(folder)
-        try:
-            maker = Maker(write_description(edge, steps, shots), threads=1)
-        finally:
-            os.chdir(before)
+        maker = maker_of(folder, edge, steps, shots)
         _, frames = make_file(maker)
         check(maker, frames)
         done = []

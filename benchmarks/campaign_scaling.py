@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from campaign import SIZES, make_file, markdown, write_description
+from campaign import SIZES, make_file, maker_of, markdown, write_description
 from measuring import emit, python_program, quartiles, run_program, spent
 
 #: Workers of the model.
@@ -31,15 +31,8 @@ NETWORK_BYTES = 1.25e9
 
 def shot_cost(edge, steps, shots):
     """CPU time of a shot in a worker [s], and its bytes in files."""
-    from numbragg.campaign.shots import Maker
-
     with tempfile.TemporaryDirectory() as folder:
-        before = os.getcwd()
-        os.chdir(folder)
-        try:
-            maker = Maker(write_description(edge, steps, shots), threads=1)
-        finally:
-            os.chdir(before)
+        maker = maker_of(folder, edge, steps, shots)
         sizes = []
         # the first loads what the others have
         taken = [make_file(maker, sizes.append)[0].cpu / shots for _ in range(3)][1:]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from test_photons import AVOGADRO, CRYSTAL, R_E_SQR
-from test_sampling import curve, wide
+from test_sampling import curve, curve_of, wide
 
 from numbragg import Background, Beam, Detector, Sampling, Simulator
 from numbragg.background import Layer, Table
 from numbragg.background.pieces import of_table
-from numbragg.background.tables import material, slopes
+from numbragg.background.tables import material
 from numbragg.kernels.compile.compilation import jit
 from numbragg.kernels.physics.amorphous import Amorphous, from_table, integrals
 
@@ -71,17 +71,7 @@ def on_one(table):
     ids=("ice", "air", "late"))
 def test_pieces_are_the_table_and_its_integrals(table):
     """From 0 to beyond the last row, at rows and beside them, against midpoints of the curve that NumPy makes."""
-    x, y = np.array(table.stol), np.array(table.f)
-    m = np.array(slopes(table.stol, table.f))
-
-    def f(stol):
-        i = np.clip(np.searchsorted(x, stol, side="right") - 1, 0, len(x) - 2)
-        step = x[i + 1] - x[i]
-        t = (stol - x[i]) / step
-        inside = ((1 + 2 * t) * (1 - t) ** 2 * y[i] + t * (1 - t) ** 2 * step * m[i]
-                  + t * t * (3 - 2 * t) * y[i + 1] + t * t * (t - 1) * step * m[i + 1])
-        return np.where(stol >= x[-1], y[-1], np.where(stol < x[0], y[0], inside))
-
+    x, f = np.array(table.stol), curve_of(table)
     at = np.concatenate([[0.0], x[:: max(len(x) // 40, 1)], x[-1:], np.linspace(0.0, 1.3 * x[-1], 97)])
     out = np.empty((len(at), 4))
     _looked_up(on_one(table), 1e10 * at, out)

@@ -19,7 +19,11 @@ SENSOR = {"sensor_thickness_um": 320, "attenuation_depth_um": 200}
 
 def curve(name):
     """F of a material between the rows of its table, with NumPy."""
-    table = material(name)
+    return curve_of(material(name))
+
+
+def curve_of(table):
+    """F between the rows of a table, and before and behind them."""
     x, y, m = np.array(table.stol), np.array(table.f), np.array(slopes(table.stol, table.f))
 
     def f(stol):
@@ -28,7 +32,7 @@ def curve(name):
         t = (stol - x[i]) / step
         inside = ((1 + 2 * t) * (1 - t) ** 2 * y[i] + t * (1 - t) ** 2 * step * m[i]
                   + t * t * (3 - 2 * t) * y[i + 1] + t * t * (t - 1) * step * m[i + 1])
-        return np.where(stol >= x[-1], y[-1], inside)
+        return np.where(stol >= x[-1], y[-1], np.where(stol < x[0], y[0], inside))
     return f
 
 
