@@ -49,8 +49,8 @@ def test_little_is_asked_for_once_in_a_moment(monkeypatch):
     ("-detpixels 46340", "detector: 46340 x 46340 pixels"),
     ("-mosaic 1 -mosaic_dom 900000", "mosaic domains: 900000 of them"),
     ("-phi 1 -osc 1 -phisteps 900000", "phi: 900000 steps"),
-    ("-dispersion 1 -dispsteps 950000", "divergence and dispersion: 950000 sources"),
-    ("-divergence 1 -divsteps 1200", "divergence and dispersion: 1440000 sources"),
+    ("-dispersion 1 -dispsteps 1900000", "divergence and dispersion: 1900000 sources"),
+    ("-divergence 1 -divsteps 1700", "divergence and dispersion: 2890000 sources"),
 ])
 def test_refused_on_the_command_line(words, said, folder, monkeypatch, capfd):
     monkeypatch.setattr("numbragg.memory.available", lambda: 6e7)

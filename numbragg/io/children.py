@@ -14,17 +14,29 @@ __all__ = ["end_with_parent", "started"]
 #: middle of a library and runs no Python.
 _SIGNAL_OF_PARENTS_DEATH = 1
 
-#: What a child does first; its own words follow it.
-_FIRST = ("import sys\n"
-          "number, count = int(sys.argv[1]), int(sys.argv[2])\n"
-          "sys.path[:] = [*sys.argv[3:3 + count], *sys.path]\n"
-          "del sys.argv[1:3 + count]\n"
+#: Signals that ask a program to end.
+_ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
+#: What a child does first; its own words follow it.  Python answers SIGINT with a traceback, which would stand beside
+#: the parent's one line, so that the signal ends the child, as others do, until the child says something else; before
+#: that it waits.
+_FIRST = ("import _signal, sys\n"
+          "if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:\n"
+          "    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)\n"
+          "waiting = [int(word) for word in sys.argv[1].split()]\n"
+          "if waiting:\n"
+          "    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, waiting)\n"
+          "number, count = int(sys.argv[2]), int(sys.argv[3])\n"
+          "sys.path[:] = [*sys.argv[4:4 + count], *sys.path]\n"
+          "del sys.argv[1:4 + count]\n"
           "from numbragg.io.children import end_with_parent\n"
           "end_with_parent(number)\n")
 
 
 def started(code, words=(), *, ends_by="SIGKILL", path=(), **named):
     """Start a process of Python that does not outlive this one.
+
+    A signal that asks it to end does so without a word.
 
     It has the reading end of a pipe for its standard input, of which this process holds the other end until it ends
     or `stdin` is closed.
@@ -53,9 +65,17 @@ def started(code, words=(), *, ends_by="SIGKILL", path=(), **named):
         It cannot be started.
     """
     number = int(getattr(signal, ends_by, signal.SIGTERM))
-    # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
-    return subprocess.Popen([sys.executable, "-P", "-c", _FIRST + code, str(number), str(len(path)), *path, *words],
-                            stdin=subprocess.PIPE, **named)
+    masks = hasattr(signal, "pthread_sigmask")
+    # the child inherits this thread's mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING) if masks else _ENDING
+    try:
+        waiting = " ".join(str(int(signal_)) for signal_ in sorted(_ENDING - before))
+        # -P: a current folder that holds a numbragg, as the root of a clone does, must not stand for the installed one
+        return subprocess.Popen([sys.executable, "-P", "-c", _FIRST + code, waiting, str(number), str(len(path)), *path,
+                                 *words], stdin=subprocess.PIPE, **named)
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with_parent(number):

@@ -1,5 +1,6 @@
 """Reading a file in a process of its own first, where a library may hang or crash on a damaged one."""
 
+import signal
 import subprocess
 import sys
 
@@ -77,7 +78,8 @@ def try_reading(path, module, function, library, more=(), more_seconds=0.0):
         process.stdin.close()
         nothing_left(process)
     poll()
-    if process.returncode < 0:
+    # a terminal's interrupt goes to the child, too; what it means here, this process decides
+    if process.returncode < 0 and process.returncode != -signal.SIGINT:
         raise _damaged(path, f"{library} breaks off on it (signal {-process.returncode})")
 
 

@@ -63,6 +63,35 @@ def test_a_child_ends_where_only_the_pipe_tells():
     child.stdout.close()
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system cannot let signals wait")
+def test_an_interrupt_from_the_first_moment_on_ends_a_child_without_a_word():
+    """Python would answer it with a traceback."""
+    for turn in range(30):
+        child = started(WAITS["in Python"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.002 * turn)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+        assert (said, child.returncode) == ("", -signal.SIGINT)
+    # nothing of that here
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = started(WAITS["in Python"], stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    assert child.poll() is None
+    child.stdin.close()
+    assert child.wait(timeout=60) == -signal.SIGKILL
+    child.stdout.close()
+
+
 def test_words_and_folders_come_through(folder):
     """Also where the current folder has a package of our name, as the root of a clone."""
     (folder / "numbragg").mkdir()
