@@ -15,6 +15,11 @@ from .checks import Failure
 __all__ = ["compared", "refusal", "run_c"]
 
 _OWN = {word for option in TABLE if option.own for word in spellings(option)}
+#: Words of ours that leave the C program's own files as they are; any other may make another image.
+_BESIDE = {word for option in TABLE if option.own for word in spellings(option)
+           if "also write" in option.text or option.name in (
+               "--revision", "--precision", "--summation", "--backend", "--device", "--threads", "--quiet", "--date",
+               "--tiff-type", "--png-rings", "--response", "--help", "--version")}
 #: Seconds and KiB that it may take; it stops at nothing.
 _SECONDS, _MEMORY = 4, 2_000_000
 
@@ -42,7 +47,8 @@ def comparable(case):
     words = case.words
     random = any("misset" in word for word in words) and any("rand" in word for word in words)
     clock = random and not any("misset_seed" in word for word in words)
-    return words and words[0].startswith("-") and not clock and not any(word in EARLY for word in words)
+    return (words and words[0].startswith("-") and not clock and not any(word in EARLY for word in words)
+            and not any(word.partition("=")[0] in _OWN - _BESIDE for word in words))
 
 
 def compared(case, ours, theirs, line):

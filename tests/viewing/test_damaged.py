@@ -34,7 +34,8 @@ def test_a_file_that_the_library_does_not_survive(part, what, said, series, fold
     (folder / "damage/h5py.py").write_text(LIBRARY.replace("WHAT", what))
     (folder / "damage/hdf5plugin.py").touch()
     monkeypatch.syspath_prepend(str(folder / "damage"))
-    monkeypatch.setattr(trial, "SECONDS", 2.0)
+    # what does not hang has time enough on a busy machine
+    monkeypatch.setattr(trial, "SECONDS", 2.0 if "2 s" in said else 60.0)
     # the other part is sound
     other = "numbragg.io.nxmx_header" if part == "pixels" else "numbragg.viewing.series"
     monkeypatch.setattr(f"{other}.try_reading", lambda *_: None)
