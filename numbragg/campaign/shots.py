@@ -16,7 +16,6 @@ import numpy as np
 from ..io.experiment import Experiment
 from ..io.one_image import one_image
 from ..notes import NumbraggWarning
-from ..render.common import prepared_quietly, with_surroundings
 from ..render.simulation import Simulator
 from ..response.response import Response
 from ..results.experiment import describe
@@ -206,7 +205,7 @@ class Maker:
                 found = self._first
             else:
                 # tables, domains and a device serve for all
-                found = with_surroundings(self._first, *around)
+                found = self._first.with_surroundings(*around)
             self._kept[key] = found
             if len(self._kept) > self._keeps:
                 self._kept.popitem(last=False)
@@ -269,7 +268,7 @@ class Maker:
     def _prepare(self, begun: _Begun) -> None:
         start, values = time.perf_counter(), begun.values
         begun.simulator, begun.response = self._simulator(values), self.parts.response(values)
-        begun.shot = prepared_quietly(begun.simulator, self.parts.crystals(values))
+        begun.shot = begun.simulator.prepare_quietly(self.parts.crystals(values))
         begun.ground = begun.simulator.ground(begun.shot)
         self.spent.prepare += time.perf_counter() - start
 
