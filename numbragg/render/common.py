@@ -40,7 +40,8 @@ class Common:
         self.kept: Kept = Kept() if other is None else other.kept
         same = other is not None and other._attributes[1] is detector
         self.pieces: Any = other.pieces if other is not None and same else detector.pieces()
-        self._sampling = replace(sampling.pack(), roi=roi)
+        same = other is not None and other._attributes[2] is sampling and other._attributes[3] is roi
+        self._sampling: Any = other._sampling if other is not None and same else replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None
         self._request = None if has_arrays else Request(beam=beam.pack(), sampling=self._sampling, revision=revision)
