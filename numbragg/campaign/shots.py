@@ -92,6 +92,7 @@ class _Begun:
     values: Values
     simulator: Any = None
     response: Any = None
+    crystals: Any = None
     shot: Any = None  # as `Simulator.prepare_shot` makes it
     ground: Any = None
     images: Any = None
@@ -245,7 +246,8 @@ class Maker:
         """Make some shots, step by step."""
         begun = [_Begun(number, self.description.values(number)) for number in numbers]
         with _quietly():
-            for step in (self._prepare, self._simulate, self._label, self._shine, self._count, self._describe):
+            for step in (self._take, self._prepare, self._simulate, self._label, self._shine, self._count,
+                         self._describe):
                 for each in begun:
                     if each.failed is None:
                         self._try(step, each)
@@ -265,10 +267,16 @@ class Maker:
             reason = " ".join(f"{error}".split()) or type(error).__name__
             begun.failed = reason if isinstance(error, ValueError) else f"{type(error).__name__}: {reason}"
 
-    def _prepare(self, begun: _Begun) -> None:
+    def _take(self, begun: _Begun) -> None:
+        """Take what the shot is of."""
         start, values = time.perf_counter(), begun.values
         begun.simulator, begun.response = self._simulator(values), self.parts.response(values)
-        begun.shot = begun.simulator.prepare_quietly(self.parts.crystals(values))
+        begun.crystals = self.parts.crystals(values)
+        self.spent.prepare += time.perf_counter() - start
+
+    def _prepare(self, begun: _Begun) -> None:
+        start = time.perf_counter()
+        begun.shot = begun.simulator.prepare_quietly(begun.crystals)
         begun.ground = begun.simulator.ground(begun.shot)
         self.spent.prepare += time.perf_counter() - start
 
