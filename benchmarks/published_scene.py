@@ -155,7 +155,7 @@ def timed(shot, part, folder):
     """CPU seconds of every part, and by how many times all Bragg steps are more than those that were timed."""
     import numbragg as nb
     from numbragg.background.ground import Ground
-    from numbragg.render.simulation import Result
+    from numbragg.render.result import Result
     from numbragg.response import Calibration
 
     whole, rows = shot.simulator(), blocks(shot.shape[0], part)

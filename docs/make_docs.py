@@ -27,7 +27,7 @@ END = "<!-- end of generated text -->"
 FOLDERS = (("kernels", "numbragg.kernels"), ("numbragg", "numbragg"))
 
 #: Names documented besides those of `numbragg.__all__`: imported from where, living in which module, names.
-FURTHER = (("simulation", "render.simulation", ("Result",)), ("render.scan", "render.scan", ("Scan",)),
+FURTHER = (("simulation", "render.result", ("Result",)), ("render.scan", "render.scan", ("Scan",)),
            ("results.spots", "results.spots", ("Spots",)), ("device_image", "render.device_image", ("DeviceImage",)),
            ("tracing", "tracing.record", ("Trace",)),
            ("detectors", "detectors", ("eiger2_16m", "eiger2_4m", "pilatus3_6m", "jungfrau_4m", "rayonix_mx340hs")),
@@ -44,7 +44,7 @@ FURTHER = (("simulation", "render.simulation", ("Result",)), ("render.scan", "re
             ("reference_image", "assert_same_bits", "assert_matches", "as_numpy", "clear_cache")))
 
 #: Methods that serve the package itself.
-INTERNAL = {"owning", "pack", "prepare"}
+INTERNAL = {"owning", "pack", "prepare", "prepare_quietly", "with_surroundings"}
 
 
 # -- Markdown

@@ -1,5 +1,6 @@
 """`numbragg.simulation`, as it is documented; the code lives in `numbragg.render.simulation`."""
 
-from .render.simulation import Result, Simulator, render_prepared, simulate
+from .render.result import Result
+from .render.simulation import Simulator, render_prepared, simulate
 
 __all__ = ["Result", "Simulator", "render_prepared", "simulate"]

@@ -16,7 +16,6 @@ import numpy as np
 from ..io.experiment import Experiment
 from ..io.one_image import one_image
 from ..notes import NumbraggWarning
-from ..render.common import prepared_quietly, with_surroundings
 from ..render.simulation import Simulator
 from ..response.response import Response
 from ..results.experiment import describe
@@ -93,6 +92,7 @@ class _Begun:
     values: Values
     simulator: Any = None
     response: Any = None
+    crystals: Any = None
     shot: Any = None  # as `Simulator.prepare_shot` makes it
     ground: Any = None
     images: Any = None
@@ -206,7 +206,7 @@ class Maker:
                 found = self._first
             else:
                 # tables, domains and a device serve for all
-                found = with_surroundings(self._first, *around)
+                found = self._first.with_surroundings(*around)
             self._kept[key] = found
             if len(self._kept) > self._keeps:
                 self._kept.popitem(last=False)
@@ -246,7 +246,8 @@ class Maker:
         """Make some shots, step by step."""
         begun = [_Begun(number, self.description.values(number)) for number in numbers]
         with _quietly():
-            for step in (self._prepare, self._simulate, self._label, self._shine, self._count, self._describe):
+            for step in (self._take, self._prepare, self._simulate, self._label, self._shine, self._count,
+                         self._describe):
                 for each in begun:
                     if each.failed is None:
                         self._try(step, each)
@@ -266,10 +267,16 @@ class Maker:
             reason = " ".join(f"{error}".split()) or type(error).__name__
             begun.failed = reason if isinstance(error, ValueError) else f"{type(error).__name__}: {reason}"
 
-    def _prepare(self, begun: _Begun) -> None:
+    def _take(self, begun: _Begun) -> None:
+        """Take what the shot is of."""
         start, values = time.perf_counter(), begun.values
         begun.simulator, begun.response = self._simulator(values), self.parts.response(values)
-        begun.shot = prepared_quietly(begun.simulator, self.parts.crystals(values))
+        begun.crystals = self.parts.crystals(values)
+        self.spent.prepare += time.perf_counter() - start
+
+    def _prepare(self, begun: _Begun) -> None:
+        start = time.perf_counter()
+        begun.shot = begun.simulator.prepare_quietly(begun.crystals)
         begun.ground = begun.simulator.ground(begun.shot)
         self.spent.prepare += time.perf_counter() - start
 

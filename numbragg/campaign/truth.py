@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..kernels.detector.digitise import NO_MASK, image_statistics
+from ..kernels.detector.sums import shot_sums
 from ..results import truth
-from ..scene.matrices import product
+from ..scene.matrices import product_of_rows
 from ..scene.notes import farthest
 from ..scene.units import to_angstrom, to_per_angstrom
 from .description import Description, Values
@@ -77,43 +76,54 @@ def _flat(value: Any, size: int) -> list[Any]:
 def _simulated(shot: Any, turn: Any, crystals: Any) -> dict[str, Any]:
     """What was derived: orientations and cells of the crystals that were hit, beam, detector."""
     first = shot[0][0]
-    sources = truth.sources(first)
-    spectrum: dict[float, float] = {}
-    for wavelength, weight in zip(sources.wavelengths_angstrom.tolist(), sources.weights.tolist()):
-        spectrum[wavelength] = spectrum.get(wavelength, 0.0) + weight
-    far = to_per_angstrom(max(farthest(panel[0]) for panel in shot))
-    lattices = [truth.a_matrix(prepared) for prepared in crystals]
+    shared, scene = first.alike
+    if len(shot) == 1 and first.scene is scene:
+        # what is the same in all shots of such a beam and detector
+        wavelengths, weights, d_min = shared.whatever_intensity.once("beam in words", lambda: _around(shot))
+    else:
+        wavelengths, weights, d_min = _around(shot)
+    lattices, turned = [truth.lattice_rows(prepared) for prepared in crystals], turn.tolist()
     return {
         "wavelength_angstrom": to_angstrom(first.request.beam.wavelength),
-        "spectrum_wavelengths_angstrom": sorted(spectrum),
-        "spectrum_weights": [spectrum[wavelength] for wavelength in sorted(spectrum)],
+        "spectrum_wavelengths_angstrom": list(wavelengths),
+        "spectrum_weights": list(weights),
         "fluence_photons_per_m2": float(first.fluence),
-        "d_min_angstrom": 1.0 / far if far > 0.0 else math.inf,
+        "d_min_angstrom": d_min,
         "cell": [list(truth.cell(prepared)) for prepared in crystals],
-        "a_matrix": [_rows(matrix) for matrix in lattices],
-        "a_matrix_nexus": [_rows(product(turn, matrix)) for matrix in lattices],
-        "u_matrix": [_rows(truth.u_matrix(prepared)) for prepared in crystals],
+        "a_matrix": [_row(a_matrix) for a_matrix, _ in lattices],
+        "a_matrix_nexus": [_row(product_of_rows(turned, a_matrix)) for a_matrix, _ in lattices],
+        "u_matrix": [_row(u_matrix) for _, u_matrix in lattices],
         "n_cells": [[float(count) for count in prepared.n_cells] for prepared in crystals],
         "mosaic_domains": [int(prepared.counts.mosaic_domains) for prepared in crystals],
         "mosaic_seed": [int(prepared.request.crystal.mosaic_seed) for prepared in crystals],
     }
 
 
-def _rows(matrix: Any) -> list[float]:
-    made: list[float] = np.asarray(matrix, np.float64).reshape(-1).tolist()
-    return made
+def _around(shot: Any) -> tuple[tuple[float, ...], tuple[float, ...], float]:
+    """Wavelengths [Angstrom] and their shares, and the resolution limit of all panels [Angstrom]."""
+    sources = truth.sources(shot[0][0])
+    spectrum: dict[float, float] = {}
+    for wavelength, weight in zip(sources.wavelengths_angstrom.tolist(), sources.weights.tolist()):
+        spectrum[wavelength] = spectrum.get(wavelength, 0.0) + weight
+    wavelengths = sorted(spectrum)
+    far = to_per_angstrom(max(farthest(panel[0]) for panel in shot))
+    return (tuple(wavelengths), tuple(spectrum[wavelength] for wavelength in wavelengths),
+            1.0 / far if far > 0.0 else math.inf)
+
+
+def _row(rows: Any) -> list[float]:
+    return [number for row in rows for number in row]
 
 
 def _sums(images: Any, counts: Any) -> dict[str, Any]:
     """Sums of the image; of counts whole ones, so that no order matters."""
     # no more than what is needed of `results.statistics`
-    found = [image_statistics(image, (0, image.shape[1] - 1, 0, image.shape[0] - 1), NO_MASK) for image in images]
-    row: dict[str, Any] = {"photons": math.fsum(each[3] for each in found),
-                           "largest_mean": max(each[0] for each in found)}
-    if counts is not images:
-        row |= {"counts": sum(int(part.sum(dtype=np.int64)) for part in counts),
-                "largest_count": max(int(part.max()) for part in counts)}
-    return row
+    if counts is images:
+        found = [image_statistics(image, (0, image.shape[1] - 1, 0, image.shape[0] - 1), NO_MASK) for image in images]
+        return {"photons": math.fsum(each[3] for each in found), "largest_mean": max(each[0] for each in found)}
+    sums = [shot_sums(image, part) for image, part in zip(images, counts)]
+    return {"photons": math.fsum(each[0] for each in sums), "largest_mean": max(each[1] for each in sums),
+            "counts": sum(each[2] for each in sums), "largest_count": max(each[3] for each in sums)}
 
 
 #: Columns and their types: of what each row has, whatever varies.

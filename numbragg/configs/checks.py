@@ -42,7 +42,8 @@ def _plain(value):
 
 
 def _number(field, value, unit):
-    if type(value) is Unset:
+    # hot path: a plain number is what nearly all are, and to ask what else is one takes longer than all else here
+    if type(value) is float or type(value) is Unset:
         return value
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, numbers.Real):
@@ -84,9 +85,10 @@ def not_negative(field, value, unit=""):
 def whole(field, value, minimum=1, maximum=INT_MAX):
     """An integer from `minimum` to `maximum`; a truth value is none."""
     try:
-        if isinstance(_plain(value), (bool, np.bool_)):
+        plain = value if type(value) is int else _plain(value)
+        if isinstance(plain, (bool, np.bool_)):
             raise TypeError
-        number = operator.index(_plain(value))
+        number = operator.index(plain)
     except TypeError:
         raise ValueError(f"{field}: {shown(value)} is not a whole number") from None
     if number < minimum or number > maximum:
@@ -160,7 +162,9 @@ def entries(field, value, count, what):
     """A tuple of so many entries in an order; `what` says what they should be."""
     try:
         # text is no sequence of numbers, nor are bytes, which Python takes for one; sets and mappings have no order
-        values = () if isinstance(value, (str, bytes, bytearray, Mapping, Set)) else tuple(value)
+        # hot path: a tuple is none of these
+        values = value if type(value) is tuple else () if isinstance(
+            value, (str, bytes, bytearray, Mapping, Set)) else tuple(value)
     except TypeError:
         values = ()
     if len(values) != count:
@@ -170,7 +174,7 @@ def entries(field, value, count, what):
 
 def triple(field, value, check, *arguments):
     """Three numbers, each passing `check`; one number stands for three equal ones."""
-    if isinstance(_plain(value), (numbers.Real, str, bytes)):
+    if type(value) is not tuple and isinstance(_plain(value), (numbers.Real, str, bytes)):
         # text fails as a number does that is none
         value = (value,) * 3
     return tuple(check(field, v, *arguments) for v in entries(field, value, 3, "one number or three"))

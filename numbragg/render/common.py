@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
 from ..scene.kept import Kept
-from ..scene.pixels import WHOLE
 from ..scene.request import Request
 
-__all__ = ["Common", "prepared_quietly", "with_surroundings"]
+__all__ = ["Common"]
 
 
 class Common:
@@ -42,7 +40,8 @@ class Common:
         self.kept: Kept = Kept() if other is None else other.kept
         same = other is not None and other._attributes[1] is detector
         self.pieces: Any = other.pieces if other is not None and same else detector.pieces()
-        self._sampling = replace(sampling.pack(), roi=roi)
+        same = other is not None and other._attributes[2] is sampling and other._attributes[3] is roi
+        self._sampling: Any = other._sampling if other is not None and same else replace(sampling.pack(), roi=roi)
         # what has arrays packs copies of them: these are made each time, for arrays can be changed in place
         has_arrays = beam.sources is not None or beam.spectrum is not None
         self._request = None if has_arrays else Request(beam=beam.pack(), sampling=self._sampling, revision=revision)
@@ -64,42 +63,3 @@ class Common:
     def in_regions(self, shot: Any, regions: Any) -> Any:
         """What `scene.shot.in_regions` makes of a shot; all of it where there are no regions."""
         return shot if regions is None else self._cut(shot, regions)
-
-
-def with_surroundings(simulator: Any, detector: Any, beam: Any, background: Any) -> Any:
-    """Another detector, beam and background for the structure factors and settings of a simulator.
-
-    What has been derived of structure factors, mosaic domains and a detector that stays, and a device that is open,
-    serve for the other one, too; regions of interest are not taken over.
-
-    Parameters
-    ----------
-    simulator : render.simulation.Simulator
-    detector : Detector
-    beam : Beam
-    background : Background or None
-
-    Returns
-    -------
-    render.simulation.Simulator
-    """
-    made = copy(simulator)
-    made.detector, made.beam, made.background = detector, beam, background
-    made.roi, made._regions, made._ground, made._common = WHOLE, None, None, None
-    made._backend, made._other = simulator.backend, simulator._shared()
-    return made
-
-
-def prepared_quietly(simulator: Any, crystals: Any) -> Any:
-    """As `Simulator.prepare_shot`, but what is odd is not looked for, which of small shots takes a tenth of the time.
-
-    Parameters
-    ----------
-    simulator : render.simulation.Simulator
-    crystals : sequence of Crystal
-
-    Returns
-    -------
-    tuple of tuple of scene.Prepared
-    """
-    return simulator._prepared(crystals, simulator._shared())

@@ -18,7 +18,8 @@ from ..notes import warn
 from ..scene.draws import LARGEST_SEED
 from ..scene.revisions import DEFAULT
 from .progress import checked_progress
-from .simulation import Region, Result, Simulator
+from .result import Result
+from .simulation import Region, Simulator
 
 # start-up: what counts is imported with the first counts; types are for checkers
 if TYPE_CHECKING:

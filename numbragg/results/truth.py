@@ -15,7 +15,7 @@ from ..scene.orientation import cell_of
 from ..scene.size import divided
 from ..scene.units import to_angstrom, to_degrees
 
-__all__ = ["SourceList", "a_matrix", "b_matrix", "cell", "crystal_truth", "mosaic_rotations", "phi_deg",
+__all__ = ["SourceList", "a_matrix", "b_matrix", "cell", "crystal_truth", "lattice_rows", "mosaic_rotations", "phi_deg",
            "real_space_vectors", "source_truth", "sources", "spindle_axis", "u_matrix"]
 
 #: Longest list of spindle angles or of sources that an account of a run holds.
@@ -58,9 +58,9 @@ def a_matrix(prepared):
     return np.array(_reciprocal(prepared)).T.copy()
 
 
-def _frame(prepared):
+def _frame(reciprocal):
     """The crystal's Cartesian frame: x along a*, y in the plane of a* and b*, z = x cross y."""
-    a_star, b_star, _ = _reciprocal(prepared)
+    a_star, b_star, _ = reciprocal
     x, _ = unit(a_star)
     z, _ = unit(cross(a_star, b_star))
     return x, cross(z, x), z
@@ -68,14 +68,21 @@ def _frame(prepared):
 
 def u_matrix(prepared):
     """The rotation U of A = U B: a (3, 3) array."""
-    return np.array(_frame(prepared)).T.copy()
+    return np.array(_frame(_reciprocal(prepared))).T.copy()
+
+
+def lattice_rows(prepared):
+    """Rows of `a_matrix` and of `u_matrix`, as tuples of numbers: of many shots no arrays need be made."""
+    reciprocal = _reciprocal(prepared)
+    return list(zip(*reciprocal)), list(zip(*_frame(reciprocal)))
 
 
 def b_matrix(prepared):
     """The upper triangle B of A = U B [1/Angstrom]: a (3, 3) array."""
-    frame = _frame(prepared)
+    reciprocal = _reciprocal(prepared)
+    frame = _frame(reciprocal)
     columns = [tuple(dot(axis, vector) if row <= column else 0.0 for row, axis in enumerate(frame))
-               for column, vector in enumerate(_reciprocal(prepared))]
+               for column, vector in enumerate(reciprocal)]
     return np.array(columns).T.copy()
 
 

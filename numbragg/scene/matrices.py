@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["product"]
+__all__ = ["product", "product_of_rows"]
 
 
 def product(first, second):
@@ -17,5 +17,10 @@ def product(first, second):
     -------
     (n, k) array
     """
-    return np.array([[sum(a * b for a, b in zip(row, column)) for column in second.T.tolist()]
-                     for row in first.tolist()])
+    return np.array(product_of_rows(first.tolist(), second.tolist()))
+
+
+def product_of_rows(first, second):
+    """The same of rows of numbers, for small matrices that no array is made of. Returns a list of rows."""
+    columns = list(zip(*second))
+    return [[sum([a * b for a, b in zip(row, column)]) for column in columns] for row in first]

@@ -78,10 +78,9 @@ def reciprocal_cell(lengths, angles):
     half = (alpha + beta + gamma) / 2
     skew = math.sin(half) * math.sin(half - alpha) * math.sin(half - beta) * math.sin(half - gamma)
     volume = 2.0 * a * b * c * math.sqrt(abs(skew))
-    degrees = [math.degrees(x) for x in (alpha, beta, gamma)]
     # rounding leaves some 1e-8 of a volume that is really zero
     if not volume > 1e-6 * a * b * c or not math.isfinite(volume):
-        raise ValueError(IMPOSSIBLE.format(a, b, c, *degrees, "it has no volume"))
+        raise ValueError(IMPOSSIBLE.format(a, b, c, *map(math.degrees, (alpha, beta, gamma)), "it has no volume"))
     inverse = 1.0 / volume
     sines = math.sin(alpha), math.sin(beta), math.sin(gamma)
     cosines = math.cos(alpha), math.cos(beta), math.cos(gamma)
@@ -89,7 +88,8 @@ def reciprocal_cell(lengths, angles):
     b_star = abs(c * a * sines[1] * inverse)
     c_star = abs(a * b * sines[2] * inverse)
     if not min(a_star, b_star, c_star) > 0.0:
-        raise ValueError(IMPOSSIBLE.format(a, b, c, *degrees, "an angle leaves no reciprocal axis"))
+        raise ValueError(IMPOSSIBLE.format(a, b, c, *map(math.degrees, (alpha, beta, gamma)),
+                                           "an angle leaves no reciprocal axis"))
     sin_gamma_star = max(-1.0, min(1.0, c * inverse / a_star / b_star))
     cos_alpha_star = _limit_cosine((cosines[1] * cosines[2] - cosines[0]) / (sines[1] * sines[2]))
     cos_beta_star = _limit_cosine((cosines[2] * cosines[0] - cosines[1]) / (sines[2] * sines[0]))

@@ -378,6 +378,14 @@ def _sums(request, frame, oversample, kept):
         rotation=_rotation(request, counts))
 
 
+def _with_fluence(sums, request):
+    """What `_sums` makes of a request, from what it has made of one whose beam has another number of photons."""
+    photons_per_area = fluence(request.beam)
+    level = background_level(request.crystal.water_size, photons_per_area)
+    return sums._replace(fluence=photons_per_area, sampling=sums.sampling._replace(
+        background=level, scale=R_E_SQR * photons_per_area))
+
+
 def prepare(request, structure_factors, kept=None):
     """Derive everything.
 
@@ -401,7 +409,7 @@ def prepare(request, structure_factors, kept=None):
     _check_request(request)
     kept = Kept() if kept is None else kept
     asked, shared = request.crystal, kept.shared(request)
-    frame = shared.once("frame", lambda: _frame(request, kept))
+    frame = shared.whatever_intensity.once("frame", lambda: _frame(request, kept))
     placement, window, counts = frame
     generator = Generator()
     orientation = orient(asked, request.beam.wavelength, _misset(asked, generator))
@@ -412,7 +420,8 @@ def prepare(request, structure_factors, kept=None):
     mosaic = (_mosaic(asked, counts, generator, kept, shared) if _is_of_c(asked)
               else _other_mosaic(asked, counts, orientation.direct, placement.spindle, kept))
     if _is_kept(request.beam, counts):
-        sums = shared.once(("sums", oversample), lambda: _sums(request, frame, oversample, kept))
+        sums = shared.once(("sums", oversample), lambda: _with_fluence(shared.whatever_intensity.once(
+            ("sums", oversample), lambda: _sums(request, frame, oversample, kept)), request))
         sums = sums._replace(beam=_own(sums.beam), rotation=_own(sums.rotation))
     else:
         sums = _sums(request, frame, oversample, kept)

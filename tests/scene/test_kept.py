@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import numbragg as nb
-from numbragg.scene import kept
+from numbragg.scene import kept, prepare
 from numbragg.scene.notes import scene_notes
-from numbragg.scene.request import CrystalRequest
+from numbragg.scene.request import BeamRequest, CrystalRequest
 
 FACTORS = nb.StructureFactors.from_array(np.arange(1.0, 344.0).reshape(7, 7, 7), (-3, -3, -3))
 PLANE = nb.Detector(pixels=(40, 30), pixel_mm=0.3)
@@ -70,6 +70,56 @@ def test_each_shot_is_what_it_is_alone(beam, revision):
     assert len({found for found, _ in wanted}) == len(wanted)
 
 
+#: What a beam may have, a row for each; the first ones differ in the number of photons only.
+BEAMS = [{}, {"fluence_photons_per_m2": 1e20}, {"fluence_photons_per_m2": 0.0}, {"flux_photons_per_s": 1e12},
+         {"flux_photons_per_s": 1e12, "exposure_s": 0.3}, {"flux_photons_per_s": 1e12, "size_mm": 0.2},
+         {"wavelength_angstrom": 1.1}, {"polarisation_fraction": 0.5}, {"polarisation_fraction": None},
+         {"dispersion_percent": 1.0}, {"dispersion_percent": 1.0, "dispersion_steps": 3}, {"divergence_h_mrad": 1.0},
+         {"divergence_v_mrad": 1.0}, {"divergence_h_mrad": 1.0, "divergence_h_step_mrad": 0.3},
+         {"divergence_v_mrad": 1.0, "divergence_v_step_mrad": 0.3}, {"divergence_h_mrad": 1.0, "divergence_h_steps": 3},
+         {"divergence_v_mrad": 1.0, "divergence_v_steps": 3},
+         {"divergence_h_mrad": 1.0, "divergence_v_mrad": 1.0, "divergence_h_steps": 3, "divergence_v_steps": 3},
+         {"divergence_h_mrad": 1.0, "divergence_v_mrad": 1.0, "divergence_h_steps": 3, "divergence_v_steps": 3,
+          "round_divergence": False}, {"d_min_angstrom": 3.0},
+         {"sources": np.array([[-1.0, 0.0, 0.0, 1.0, 1e-10]])}, {"spectrum": nb.Spectrum.gaussian(1.0, 1.0, samples=3)}]
+
+
+@pytest.mark.parametrize("axes", [{}, {"direction": (1, 0.01, 0), "polarisation_axis": (0, 1, 0)}])
+def test_each_beam_is_what_it_is_alone(axes):
+    """Of simulators that have what they can in common."""
+    plane = replace(PLANE, convention="custom") if axes else PLANE
+    beams = [nb.Beam(**{**axes, **given}) for given in BEAMS]
+    asked = [crystal(0), crystal(1, water_size_um=5.0)]
+
+    def of(simulator):
+        return [all_of(simulator, each) for each in asked]
+
+    wanted = [of(nb.Simulator(plane, beam, FACTORS)) for beam in beams]
+    first = nb.Simulator(plane, nb.Beam(), FACTORS)
+    for n in (*range(len(beams)), *reversed(range(len(beams)))):
+        assert of(first.with_surroundings(plane, beams[n], None)) == wanted[n], n
+    assert len({repr(found) for found in wanted}) == len(wanted)
+
+
+def test_nothing_of_a_beam_is_forgotten():
+    """Its fields are either what is kept is found by, or the number of its photons, words, or somebody's arrays."""
+    names = {field.name for field in fields(BeamRequest)}
+    alone = {"fluence", "flux", "exposure", "sources", "spectrum", "spectrum_notes", "beam_notes"}
+    found = kept._BESIDE_INTENSITY.__reduce__()[1]
+    assert set(found) | alone == names and not set(found) & alone
+
+
+def test_beams_that_differ_in_their_photons_share_all_else():
+    first = nb.Simulator(PLANE, nb.Beam(), FACTORS)
+
+    def shared(**given):
+        return first.with_surroundings(PLANE, nb.Beam(**given), None).prepare(crystal(0)).alike[0]
+
+    one, other, third = shared(), shared(fluence_photons_per_m2=1e20), shared(wavelength_angstrom=1.1)
+    assert one is not other and one.whatever_intensity is other.whatever_intensity
+    assert third.whatever_intensity is not one.whatever_intensity
+
+
 def test_nothing_of_a_crystal_is_forgotten():
     """Its fields are either what is kept is found by, or its cell and orientation, or arrays of somebody else's."""
     names = {field.name for field in fields(CrystalRequest)}
@@ -104,4 +154,14 @@ def test_few_are_kept():
     made = nb.Simulator(PLANE, nb.Beam(), FACTORS)
     for number in range(3 * kept.MOST):
         made.prepare(crystal(0, fudge=1.0 + number))
-    assert len(made._shared().kept._made) <= kept.MOST
+    assert 0 < max(map(len, made._shared().kept._made.values())) <= kept.MOST
+
+
+def test_what_comes_and_goes_leaves_alone_what_stays(monkeypatch):
+    """Mosaic domains are drawn once, whatever else every shot has anew."""
+    first, drawn, real = nb.Simulator(PLANE, nb.Beam(), FACTORS), [], prepare.mosaic_domains
+    monkeypatch.setattr(prepare, "mosaic_domains", lambda *given: drawn.append(given) or real(*given))
+    for number in range(3 * kept.MOST):
+        beam = nb.Beam(wavelength_angstrom=1.0 + 0.001 * number)
+        first.with_surroundings(PLANE, beam, None).prepare(crystal(0))
+    assert len(drawn) == 1
