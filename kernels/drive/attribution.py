@@ -8,23 +8,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluate.attribute import (
+from ..evaluate.attribute import NO_KEY, SCRATCH_SIZE, Own, attribution_kernel
+from ..evaluate.attribute_lanes import BLOCK, lanes_of_reflections
+from ..evaluate.certificate import largest_index
+from ..evaluate.cull import enter_cells
+from ..evaluate.reflections import (
     DONE,
     FULL_BRIGHT,
     FULL_OWN,
     FULL_TABLE,
     HALTED,
     LARGEST_INDEX,
-    NO_KEY,
-    SCRATCH_SIZE,
+    WIDE,
     Bright,
-    Own,
     Table,
-    attribution_kernel,
     into_table,
 )
-from ..evaluate.certificate import largest_index
-from ..evaluate.cull import enter_cells
 from ..physics.shapes import kind_of
 from ..physics.view import is_polarised, orientations, per_step, steps_per_pixel
 from ..stopping import Halted, halting
@@ -38,6 +37,10 @@ BAND = 4096
 #: Entries that tables begin with, of a pixel, of a band; they are doubled as often as that is needed.
 _OWN, _TABLE = 64, 1024
 
+#: Lattice points that may be the nearest ones of a pixel where each has a place for its sums; for each step so many at
+#: most, or looking through them would take longer than what it saves.  Pixels that go the other way where one has more.
+_BOX, _PER_STEP, _WIDE = 512, 8, 1024
+
 #: Bytes of an entry of a table, and of one bright reflection of a pixel.
 ENTRY_BYTES, BRIGHT_BYTES = 72, 24
 
@@ -48,7 +51,7 @@ _NEVER = np.iinfo(np.int64).max
 class Reflections(NamedTuple):
     """Reflections of one crystal on one panel, in the order in which pixels have met them."""
 
-    keys: np.ndarray  # (n,) int64: see `evaluate.attribute.indices_of`
+    keys: np.ndarray  # (n,) int64: see `evaluate.reflections.indices_of`
     sums: np.ndarray  # (n, 3): photons, and photons times slow and fast [pixels from the panel's corner]
     counts: np.ndarray  # (n,) int64: pixels in which they are bright
     bright: Bright  # all such pixels
@@ -66,8 +69,13 @@ def obstacle(scene):
 
 def bytes_of(scene, pixels, threads):
     """Bytes that it takes to attribute an image of so many pixels, all of them bright in one reflection."""
-    own = threads * (8 * SCRATCH_SIZE + 2 * ENTRY_BYTES * (_OWN + _TABLE) + BRIGHT_BYTES * BAND)
+    own = threads * (8 * SCRATCH_SIZE + 24 * BLOCK * _largest_box(scene) + 2 * ENTRY_BYTES * (_OWN + _TABLE)
+                     + BRIGHT_BYTES * BAND)
     return 72 * orientations(scene.crystal) + own + (8 + BRIGHT_BYTES) * pixels
+
+
+def _largest_box(scene):
+    return min(_BOX, _PER_STEP * steps_per_pixel(scene))
 
 
 def _own(size):
@@ -93,16 +101,17 @@ class _Attribution:
         enter_cells(scene.crystal, self.cells)
         self.axis = int(scene.beam.next_axis[-1]) if is_polarised(scene.beam, scene.sampling) else 0
         self.kernel = attribution_kernel(kind_of(scene.crystal), bool(interpolating))
+        self.lanes = lanes_of_reflections(kind_of(scene.crystal))
+        mean = np.array([np.float64(sum(row) / len(row)) for row in self.cells.tolist()])
+        away = (self.cells - mean[:, None]).reshape(3, 3, -1)
+        self.crystal = self.cells, mean, np.sqrt((away * away).sum(axis=1).max(axis=1))
 
     def band(self, listed, trip, halt):
         """The reflections of some pixels: a `Table`, a `Bright`, and where interpolation switched itself off."""
         own, table, bright = _OWN, _TABLE, len(listed)
-        scratch = np.empty(SCRATCH_SIZE)
         while True:
-            filled = _own(own), _table(table), _bright(bright)
-            tripped = np.array([trip, _NEVER])
-            code = self.kernel(self.scene, self.cells, (self.place, listed, tripped), self.axis, filled, self.least,
-                               scratch, halt)
+            filled, tripped = (_own(own), _table(table), _bright(bright)), np.array([trip, _NEVER])
+            code = (self.one_by_one if self.interpolating else self.side_by_side)(listed, filled, tripped, halt)
             if code == DONE:
                 return filled[1], _cut(filled[2]), int(tripped[1])
             if code == HALTED:
@@ -111,6 +120,26 @@ class _Attribution:
             own, table, bright = (size * 2 if code == which else size for size, which in (
                 (own, FULL_OWN), (table, FULL_TABLE), (bright, FULL_BRIGHT)))
             self.require(ENTRY_BYTES * (own + table) + BRIGHT_BYTES * bright)
+
+    def one_by_one(self, listed, filled, tripped, halt):
+        """Fill tables with pixels of any number of reflections. Returns what the kernel does."""
+        return self.kernel(self.scene, self.cells, (self.place, listed, tripped), self.axis, filled, self.least,
+                           np.empty(SCRATCH_SIZE), halt)
+
+    def side_by_side(self, listed, filled, tripped, halt):
+        """Fill tables with pixels of few reflections as long as they are that, and with others one by one."""
+        start, done, largest = 0, np.zeros(1, np.int64), _largest_box(self.scene)
+        sums = np.zeros((3, BLOCK * largest))
+        while start < len(listed):
+            code = self.lanes(self.scene, self.crystal, (self.place, listed[start:], done), self.axis,
+                              (sums, *filled[1:]), self.least, largest, halt)
+            start += int(done[0])
+            if code == WIDE:
+                code = self.one_by_one(listed[start:start + _WIDE], filled, tripped, halt)
+                start += _WIDE
+            if code != DONE:
+                return code
+        return DONE
 
     def bands(self, listed, threads, trip, halt):
         """Those of all bands, in their order."""

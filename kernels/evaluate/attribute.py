@@ -6,7 +6,7 @@ program rounds them.  Lattice factors are the accurate forms of the lanes, withi
 the nearest structure factor only the square times the sum is needed, so it is looked up once for each reflection of a
 pixel.
 
-Indices come in one number, h 2^34 + k 2^17 + l, which a double holds exactly.
+This form takes any number of reflections in a pixel, and interpolated structure factors; `attribute_lanes` is for few.
 """
 
 from typing import NamedTuple
@@ -31,21 +31,16 @@ from ..physics.view import (
     is_renewed,
     is_weighted,
     number_of_sources,
-    photons,
     place_of_source,
     polarisation_axis,
     scattering_vector,
     tabulated_orientation,
     weigh_step,
 )
+from .reflections import DONE, FULL_OWN, HALTED, credit, key_of, parts_of, place_of_pixel, slot_of
 from .strict import step
 
-__all__ = ["Bright", "DONE", "FULL_BRIGHT", "FULL_OWN", "FULL_TABLE", "HALTED", "LARGEST_INDEX", "NO_KEY", "Own",
-           "SCRATCH_SIZE", "Table", "attribution_kernel", "indices_of", "into_table", "resolutions", "settle"]
-
-#: No index is larger: each has 17 bits of a key.
-LARGEST_INDEX = 65535
-_HALF, _BASE = 65536, 131072
+__all__ = ["NO_KEY", "Own", "SCRATCH_SIZE", "attribution_kernel"]
 
 #: Lanes and steps that are computed side by side.
 LANES, STEPS = 256, 4096
@@ -60,9 +55,6 @@ SCRATCH_SIZE = TERMS + STEPS
 #: Of a slot that is free.
 NO_KEY = 0.5
 
-#: What a kernel returns: all is done, or it was halted, or which of its tables must be larger.
-DONE, HALTED, FULL_OWN, FULL_TABLE, FULL_BRIGHT = 0, 1, 2, 3, 4
-
 
 class Own(NamedTuple):
     """Reflections of one pixel."""
@@ -72,56 +64,7 @@ class Own(NamedTuple):
     slots: np.ndarray  # (n,) int64: slots in use, in the order in which reflections were met
 
 
-class Table(NamedTuple):
-    """Reflections of many pixels."""
-
-    slots: np.ndarray  # (2 n,) int64: entry + 1, or 0; n is a power of two
-    keys: np.ndarray  # (n,) int64
-    sums: np.ndarray  # (n, 3): photons, and photons times slow and fast [pixels from the panel's corner]
-    counts: np.ndarray  # (n,) int64: pixels in which it is bright
-    size: np.ndarray  # (1,) int64: entries
-
-
-class Bright(NamedTuple):
-    """Reflections of single pixels that have more photons there than a threshold."""
-
-    pixels: np.ndarray  # (n,) int64, numbers within the window
-    entries: np.ndarray  # (n,) int64, of a `Table`
-    photons: np.ndarray  # (n,) float64
-    size: np.ndarray  # (1,) int64
-
-
-@inlined
-def _slot(key, size):
-    """Where to look for a key first, in a table of so many slots (a power of two)."""
-    mixed = (key ^ (key >> 15) ^ (key >> 31)) & 0x7FFFFFFF
-    return ((mixed * 0x9E3779B1) >> 20) & (size - 1)
-
-
-@inlined
-def _parts(key):
-    """h, k, l of a key."""
-    l = ((key + _HALF) & (_BASE - 1)) - _HALF
-    rest = (key - l) >> 17
-    k = ((rest + _HALF) & (_BASE - 1)) - _HALF
-    return (rest - k) >> 17, k, l
-
-
-@jit
-def indices_of(keys, out):
-    """Enter h, k, l of keys: (n, 3) int64."""
-    for i in range(keys.shape[0]):
-        out[i, 0], out[i, 1], out[i, 2] = _parts(keys[i])
-
-
 # -- views
-
-
-@inlined
-def _place_of(place, index):
-    """Fast and slow place on the panel of a pixel of the window."""
-    slow = index // place[2]
-    return place[0] + index - slow * place[2], place[1] + slow
 
 
 @inlined
@@ -215,7 +158,7 @@ def _enter_views(scene, pixels, numbers, axis, begins, scratch):
     first, many, most = numbers
     lanes = 0
     for i in range(many):
-        pixel = _place_of(place, listed[first + i])
+        pixel = place_of_pixel(place, listed[first + i])
         view, at = 0, (0, 0, 0, 0)
         held = ((0.0, 0.0, 0.0), 0.0, first_capture(geometry), first_polar(scene.beam))
         if not begins:
@@ -240,11 +183,6 @@ def _enter_views(scene, pixels, numbers, axis, begins, scratch):
 # -- terms of steps
 
 
-@inlined
-def _key(nearest):
-    return (nearest[0] * 131072.0 + nearest[1]) * 131072.0 + nearest[2]
-
-
 def _make_terms(factor):
     """Loops over lanes or orientations, whichever are more: keys, and squared lattice factors times weights.
 
@@ -261,7 +199,7 @@ def _make_terms(factor):
             hkl = (scratch[H_NOW + i], scratch[K_NOW + i], scratch[L_NOW + i])
             nearest = nearest_lattice_point(hkl)
             square, _ = factor(crystal, hkl, nearest)
-            scratch[KEY_NOW + i] = _key(nearest)
+            scratch[KEY_NOW + i] = key_of(nearest)
             scratch[TERM_NOW + i] = square * scratch[WEIGHT_NOW + i]
 
     @inlined
@@ -310,7 +248,7 @@ def _interpolated_terms(scene, cells, lanes, orientations, interpolating, scratc
             now = step(scene, tabulated_orientation(cells, first + j), q, interpolating)
             interpolating = now.interpolating
             term = now.f_cell * now.f_cell * now.f_latt * now.f_latt * scratch[WEIGHT + i]
-            scratch[KEYS + i * count + j] = _key(now.nearest)
+            scratch[KEYS + i * count + j] = key_of(now.nearest)
             scratch[TERMS + i * count + j] = 0.0 if now.skipped else term
     return interpolating
 
@@ -349,7 +287,7 @@ def _attribute(own, lanes, count, entries, scratch):
             at += np.uint64(1)
             if term == 0.0:
                 continue
-            slot = _slot(np.int64(key), size)
+            slot = slot_of(np.int64(key), size)
             if own.keys[np.uint64(slot)] != key:
                 slot, entries = _slot_of(own, key, slot, entries)
                 if slot < 0:
@@ -361,65 +299,22 @@ def _attribute(own, lanes, count, entries, scratch):
     return entries
 
 
-@inlined
-def _entry_of(table, key):
-    """The entry of a key in a table, made if there is none; -1: the table is full."""
-    size = table.slots.shape[0]
-    slot = _slot(key, size)
-    for _ in range(size):
-        found = table.slots[slot] - 1
-        if found < 0:
-            found = table.size[0]
-            if found == table.keys.shape[0]:
-                return -1
-            table.size[0] = found + 1
-            table.slots[slot], table.keys[found], table.counts[found] = found + 1, key, 0
-            table.sums[found, 0] = table.sums[found, 1] = table.sums[found, 2] = 0.0
-            return found
-        if table.keys[found] == key:
-            return found
-        slot = (slot + 1) & (size - 1)
-    return -1
-
-
 def _make_finish(interpolated):
     @inlined
-    def finish(scene, own, entries, pixel, factors, table, bright, least):
-        """Enter the reflections of a pixel that is done into the table. Returns what the kernel returns.
-
-        Parameters
-        ----------
-        pixel : tuple of three int
-            Number within the window; fast and slow place on the panel.
-        factors : tuple of three float
-            Captured fraction, polarisation factor, solid angle.
-        least : float
-            Photons above which a reflection is bright in a pixel.
-        """
+    def finish(scene, own, entries, pixel, factors, filled, least):
+        """Enter the reflections of a pixel that is done into the table, as `credit` does. Returns what that returns."""
         for i in range(entries):
             slot = own.slots[i]
-            key, total, square = np.int64(own.keys[slot]), own.sums[slot, 0], 1.0
+            key, square = np.int64(own.keys[slot]), 1.0
             own.keys[slot] = NO_KEY
             if not interpolated:
-                h, k, l = _parts(key)
+                h, k, l = parts_of(key)
                 f = nearest_f(scene.lookup, (np.float64(h), np.float64(k), np.float64(l)))
                 square = f * f
-            value = photons(scene.sampling, square * total, factors[0], factors[1], factors[2])
-            if not value > 0.0:
-                continue
-            entry = _entry_of(table, key)
-            if entry < 0:
-                return FULL_TABLE
-            table.sums[entry, 0] += value
-            table.sums[entry, 1] += value * (pixel[2] + own.sums[slot, 1] / total)
-            table.sums[entry, 2] += value * (pixel[1] + own.sums[slot, 2] / total)
-            if value > least:
-                at = bright.size[0]
-                if at == bright.pixels.shape[0]:
-                    return FULL_BRIGHT
-                bright.pixels[at], bright.entries[at], bright.photons[at] = pixel[0], entry, value
-                bright.size[0] = at + 1
-                table.counts[entry] += 1
+            code = credit(scene.sampling, square, key, (own.sums[slot, 0], own.sums[slot, 1], own.sums[slot, 2]), pixel,
+                          factors, filled, least)
+            if code != DONE:
+                return code
         return DONE
 
     return finish
@@ -482,9 +377,9 @@ def attribution_kernel(shape, interpolated):
                             return FULL_OWN
                         if view == views and first + count == orientations:
                             index = listed[number + i]
-                            fast, slow = _place_of(place, index)
+                            fast, slow = place_of_pixel(place, index)
                             factors = (scratch[CAPTURE + i], scratch[POLAR + i], scratch[OMEGA + i])
-                            code = finish(scene, own, entries, (index, fast, slow), factors, table, bright, least)
+                            code = finish(scene, own, entries, (index, fast, slow), factors, (table, bright), least)
                             if code != DONE:
                                 return code
             if on and not still and listed[number] < trip[1]:
@@ -493,81 +388,3 @@ def attribution_kernel(shape, interpolated):
         return DONE
 
     return attribute
-
-
-# -- what is made of many pixels
-
-
-@jit
-def into_table(source, table, entries):
-    """Add a table to another one, entry by entry.
-
-    Parameters
-    ----------
-    source, table : Table
-    entries : (n,) int64
-        Filled with the entries of the second for those of the first.
-
-    Returns
-    -------
-    int
-        DONE or FULL_TABLE.
-    """
-    for i in range(source.size[0]):
-        entry = _entry_of(table, source.keys[i])
-        if entry < 0:
-            return FULL_TABLE
-        entries[i] = entry
-        table.counts[entry] += source.counts[i]
-        for j in range(3):
-            table.sums[entry, j] += source.sums[i, j]
-    return DONE
-
-
-@jit
-def settle(bright, entries, labels, overlap, owners, largest, mask):
-    """Find the strongest reflection of each pixel, and reflections that share one.
-
-    Parameters
-    ----------
-    bright : Bright
-        Of one lattice.
-    entries : (n,) int64
-        Numbers among all reflections, from 0, of the table's entries.
-    labels : (n of all,) int64
-        What a mask has of each reflection; 0: nothing.
-    overlap : (n of all,) uint8
-        Becomes 1 for those that are bright in a pixel in which another one is.
-    owners : (pixels,) int64
-        The first reflection that was bright in a pixel, + 1, or 0; updated, as the two that follow.
-    largest : (pixels,) float64
-        Photons of the strongest reflection with a label.
-    mask : (pixels,) int32
-        Its label; of two alike the smaller one.
-    """
-    for i in range(bright.size[0]):
-        pixel, entry, photons_here = bright.pixels[i], entries[bright.entries[i]], bright.photons[i]
-        if owners[pixel] == 0:
-            owners[pixel] = entry + 1
-        elif owners[pixel] != entry + 1:
-            overlap[entry] = 1
-            overlap[owners[pixel] - 1] = 1
-        label = labels[entry]
-        if label == 0 or photons_here < largest[pixel]:
-            continue
-        if photons_here > largest[pixel] or label < mask[pixel]:
-            largest[pixel], mask[pixel] = photons_here, label
-
-
-@jit
-def resolutions(cells, keys, out):
-    """Enter resolutions d = 1 / |h a* + k b* + l c*| of keys: (n,) [Angstrom]; infinite for 0 0 0.
-
-    `cells` are a*, b*, c* [1/Angstrom], nine numbers.
-    """
-    for i in range(keys.shape[0]):
-        h, k, l = _parts(keys[i])
-        q = (h * cells[0] + k * cells[3] + l * cells[6], h * cells[1] + k * cells[4] + l * cells[7],
-             h * cells[2] + k * cells[5] + l * cells[8])
-        size = magnitude(q)
-        out[i] = 1.0 / size if size > 0.0 else np.inf

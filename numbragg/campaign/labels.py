@@ -153,7 +153,7 @@ class _Part(NamedTuple):
 def _of_panel(labels: Labels, number: int, panel: Any, image: Any, floor: float, threads: int | None) -> list[_Part]:
     from ..kernels.drive.attribution import attributed, bytes_of
     from ..kernels.drive.crew import available_threads
-    from ..kernels.evaluate.attribute import indices_of, resolutions
+    from ..kernels.evaluate.reflections import indices_of, resolutions
     from ..results import truth
 
     window, mask = panel[0].window, panel[0].mask
@@ -201,7 +201,7 @@ def _settled(panel: Any, parts: Any, numbers: Any, overlap: Any) -> Any:
 
     `parts` are its own, each with the number of its first reflection among all.
     """
-    from ..kernels.evaluate.attribute import settle
+    from ..kernels.evaluate.reflections import settle
 
     window, shape = panel[0].window, panel[0].shape
     memory.require(20 * window.pixels + 4 * shape[0] * shape[1],

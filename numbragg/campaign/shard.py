@@ -78,12 +78,12 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     spots: list[tuple[int, Any]] = []
     found: dict[str, Any] = {}
 
-    def beside(outputs: OutputSet) -> None:
+    def beside(outputs: OutputSet, written: str) -> None:
         tables = [(table, "table of truth", table_bytes(description, rows))]
         if description.labels is not None and description.labels.spots:
             tables.append((table.removesuffix(".parquet") + SPOTS, "table of spots", spots_bytes(spots)))
         found.update(_account(description, number, campaign, rows, {
-            os.path.basename(images): (os.path.getsize(f"{images}.partial"), file_sha256(f"{images}.partial")),
+            os.path.basename(images): (os.path.getsize(written), file_sha256(written)),
             **{os.path.basename(path): (len(content), hashlib.sha256(content).hexdigest())
                for path, _, content in tables}}))
         for path, kind, what in (*tables, (account, "account", json_text(found).encode())):
@@ -112,7 +112,7 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
         file.add_columns("lattices", _of_lattices(description, rows))
         if description.labels is not None:
             file.add_columns("panels", {"places": file.tiles})
-        file.finish(beside)
+        file.finish(lambda outputs: beside(outputs, file.unfinished))
     return found
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import os
 from typing import Any
 
 import numpy as np
 
 from ..io.one_image import file_images
 from .draws import Source
-from .labels import COLUMNS, nothing
-from .shard import MASK, names_of
-from .shots import Maker
+from .labels import nothing
+from .reader import CampaignReader
+from .shots import Maker, Shot
 from .store import Head, files_of, wrong_with
-
-# start-up: h5py and pyarrow are extras, and imported where there are files
 
 __all__ = ["sample", "verify_shots"]
 
@@ -49,67 +46,65 @@ def verify_shots(maker: Maker, folder: str, head: Head, numbers: list[int],
     list of str
         What differs, a line each.
     """
-    import h5py
-    import pyarrow.parquet
-
     different: list[str] = []
     experiment = maker.experiment(0)
-    for done, number in enumerate(numbers, 1):
-        shard = number // head.shots_per_file
-        images, table, _ = (os.path.join(folder, name) for name in names_of(shard))
-        wrong = wrong_with(folder, head, shard, deep=False)
-        if wrong is not None:
-            different.append(f"shot {number}: {wrong}")
-            continue
-        frame = number - head.of_shard(shard).start
-        shot = maker.shot(number)
-        with h5py.File(images, "r") as file:
-            stored = file["entry/data/data"][frame]
-            mask = file[MASK][frame] if MASK in file else None
-        row = pyarrow.parquet.read_table(table).slice(frame, 1).to_pylist()[0]
-        if not _same(experiment, shot, stored):
-            different.append(f"shot {number}: pixels of frame {frame} of {os.path.basename(images)} are others")
-        different += _labels_differ(maker, shot, mask, experiment, (folder, files_of(head, shard), frame))
-        own = {**shot.row, "file": os.path.basename(images), "frame": frame}
-        for name, value in row.items():
-            if repr(value) != repr(own.get(name)):
-                different.append(f"shot {number}: {name} in {os.path.basename(table)} is {_short(value)}, and must be "
-                                 f"{_short(own.get(name))}")
-                break
-        if progress is not None:
-            progress(done)
+    with CampaignReader(folder) as stored:
+        for done, number in enumerate(numbers, 1):
+            wrong = wrong_with(folder, head, number // head.shots_per_file, deep=False)
+            try:
+                different += _differ(maker.shot(number), maker, experiment, stored) if wrong is None else [
+                    f"shot {number}: {wrong}"]
+            except ValueError as error:
+                # what cannot be read
+                different.append(f"shot {number}: {error}")
+            if progress is not None:
+                progress(done)
     return different
 
 
-def _labels_differ(maker: Maker, shot: Any, mask: Any, experiment: Any, place: Any) -> list[str]:
-    """What of the labels of a shot is other than in its files; `place`: folder, names of its files, frame."""
+def _differ(shot: Shot, maker: Maker, experiment: Any, stored: CampaignReader) -> list[str]:
+    """What of a shot is other than in its files."""
+    image, row = stored.image(shot.number), stored.truth(shot.number)
+    images, table = files_of(stored.head, shot.number // stored.head.shots_per_file)[:2]
+    frame, found = shot.number % stored.head.shots_per_file, []
+    if not _same(experiment, shot, image):
+        found.append(f"shot {shot.number}: pixels of frame {frame} of {images} are others")
+    found += _labels_differ(maker, shot, experiment, stored)
+    own = {**shot.row, "file": images, "frame": frame}
+    for name, value in row.items():
+        if repr(value) != repr(own.get(name)):
+            found.append(f"shot {shot.number}: {name} in {table} is {_short(value)}, and must be "
+                         f"{_short(own.get(name))}")
+            break
+    return found
+
+
+def _labels_differ(maker: Maker, shot: Shot, experiment: Any, stored: CampaignReader) -> list[str]:
+    """What of the labels of a shot is other than in its files."""
     asked = maker.description.labels
     if asked is None:
         return []
-    import pyarrow.parquet
-
-    folder, names, frame = place
+    names, frame = files_of(stored.head, shot.number // stored.head.shots_per_file), (
+        shot.number % stored.head.shots_per_file)
     labels, found = shot.labels or nothing(asked, [panel[0].shape for panel in maker.base]), []
     if asked.mask:
-        row, alike = 0, mask is not None
-        for part in file_images(experiment, labels.masks, lambda dtype: dtype == np.int32, "int32") if alike else []:
+        mask, row, alike = stored.mask(shot.number), 0, True
+        for part in file_images(experiment, labels.masks, lambda dtype: dtype == np.int32, "int32"):
             slow, fast = part.shape
             alike = alike and bool((mask[row:row + slow, :fast] == part).all())
             row += slow
         if not alike:
             found.append(f"shot {shot.number}: the mask of spots of frame {frame} of {names[0]} is another")
     if asked.spots:
-        table = pyarrow.parquet.read_table(os.path.join(folder, names[2]))
-        mine = np.flatnonzero(table.column("shot").to_numpy() == shot.number)
-        for name, kind in COLUMNS:
-            column = table.column(name).to_numpy()[mine]
-            if column.dtype != kind or column.tobytes() != labels.spots[name].tobytes():
+        for name, column in stored.spots(shot.number).items():
+            own = labels.spots[name]
+            if column.dtype != own.dtype or column.tobytes() != own.tobytes():
                 found.append(f"shot {shot.number}: spots in {names[2]} have another {name}")
                 break
     return found
 
 
-def _same(experiment: Any, shot: Any, stored: Any) -> bool:
+def _same(experiment: Any, shot: Shot, stored: Any) -> bool:
     """Whether a frame has the pixels of a shot: what its masks leave out is not compared, but must be marked."""
     if shot.images is None:
         return bool((np.isnan(stored) if stored.dtype.kind == "f" else stored == np.iinfo(stored.dtype).max).all())

@@ -220,7 +220,7 @@ class NexusWriter:
         Parameters
         ----------
         beside : callable, optional
-            Writes files that appear together with it into a set.
+            Writes files that appear together with it into a set; the file is closed, and still at `unfinished`.
         """
         if not self.resumes:
             self._note_progress(self.full != (0, 0))
@@ -237,6 +237,11 @@ class NexusWriter:
                         beside(outputs)
                     outputs.adopt(self._place, "NXmx file", self._held.path)
                     outputs.commit()
+
+    @property
+    def unfinished(self) -> str:
+        """Where the file is until `finish` puts it in its place; empty: in memory."""
+        return "" if self._held is None else self._held.path
 
     def content(self) -> bytes:
         """The file's bytes, where it is in memory."""

@@ -12,7 +12,7 @@ import render_tools
 import numbragg as nb
 from numbragg.kernels.drive import attribution
 from numbragg.kernels.drive.attribution import attributed, obstacle
-from numbragg.kernels.evaluate.attribute import LARGEST_INDEX, indices_of
+from numbragg.kernels.evaluate.reflections import LARGEST_INDEX, indices_of
 from numbragg.scene.prepare import prepare
 from numbragg.scene.request import Draft
 
