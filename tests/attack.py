@@ -52,6 +52,7 @@ def main(words=None):
                         help="only this one (signals and kills)")
     options = parser.parse_args(words)
     faults = 0
+    signals.heard()
     for what in COUNTS if options.what == "all" else [options.what]:
         with tempfile.TemporaryDirectory() as folder:
             count = COUNTS[what] if options.count is None else options.count

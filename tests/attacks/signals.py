@@ -16,6 +16,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE, SOON = 30.0, 5.0
 
 
+#: What a program of the command line finds where nobody has let it ignore them.
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
+def heard():
+    """Let no signal be ignored by what is attacked because it is here: by nohup, or a shell's job in the background."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _USUAL[number])
+
+
 def busy():
     """How many processes each processor has to do with, at least one: what takes a time takes so many times longer."""
     return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
