@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
                                 reason="/proc says when a process handles signals")
 
-FEW = {"signals": 4, "kills": 4, "forks": 1, "bits": 2, "campaigns": 1}
+FEW = {"signals": 4, "kills": 4, "disks": 4, "forks": 1, "bits": 2, "campaigns": 1}
 SHORT = ("image", "scan, NXmx")
 
 
