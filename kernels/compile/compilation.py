@@ -1,18 +1,20 @@
 """How kernels are compiled: the one `jit` decorator, parts of kernels, and kernels made in variants."""
 
 import functools
+from types import FunctionType
 
 import numba
 from numba import _dynfunc, types
 from numba.core import compiler, dispatcher, registry
 from numba.core.compiler_lock import global_compiler_lock
+import numpy as np
 
 from ..stopping import aside, handled, poll
 from . import forks
 from .cache import cache_of
 from .width import KernelLibrary
 
-__all__ = ["inlined", "jit", "rule", "variants"]
+__all__ = ["as_written", "inlined", "jit", "rule", "variants"]
 
 
 def _options(given):
@@ -83,17 +85,30 @@ def jit(function=None, *, variant=None, **options):
     """
     if function is None:
         return lambda f: jit(f, variant=variant, **options)
-    made = numba.njit(**_options(options))(function)
-    if not numba.config.DISABLE_JIT:
-        made.__class__ = _Kernel
-        # start-up: another one would look at the function's signature once more
-        made._compiler.__class__ = _KernelCompiler
-    told_apart = variant is not None or not function.__closure__
-    if not numba.config.DISABLE_JIT and told_apart:
+    options = _options(options)
+    if numba.config.DISABLE_JIT:
+        return as_written(function)
+    made = numba.njit(**options)(function)
+    made.__class__ = _Kernel
+    # start-up: another one would look at the function's signature once more
+    made._compiler.__class__ = _KernelCompiler
+    if variant is not None or not function.__closure__:
         kept_code = cache_of(made.py_func, variant)
         if kept_code is not None:
             made._cache = kept_code
     return made
+
+
+def as_written(function):
+    """A kernel that Python runs: an overflow is an infinity and no warning, as where it is compiled."""
+    quiet = functools.partial(np.errstate, all="ignore")
+
+    def kernel(*arguments, **named):
+        with quiet():
+            return function(*arguments, **named)
+
+    # Numba's simulator puts its own devices into the module of the function that it gets
+    return functools.wraps(function)(FunctionType(kernel.__code__, function.__globals__, closure=kernel.__closure__))
 
 
 class _PartLibrary(KernelLibrary):

@@ -20,6 +20,7 @@ from numba import typeof, types
 import numpy as np
 
 from . import cache
+from .compilation import as_written
 
 # start-up: numba-cuda takes a second, is an extra, and is imported with the first device
 
@@ -315,7 +316,7 @@ class Kernel:
     def load(self, device, arguments):
         """Compile, or take from disk, the kernel for such arguments; to be called within `device.current`."""
         if SIMULATED:
-            return cuda.jit(self._function)
+            return cuda.jit(as_written(self._function))
         signature = argument_types(arguments)
         with self._lock:
             key = device.number, signature

@@ -16,6 +16,7 @@ from ..io.output import OutputSet
 from ..kernels.arithmetic.vectors import cross, dot, unit
 from ..kernels.stopping import poll
 from .reader import CampaignReader
+from .store import check_outputs
 
 # start-up: h5py is an extra, and imported where files are written
 
@@ -65,7 +66,7 @@ def export(folder: str | os.PathLike[str], layout: str, out: str | os.PathLike[s
     Raises
     ------
     ValueError
-        The campaign cannot be written so, or is not whole.
+        The campaign cannot be written so, or is not whole; or its own files would be replaced.
     OSError
         A file cannot be written; none is in its place then.
     """
@@ -167,6 +168,7 @@ def _frames(file: Any, name: str, count: int, shape: tuple[int, int]) -> Any:
 
 def _resonet(shots: CampaignReader, kept: list[int], path: str,
              progress: Callable[[int], object] | None) -> list[str]:
+    check_outputs(shots.folder, [path])
     shape = shots.image(kept[0]).shape
     rows = [_row(shots, number, shape) for number in kept]
     with _files([path]) as (file,):
@@ -241,6 +243,7 @@ def _braggnn(shots: CampaignReader, kept: list[int], folder: str, how: Any) -> l
     patch, progress = how
     shape, places = shots.image(kept[0]).shape, shots.places()
     paths = [os.path.join(folder, name) for name in ("frames-exp4train.hdf5", f"peaks-exp4train-psz{patch}.hdf5")]
+    check_outputs(shots.folder, paths)
     peaks: list[Any] = []
     if not any(len(shots.spots(number)["h"]) for number in kept):
         raise ValueError(f"{shots.folder}: has no spots; BraggNN has nothing to learn from them")

@@ -9,6 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..configs.checks import shown
+from ..io.destinations import read_too
 from ..io.json_text import json_text
 from ..io.output import OutputSet, write_whole
 from ..notes import Loud
@@ -19,8 +20,8 @@ from .versions import versions
 
 # start-up: pyarrow is an extra, and imported where tables are merged
 
-__all__ = ["ALL_SPOTS", "HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "files_of", "merge",
-           "open_store", "read_head", "tables_of", "wrong_with"]
+__all__ = ["ALL_SPOTS", "HEAD", "Head", "MANIFEST", "TRUTH", "account_of", "check_inputs", "check_outputs", "files_of",
+           "merge", "open_store", "read_head", "tables_of", "wrong_with"]
 
 #: Files of a store beside those of its shots.
 HEAD, TRUTH, MANIFEST, ALL_SPOTS = "campaign.json", "truth.parquet", "manifest.json", "spots.parquet"
@@ -114,8 +115,37 @@ def check_inputs(folder: str, inputs: Iterable[str]) -> None:
     place = os.path.realpath(folder)
     for path in inputs:
         there, name = os.path.split(os.path.realpath(path))
-        if there == place and (name in (HEAD, TRUTH, MANIFEST, ALL_SPOTS) or _OF_SHOTS.fullmatch(name)):
+        if there == place and _is_of_store(name):
             raise ValueError(f"{path}: is read, and {name} in {folder} is written; give another folder")
+
+
+def check_outputs(folder: str, outputs: Iterable[str]) -> None:
+    """Refuse to write over the files of a campaign, and where those are to be that it has not yet.
+
+    Parameters
+    ----------
+    folder : str
+        Of the campaign.
+    outputs : iterable of str
+        What is to be written about it.
+
+    Raises
+    ------
+    ValueError
+    """
+    place, outputs = os.path.realpath(folder), list(outputs)
+    for path in outputs:
+        there, name = os.path.split(os.path.realpath(path))
+        if there == place and _is_of_store(name):
+            raise ValueError(f"{path}: is a file of the campaign in {folder}; give another name")
+    # links from elsewhere
+    same = read_too(outputs, lambda: (os.path.join(place, name) for name in os.listdir(place) if _is_of_store(name)))
+    if same is not None:
+        raise ValueError(f"{same}: is a file of the campaign in {folder}; give another name")
+
+
+def _is_of_store(name: str) -> bool:
+    return name in (HEAD, TRUTH, MANIFEST, ALL_SPOTS) or _OF_SHOTS.fullmatch(name) is not None
 
 
 def open_store(folder: str, description: Description, campaign: str) -> list[str]:

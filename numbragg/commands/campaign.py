@@ -201,13 +201,16 @@ def _status(folder, values):
 def _report(folder, values):
     from ..campaign.report import collect
     from ..campaign.report_page import page
+    from ..campaign.store import check_outputs
     from ..io.output import write_whole
 
     wanted = values.get("--shots", _SHOWN)
     if wanted > _MOST_SHOWN:
         raise ValueError(f"campaign report: --shots {wanted}: must be at most {_MOST_SHOWN}, or the page is too large")
     report = collect(folder, wanted)
-    content, name = page(report), values.get("--out", os.path.join(folder, "report.html"))
+    name = values.get("--out", os.path.join(folder, "report.html"))
+    check_outputs(folder, [name])
+    content = page(report)
     write_whole(name, "report", lambda file: file.write(content))
     print(f"{shown(name)}: {report.there} of {report.head.shots} shots, {len(report.pictures)} of them shown")
     return 0

@@ -2,7 +2,7 @@
 
 import time
 
-from .sets import TRACEBACK, Command, finish
+from .sets import TRACEBACK, Command, finish, hidden
 from .signals import repeat, started
 
 #: A run that writes one file of another name.
@@ -34,14 +34,15 @@ def _wait(process, place, names, chance, seconds):
 def attack(sets, chance, place, seconds):
     """One run that is killed, then another one there and the same once more. Returns what was wrong, and a line."""
     process = started(sets.command.words(2), place)
-    _wait(process, place, sorted(sets.wanted[1]), chance, seconds)
+    where = place / sets.command.out
+    _wait(process, where, sorted(sets.wanted[1]), chance, seconds)
     process.kill()
     process.communicate()
-    killed = sets.which(place)
-    other = finish(OTHER, place, 1)
+    killed = sets.which(place, killed=True)
+    other = finish(OTHER, where, 1)
     for name in ("other.bin", "other.img"):
-        (place / name).unlink(missing_ok=True)
-    after = sets.which(place)
+        (where / name).unlink(missing_ok=True)
+    after = sets.which(place, killed=True)
     again = finish(sets.command, place, 2)
     wrong = []
     if other.returncode or again.returncode:
@@ -50,12 +51,12 @@ def attack(sets, chance, place, seconds):
         wrong.append("traceback")
     if after == 0 and not any(name in other.stderr for name in sets.wanted[1]):
         wrong.append("mixed files, and not named")
-    if sets.which(place) != 2 or any((place / name).exists() for name in sets.command.also):
+    if sets.which(place) != 2 or any((where / name).exists() for name in sets.command.also):
         wrong.append("not whole at the end")
-    hidden = [path.name for path in place.iterdir() if path.name.startswith(".numbragg")]
-    if hidden:
+    left = hidden(sets.command, place)
+    if left:
         wrong.append("files left over")
-    return wrong, (f"files {killed} when killed, {after} after another run, left {hidden}: "
+    return wrong, (f"files {killed} when killed, {after} after another run, left {left}: "
                    f"{other.stderr.strip()[-200:]} {again.stderr.strip()[-200:]}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import shutil
 import subprocess
 import sys
+import tempfile
 
 #: What Python says where an exception went through.
 TRACEBACK = "Traceback (most recent call last)"
@@ -30,12 +31,24 @@ class Command:
         Files that it reads, by name.
     also : tuple of str
         How names of files begin that an interrupted run may leave on purpose, to go on with.
+    killed : tuple of str
+        Names of files that only a run that is killed leaves, and the next of these words takes away.
+    make : callable or None
+        Takes a folder and the number, and makes there what else is read.
+    out : str
+        The folder of the outputs, in that in which it runs.
+    only : tuple of str
+        Names of the outputs, where that folder has other files, too.
     """
 
     name: str
     words: object
     inputs: dict = field(default_factory=dict)
     also: tuple = ()
+    killed: tuple = ()
+    make: object = None
+    out: str = "."
+    only: tuple = ()
 
 
 def _image(pixels, steps):
@@ -80,6 +93,87 @@ def _nonbragg(number):
             str(number), "-seed", "1"]
 
 
+def _compare(number):
+    return ["compare", f"image{number}.pgm", f"image{number}.pgm", "--json", "account.json", "--png", "account.png"]
+
+
+def _plateau(number):
+    return ["plateau", f"image{number}.pgm", "--csv", "account.csv", "--png", "account.png"]
+
+
+def _trace(number):
+    return ["trace", "40", "50", "--output", "trace.txt", *CRYSTAL, "-detpixels", "100", "-phi", str(number)]
+
+
+# -- campaigns
+
+#: Two of them differ in their seed.
+CAMPAIGN = """\
+[campaign]
+shots = 10
+seed = {seed}
+shots_per_file = 2
+
+[structure]
+constant = 100.0
+
+[detector]
+pixels = [90, 80]
+pixel_mm = 0.3
+distance_mm = 60.0
+
+[beam]
+fluence_photons_per_m2 = 1e25
+size_mm = 0.01
+
+[crystal]
+cell = [60, 60, 80, 90, 90, 90]
+n_cells = 20
+shape = "gauss"
+spot_metric = "hkl"
+
+[sampling]
+oversample = 1
+
+[labels]
+spots = true
+
+[vary.orientation]
+distribution = "uniform"
+"""
+
+#: Campaigns by their words, made once for a whole attack.
+_made = {}
+
+
+def _campaign(seed, shots=10):
+    """A folder with a campaign of which no tables of all shots are made."""
+    if (seed, shots) not in _made:
+        held = tempfile.TemporaryDirectory()
+        place = Path(held.name)
+        (place / "set.toml").write_text(CAMPAIGN.format(seed=seed))
+        subprocess.run(line_of(["campaign", "run", "set.toml", "--out", "out", "--shots", str(shots), "--shard", "0/1",
+                                "--quiet"]), cwd=place, env=environment(), check=True)
+        # of what time it took a page would tell
+        shutil.rmtree(place / "out" / "log", ignore_errors=True)
+        _made[seed, shots] = held, place / "out"
+    return _made[seed, shots][1]
+
+
+def _two_campaigns(place, _):
+    for seed in (1, 2):
+        shutil.copytree(_campaign(seed), place / f"campaign{seed}", dirs_exist_ok=True)
+    (place / "export").mkdir(exist_ok=True)
+
+
+def _one_campaign(place, number):
+    """A campaign of some shots and then of more, where the tables of those from before are."""
+    shutil.copytree(_campaign(1, 4 if number == 1 else 10), place / "campaign", dirs_exist_ok=True)
+
+
+TABLES = ("truth.parquet", "spots.parquet", "manifest.json")
+IMAGES = {f"image{number}.pgm": "P2 60 40 255\n" + f"{number} 9 7\n" * 800 for number in (1, 2)}
+
 COMMANDS = [
     Command("image", _image(160, 10)),
     Command("many steps", _image(300, 60)),
@@ -93,8 +187,21 @@ COMMANDS = [
                                    "response.toml"), {"response.toml": RESPONSE}, also=("series.nxs.partial",)),
     Command("readable files", _readable),
     Command("noisify", _noisify, {"in.bin": "?@AB" * 200 ** 2}),
-    Command("view", _view, {f"image{number}.pgm": "P2 60 40 255\n" + f"{number} 9 7\n" * 800 for number in (1, 2)}),
+    Command("view", _view, IMAGES),
     Command("nonbragg", _nonbragg, {"table.stol": "0.0 2.5\n0.1 3\n0.3 5\n0.6 2\n"}),
+    Command("compare", _compare, IMAGES),
+    Command("plateau", _plateau, IMAGES),
+    Command("trace", _trace),
+    Command("campaign merge", lambda number: ["campaign", "merge", "campaign"], make=_one_campaign, out="campaign",
+            only=TABLES),
+    Command("campaign report", lambda number: ["campaign", "report", f"campaign{number}", "--out", "page.html"],
+            make=_two_campaigns),
+    Command("campaign export, resonet", lambda number: ["campaign", "export", f"campaign{number}", "--layout",
+                                                        "resonet", "--out", "set.h5"], make=_two_campaigns,
+            killed=("set.h5.partial",)),
+    Command("campaign export, braggnn", lambda number: ["campaign", "export", f"campaign{number}", "--layout",
+                                                        "braggnn", "--out", "export"], make=_two_campaigns,
+            out="export", killed=("frames-exp4train.hdf5.partial", "peaks-exp4train-psz11.hdf5.partial")),
 ]
 
 
@@ -108,13 +215,20 @@ def environment(**more):
     return {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", **more}
 
 
-def prepare(command, folder):
+def prepare(command, folder, number=1):
     """Make a folder with what a command reads."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in command.inputs.items():
         (folder / name).write_text(content)
+    if command.make is not None:
+        command.make(folder, number)
     return folder
+
+
+def hidden(command, folder):
+    """Names of files in the folder of the outputs that are of no use, and of nobody."""
+    return [path.name for path in (Path(folder) / command.out).iterdir() if path.name.startswith(".numbragg")]
 
 
 def finish(command, folder, number):
@@ -127,8 +241,8 @@ def content(folder, command):
     """Hash of every file in a folder that is seen there, by name; without what the command reads."""
     out = {}
     # a folder of a campaign's has how long it took
-    for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
-        if not path.name.startswith(".") and path.name not in command.inputs:
+    for path in sorted(path for path in (Path(folder) / command.out).iterdir() if path.is_file()):
+        if path.name in command.only or not (command.only or path.name.startswith(".") or path.name in command.inputs):
             out[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return out
 
@@ -139,7 +253,7 @@ class Sets:
     def __init__(self, command, folder):
         self.command, self.folder, self.wanted = command, Path(folder), {}
         for number in (1, 2):
-            place = prepare(command, self.folder / f"whole {number}")
+            place = prepare(command, self.folder / f"whole {number}", number)
             ended = finish(command, place, number)
             if ended.returncode:
                 raise RuntimeError(f"{command.name}: {ended.stderr}")
@@ -151,16 +265,16 @@ class Sets:
         """A new folder that holds the files of the first number."""
         place = self.folder / name
         shutil.copytree(self.folder / "whole 1", place)
-        return place
+        return prepare(self.command, place, 2)
 
-    def which(self, place):
+    def which(self, place, killed=False):
         """1 or 2 if the folder holds just the files of that number, 0 for a mixture.
 
         A series writes its files one after the other: those that are there are whole, of one number or the other.
         """
         found = content(place, self.command)
-        kept = {name: value for name, value in found.items()
-                if name not in self.command.also}
+        passed = {*self.command.also, *(self.command.killed if killed else ())}
+        kept = {name: value for name, value in found.items() if name not in passed}
         for number, wanted in self.wanted.items():
             if kept == wanted:
                 return number

@@ -8,12 +8,23 @@ import signal
 import subprocess
 import time
 
-from .sets import TRACEBACK, environment, line_of
+from .sets import TRACEBACK, environment, hidden, line_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 #: Seconds after which a run that was told to end hangs, or is slow to end, on a machine that does nothing else.
 PATIENCE, SOON = 30.0, 5.0
+
+
+#: What a program of the command line finds where nobody has let it ignore them.
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
+def heard():
+    """Let no signal be ignored by what is attacked because it is here: by nohup, or a shell's job in the background."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _USUAL[number])
 
 
 def busy():
@@ -36,10 +47,14 @@ def catches(process):
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def started(words, folder, **more):
-    """Start a run and wait until it handles signals."""
-    process = subprocess.Popen(line_of(words), cwd=folder, env=environment(**more), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+def started(words, folder, ignored=(), **more):
+    """Start a run and wait until it handles signals, but for those that it finds ignored, as under nohup."""
+    def ignore():
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+    process = subprocess.Popen(line_of(words), cwd=folder, env=environment(**more), text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True, preexec_fn=ignore if ignored else None)
     while process.poll() is None and not catches(process):
         time.sleep(0.001)
     return process
@@ -47,10 +62,12 @@ def started(words, folder, **more):
 
 def attack(sets, chance, place, seconds):
     """One run and one to three signals. Returns what was wrong with it, and how it ended."""
-    process = started(sets.command.words(2), place)
+    ignored = {signal.SIGHUP} if chance.random() < 0.15 else set()
+    process = started(sets.command.words(2), place, ignored)
     time.sleep(chance.uniform(0, 1.1 * seconds))
-    sent = [chance.choice(SIGNALS)]
+    sent = [signal.SIGHUP if ignored else chance.choice(SIGNALS)]
     sent += [chance.choice(SIGNALS) for _ in range(chance.choice((0, 0, 0, 1, 2)))]
+    heeded = [number for number in sent if number not in ignored]
     begun, limit = time.monotonic(), patience()
     for number in sent:
         if process.poll() is None:
@@ -61,9 +78,9 @@ def attack(sets, chance, place, seconds):
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return ["hang"], f"signals {sent}: still there after {limit:.0f} s"
+        return ["hang"], f"signals {sent}, ignored {ignored}: still there after {limit:.0f} s"
     took = time.monotonic() - begun
-    return judged(sets, place, process.returncode, errors, {128 + number for number in sent}, took)
+    return judged(sets, place, process.returncode, errors, {128 + number for number in heeded}, took if heeded else 0.0)
 
 
 def judged(sets, place, code, errors, codes, took=0.0):
@@ -82,12 +99,12 @@ def judged(sets, place, code, errors, codes, took=0.0):
         wrong.append("mixed files")
     if code == 0 and which != 2 or "no file was written" in errors and which != 1:
         wrong.append("false report")
-    hidden = [path.name for path in place.iterdir() if path.name.startswith(".numbragg")]
-    if hidden:
+    left = hidden(sets.command, place)
+    if left:
         wrong.append("files left over")
     if took > SOON * busy():
         wrong.append("slow to end")
-    return wrong, f"exit {code}, files {which}, {took:.2f} s, left {hidden}: {errors.strip()[-300:]}"
+    return wrong, f"exit {code}, files {which}, {took:.2f} s, left {left}: {errors.strip()[-300:]}"
 
 
 def repeat(name, one, all_sets, count, seed, report=print):

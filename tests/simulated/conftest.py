@@ -8,9 +8,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "simulated" not in item.path.parts:
             continue
-        if numba.config.ENABLE_CUDASIM:
-            # what a processor passes over in silence, NumPy's numbers report
-            item.add_marker(pytest.mark.filterwarnings("ignore:.* encountered in :RuntimeWarning"))
-        else:
+        if not numba.config.ENABLE_CUDASIM:
             # test_cuda_simulator starts them in a process of their own
             item.add_marker(pytest.mark.skip(reason="runs in a process with the CUDA simulator"))

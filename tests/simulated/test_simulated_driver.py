@@ -367,3 +367,12 @@ def test_auto_takes_the_device():
     simulator = nb.Simulator(SMALL, nb.Beam(wavelength_angstrom=1.3), TABLE, backend="auto", threads=1, sampling=ONCE)
     assert simulator.backend.name == "cuda" and "auto: cuda, device 0" in simulator.backend.remark
     assert simulator.run(crystals(1)[0]).outcome.backend == "cuda"
+
+
+@pytest.mark.parametrize("lanes", [True, False])
+def test_an_overflow_is_an_infinity_without_a_word(session, lanes):
+    """Interpreted kernels would warn of it, each of them and in threads of the simulator's; it is an error here."""
+    scene = prepared(factors=nb.StructureFactors.constant(1e30))
+    image = strict(scene, lanes=lanes)[0]
+    assert np.isinf(image).any()
+    assert bits(render(session, scene, lanes=lanes)[0]) == bits(image)

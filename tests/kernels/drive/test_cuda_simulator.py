@@ -31,6 +31,7 @@ def test_selftest_on_the_simulator():
     done = subprocess.run([sys.executable, "-m", "numbragg", "selftest", "--backend", "cudasim", "--pixels", "60",
                            "--json", "-"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
     account = json.loads(done.stdout)
     total = account["total"]
     assert account["backend"] == "cudasim" and account["device"] == "0: CUDA simulator"

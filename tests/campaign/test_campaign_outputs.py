@@ -1,0 +1,63 @@
+"""What is written about a campaign never replaces its own files."""
+
+import os
+
+from campaign_tools import SMALL, hashes, write
+from formula_tools import INTERPRETED
+import pytest
+
+from numbragg.commands.cli import main
+
+pytest.importorskip("h5py", reason="files are HDF5")
+pytest.importorskip("pyarrow", reason="tables are Parquet")
+pytestmark = pytest.mark.skipif(INTERPRETED, reason="files of many shots are for compiled kernels")
+
+REPORT, RESONET = ("report",), ("export", "--layout", "resonet")
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    place, before = tmp_path_factory.mktemp("outputs"), os.getcwd()
+    os.chdir(place)
+    try:
+        write(SMALL + "[labels]\nspots = true\n")
+        assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet"]) == 0
+        assert main(["campaign", "merge", "out"]) == 0
+        # another name of one of its files, and another folder's of another
+        os.link("out/shots_000001.parquet", "hard")
+        os.symlink("out/truth.parquet", "soft")
+        os.symlink("out", "same")
+        os.makedirs("net")
+        os.link("out/shots_000002.h5", "net/frames-exp4train.hdf5")
+    finally:
+        os.chdir(before)
+    return place
+
+
+@pytest.mark.parametrize("words", [REPORT, RESONET])
+@pytest.mark.parametrize("name", ["out/campaign.json", "out/manifest.json", "out/shots_000000.h5", "hard", "soft",
+                                  "out/shots_000099.json", "same/shots_000000.spots.parquet"])
+def test_files_of_the_campaign_stay(words, name, campaign, monkeypatch, capfd):
+    monkeypatch.chdir(campaign)
+    before = hashes("out")
+    assert main(["campaign", words[0], "out", *words[1:], "--out", name]) == 2
+    said = capfd.readouterr()
+    assert said.err.startswith(f"numbragg: error: {name}: is a file of the campaign in ") and said.err.count("\n") == 1
+    assert said.out == "" and hashes("out") == before
+
+
+def test_a_folder_for_a_network_in_which_a_name_is_a_file_of_the_campaign(campaign, monkeypatch, capfd):
+    monkeypatch.chdir(campaign)
+    before = hashes("out")
+    assert main(["campaign", "export", "out", "--layout", "braggnn", "--out", "net"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("numbragg: error: net/frames-exp4train.hdf5: is a file of the campaign in ")
+    assert hashes("out") == before and os.listdir("net") == ["frames-exp4train.hdf5"]
+
+
+def test_other_names_in_its_folder_are_written(campaign, monkeypatch, capfd):
+    monkeypatch.chdir(campaign)
+    before = hashes("out")
+    assert main(["campaign", "report", "out", "--out", "out/shots.html"]) == 0
+    assert main(["campaign", "export", "out", "--layout", "resonet", "--out", "out/set.h5"]) == 0
+    assert set(hashes("out")) - set(before) == {"shots.html", "set.h5"} and before.items() <= hashes("out").items()
