@@ -89,14 +89,14 @@ class Environment:
                                         stdout=self._output, stderr=subprocess.STDOUT)
         return self
 
-    def ready(self):
-        """Wait for its end, and print what was said.
+    def ready(self, output=None):
+        """Wait for its end, and print what was said to a file, or the standard output.
 
         Returns the folder.
         """
         self.process.wait()
         self._output.seek(0)
-        print(self._output.read(), end="", flush=True)
+        print(self._output.read(), end="", file=output, flush=True)
         return self.folder
 
     def __exit__(self, *_):
