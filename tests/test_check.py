@@ -13,6 +13,7 @@ import browser_part
 import check
 import debian
 import dials_part
+from golden_cases import CASES
 import oldest
 from places import ROOT
 import pytest
@@ -345,6 +346,11 @@ def test_oldest_leaves_nothing_behind(monkeypatch):
 
 def test_oldest_runs_tests_that_are_there():
     assert all((ROOT / name).exists() for name in oldest.TESTS)
+    names = [re.fullmatch(r"tests/test_golden\.py::test_same_files_as_c\[(.*)-fixed]", test)[1]
+             for test in oldest.reference_files()]
+    assert len(set(names)) == len(names) and len(names) < len(CASES) / 3
+    # but for those that are large, and two odd files, something of every group
+    assert {case["group"] for case in CASES.values()} - {CASES[name]["group"] for name in names} == {"large", "edge"}
 
 
 def test_examples_of_the_pages_have_right_types(tmp_path):
