@@ -26,8 +26,8 @@ TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 #: What is run: every format, reference files, the Python interface, the comparisons.
 TESTS = ("tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py", "tests/campaign/test_store.py")
 
-#: Groups of reference files of which all are made: they need every kernel, and every kind of random number. Of the others
-#: some stand for all; what their cases tell apart are words, which no library reads.
+#: Groups of reference files of which all are made: they need every kernel, and every kind of random number. Of the
+#: others some stand for all; what their cases tell apart are words, which no library reads.
 WHOLE_GROUPS = ("shape", "interpolate", "noise", "realistic")
 
 

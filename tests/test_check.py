@@ -65,7 +65,8 @@ def test_other_parts_run_beside_the_tests(monkeypatch, capfd, tmp_path):
     monkeypatch.setattr(check, "commands", lambda part, words, coverage: [
         [sys.executable, "-c", wait, *(str(tmp_path / name) for name in names.get(part, (part, part)))]])
     assert check.main([]) == 0
-    said = [line.rpartition("/")[2] for line in capfd.readouterr().out.splitlines() if line.startswith(("begin", "end"))]
+    lines = capfd.readouterr().out.splitlines()
+    said = [line.rpartition("/")[2] for line in lines if line.startswith(("begin", "end"))]
     assert said == [name for part in ("tests", "lint", "types", "oldest", "browser", "dials") for name in (part, part)]
 
 

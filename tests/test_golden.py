@@ -24,6 +24,7 @@ import pytest
 
 from numbragg.commands.cli import main
 
+
 def arguments(case, revision):
     """The command lines of a case, in the order in which they are run in one folder."""
     return [args + ["--revision", revision]
