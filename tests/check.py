@@ -8,15 +8,21 @@
     browser   chromium opens the pages of `numbragg view`; installed meanwhile, as DIALS is
     dials     DIALS reads and processes our files; installed meanwhile by root on Debian, else left out where it is not
 
+The tests wait for processes, and are left to one processor at their end: meanwhile the other parts run, one after the
+other, and what they say is printed behind the tests.
+
 `--without PART` leaves a part out, `--only PART` all others.  `--coverage` adds to the tests which lines of Python they
 ran, for a third more of their time.  Further words go to the pytest of `tests`:
 `python tests/check.py --only tests -k golden`.
 """
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 import contextlib
+import functools
 import subprocess
 import sys
+import tempfile
 import time
 
 import browser_part
@@ -55,39 +61,60 @@ def commands(part, words=(), coverage=False):
     return [[sys.executable, "tests/oldest.py", *words]]
 
 
-def run(part, words=(), coverage=False):
-    """Run one part.
+def run(part, words=(), coverage=False, output=None):
+    """Run one part; what it says goes to a file, or where what this process says goes.
 
     Returns whether it passed.
     """
     first, *others = commands(part, words, coverage)
-    print(f"-- {part}: {' '.join(first[1:])}", flush=True)
-    status = subprocess.run(first, cwd=ROOT).returncode
+    print(f"-- {part}: {' '.join(first[1:])}", file=output, flush=True)
+    streams = {} if output is None else {"stdout": output, "stderr": output}
+    status = subprocess.run(first, cwd=ROOT, **streams).returncode
     if others:
-        print(COVERAGE, flush=True)
+        print(COVERAGE, file=output, flush=True)
     # all of them, also after a failure
-    return not any([status, *(subprocess.run(command, cwd=ROOT).returncode for command in others)])
+    return not any([status, *(subprocess.run(command, cwd=ROOT, **streams).returncode for command in others)])
 
 
-def _parts(wanted, run_tests, coming, environment):
-    """Run parts, the tests by `run_tests`. Returns a line on each, and whether one failed."""
-    lines, failed = [], False
-    for part in PARTS:
-        if part not in wanted:
-            lines.append(f"{part:8} left out")
-            continue
-        missing = coming.reason(PROGRAMS[part].WANTED) if part in PROGRAMS else ""
-        if missing:
-            lines.append(f"{part:8} left out: {missing}")
-            continue
-        start = time.perf_counter()
-        if part == "oldest":
-            passed = run(part, ["--run", environment.ready()])
-        else:
-            passed = run_tests() if part == "tests" else run(part)
-        lines.append(f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s")
-        failed |= not passed
-    return lines, failed
+def _one(part, words, coming, environment, output=None):
+    """Run one part, or leave it out. Returns a line on it, and whether it failed."""
+    missing = coming.reason(PROGRAMS[part].WANTED) if part in PROGRAMS else ""
+    if missing:
+        return f"{part:8} left out: {missing}", False
+    start = time.perf_counter()
+    if part == "oldest":
+        words = (["--run", environment.ready(output)],)
+    passed = run(part, *words, output=output)
+    return f"{part:8} {'passed' if passed else 'FAILED'} {time.perf_counter() - start:8.1f} s", not passed
+
+
+def _kept(one, part):
+    """What `one` makes of a part, and what it said, as text."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        found = one(part, (), output=output)
+        output.seek(0)
+        return *found, output.read()
+
+
+def _parts(wanted, words, coming, environment):
+    """Run parts, the tests with `words`, and meanwhile the others. Returns a line on each, and whether one failed."""
+    one = functools.partial(_one, coming=coming, environment=environment)
+    found = {part: (f"{part:8} left out", False) for part in PARTS}
+    others = [part for part in PARTS if part in wanted and part != "tests"]
+    if "tests" not in wanted:
+        found |= {part: one(part, ()) for part in others}
+    else:
+        with ThreadPoolExecutor(1) as beside:
+            try:
+                coming_up = {part: beside.submit(_kept, one, part) for part in others}
+                found["tests"] = one("tests", words)
+                for part, future in coming_up.items():
+                    *found[part], said = future.result()
+                    print(said, end="", flush=True)
+            except BaseException:
+                beside.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [line for line, _ in found.values()], any(failed for _, failed in found.values())
 
 
 def main(arguments):
@@ -108,7 +135,7 @@ def main(arguments):
         coming = stack.enter_context(
             debian.Installation([PROGRAMS[part].WANTED for part in PROGRAMS if part in wanted]))
         environment = stack.enter_context(oldest.Environment()) if "oldest" in wanted else None
-        lines, failed = _parts(wanted, lambda: run("tests", words, chosen.coverage), coming, environment)
+        lines, failed = _parts(wanted, (words, chosen.coverage), coming, environment)
     print("\n".join(["-- summary", *lines, "-- FAILED" if failed else "-- passed"]))
     return 1 if failed else 0
 

@@ -13,8 +13,14 @@ import pytest
 
 def pytest_configure(config):
     """Set up what takes no part in a test, and would take time in all of them."""
+    collector_seldom()
     byte_code_elsewhere(config)
     compiler_untraced()
+
+
+def collector_seldom():
+    """Let the garbage collector begin after many more objects: tests that are collected are that many, and stay."""
+    gc.set_threshold(50_000, 20, 20)
 
 
 def byte_code_elsewhere(config):
@@ -78,7 +84,6 @@ pytest_make_collect_report = pytest_fixture_setup = pytest_pyfunc_call = _seen
 def pytest_collection_finish():
     """Let the garbage collector pass over what was loaded; while Numba compiles it would go through all of it often."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

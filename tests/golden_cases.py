@@ -17,6 +17,18 @@ CLOCK_SEEDED = "bad-misset-random-unseeded"
 REFUSED = {entry["id"]: entry for kind in ("crashes", "bad_input", "refused", "unstable")
            for entry in MANIFEST[kind] if entry["id"] != CLOCK_SEEDED}
 
+#: Cases that stand for all: one or more of nearly every group.
+OF_EVERY_GROUP = (
+    "cell-triclinic-hkl", "misset-random-triclinic-hkl", "matrix-option-name-extra-lines", "hkl-sparse",
+    "fdump-reread", "fdump-unwritable", "size-N2-hkl-auto-interpolate", "shape-round-mosaic-phi",
+    "interp-phi-mosaic-runs-out", "oversample-all-three", "sensor-tilted", "curved-rotated",
+    "polar-first-source-cached", "phi-starts-at-zero-oversample-sources", "mosaic-phi-triclinic",
+    "dispersion-range-and-steps", "div-polar-dispersion", "source-full", "conv-denzo-rotated",
+    "geom-twotheta-xds", "custom-twotheta-phi-curved", "detpixels-x-y", "roi-centre", "mask-phi-zero",
+    "img-own-output", "energy", "flux-default-beamsize", "dmin-water", "out-image-names", "out-printout",
+    "noise-bright-triclinic-water", "at012-triclinic-p1", "parity-022-multi-step-phi",
+)
+
 
 def bring_inputs(case, folder):
     """Copy the input files of a case."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+from golden_cases import CASES, OF_EVERY_GROUP
 from places import ROOT, jobs
 
 #: Extras besides what is always installed; cuda has one version only, and the tools are of no concern here.
@@ -22,10 +23,19 @@ EXTRAS = ("demo", "plot", "io", "campaign")
 #: What the tests themselves need, in any version.
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 
-#: What is run: every format, the reference files of one revision, the Python interface, the comparisons.
-TESTS = ("tests/test_golden.py", "tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py",
-         "tests/campaign/test_store.py")
-LEFT_OUT = "test_golden and main"
+#: What is run: every format, reference files, the Python interface, the comparisons.
+TESTS = ("tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py", "tests/campaign/test_store.py")
+
+#: Groups of reference files of which all are made: they need every kernel, and every kind of random number. Of the
+#: others some stand for all; what their cases tell apart are words, which no library reads.
+WHOLE_GROUPS = ("shape", "interpolate", "noise", "realistic")
+
+
+def reference_files():
+    """The tests that make reference files, of one revision."""
+    chosen = [name for name, case in CASES.items() if name in OF_EVERY_GROUP or case["group"] in WHOLE_GROUPS]
+    return [f"tests/test_golden.py::test_same_files_as_c[{name}-fixed]" for name in chosen]
+
 
 #: The command that makes the environment in the folder that is put behind it.
 MAKE = [sys.executable, __file__, "--make"]
@@ -73,9 +83,10 @@ def run(folder):
         print("oldest: the environment could not be made, so nothing was tested")
         return 1
     environment = dict(os.environ, NUMBRAGG_CACHE_DIR=str(Path(folder, "cache")))
+    # the tests of a file in one process: two that meet a kernel at the same time would both compile it
     return subprocess.run([Path(folder, "venv", "bin", "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                           "-n", str(jobs()), "-k", f"not ({LEFT_OUT})", *TESTS], cwd=ROOT,
-                          env=environment).returncode
+                           "-n", str(jobs()), "--dist", "loadfile", "--no-loadscope-reorder", *reference_files(),
+                           *TESTS], cwd=ROOT, env=environment).returncode
 
 
 class Environment:
@@ -89,14 +100,14 @@ class Environment:
                                         stdout=self._output, stderr=subprocess.STDOUT)
         return self
 
-    def ready(self):
-        """Wait for its end, and print what was said.
+    def ready(self, output=None):
+        """Wait for its end, and print what was said to a file, or the standard output.
 
         Returns the folder.
         """
         self.process.wait()
         self._output.seek(0)
-        print(self._output.read(), end="", flush=True)
+        print(self._output.read(), end="", file=output, flush=True)
         return self.folder
 
     def __exit__(self, *_):

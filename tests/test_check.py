@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 
 import browser_part
 import check
 import debian
 import dials_part
+from golden_cases import CASES
 import oldest
 from places import ROOT
 import pytest
@@ -52,6 +54,41 @@ def test_one_part_that_fails_is_enough(statuses, monkeypatch, capfd):
     assert [line.split()[:2] for line in summary[:-1]] == [
         [part, "FAILED" if part in statuses else "passed"] for part in check.PARTS]
     assert summary[-1] == ("-- FAILED" if statuses else "-- passed")
+
+
+def test_other_parts_run_beside_the_tests(monkeypatch, capfd, tmp_path):
+    """Each side waits for the other; what the other parts say comes whole, and behind what the tests say."""
+    wait = ("import pathlib, sys, time\nprint('begin', sys.argv[1], flush=True)\npathlib.Path(sys.argv[1]).touch()\n"
+            "until = time.monotonic() + 60\nwhile not pathlib.Path(sys.argv[2]).exists():\n"
+            "    assert time.monotonic() < until\n    time.sleep(0.01)\nprint('end', sys.argv[1], flush=True)\n")
+    names = {"tests": ("tests", "types"), "types": ("types", "tests")}
+    monkeypatch.setattr(check, "commands", lambda part, words, coverage: [
+        [sys.executable, "-c", wait, *(str(tmp_path / name) for name in names.get(part, (part, part)))]])
+    assert check.main([]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    said = [line.rpartition("/")[2] for line in lines if line.startswith(("begin", "end"))]
+    assert said == [name for part in ("tests", "lint", "types", "oldest", "browser", "dials") for name in (part, part)]
+
+
+def test_an_interrupt_ends_the_other_parts(monkeypatch):
+    """The one that runs has it, too; those that would follow do not begin."""
+    ran, coming_up, until = [], [], time.monotonic() + 60
+    submit = check.ThreadPoolExecutor.submit
+    monkeypatch.setattr(check.ThreadPoolExecutor, "submit", lambda self, *words: coming_up.append(
+        submit(self, *words)) or coming_up[-1])
+
+    def run(part, words=(), coverage=False, output=None):
+        ran.append(part)
+        if part == "tests":
+            raise KeyboardInterrupt
+        while not coming_up[-1].cancelled() and time.monotonic() < until:
+            time.sleep(0.01)
+        return True
+
+    monkeypatch.setattr(check, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        check.main([])
+    assert set(ran) <= {"lint", "tests"} and len(coming_up) == 5 and coming_up[-1].cancelled()
 
 
 def stand_in(monkeypatch, folder, script):
@@ -117,11 +154,13 @@ def test_a_report_that_fails_is_enough(monkeypatch, capfd):
 
 def test_parts_can_be_left_out(monkeypatch, capfd):
     asked = []
-    monkeypatch.setattr(check, "run", lambda part, words=(), coverage=False: asked.append(
+    monkeypatch.setattr(check, "run", lambda part, words=(), coverage=False, output=None: asked.append(
         (part, tuple(words), coverage)) or True)
     assert check.main(["--without", "oldest", "-k", "golden"]) == 0
-    assert asked == [("lint", (), False), ("types", (), False), ("tests", ("-k", "golden"), False),
-                     ("browser", (), False), ("dials", (), False)]
+    # the tests beside the others, which are one after the other
+    assert ("tests", ("-k", "golden"), False) in asked
+    assert [each for each in asked if each[0] != "tests"] == [
+        (part, (), False) for part in ("lint", "types", "browser", "dials")]
     assert "oldest   left out" in capfd.readouterr().out
     asked.clear()
     assert check.main(["--only", "types"]) == 0 and asked == [("types", (), False)]
@@ -308,6 +347,11 @@ def test_oldest_leaves_nothing_behind(monkeypatch):
 
 def test_oldest_runs_tests_that_are_there():
     assert all((ROOT / name).exists() for name in oldest.TESTS)
+    names = [re.fullmatch(r"tests/test_golden\.py::test_same_files_as_c\[(.*)-fixed]", test)[1]
+             for test in oldest.reference_files()]
+    assert len(set(names)) == len(names) and len(names) < len(CASES) / 3
+    # but for those that are large, and two odd files, something of every group
+    assert {case["group"] for case in CASES.values()} - {CASES[name]["group"] for name in names} == {"large", "edge"}
 
 
 def test_examples_of_the_pages_have_right_types(tmp_path):

@@ -8,23 +8,21 @@ import subprocess
 import sys
 
 import forks
-from golden_cases import CASES, CLOCK_SEEDED, INPUTS, MANIFEST, REFUSED, REVISIONS, bring_inputs, complaints, sha256
+from golden_cases import (
+    CASES,
+    CLOCK_SEEDED,
+    INPUTS,
+    MANIFEST,
+    OF_EVERY_GROUP,
+    REFUSED,
+    REVISIONS,
+    bring_inputs,
+    complaints,
+    sha256,
+)
 import pytest
 
 from numbragg.commands.cli import main
-
-#: Run as separate processes too, the way a user does: one or more of nearly every group; the first ones with an
-#: interpreter of their own.
-THROUGH_THE_SHELL = (
-    "cell-triclinic-hkl", "misset-random-triclinic-hkl", "matrix-option-name-extra-lines", "hkl-sparse",
-    "fdump-reread", "fdump-unwritable", "size-N2-hkl-auto-interpolate", "shape-round-mosaic-phi",
-    "interp-phi-mosaic-runs-out", "oversample-all-three", "sensor-tilted", "curved-rotated",
-    "polar-first-source-cached", "phi-starts-at-zero-oversample-sources", "mosaic-phi-triclinic",
-    "dispersion-range-and-steps", "div-polar-dispersion", "source-full", "conv-denzo-rotated",
-    "geom-twotheta-xds", "custom-twotheta-phi-curved", "detpixels-x-y", "roi-centre", "mask-phi-zero",
-    "img-own-output", "energy", "flux-default-beamsize", "dmin-water", "out-image-names", "out-printout",
-    "noise-bright-triclinic-water", "at012-triclinic-p1", "parity-022-multi-step-phi",
-)
 
 
 def arguments(case, revision):
@@ -85,14 +83,15 @@ def test_clock_seeded_orientation(folder, capfd):
     assert "orientation seed" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("name", THROUGH_THE_SHELL)
+@pytest.mark.parametrize("name", OF_EVERY_GROUP)
 def test_same_files_as_c_through_the_command_line(name, tmp_path):
+    """As separate processes, the way a user does; the first ones with an interpreter of their own."""
     case = CASES[name]
-    revision = REVISIONS[THROUGH_THE_SHELL.index(name) % 2]
+    revision = REVISIONS[OF_EVERY_GROUP.index(name) % 2]
     bring_inputs(case, tmp_path)
     for argv in arguments(case, revision):
         words = ["-m", "numbragg", *argv]
-        if name in THROUGH_THE_SHELL[:2]:
+        if name in OF_EVERY_GROUP[:2]:
             done = subprocess.run([sys.executable, *words], cwd=tmp_path, stdin=subprocess.DEVNULL, text=True,
                                   capture_output=True, timeout=300)
         else:

@@ -28,8 +28,25 @@ compiled_only = pytest.mark.skipif(INTERPRETED, reason="whole images are for com
 U = 2.0**-53
 MODES = [("compensated", "kahan"), ("single", "sequential"), ("single", "kahan")]
 each_mode = pytest.mark.parametrize("precision, summation", MODES)
-each_shape = pytest.mark.parametrize("shape", ["square", "round", "gauss", "tophat"])
+SHAPES = ("square", "round", "gauss", "tophat")
+SUMMATIONS = ("sequential", "kahan")
 F = np.float32
+
+
+def by_turns(precision, summation, shape, interpolation):
+    """Marks of a case: in single precision there is a kernel for each two of shape, interpolation and sum.
+
+    Each shape is added up both ways, once with interpolation, and each sum has every look-up. What is left, as many
+    kernels again, which take their time in the compiler, is slow.
+    """
+    turn = SUMMATIONS[(SHAPES.index(shape) + interpolation) % 2]
+    return () if precision != "single" or summation == turn else (pytest.mark.slow,)
+
+
+def kernels(modes=MODES, interpolations=(False, True)):
+    """Parameters precision, summation, shape and interpolation of each kernel."""
+    return [pytest.param(*mode, shape, interpolation, marks=by_turns(*mode, shape, interpolation))
+            for mode in modes for shape in SHAPES for interpolation in interpolations]
 
 
 def table(half=20, seed=0):
@@ -112,9 +129,9 @@ SCENES = {
 
 
 @compiled_only
-@each_shape
-@pytest.mark.parametrize("scene", list(SCENES))
-@pytest.mark.parametrize("summation", ["sequential", "kahan"])
+@pytest.mark.parametrize("shape, scene, summation", [
+    pytest.param(shape, scene, summation, marks=by_turns("single", summation, shape, scene == "interpolated"))
+    for shape in SHAPES for scene in SCENES for summation in SUMMATIONS])
 def test_single_has_the_bits_of_its_definition(shape, scene, summation):
     changes = {name: dict(value) for name, value in SCENES[scene].items()}
     changes.setdefault("crystal", {})["shape"] = shape
@@ -239,9 +256,7 @@ def test_compensated_sum_is_that_of_neumaier(kind):
 
 
 @compiled_only
-@each_mode
-@each_shape
-@pytest.mark.parametrize("interpolation", [False, True])
+@pytest.mark.parametrize("precision, summation, shape, interpolation", kernels())
 def test_bits_depend_on_neither_threads_nor_region(precision, summation, shape, interpolation, monkeypatch):
     how = dict(precision=precision, summation=summation, factors=table(4 if interpolation else 20),
                sampling={"interpolation": interpolation}, crystal={"shape": shape})
@@ -276,12 +291,12 @@ def test_first_pixel_of_a_region_is_no_other_where_the_polarisation_axis_settles
 
 
 @compiled_only
-@each_mode
-@each_shape
-def test_images_are_near_the_exact_one(precision, summation, shape):
-    simulation, crystal = simulator({"shape": shape})
+@pytest.mark.parametrize("precision, summation, shape, interpolation", kernels(interpolations=[False]))
+def test_images_are_near_the_exact_one(precision, summation, shape, interpolation):
+    sampling = {"interpolation": interpolation}
+    simulation, crystal = simulator({"shape": shape}, sampling=sampling)
     exact = simulation.image(crystal).astype("f8")
-    simulation, _ = simulator(precision=precision, summation=summation)
+    simulation, _ = simulator(precision=precision, summation=summation, sampling=sampling)
     found = simulation.image(crystal).astype("f8")
     limit = 2.0**-23 if precision == "compensated" else 2.0**-18
     assert np.abs(found - exact).max() <= limit * exact.max()
