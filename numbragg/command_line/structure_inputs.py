@@ -132,6 +132,7 @@ def _of_model(line, name, kind):
 def _seen(line, cell):
     """Resolution that a corner of the detector sees at the shortest wavelength, and half a cell beyond [Angstrom]."""
     from ..configs.structure_factors import StructureFactors
+    from ..scene.matrices import sum_in_order
     from ..scene.notes import farthest
     from ..scene.prepare import prepare
     from ..scene.shot import ANY_CRYSTAL, prepare_shot
@@ -146,5 +147,5 @@ def _seen(line, cell):
     beyond = 2.5 if request.sampling.interpolation is not False and min(request.crystal.n_cells) <= 2.0 \
         or request.sampling.interpolation else 0.5
     columns = zip(*reciprocal_columns(cell))
-    edges = sum(sum(x * x for x in column) ** 0.5 for column in columns)
+    edges = sum_in_order(sum_in_order(x * x for x in column) ** 0.5 for column in columns)
     return 1.0 / (to_per_angstrom(max(map(farthest, panels))) + beyond * edges)

@@ -64,7 +64,7 @@ def _rotation(field, value):
                          "determinant -1 and not 1")
     for i in range(3):
         for j in range(3):
-            product = sum(x * y for x, y in zip(rows[i], rows[j]))
+            product = math.fsum(x * y for x, y in zip(rows[i], rows[j]))
             # a matrix written with six decimals passes
             if abs(product - (i == j)) > 1e-5:
                 raise ValueError(f"{field}: {rows!r} is not a rotation, for rows {i + 1} and {j + 1} have the product "

@@ -247,7 +247,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1, first: int 
     normal = (x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0])
     origin = panel.origin_mm
     # XDS's pixels have their centres at whole numbers from 1
-    centre = [0.5 - sum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
+    centre = [0.5 - math.fsum(o * a for o, a in zip(origin, axis)) / length for axis, length in ((x, fast), (y, slow))]
 
     smv, numbers = template.endswith(".img"), f"{first} {first + frames - 1}"
 
@@ -263,7 +263,7 @@ def xds_text(experiment: Experiment, template: str, frames: int = 1, first: int 
         f"DETECTOR= {'ADSC' if smv else 'PILATUS'} MINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= {65535 if smv else INT_MAX}",
         f"NX= {panel.pixels[0]} NY= {panel.pixels[1]} QX= {fast:.9g} QY= {slow:.9g}",
         f"ORGX= {centre[0]:.6f} ORGY= {centre[1]:.6f}",
-        f"DETECTOR_DISTANCE= {sum(o * n for o, n in zip(origin, normal)):.6f}",
+        f"DETECTOR_DISTANCE= {math.fsum(o * n for o, n in zip(origin, normal)):.6f}",
         f"DIRECTION_OF_DETECTOR_X-AXIS= {vector(x)}", f"DIRECTION_OF_DETECTOR_Y-AXIS= {vector(y)}",
         f"ROTATION_AXIS= {vector(experiment.spindle_axis)}", "INCIDENT_BEAM_DIRECTION= 0 0 1",
         f"X-RAY_WAVELENGTH= {experiment.wavelength_angstrom:.9g}",

@@ -208,7 +208,7 @@ def _cell(numbers, wavelength):
 
 
 def _dot(u, v):
-    return sum(x * y for x, y in zip(u, v))
+    return u[0] * v[0] + u[1] * v[1] + u[2] * v[2]
 
 
 def _cross(u, v):

@@ -205,7 +205,7 @@ def _chain(dataset):
 
 def _times(matrix, other):
     return sum(matrix[:, i:i + 1] * other[i:i + 1] for i in range(3)) if other.ndim == 2 else np.array(
-        [sum(m * o for m, o in zip(row, other)) for row in matrix])
+        [row[0] * other[0] + row[1] * other[1] + row[2] * other[2] for row in matrix])
 
 
 # -- modules

@@ -16,7 +16,7 @@ from ..io.experiment import CrystalTruth, Experiment, PanelPlace
 from ..io.json_text import json_ready
 from ..kernels.arithmetic.vectors import unit
 from ..scene.materials import MATERIALS
-from ..scene.matrices import product
+from ..scene.matrices import product, sum_in_order
 from ..scene.placement import least_turn
 from ..scene.units import to_angstrom, to_degrees, to_mm, to_um
 from . import truth
@@ -79,7 +79,7 @@ def _depth_um(prepared: Any) -> float:
     beam, attenuation = prepared.scene.beam, prepared.scene.geometry.attenuation
     if len(beam.attenuations):
         weights = beam.weights.tolist() if len(beam.weights) else [1.0] * len(beam.attenuations)
-        attenuation = sum(w * v for w, v in zip(weights, beam.attenuations.tolist())) / sum(weights)
+        attenuation = sum_in_order(w * v for w, v in zip(weights, beam.attenuations.tolist())) / sum_in_order(weights)
     return to_um(1.0 / attenuation) if prepared.counts.thickness > 0.0 and attenuation > 0.0 else 0.0
 
 

@@ -80,14 +80,15 @@ class Placement:
     @property
     def pixel_edges(self):
         """Edges of a pixel along fast and slow [m]: axes of a panel are its pitches over that along fast."""
-        length = math.sqrt(sum(v * v for v in self.slow))
+        length = math.sqrt(dot(self.slow, self.slow))
         # unit vectors are not exactly of length 1
         return self.pixel_size, self.pixel_size * length if abs(length - 1.0) > 1e-9 else self.pixel_size
 
 
 def least_turn(start, end):
     """The least rotation that brings one unit vector to another, as a function; half a turn is one about y."""
-    cosine = sum(a * b for a, b in zip(start, end))
+    # 0 and not -0 where all products are -0
+    cosine = 0.0 + dot(start, end)
     if start == end:
         return tuple
     if cosine < -1.0 + 1e-12:

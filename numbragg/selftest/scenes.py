@@ -292,7 +292,7 @@ def _draw_spectrum(p, r):
     n = r.randint(2, 5)
     # a wide range of weights, or equal ones, which are exactly 1
     weights = [math.exp(r.uniform(-8.0, 2.0)) for _ in range(n)] if r.random() < 0.8 else [1.0] * n
-    mean = sum(weights) / n
+    mean = math.fsum(weights) / n
     p.spectrum = np.array([(p.wavelength * r.uniform(0.95, 1.05), w / mean) for w in weights])
 
 

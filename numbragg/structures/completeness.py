@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..scene.matrices import sum_in_order
 from .expansion import absent
 
 __all__ = ["Reach", "Shell", "metric", "reach", "stol2"]
@@ -50,7 +51,7 @@ def metric(cell):
         (p, q), (r, s) = ([row[n] for n in range(3) if n != j] for m, row in enumerate(g) if m != i)
         return (-1.0) ** (i + j) * (p * s - q * r)
 
-    determinant = sum(g[0][j] * minor(0, j) for j in range(3))
+    determinant = sum_in_order(g[0][j] * minor(0, j) for j in range(3))
     return tuple(tuple(minor(j, i) / determinant for j in range(3)) for i in range(3))
 
 

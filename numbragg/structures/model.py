@@ -9,7 +9,7 @@ from .. import memory
 from ..io.kinds import naming_the_kind
 from ..kernels.atoms import Sites, add_atoms, form_factors
 from ..kernels.drive.crew import Crew, available_threads
-from ..scene.matrices import product
+from ..scene.matrices import product, sum_in_order
 from ..scene.units import HC_EV_ANGSTROM
 from .completeness import stol2
 from .density import density_waves
@@ -293,7 +293,7 @@ def _whole(structure):
 def _check_copy(operation):
     """Refuse what is no rotation and shift: gemmi would search in all the space that copies spread over."""
     rows = operation.tr.mat.tolist()
-    products = [sum(a * b for a, b in zip(one, other)) - (one is other) for one in rows for other in rows]
+    products = [sum_in_order(a * b for a, b in zip(one, other)) - (one is other) for one in rows for other in rows]
     shift = max(map(abs, operation.tr.vec.tolist()))
     # not a number is never within
     if not (all(abs(value) <= _FRAME for value in products) and shift <= _LARGEST_NUMBER):
@@ -304,7 +304,7 @@ def _check_frame(cell):
     """Refuse SCALEn records that do not belong to the cell."""
     axes = np.array(cell.orth.mat.tolist()).T.tolist()
     for axis, length in zip(axes, cell.parameters[:3]):
-        if not abs(math.sqrt(sum(x * x for x in axis)) - length) <= _FRAME * length:
+        if not abs(math.sqrt(sum_in_order(x * x for x in axis)) - length) <= _FRAME * length:
             raise ValueError("its matrix of fractional coordinates (SCALEn) does not belong to its cell")
 
 

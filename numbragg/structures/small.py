@@ -2,6 +2,7 @@
 
 import math
 
+from ..scene.matrices import sum_in_order
 from .library import gemmi_module, one_line
 
 __all__ = ["is_small", "other_symmetry", "structure_of_small"]
@@ -120,6 +121,6 @@ def _cartesian(gemmi, cell, u):
     rows = ((u.u11, u.u12, u.u13), (u.u12, u.u22, u.u23), (u.u13, u.u23, u.u33))
 
     def element(i, j):
-        return sum(axes[i][m] * rows[m][n] * axes[j][n] for m in range(3) for n in range(3))
+        return sum_in_order(axes[i][m] * rows[m][n] * axes[j][n] for m in range(3) for n in range(3))
 
     return gemmi.SMat33f(*(element(i, j) for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))))
