@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from ..arithmetic.vectors import magnitude
 from ..compile.compilation import inlined, jit
 from .lane_rows import QX, vector
 
@@ -72,13 +73,17 @@ def _farthest_pixel(scene, window):
     shortest = float(np.abs(beam.wavelengths).min())
     if geometry.curved or len(beam.directions) > 1 or geometry.layers > 1:
         return 2.001 / shortest
-    fast, slow, origin = (np.array(v) for v in (geometry.fast_axis, geometry.slow_axis, geometry.origin))
-    size = geometry.sub_pixel_size * geometry.oversample
-    s0, longest = -beam.directions[0], 0.0
+    # hot path: of so few numbers arrays take longer to be made than all else here
+    size, source, longest = geometry.sub_pixel_size * geometry.oversample, beam.directions[0].tolist(), 0.0
     for f in (window.fast_min + geometry.first_fast, window.fast_max + geometry.first_fast + 1):
         for s in (window.slow_min + geometry.first_slow, window.slow_max + geometry.first_slow + 1):
-            s1 = origin + (f * fast + s * slow) * size
-            longest = max(longest, float(np.linalg.norm(s1 / np.linalg.norm(s1) - s0)))
+            s1 = [o + (f * x + s * y) * size for o, x, y in zip(geometry.origin, geometry.fast_axis,
+                                                                geometry.slow_axis)]
+            far = magnitude(s1)
+            if not 0.0 < far < math.inf:
+                # a corner at the crystal, or no number
+                return 2.001 / shortest
+            longest = max(longest, magnitude([a / far + b for a, b in zip(s1, source)]))
     return 1.001 * longest / shortest
 
 
@@ -115,13 +120,15 @@ def dark_beyond(scene, window, ends_of):
         return math.inf
     if not lookup.filled:
         return -1.0
-    first = crystal.phi_cells[0].reshape(3, 3)
+    axes = crystal.phi_cells[0].tolist()
+    farthest = _farthest_pixel(scene, window)
+    ends = [max(abs(low), abs(high)) for low, high in zip(lookup.minimum, lookup.maximum)]
+    lengths = [magnitude(axes[i:i + 3]) for i in (0, 3, 6)]
+    # a list that has all of the sphere that the detector sees is the rule
+    if not any(farthest * length > end for end, length in zip(ends, lengths)):
+        return math.inf
     with np.errstate(all="ignore"):
-        farthest = _farthest_pixel(scene, window)
-        ends = [max(abs(low), abs(high)) for low, high in zip(lookup.minimum, lookup.maximum)]
-        # a list that has all of the sphere that the detector sees is the rule
-        if not farthest > min(n / np.linalg.norm(axis) for n, axis in zip(ends, first)):
-            return math.inf
+        first = crystal.phi_cells[0].reshape(3, 3)
         try:
             inverse = np.linalg.inv(first)
         except np.linalg.LinAlgError:

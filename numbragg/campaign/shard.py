@@ -96,17 +96,22 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     with _Writer(images, maker.experiment(shots.start), series, maker.type,
                  compression=description.output.compression, key=_KEY) as file:
         panels, shapes = [], [part[0].shape for part in maker.base]
-        for frame, shot in enumerate(maker.shots(shots)):
-            file.write_shot(frame, shot, shapes, maker.type)
-            if description.labels is not None and description.labels.mask:
-                labels = shot.labels or nothing(description.labels, shapes)
-                file.write_beside(MASK, frame, labels.masks, description.output.compression)
-            rows.append({**shot.row, "file": os.path.basename(images), "frame": frame})
-            panels.append(shot.panels)
-            if shot.labels is not None:
-                spots.append((shot.number, shot.labels.spots))
-            if progress is not None:
-                progress(frame + 1)
+        name, dtype = os.path.basename(images), maker.type
+        for some in maker.together(shots):
+            # as those are made: what is done in Python for all of them before the library packs the first
+            laid_out = [file.of_shot(shot, shapes, dtype) for shot in some]
+            for shot, (whole, full) in zip(some, laid_out):
+                frame = len(rows)
+                file.put(frame, whole, full)
+                if description.labels is not None and description.labels.mask:
+                    labels = shot.labels or nothing(description.labels, shapes)
+                    file.write_beside(MASK, frame, labels.masks, description.output.compression)
+                rows.append({**shot.row, "file": name, "frame": frame})
+                panels.append(shot.panels)
+                if shot.labels is not None:
+                    spots.append((shot.number, shot.labels.spots))
+                if progress is not None:
+                    progress(frame + 1)
         # in the frame of the file
         file.add_columns("shots", _of_shots(description, rows, panels if maker.panels_vary else None))
         file.add_columns("lattices", _of_lattices(description, rows))
@@ -132,14 +137,14 @@ class _Writer(NexusWriter):
     def __enter__(self) -> _Writer:
         return self
 
-    def write_shot(self, frame: int, shot: Shot, shapes: Sequence[tuple[int, int]], dtype: Any) -> None:
-        """Write the frame of a shot; of one that failed all pixels are masked, or no numbers."""
+    def of_shot(self, shot: Shot, shapes: Sequence[tuple[int, int]], dtype: Any) -> tuple[Any, int]:
+        """The frame of a shot, as `put` takes it; of one that failed all pixels are masked, or no numbers."""
         images, masks = shot.images, shot.masks
         if images is None:
             whole = dtype.kind != "f"
             images = [np.full(shape, 0 if whole else math.nan, dtype) for shape in shapes]
             masks = [np.zeros(shape, np.uint8) for shape in shapes] if whole else None
-        self.write(frame, images, masks)
+        return self.laid_out(images, masks)
 
 
 def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> dict[str, Any]:

@@ -224,7 +224,12 @@ class Maker:
         return self._together([number])[0]
 
     def shots(self, numbers: Iterable[int]) -> Iterator[Shot]:
-        """Make shots, one after the other; of small ones each step is done for some before the next.
+        """Make shots, one after the other, as of `shot`, in the order of their numbers."""
+        for some in self.together(numbers):
+            yield from some
+
+    def together(self, numbers: Iterable[int]) -> Iterator[list[Shot]]:
+        """Make shots; of small ones each step is done for some before the next.
 
         So a processor has the code of a step at hand, which of small shots saves a fifth of all that is not kernels.
 
@@ -234,13 +239,13 @@ class Maker:
 
         Yields
         ------
-        Shot
+        list of Shot
             As of `shot`, in the order of the numbers.
         """
         at_once = max(1, _PIXELS_AT_ONCE // sum(panel[0].shape[0] * panel[0].shape[1] for panel in self.base))
         left = iter(numbers)
         while some := list(islice(left, at_once)):
-            yield from self._together(some)
+            yield self._together(some)
 
     def _together(self, numbers: Sequence[int]) -> list[Shot]:
         """Make some shots, step by step."""

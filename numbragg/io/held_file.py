@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 import errno
+from functools import cache
 import os
 import signal
 import stat
@@ -197,6 +198,12 @@ def _locked(path: str) -> Any:
         file.close()
 
 
+@cache
+def _signals() -> tuple[int, ...]:
+    """Numbers of all signals: to ask for them takes longer than to write a small frame."""
+    return tuple(sorted(map(int, signal.valid_signals())))
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let what signals raise wait for the end of a block.
@@ -208,8 +215,7 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     waiting: list[tuple[int, Any]] = []
-    handlers = {int(number): handler for number in signal.valid_signals()
-                if callable(handler := signal.getsignal(number))}
+    handlers = {number: handler for number in _signals() if callable(handler := signal.getsignal(number))}
 
     def later(number: int, frame: Any) -> None:
         waiting.append((number, frame))

@@ -255,6 +255,10 @@ class NexusWriter:
         saturated at the number before it.  `masks` are those of this frame, one for each panel as they are simulated,
         in the place of the panels' own.
         """
+        self.put(frame, *self.laid_out(image, masks))
+
+    def laid_out(self, image: Any, masks: Sequence[Any] | None = None) -> tuple[Any, int]:
+        """An image as `put` writes it, and how many of its pixels are saturated; parameters as of `write`."""
         images = file_images(self._experiment, image, lambda dtype: dtype == self._dtype, str(self._dtype))
         own = [place.mask for place in self._experiment.panels] if masks is None else file_images(
             self._experiment, masks, lambda dtype: dtype == np.uint8, "uint8")
@@ -270,7 +274,10 @@ class NexusWriter:
             for slab, panel in zip(self._slabs, panels):
                 whole[slab, :panel.shape[1]] = panel
         # as the library's low level takes it: h5py's own way spends more on a small frame than on all that is above
-        whole = np.ascontiguousarray(whole, self._data.dtype)
+        return np.ascontiguousarray(whole, self._dtype), full
+
+    def put(self, frame: int, whole: Any, full: int) -> None:
+        """Write a frame that `laid_out` has made."""
         with self._writing():
             if self._filtered:
                 self._space.select_hyperslab((frame, 0, 0), self._frame)

@@ -40,6 +40,8 @@ SMALL_STEPS = 1 << 22
 SMALL_PIXEL_STEPS = 1 << 16
 #: Steps of a batch for each thread (some tenth of a second), and shots: threads wait for the last one of a batch.
 BATCH_STEPS, BATCH_SHOTS = 1 << 25, 64
+#: Steps of a first batch for each thread (some 20 ms), so that its images are there soon; each later one is larger.
+FIRST_STEPS, GROWTH = 1 << 22, 4
 #: Shots of a batch of one thread, which waits for nobody: the fewer, the nearer their memory is.
 ALONE_SHOTS = 16
 #: Shots that a thread prepares before it renders them; fewer at the end, so that all threads end at about one time.
@@ -134,6 +136,10 @@ class _Size:
         shots = BATCH_SHOTS * threads if threads > 1 else ALONE_SHOTS
         return max(threads, min(shots, BATCH_STEPS * threads // max(self.steps, 1),
                                 BATCH_BYTES // max(self.bytes, 1)))
+
+    def first(self, threads: int) -> int:
+        """How many of them the first batch has at most."""
+        return max(threads, 2, min(FIRST_STEPS * threads // max(self.steps, 1), GROUP * threads))
 
 
 class _Told(Exception):
@@ -303,7 +309,7 @@ def _images(simulator: Any, source: _Source, progress: Any, ahead: int, lent: Le
     threads = _threads(simulator)
     waiting: deque[_Shot] = deque()
     size: _Size | None = None
-    wanted = least = max(threads, 2)
+    wanted = 1
     while True:
         if waiting and not _same(waiting[0].state, _state(simulator, waiting[0].crystals, {})):
             # what was computed early is no longer what is asked for
@@ -316,7 +322,7 @@ def _images(simulator: Any, source: _Source, progress: Any, ahead: int, lent: Le
                 return
             shots = [_Shot(crystals) for crystals in taken]
             if len(shots) > 1:
-                wanted = 4 * wanted
+                wanted = GROWTH * wanted
                 _Batch(simulator, shots, progress, lent).run(threads)
                 source.put_back(shot.crystals for shot in shots if not shot.begun)
             waiting.extend(shot for shot in shots if shot.begun or len(shots) == 1)
@@ -325,7 +331,8 @@ def _images(simulator: Any, source: _Source, progress: Any, ahead: int, lent: Le
             raise done.failure
         if done.images is None:
             shot = simulator.prepare_shot(done.crystals)
-            size, wanted = _Size(shot), least
+            size = _Size(shot)
+            wanted = size.first(threads)
             yield simulator.run_prepared(shot, checked_progress(progress)).image
             continue
         for notes in done.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+import marshal
 from operator import attrgetter
 from typing import Any
 
@@ -22,6 +23,15 @@ _BESIDE_INTENSITY = attrgetter(
     "wavelength", "beam_size", "polarisation_fraction", "unpolarised_factor", "dispersion", "dispersion_steps",
     "divergence_h", "divergence_v", "divergence_h_step", "divergence_v_step", "divergence_h_steps",
     "divergence_v_steps", "round_divergence", "d_min", "beam_vector", "polarisation_axis")
+
+
+def _exactly(key: tuple[Hashable, ...]) -> str | bytes:
+    """What tells a key from all others, 0 from -0 and 1 from True."""
+    try:
+        # hot path: numbers take some time to be put into words
+        return marshal.dumps(key, 2)
+    except ValueError:
+        return repr(key)
 
 
 class Shared:
@@ -76,8 +86,7 @@ class Kept:
 
     def get(self, name: str, parts: Sequence[Any], key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
         """What was derived under a name from these very objects and equal other things, derived if it is not there."""
-        # in words, in which 0 and -0 are two
-        whole = (*map(id, parts), repr(key))
+        whole = (*map(id, parts), _exactly(key))
         # by names, so that what comes and goes with each shot leaves alone what stays
         there = self._made.get(name)
         found = None if there is None else there.get(whole)

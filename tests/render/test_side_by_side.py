@@ -135,8 +135,11 @@ def test_size_of_batches():
     size = side_by_side._Size(simulator().prepare_shot(CRYSTALS[0]))
     assert (size.steps, size.most, size.bytes) == (60 * 50 * 12, 12, 4 * 60 * 50)
     assert size.batch(2) == 128 and size.is_small(2) and not size.is_small(10 ** 4)
+    assert size.first(2) == 2 * side_by_side.GROUP
     size.steps, size.bytes = 1 << 22, 1 << 20
-    assert size.batch(2) == 16
+    assert size.batch(2) == 16 and size.first(2) == size.first(1) == 2 and size.first(3) == 3
+    size.steps = 256 * 256 * 10
+    assert size.first(1) == 6 and size.first(2) == 12
     size.bytes = 1 << 24
     assert size.batch(1) == 4 and size.is_small(2) and not size.is_small(4)
 
@@ -165,7 +168,7 @@ def test_a_sequence_is_taken_ahead_by_little():
     next(images)
     assert listed.asked == [0]
     next(images)
-    assert listed.asked == [0, 1, 2, 3]
+    assert listed.asked == list(range(1 + 3 * side_by_side.GROUP))
     for _ in range(100):
         next(images)
     assert 101 < len(listed.asked) < 102 + 64 * 3

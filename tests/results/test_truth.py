@@ -10,7 +10,8 @@ import pytest
 import numbragg as nb
 from numbragg.commands.cli import main
 from numbragg.io.json_text import json_text
-from numbragg.results.truth import crystal_truth
+from numbragg.results.truth import crystal_truth, lattice_rows
+from numbragg.scene.matrices import product, product_of_rows
 
 ORIGIN, FAST, SLOW = (60.0, 25.0, -25.0), (0.0, 0.02, 0.25), (0.0, -0.25, 0.01)
 DETECTOR = nb.Detector(panels=[nb.Panel(origin_mm=ORIGIN, fast_mm=FAST, slow_mm=SLOW, pixels=(200, 200))])
@@ -273,3 +274,15 @@ def test_axes_without_a_volume_have_an_account():
     assert a @ np.cross(b, c) == 0.0 and not np.isfinite(result.a_matrix).all()
     assert result.cell[:3] == pytest.approx([1e-102] * 3) and result.u_matrix.shape == (3, 3)
     assert json.loads(json_text(crystal_truth(result.prepared)))["b_matrix_per_angstrom"][1][0] == 0.0
+
+
+@pytest.mark.parametrize("crystal", CRYSTALS.values(), ids=CRYSTALS)
+def test_rows_are_those_of_the_matrices(crystal):
+    """As plain numbers, for tables of many shots; their products are those of arrays, each sum in its order."""
+    result = nb.Simulator(DETECTOR, nb.Beam(), 100.0, threads=1).run(crystal)
+    a_matrix, u_matrix = lattice_rows(result.prepared)
+    assert np.array(a_matrix).tobytes() == result.a_matrix.tobytes()
+    assert np.array(u_matrix).tobytes() == result.u_matrix.tobytes()
+    wanted = [[0 + row[0] * column[0] + row[1] * column[1] + row[2] * column[2] for column in zip(*a_matrix)]
+              for row in TURN.tolist()]
+    assert product_of_rows(TURN.tolist(), a_matrix) == wanted == product(TURN, result.a_matrix).tolist()
