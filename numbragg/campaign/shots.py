@@ -20,7 +20,7 @@ from ..render.simulation import Simulator
 from ..response.response import Response
 from ..results.experiment import describe
 from ..results.recording import count_panels, recorded, recording, response_notes, stored, without_offset
-from ..scene.notes import warnings_of
+from ..scene.notes import NOT_OF_SPOTS, warnings_of
 from .description import Description, Values, read_description
 from .draws import Choice, Constant, Grid, Listed
 from .labels import Labelled, label_shot, nothing, obstacle
@@ -176,7 +176,10 @@ class Maker:
     def notes(self) -> tuple[str, ...]:
         """What is not as the description says, and what is worth knowing of its shot without what varies."""
         response = () if self.response is None else response_notes(self.response, self.base)
-        return tuple(dict.fromkeys((*self.parts.notes, *warnings_of(self.base), *response)))
+        # of a background it is what makes photons of a fluence
+        known = "background" in self.description.tables
+        own = [note for note in warnings_of(self.base) if not (known and note.endswith(NOT_OF_SPOTS))]
+        return tuple(dict.fromkeys((*self.parts.notes, *own, *response)))
 
     @property
     def type(self) -> Any:

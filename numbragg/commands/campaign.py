@@ -126,10 +126,19 @@ def _check_device(values):
         raise ValueError("campaign: --device is for --backend cuda or auto")
 
 
+def _say_compiling():
+    from ..kernels.drive.cpu import compiled
+    from .progress import say_compiling
+
+    if not compiled():
+        say_compiling("some 20 seconds")
+
+
 def _check(name, values):
     from ..campaign.estimate import estimate
     from ..kernels.drive.crew import available_threads
 
+    _say_compiling()
     maker = _maker(name, values, 1)
     found = estimate(maker)
     description, processors = maker.description, available_threads()
@@ -166,7 +175,10 @@ def _files(count):
 
 
 def _hours(hours):
-    return f"{hours:.3g} hours" if hours >= 1.0 else f"{60.0 * hours:.2g} minutes"
+    for unit, factor in (("hours", 1.0), ("minutes", 60.0)):
+        if factor * hours >= 1.0:
+            return f"{factor * hours:.3g} {unit}"
+    return f"{3600.0 * hours:.2g} seconds"
 
 
 def _say_notes(notes, quiet=False):
@@ -255,6 +267,7 @@ def _verify(name, values):
     maker = _maker(name, {**values, "--shots": head.shots})
     if maker.description.hash() != head.campaign:
         raise ValueError(f"{name}: is another description than that of {folder}")
+    _say_compiling()
     different = []
     for number in range(head.shards):
         poll()
@@ -295,6 +308,8 @@ def _run(name, values):
     _say_notes(notes, quiet)
     head = read_head(folder)
     address = values.get("--scheduler")
+    if not quiet and address is None:
+        _say_compiling()
     plan = Plan(name if address is None else os.path.abspath(name),
                 folder if address is None else os.path.abspath(folder), head, values.get("--threads"),
                 values.get("--backend", "cpu"), values.get("--device"))

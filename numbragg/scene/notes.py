@@ -16,7 +16,7 @@ from .request import DEFAULTS
 from .size import R_E_SQR, clipped_sample
 from .units import to_angstrom, to_degrees, to_mm, to_um
 
-__all__ = ["farthest", "rendering_notes", "scene_notes", "warnings_of"]
+__all__ = ["NOT_OF_SPOTS", "farthest", "rendering_notes", "scene_notes", "warnings_of"]
 
 #: Angles of a cell that differ by less are the same [deg]: what rounding does to acos.
 SAME_ANGLE = 1e-4
@@ -35,6 +35,9 @@ UNIT = 1e-4
 
 #: What edges of a crystal's cell may be [m].
 CELLS = (1e-10, 1e-6)
+
+#: What is said of the size of a beam that nothing of the crystal depends on; a background may.
+NOT_OF_SPOTS = "has no effect on spots without a flux, and without a size of the crystal to be cut"
 
 #: Structure factors may end so much before the corners of a detector do, as a fraction of the resolution.
 REACH = 0.02
@@ -188,8 +191,7 @@ def _size(prepared):
             yield Loud(f"size of the crystal along {axis}: {to_mm(size):g} mm is cut to the beam, {to_mm(made):g} mm")
     if beam.beam_size > 0.0 and beam.beam_size != DEFAULTS["beam_size"] and not (
             beam.flux > 0.0 or max(crystal.sample_size) > 0.0):
-        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm has no effect on spots without a flux, and without"
-                   " a size of the crystal to be cut")
+        yield Loud(f"size of the beam: {to_mm(beam.beam_size):g} mm {NOT_OF_SPOTS}")
     if max(crystal.sample_size) > 0.0 and prepared.interpolating and prepared.request.sampling.interpolation is None:
         yield Loud("structure factors are interpolated, for the number of cells as given, 2 or less, decides it and"
                    " not the size of the crystal, as in nanoBragg")

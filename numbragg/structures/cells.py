@@ -29,6 +29,11 @@ def reciprocal_columns(cell):
     three rows of three floats
         [1/Angstrom].  In the orientation in which nanoBragg puts its cells.
 
+    Raises
+    ------
+    ValueError
+        The angles leave no volume.
+
     Notes
     -----
     Busing and Levy (1967), Acta Cryst. 22, 457, equation 3.
@@ -37,7 +42,12 @@ def reciprocal_columns(cell):
     cosines = [0.0 if angle == RIGHT else math.cos(math.radians(angle)) for angle in cell[3:]]
     sines = [1.0 if angle == RIGHT else math.sin(math.radians(angle)) for angle in cell[3:]]
     (ca, cb, cg), (sa, sb, sg) = cosines, sines
-    volume = a * b * c * math.sqrt(1.0 - ca * ca - cb * cb - cg * cg + 2.0 * ca * cb * cg)
+    part = 1.0 - ca * ca - cb * cb - cg * cg + 2.0 * ca * cb * cg
+    # rounding leaves some 1e-16 where there is really nothing
+    if not part > 1e-12:
+        raise ValueError(f"cell: angles of {cell[3]:g}, {cell[4]:g} and {cell[5]:g} degrees leave no volume; each must "
+                         "be below the sum of the other two, and all together below 360")
+    volume = a * b * c * math.sqrt(part)
     a_star, b_star, c_star = b * c * sa / volume, c * a * sb / volume, a * b * sg / volume
     cos_beta_star, cos_gamma_star = (ca * cg - cb) / (sa * sg), (ca * cb - cg) / (sa * sb)
     sin_beta_star, sin_gamma_star = (math.sqrt(1.0 - x * x) for x in (cos_beta_star, cos_gamma_star))

@@ -8,6 +8,7 @@ from numbragg.campaign.example import example
 from numbragg.campaign.fields import FIELDS
 from numbragg.campaign.parts import Parts
 from numbragg.campaign.shots import Maker
+from numbragg.notes import Loud
 
 
 def parts(text, **more):
@@ -30,6 +31,14 @@ def test_example_is_a_description(folder):
     assert example(33).count("[vary.") == len(found.varied)
 
 
+def test_the_example_warns_of_nothing(folder):
+    """The size of its beam is of no use for spots, but its background needs it."""
+    text = example(3)
+    assert "size_mm" in text and not [note for note in Maker(write(text), threads=1).notes if isinstance(note, Loud)]
+    without = text[:text.index("[background]")] + text[text.index("[response]"):]
+    assert [note for note in Maker(write(without), threads=1).notes if "size of the beam" in note]
+
+
 @pytest.mark.parametrize("old, new, said", [
     ("[campaign]", "[campain]", "campain: unknown key; did you mean campaign?"),
     ("seed = 5", "sed = 5", "campaign.sed: unknown key; did you mean campaign.seed?"),
@@ -37,6 +46,9 @@ def test_example_is_a_description(folder):
     ("seed = 5", "seed = -1", "campaign.seed: -1 must be a whole number from 0 to 9223372036854775807"),
     ("shots = 12", "shots = 1.5", "campaign.shots: 1.5 is not a whole number"),
     ("distance_mm = 60.0", "distance_mm = -1", "detector.distance_mm: -1 must be above 0 in mm"),
+    ("cell = [60, 60, 80, 90, 90, 90]", "cell = [60, 60, 80, 170, 170, 170]",
+     "crystal.cell: angles of 170, 170 and 170 degrees leave no volume; each must be below the sum of the other "
+     "two, and all together below 360"),
     ("distance_mm = 60.0", "distanse_mm = 1", "detector.distanse_mm: unknown key; did you mean detector.distance_mm?"),
     ("pixels = [40, 32]", "", "detector: needs pixels, or a name or a file"),
     ("pixels = [40, 32]", 'name = "eiger"', "detector.name: 'eiger' must be one of 'eiger2_16m', 'eiger2_4m', "

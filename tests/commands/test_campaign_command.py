@@ -6,6 +6,7 @@ import re
 from cli_tools import content, error_line
 import pytest
 
+from numbragg.commands import campaign as campaign_command
 from numbragg.commands.cli import main
 
 
@@ -91,6 +92,12 @@ values = [100, 101, 102]
 """
 
 
+@pytest.mark.parametrize("hours, said", [(30.0, "30 hours"), (1.0, "1 hours"), (0.5, "30 minutes"),
+                                         (0.003, "11 seconds"), (1e-6, "0.0036 seconds")])
+def test_time_that_is_read_at_a_glance(hours, said):
+    assert campaign_command._hours(hours) == said
+
+
 def test_check_run_verify(folder, capfd):
     pytest.importorskip("h5py", reason="files of shots are HDF5")
     pytest.importorskip("pyarrow", reason="tables of truth are Parquet")
@@ -99,7 +106,7 @@ def test_check_run_verify(folder, capfd):
     out = capfd.readouterr().out
     assert re.match(r"set.toml: 3 shots in 2 files, campaign [0-9a-f]{16}\n"
                     r"  20 x 10 pixels \(fast x slow\), int32, gzip\n  varies: distance_mm\n"
-                    r"  about [0-9.]+ kB \([0-9.]+ kB a shot\)\n  about [0-9.e-]+ minutes of one", out), out
+                    r"  about [0-9.]+ kB \([0-9.]+ kB a shot\)\n  about [0-9.e-]+ seconds of one", out), out
     assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet"]) == 0
     assert main(["campaign", "merge", "out"]) == 0
     assert main(["campaign", "verify", "set.toml", "--out", "out"]) == 0
