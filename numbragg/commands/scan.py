@@ -261,6 +261,7 @@ def _write(line, frames, values, date, floats, progress):
 
 def _try_geometries(line, frames, values):
     """Find out whether .geom, .expt and XDS.INP can be written."""
+    from ..io.held_file import unfinished_name
     from ..io.output import OutputSet
 
     nexus = values.get("--nexus")
@@ -269,7 +270,7 @@ def _try_geometries(line, frames, values):
         if nexus is not None:
             # no other output may have these names
             outputs.reserve(nexus, "NXmx file")
-            outputs.reserve(f"{os.path.realpath(nexus)}.partial", "unfinished NXmx file")
+            outputs.reserve(unfinished_name(nexus), "unfinished NXmx file")
 
 
 def _write_geometries(line, frames, values, outputs):

@@ -61,3 +61,13 @@ def test_other_names_in_its_folder_are_written(campaign, monkeypatch, capfd):
     assert main(["campaign", "report", "out", "--out", "out/shots.html"]) == 0
     assert main(["campaign", "export", "out", "--layout", "resonet", "--out", "out/set.h5"]) == 0
     assert set(hashes("out")) - set(before) == {"shots.html", "set.h5"} and before.items() <= hashes("out").items()
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "pipe"])
+def test_an_export_needs_a_file(name, campaign, monkeypatch, capfd):
+    monkeypatch.chdir(campaign)
+    if name == "pipe" and not os.path.exists(name):
+        os.mkfifo(name)
+    assert main(["campaign", "export", "out", "--layout", "resonet", "--out", name]) == 2
+    assert capfd.readouterr().err == f"numbragg: error: {name}: must be a file, for it is written in pieces\n"
+    assert not [each for each in os.listdir() if "partial" in each or each.startswith(".numbragg")]

@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or read by nobody: no other exit status, no other files, no hang."""
 
+import hashlib
 import io
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from numbragg.commands import printing
 
 QUIET = [*SMALL, "--quiet"]
+EMPTY = hashlib.sha256(b"").hexdigest()
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is full")
 
@@ -174,3 +176,17 @@ def test_a_stream_that_fails_is_no_failure():
         stream.flush()
         assert stream.name == "/dev/full"
         stream.detach()
+
+
+@pytest.mark.parametrize("name, streams", [("/dev/stdout", "| cat"), ("/dev/fd/3", "3>kept"), ("/dev/null", ""),
+                                           ("pipe", "")])
+def test_a_series_is_written_in_pieces_and_needs_a_file(name, streams, folder):
+    pytest.importorskip("h5py", reason="the series is HDF5")
+    if name == "pipe":
+        os.mkfifo(folder / name)
+    before = content(folder)
+    code, said = shell(["scan", "--frames", "2", "--nexus", name, *SMALL, "-osc", "1", "--quiet"], streams, folder)
+    assert said == f"numbragg: error: {name}: must be a file, for it is written in pieces\n"
+    assert code == 2 or "|" in streams
+    assert content(folder) == before | {kept.name: EMPTY for kept in folder.glob("kept")}
+    assert not list(folder.glob("*.partial"))
