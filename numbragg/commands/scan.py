@@ -14,6 +14,7 @@ from ..io.literals import whole
 from ..kernels.stopping import know
 from .arguments import Parser, check_outputs, file_name
 from .counted import check_response, read_response_of
+from .printing import report
 from .readable import notes_on_series, write_geometries
 from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_notes
 
@@ -286,6 +287,7 @@ def _tell(line, shot, frames, written, clock):
     tell_notes(line, (*line.notices, *scene_notes(shot)))
     if not line.quiet:
         seconds, first = clock.seconds["frames"], frames.experiment
-        print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
-              f"in {seconds:.1f} s")
-        print(f"  wrote {written}")
+        with report():
+            print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
+                  f"in {seconds:.1f} s")
+            print(f"  wrote {written}")

@@ -190,3 +190,15 @@ def test_a_series_is_written_in_pieces_and_needs_a_file(name, streams, folder):
     assert code == 2 or "|" in streams
     assert content(folder) == before | {kept.name: EMPTY for kept in folder.glob("kept")}
     assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize("words, name", [
+    (["scan", "--frames", "2", "--images", "f_##.img", *SMALL, "-osc", "1"], "f_02.img"),
+    (["view", "in.pgm", "--png", "out.png"], "out.png"), (["view", "in.pgm", "--html", "out.html"], "out.html"),
+    (SMALL, "floatimage.bin")])
+def test_a_report_that_cannot_be_printed_is_no_failure(words, name, folder):
+    (folder / "in.pgm").write_text("P2 3 2 255\n0 1 2 3 4 5\n")
+    code, said = shell(words, ">/dev/full", folder)
+    assert code == 0 and (folder / name).stat().st_size > 0
+    assert said.endswith("numbragg: standard output: No space left on device; the report is lost, all files are in "
+                         "place\n")
