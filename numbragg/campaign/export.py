@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..configs.checks import choice
-from ..io.held_file import HeldFile, uninterrupted
+from ..io.held_file import HeldFile, unfinished_name, uninterrupted
 from ..io.output import OutputSet
 from ..kernels.arithmetic.vectors import cross, dot, unit
 from ..kernels.stopping import poll
@@ -101,7 +101,7 @@ def _files(paths: Sequence[str]) -> Iterator[list[Any]]:
             with OutputSet() as outputs:
                 # whether it can be written at all
                 outputs.reserve(path, "HDF5 file")
-            held.append(HeldFile(f"{os.path.realpath(path)}.partial", path, _SIGNATURE))
+            held.append(HeldFile(unfinished_name(path), path, _SIGNATURE))
             held[-1].truncate(0)
             opened.append(h5py.File(held[-1], "w", libver=("earliest", "v110")))
         yield opened

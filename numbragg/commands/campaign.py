@@ -5,6 +5,7 @@ import sys
 
 from ..notes import Loud
 from .arguments import Parser, choice, count, file_name, short, shown, whole_number
+from .printing import report
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -109,7 +110,9 @@ def _init(name, values):
         with outputs.open(name) as file:
             file.write(example(values.get("--shots", 200)).encode())
         outputs.commit()
-    print(f"{shown(name)}: a description of {values.get('--shots', 200)} shots; numbragg campaign check {shown(name)}")
+    with report():
+        print(f"{shown(name)}: a description of {values.get('--shots', 200)} shots; numbragg campaign check "
+              f"{shown(name)}")
     return 0
 
 
@@ -219,12 +222,13 @@ def _report(folder, values):
     wanted = values.get("--shots", _SHOWN)
     if wanted > _MOST_SHOWN:
         raise ValueError(f"campaign report: --shots {wanted}: must be at most {_MOST_SHOWN}, or the page is too large")
-    report = collect(folder, wanted)
+    found = collect(folder, wanted)
     name = values.get("--out", os.path.join(folder, "report.html"))
     check_outputs(folder, [name])
-    content = page(report)
+    content = page(found)
     write_whole(name, "report", lambda file: file.write(content))
-    print(f"{shown(name)}: {report.there} of {report.head.shots} shots, {len(report.pictures)} of them shown")
+    with report():
+        print(f"{shown(name)}: {found.there} of {found.head.shots} shots, {len(found.pictures)} of them shown")
     return 0
 
 
@@ -232,8 +236,9 @@ def _merge(folder, values):
     from ..campaign.store import MANIFEST, merge, tables_of
 
     head, failed = merge(folder)
-    print(f"{shown(folder)}: {' and '.join(tables_of(head))} of {head.shots} shots, {failed} of which failed, and "
-          f"{MANIFEST}")
+    with report():
+        print(f"{shown(folder)}: {' and '.join(tables_of(head))} of {head.shots} shots, {failed} of which failed, and "
+              f"{MANIFEST}")
     return 0
 
 
@@ -252,8 +257,9 @@ def _export(folder, values):
         files, shots = export(folder, layout, values["--out"], values.get("--patch", PATCH), progress)
     finally:
         progress.close()
-    if "--quiet" not in values:
-        print(f"{shown(folder)}: {shots} shots for {layout}: {', '.join(map(shown, files))}")
+    with report():
+        if "--quiet" not in values:
+            print(f"{shown(folder)}: {shots} shots for {layout}: {', '.join(map(shown, files))}")
     return 0
 
 
@@ -404,8 +410,10 @@ class _Run:
                   f"number {busy[0]}; they were left to it", file=sys.stderr)
         if self.share is None:
             merge(self.plan.folder)
-        if not self.quiet:
-            print(f"{folder}: {self.done} shots" + (f", {self.kept} of which were there" if self.kept else ""))
-            print(f"  wrote {', '.join(tables_of(self.plan.head))} and {MANIFEST}" if self.share is None else
-                  f"  part {self.share.number} of {self.share.of}; numbragg campaign merge {folder} when all are there")
+        with report():
+            if not self.quiet:
+                print(f"{folder}: {self.done} shots" + (f", {self.kept} of which were there" if self.kept else ""))
+                print(f"  wrote {', '.join(tables_of(self.plan.head))} and {MANIFEST}" if self.share is None else
+                      f"  part {self.share.number} of {self.share.of}; numbragg campaign merge {folder} when all are "
+                      "there")
         return 0

@@ -11,7 +11,7 @@ import os
 from ..io.literals import INT_MAX
 from ..kernels.stopping import know, leave_nothing, nothing_left
 from .arguments import Parser, count
-from .printing import say_all
+from .printing import report, say_all
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -130,7 +130,8 @@ def run(arguments):
     finally:
         nothing_left(clean)
         os.chdir(here)
-    print(f"the files are in {folder}")
+    with report():
+        print(f"the files are in {folder}")
     return code
 
 

@@ -1,9 +1,10 @@
 """What is printed where nobody may read it: words on stderr, and text on stdout that is not the end of the work."""
 
+from contextlib import contextmanager
 import os
 import sys
 
-__all__ = ["Unheard", "say_all", "unread"]
+__all__ = ["Unheard", "report", "say_all", "unread"]
 
 
 class Unheard:
@@ -62,4 +63,20 @@ def say_all(text):
     try:
         print(text, flush=True)
     except BrokenPipeError:
+        unread()
+
+
+@contextmanager
+def report():
+    """Print in this block what a run says when its files are in place: where it cannot be, that is told, no failure."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever wanted some lines has them; whoever called this has more to do
+        unread()
+    except OSError as error:
+        # the files are what was asked for
+        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
+              file=sys.stderr)
         unread()

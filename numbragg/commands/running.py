@@ -7,7 +7,7 @@ import time
 from ..command_line.inputs import announce, take_misset_seed
 from ..command_line.values import CommandLineError, quoted
 from ..notes import Loud, Misleading
-from .printing import unread
+from . import printing
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -176,20 +176,11 @@ def say(line, warnings, report, print_more=None):
     for note in (*line.notices, *warnings):
         if isinstance(note, Misleading) or line.quiet and isinstance(note, Loud):
             print(f"numbragg: warning: {note}", file=sys.stderr)
-    try:
+    with printing.report():
         if print_more is not None:
             print_more()
         if not line.quiet:
             print("\n".join(report()))
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # whoever wanted some lines has them; whoever called this has more to do
-        unread()
-    except OSError as error:
-        # the files are what was asked for
-        print(f"numbragg: standard output: {error.strerror}; the report is lost, all files are in place",
-              file=sys.stderr)
-        unread()
 
 
 def tell_notes(line, notes):

@@ -14,6 +14,7 @@ from ..io.literals import whole
 from ..kernels.stopping import know
 from .arguments import Parser, check_outputs, file_name
 from .counted import check_response, read_response_of
+from .printing import report
 from .readable import notes_on_series, write_geometries
 from .running import Clock, files_read, ground_of, opened, settle_seeds, tell_notes
 
@@ -261,6 +262,7 @@ def _write(line, frames, values, date, floats, progress):
 
 def _try_geometries(line, frames, values):
     """Find out whether .geom, .expt and XDS.INP can be written."""
+    from ..io.held_file import unfinished_name
     from ..io.output import OutputSet
 
     nexus = values.get("--nexus")
@@ -269,7 +271,7 @@ def _try_geometries(line, frames, values):
         if nexus is not None:
             # no other output may have these names
             outputs.reserve(nexus, "NXmx file")
-            outputs.reserve(f"{os.path.realpath(nexus)}.partial", "unfinished NXmx file")
+            outputs.reserve(unfinished_name(nexus), "unfinished NXmx file")
 
 
 def _write_geometries(line, frames, values, outputs):
@@ -285,6 +287,7 @@ def _tell(line, shot, frames, written, clock):
     tell_notes(line, (*line.notices, *scene_notes(shot)))
     if not line.quiet:
         seconds, first = clock.seconds["frames"], frames.experiment
-        print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
-              f"in {seconds:.1f} s")
-        print(f"  wrote {written}")
+        with report():
+            print(f"  {len(frames)} frames from {first.phi_start_deg:g} deg, {first.oscillation_deg:g} deg each, "
+                  f"in {seconds:.1f} s")
+            print(f"  wrote {written}")

@@ -6,6 +6,7 @@ import sys
 from ..io.literals import decimal
 from ..notes import Loud
 from .arguments import Parser, check_endings, check_outputs, choice, file_name, finite_number, out_name, shape, shown
+from .printing import report
 
 # start-up: what a run needs is imported when it runs, so that --help and refused words load neither NumPy nor Numba
 
@@ -134,8 +135,9 @@ def run(arguments):
         for option, path, _, _ in wanted:
             said.append(_write(outputs, option, path, seen, look))
         outputs.commit()
-    if said:
-        print("\n".join(said))
+    with report():
+        if said:
+            print("\n".join(said))
     return 0
 
 

@@ -13,9 +13,32 @@ import threading
 from typing import Any
 
 from ..kernels.stopping import handled
+from .destinations import destination
 from .locks import is_at, lock
 
-__all__ = ["HeldFile", "uninterrupted"]
+__all__ = ["HeldFile", "uninterrupted", "unfinished_name"]
+
+
+def unfinished_name(path: str) -> str:
+    """Where a file is written until it is whole.
+
+    Parameters
+    ----------
+    path : str
+        Where it will be, which somebody has found out can be written.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        It is a device, a pipe, or what this process has open.
+    """
+    if destination(path).device:
+        raise ValueError(f"{path}: must be a file, for it is written in pieces")
+    return f"{os.path.realpath(path)}.partial"
 
 
 class HeldFile:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..kernels.arithmetic.vectors import unit
 from .dates import date_text
 from .experiment import EPOCH, Series
 from .hdf5_filters import filters
-from .held_file import HeldFile, uninterrupted
+from .held_file import HeldFile, unfinished_name, uninterrupted
 from .literals import INT_MAX
 from .one_image import file_images, one_image
 from .output import OutputSet
@@ -510,11 +509,9 @@ def nexus_bytes(experiment: Experiment, images: Any, *, compression: str = "gzip
 
 def _partial(path: str) -> str:
     """Where a file is written until it is whole, if it can be written at all."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f"{path}: must be a file, for it is written in pieces")
     with OutputSet() as outputs:
         outputs.reserve(path, "NXmx file")
-    return f"{os.path.realpath(path)}.partial"
+    return unfinished_name(path)
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

@@ -106,6 +106,8 @@ def damaged(place, wanted):
 
 def disturbed(place, chance, seconds, wanted):
     """Start one run, or two of one name, and end them somehow. Returns what was wrong, and how they ended."""
+    # of a run that was killed, until one comes to these shots
+    before = set(unfinished(place / "out"))
     ways = [each for each, often in WAYS.items() for _ in range(often)]
     runs = [(way, started(words(way), place)) for way in chance.sample(ways, chance.choice((1, 1, 1, 2)))]
     killed = chance.random() < 0.4
@@ -145,8 +147,9 @@ def disturbed(place, chance, seconds, wanted):
         ends.append(f"{' '.join(way)} exit {code}: {errors.strip()[-300:]}")
     if damaged(place, wanted):
         wrong.append(f"damaged files {damaged(place, wanted)}")
-    if not killed and unfinished(place / "out") and all(way[0] == "--shard" for way, _ in runs):
-        wrong.append(f"files left over {unfinished(place / 'out')}")
+    more = [name for name in unfinished(place / "out") if name not in before]
+    if not killed and more and all(way[0] == "--shard" for way, _ in runs):
+        wrong.append(f"files left over {more}")
     return wrong, "; ".join(ends)
 
 

@@ -1,6 +1,8 @@
 """What is written about a campaign never replaces its own files."""
 
 import os
+import subprocess
+import sys
 
 from campaign_tools import SMALL, hashes, write
 from formula_tools import INTERPRETED
@@ -61,3 +63,30 @@ def test_other_names_in_its_folder_are_written(campaign, monkeypatch, capfd):
     assert main(["campaign", "report", "out", "--out", "out/shots.html"]) == 0
     assert main(["campaign", "export", "out", "--layout", "resonet", "--out", "out/set.h5"]) == 0
     assert set(hashes("out")) - set(before) == {"shots.html", "set.h5"} and before.items() <= hashes("out").items()
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "pipe"])
+def test_an_export_needs_a_file(name, campaign, monkeypatch, capfd):
+    monkeypatch.chdir(campaign)
+    if name == "pipe" and not os.path.exists(name):
+        os.mkfifo(name)
+    assert main(["campaign", "export", "out", "--layout", "resonet", "--out", name]) == 2
+    assert capfd.readouterr().err == f"numbragg: error: {name}: must be a file, for it is written in pieces\n"
+    assert not [each for each in os.listdir() if "partial" in each or each.startswith(".numbragg")]
+
+
+LOST = "numbragg: standard output: No space left on device; the report is lost, all files are in place\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is full")
+@pytest.mark.parametrize("words, name", [
+    (("init", "new.toml"), "new.toml"), (("report", "out", "--out", "page.html"), "page.html"),
+    (("merge", "out"), "out/manifest.json"), (("export", "out", "--layout", "resonet", "--out", "full.h5"), "full.h5"),
+    (("run", "set.toml", "--out", "out", "--shard", "0/1"), "out/shots_000000.json")])
+def test_a_report_that_cannot_be_printed_is_no_failure(words, name, campaign, monkeypatch):
+    monkeypatch.chdir(campaign)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "numbragg", "campaign", *words], stdout=full, timeout=300,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0 and done.stderr.endswith(LOST) and "error" not in done.stderr
+    assert os.path.getsize(name) > 0

@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or read by nobody: no other exit status, no other files, no hang."""
 
+import hashlib
 import io
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from numbragg.commands import printing
 
 QUIET = [*SMALL, "--quiet"]
+EMPTY = hashlib.sha256(b"").hexdigest()
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is full")
 
@@ -174,3 +176,29 @@ def test_a_stream_that_fails_is_no_failure():
         stream.flush()
         assert stream.name == "/dev/full"
         stream.detach()
+
+
+@pytest.mark.parametrize("name, streams", [("/dev/stdout", "| cat"), ("/dev/fd/3", "3>kept"), ("/dev/null", ""),
+                                           ("pipe", "")])
+def test_a_series_is_written_in_pieces_and_needs_a_file(name, streams, folder):
+    pytest.importorskip("h5py", reason="the series is HDF5")
+    if name == "pipe":
+        os.mkfifo(folder / name)
+    before = content(folder)
+    code, said = shell(["scan", "--frames", "2", "--nexus", name, *SMALL, "-osc", "1", "--quiet"], streams, folder)
+    assert said == f"numbragg: error: {name}: must be a file, for it is written in pieces\n"
+    assert code == 2 or "|" in streams
+    assert content(folder) == before | {kept.name: EMPTY for kept in folder.glob("kept")}
+    assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize("words, name", [
+    (["scan", "--frames", "2", "--images", "f_##.img", *SMALL, "-osc", "1"], "f_02.img"),
+    (["view", "in.pgm", "--png", "out.png"], "out.png"), (["view", "in.pgm", "--html", "out.html"], "out.html"),
+    (SMALL, "floatimage.bin")])
+def test_a_report_that_cannot_be_printed_is_no_failure(words, name, folder):
+    (folder / "in.pgm").write_text("P2 3 2 255\n0 1 2 3 4 5\n")
+    code, said = shell(words, ">/dev/full", folder)
+    assert code == 0 and (folder / name).stat().st_size > 0
+    assert said.endswith("numbragg: standard output: No space left on device; the report is lost, all files are in "
+                         "place\n")
