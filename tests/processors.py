@@ -2,6 +2,9 @@
 
 import os
 
+import numba
+import pytest
+
 
 def dispatched(*wanted):
     """NumPy's names of those processor features that it can be told to leave out; what it calls them has changed."""
@@ -21,6 +24,16 @@ PROCESSORS = {
     "kernels for haswell": lambda: {"NUMBA_CPU_NAME": "haswell"},
     "kernels for any processor": lambda: {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2"},
 }
+
+#: Those that differ from this one by AVX-512 alone; elsewhere NumPy is what it is, and kernels have the vectors of
+#: haswell already.
+_WITHOUT_AVX512 = ("no AVX-512 in NumPy", "kernels for haswell")
+_WIDE = "+avx512f" in numba.core.codegen.get_host_cpu_features()
+
+each_processor = pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.skipif(name in _WITHOUT_AVX512 and not _WIDE,
+                                                reason="this processor has no AVX-512 to be left out"))
+    for name in PROCESSORS])
 
 
 def clean():

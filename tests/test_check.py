@@ -16,6 +16,7 @@ import dials_part
 from golden_cases import CASES
 import oldest
 from places import ROOT
+from processors import PROCESSORS
 import pytest
 from test_documentation import blocks
 
@@ -350,6 +351,8 @@ def test_oldest_runs_tests_that_are_there():
     names = [re.fullmatch(r"tests/test_golden\.py::test_same_files_as_c\[(.*)-fixed]", test)[1]
              for test in oldest.reference_files()]
     assert len(set(names)) == len(names) and len(names) < len(CASES) / 3
+    # what is left out has the name that it is left out by
+    assert set(oldest.LEFT_OUT) < {f"tests/io/test_same_bytes.py::test_other_processors[{name}]" for name in PROCESSORS}
     # but for those that are large, and two odd files, something of every group
     assert {case["group"] for case in CASES.values()} - {CASES[name]["group"] for name in names} == {"large", "edge"}
 

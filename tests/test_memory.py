@@ -1,5 +1,7 @@
 """What does not fit in memory is refused before it is made, with its size."""
 
+import math
+
 from cli_tools import SMALL, error_line
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import pytest
 import numbragg as nb
 from numbragg import memory
 from numbragg.commands.cli import main
+from numbragg.render.backends import SUM_BYTES
+from numbragg.scene import prepare
 
 
 def test_available_is_plausible():
@@ -45,18 +49,28 @@ def test_little_is_asked_for_once_in_a_moment(monkeypatch):
         memory.require(1, "something")
 
 
+#: Bytes that there are.
+LEFT = 6e7
+
+DOMAINS, STEPS, SOURCES = (int(LEFT // each) + 1 for each in (
+    prepare.DOMAIN_BYTES, prepare.STEP_BYTES, prepare.SOURCE_BYTES))
+#: Directions along an edge of a round beam.
+EDGE = math.isqrt(int(LEFT / (prepare.SOURCE_BYTES * math.pi / 4.0))) + 1
+
+
 @pytest.mark.parametrize("words, said", [
     ("-detpixels 46340", "detector: 46340 x 46340 pixels"),
-    ("-mosaic 1 -mosaic_dom 900000", "mosaic domains: 900000 of them"),
-    ("-phi 1 -osc 1 -phisteps 900000", "phi: 900000 steps"),
-    ("-dispersion 1 -dispsteps 1900000", "divergence and dispersion: 1900000 sources"),
-    ("-divergence 1 -divsteps 1700", "divergence and dispersion: 2890000 sources"),
+    (f"-mosaic 1 -mosaic_dom {DOMAINS}", f"mosaic domains: {DOMAINS} of them"),
+    (f"-phi 1 -osc 1 -phisteps {STEPS}", f"phi: {STEPS} steps"),
+    (f"-dispersion 1 -dispsteps {SOURCES}", f"divergence and dispersion: {SOURCES} sources"),
+    (f"-divergence 1 -divsteps {EDGE}", f"divergence and dispersion: {EDGE * EDGE} sources"),
 ])
 def test_refused_on_the_command_line(words, said, folder, monkeypatch, capfd):
-    monkeypatch.setattr("numbragg.memory.available", lambda: 6e7)
+    """The least that is too much, by what the checks take each for; `test_memory_peaks` says that this is right."""
+    monkeypatch.setattr("numbragg.memory.available", lambda: LEFT)
     assert main([*SMALL, "-oversample", "1", *words.split()]) == 2
     message = error_line(capfd)
-    assert said in message and "0.06 GB of memory are available" in message
+    assert said in message and f"{LEFT / 1e9:g} GB of memory are available" in message
     assert list(folder.iterdir()) == []
 
 
@@ -103,5 +117,7 @@ def test_panels_and_sums_are_counted(monkeypatch):
     assert nb.simulate(crystal, nb.Beam(), plane, 100.0).shape == (400, 400)
     with pytest.raises(ValueError, match="detector: the images of 10 panels, 1600000 pixels in all, need 0.0064 GB"):
         nb.simulate(crystal, nb.Beam(), panels, 100.0)
-    with pytest.raises(ValueError, match="crystals: the sums of 2 crystals in 400 x 400 pixels need 0.0128 GB"):
+    sums = SUM_BYTES * 400 * 400
+    assert sums > 3e6
+    with pytest.raises(ValueError, match=f"crystals: the sums of 2 crystals in 400 x 400 pixels need {sums / 1e9:g} "):
         nb.simulate([crystal, crystal], nb.Beam(), plane, 100.0)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from formula_tools import INTERPRETED
-from processors import PROCESSORS, clean
+from processors import PROCESSORS, clean, each_processor
 import pytest
 
 pytestmark = [pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own, and these compile"),
@@ -69,7 +69,7 @@ def test_twice(usual, tmp_path):
     assert hashes(tmp_path) == usual
 
 
-@pytest.mark.parametrize("name", PROCESSORS)
+@each_processor
 def test_other_processors(name, usual, tmp_path):
     environment = PROCESSORS[name]()
     assert all(environment.values()), f"nothing is changed: {environment}"

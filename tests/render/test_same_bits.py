@@ -11,7 +11,7 @@ import sys
 
 from formula_tools import INTERPRETED
 from places import ROOT
-from processors import PROCESSORS, THIRD, clean, dispatched
+from processors import PROCESSORS, THIRD, clean, dispatched, each_processor
 import pytest
 
 pytestmark = [pytest.mark.skipif(INTERPRETED, reason="starts interpreters of its own, and these compile"),
@@ -70,7 +70,7 @@ def usual(tmp_path_factory):
     return digest(tmp_path_factory.mktemp("usual"))
 
 
-@pytest.mark.parametrize("name", PROCESSORS)
+@each_processor
 def test_one_hash(name, usual, tmp_path):
     environment = PROCESSORS[name]()
     assert all(environment.values()), f"nothing is changed: {environment}"

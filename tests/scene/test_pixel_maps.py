@@ -148,9 +148,11 @@ def test_the_direct_beam_has_no_resolution():
 
 
 def test_more_than_memory_holds(monkeypatch):
-    monkeypatch.setattr("numbragg.memory.available", lambda: 10 ** 6)
-    few = nb.Detector(pixels=(60, 60))
-    assert few.scattering_vectors(1.0).shape == (60, 60, 3)
+    from numbragg.scene.pixel_maps import PIXEL_BYTES
+
+    monkeypatch.setattr("numbragg.memory.available", lambda: 80 * 80 * PIXEL_BYTES - 1)
+    few = nb.Detector(pixels=(79, 80))
+    assert few.scattering_vectors(1.0).shape == (80, 79, 3)
     with pytest.raises(ValueError, match="^detector: vectors of 6400 pixels need .* GB"):
         nb.Detector(pixels=(80, 80)).scattering_vectors(1.0)
 

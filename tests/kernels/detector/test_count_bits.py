@@ -10,7 +10,7 @@ from cuda_tools import CAPABILITIES, needs_numba_cuda
 import numba
 import numpy as np
 from places import TESTS
-from processors import PROCESSORS, clean
+from processors import PROCESSORS, clean, each_processor
 import pytest
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -36,7 +36,7 @@ def test_the_hash(threads):
 
 
 @own_processes
-@pytest.mark.parametrize("name", PROCESSORS)
+@each_processor
 def test_other_processors(name):
     assert digest("2", **PROCESSORS[name]()) == HASH
 
