@@ -25,8 +25,9 @@ from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "SQUARE_EXTENT", "TILE_FAST", "TILE_SLOW",
-           "culling_of", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "enter_square",
-           "least_difference", "least_square", "list_boxes", "list_of_those", "log2_above", "log2_below", "middle_of"]
+           "culling_of", "cut_of", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "enter_square",
+           "least_difference", "least_square", "limits_of", "list_boxes", "list_of_those", "log2_above", "log2_below", "middle_of",
+           "with_cells"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -172,6 +173,14 @@ def culling_of(scene, largest):
                    2.0 ** -RELATIVE_BITS + brief if decay > 0.0 else 0.0)
 
 
+@inlined
+def with_cells(culling, cells):
+    """The same of other orientations, those of a table of its kind."""
+    c = culling
+    return Culling(cells, c.root, c.least, c.edges, c.stretch, c.rounding, c.decay, c.inverse, c.reach, c.many,
+                   c.largest, c.terms, c.relative)
+
+
 # -- logarithms that are surely above or below
 
 
@@ -193,6 +202,39 @@ def log2_above(x):
     """No less than log2(x), for a double that is positive or 0."""
     # the logarithm is nowhere 0.0861 above its chord from one power of two to the next
     return _octaves(x) + 0.08611
+
+
+# -- what is too little to matter
+
+
+@inlined
+def limits_of(culling, brightest, weight, least):
+    """What a term must not exceed to be left out, and log2 of the largest weight over that.
+
+    Parameters
+    ----------
+    brightest : float
+        The largest factor from a sum to photons.
+    weight : float
+        The largest weight of a term.
+    least : float
+        The smallest sum of the pixels so far.
+    """
+    small, part = 2.0 ** -FLOOR_BITS / brightest, least * 2.0 ** -RELATIVE_BITS
+    # of terms that do not fall off nothing would be left out
+    small = part if part > small and part < np.inf and culling.decay > 0.0 else small
+    # of all steps of a pixel
+    small = small * 2.0 ** -culling.terms
+    return small, log2_above(weight) - log2_below(small)
+
+
+@inlined
+def cut_of(culling, brightness):
+    """The squared distance from which on no term counts, whatever its structure factor is."""
+    cut = culling.reach
+    if culling.decay > 0.0:
+        cut = min(cut, (brightness + culling.largest) * culling.inverse)
+    return cut
 
 
 # -- the affine model of a block
