@@ -257,11 +257,11 @@ def _adding(shape):
     brief, factor = SHAPE_OF[shape].brief, lane_factor(shape, EXACT, False)
 
     @inlined
-    def no_numbers(crystal):
-        return (1.0,)
+    def no_numbers(crystal, constants):
+        return (1.0,), 0.0
 
     @inlined
-    def add_exact(crystal, numbers, weighted, cell, nearest, f_squared, lanes, scratch):
+    def add_exact(crystal, known, weighted, cell, nearest, f_squared, lanes, scratch):
         first, n = lanes
         scratch = scratch[first:]
         for i in range(n):
@@ -271,18 +271,22 @@ def _adding(shape):
 
     if brief is None:
         return no_numbers, add_exact
-    squared = brief.square
+    squared, made = brief.square, brief.numbers
 
     @inlined
-    def add_brief(crystal, numbers, weighted, cell, nearest, f_squared, lanes, scratch):
-        first, n = lanes
+    def numbers_of(crystal, c):
+        return made(crystal), (c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], c[11], c[12], c[13])
+
+    @inlined
+    def add_brief(crystal, known, weighted, cell, nearest, f_squared, lanes, scratch):
+        (numbers, constants), (first, n) = known, lanes
         weight, scratch = f_squared * numbers[-1], scratch[first:]
         for i in range(n):
             dh, dk, dl = fractions(miller_indices(cell, vector(scratch, QX, i)), nearest)
             own = weight * scratch[WEIGHT + i] if weighted else weight
-            scratch[SUM + i] = fma(own, squared(numbers, dh, dk, dl), scratch[SUM + i])
+            scratch[SUM + i] = fma(own, squared(numbers, constants, dh, dk, dl), scratch[SUM + i])
 
-    return brief.numbers, add_brief
+    return numbers_of, add_brief
 
 
 @variants
@@ -445,7 +449,7 @@ def cull_kernel(shape):
         part, sums, width = filled.part, filled.sums, pixels.place[2]
         weighed, by_source = per_step(sampling), is_captured_by_source(beam.attenuations)
         weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
-        task = (scene, grid, culling, weighted, numbers_of(scene.crystal))
+        task = (scene, grid, culling, weighted, numbers_of(scene.crystal, culling.constants))
         total, sources = culling.cells.shape[1], number_of_sources(beam)
         views = geometry.layers * geometry.oversample * geometry.oversample * sources
         for i in range(6):
@@ -462,8 +466,8 @@ def cull_kernel(shape):
             if tile == 0:
                 entered, seen = np.int64(-1), (0.0, 0.0, 0.0, False)
                 if marks.shape[0] > 0 and pause < 4:
-                    entered, seen = look_near(scene, grid, culling, (place[0] + left, place[1] + top), near, lists,
-                                              marks)
+                    entered, seen = look_near(scene, grid, culling, (place[0] + left, place[1] + top),
+                                              (near, lists, found), marks)
             brightest, weight, far, is_scaled = seen
             if column >= width:
                 continue

@@ -5,10 +5,11 @@ its middle alone,
 
     q = q0 + s U + t V + d,   |s| <= 1, |t| <= 1, |d| <= rho,
 
-with U and V the derivatives there and rho what the second ones can add.  For an orientation that is a piece of a plane
-among the lattice points: those near it are looked for column by column, and each has an ellipse of the patch within
-which it counts.  What is entered of it are the leaves that the ellipse's box touches.  An orientation that has none in a
-tile adds nothing there; a tile that no orientation is entered for is dark.  Derived in docs/accuracy/culling.md.
+with U and V the derivatives there and rho what second and third ones can add.  For an orientation that is a piece of a
+plane among the lattice points: those near it are looked for column by column, and each has an ellipse of the patch
+within which it counts.  What is entered of it are the leaves that the ellipse's box touches.  An orientation that has
+none in a tile adds nothing there; a tile that no orientation is entered for is dark.  Derived in
+docs/accuracy/culling.md.
 """
 
 import numpy as np
@@ -38,9 +39,6 @@ PATCH_FAST, PATCH_SLOW, PATCH_LEAVES = 32, 16, 8
 #: Of the bits of leaves, the first in each row.
 _FIRST_OF_ROWS = 0x01010101
 
-#: Half the second derivative of a direction along a step of length 1 at distance 1 is at most 1 / sqrt(3).
-_CURVATURE = 0.57736
-
 #: Stands for roundings, of relative size.
 _MORE, _LESS = 1.0 + 1e-9, 1.0 - 1e-9
 
@@ -57,10 +55,12 @@ _MOST_COLUMNS, _MOST_POINTS = 64, 3
 _LEAST_ANGLE = 1e-6
 
 # -- rows of what is known of the orientations of a group at a patch: indices of its middle, two across the columns and
-# one along them; how far these change along a column; the same as the form measures it; and of those within reach
+# one along them; how far these change along a column; the same as the form measures it; points of a column
 (X_P, X_Q, X_M, BASE, SLOPE_P, SLOPE_Q, THICK, BU_ROW, _, _, BV_ROW, _, _, UU_ROW, UV_ROW, VV_ROW, OVER_ROW, POINT_ROW,
- AWAY_ROW, LOW_S, HIGH_S, LOW_T, HIGH_T, PLACE_ROW) = [row * GROUP for row in range(24)]
-NEAR_SIZE = 24 * GROUP
+ AWAY_ROW) = [row * GROUP for row in range(19)]
+NEAR_SIZE = 19 * GROUP
+# rows of what is found of those listed: their boxes, and where F is
+(LOW_S, HIGH_S, LOW_T, HIGH_T, PLACE_ROW) = [row * GROUP for row in range(5)]
 
 
 @inlined
@@ -97,16 +97,22 @@ def patch_of(geometry, beam, layer, source, column, row):
     sizes = (abs(f) + wide) * sqrt(dot(fast, fast)) + (abs(s) + high) * sqrt(dot(slow, slow)) + abs(depth) + sqrt(
         dot(origin, origin))
     least = (length - reach) * _LESS - _DIRECTION_ROUNDING * sizes
+    nx, ny = dot(n, x), dot(n, y)
+    # of steps from the middle, over the distance: squared parts across the ray, and parts along it, at most
+    across = (xx - nx * nx + yy - ny * ny + 2.0 * abs(xy - nx * ny)) / (length * length)
+    along = (abs(nx) + abs(ny)) / length
+    sag, cubic = 0.25 * across, (reach / least) * (reach / least) * (reach / least)
     number, which = place_of_source(beam.per_direction, source)
     s0, wavelength = incident_direction(beam.directions, number), beam.wavelengths[which]
-    q0 = ((n[0] - s0[0]) / wavelength, (n[1] - s0[1]) / wavelength, (n[2] - s0[2]) / wavelength)
+    # half the way from the middle to where the ends sag to
+    q0 = ((n[0] - s0[0] - sag * n[0]) / wavelength, (n[1] - s0[1] - sag * n[1]) / wavelength,
+          (n[2] - s0[2] - sag * n[2]) / wavelength)
     over = 1.0 / (length * wavelength)
-    nx, ny = dot(n, x), dot(n, y)
     u = ((x[0] - n[0] * nx) * over, (x[1] - n[1] * nx) * over, (x[2] - n[2] * nx) * over)
     v = ((y[0] - n[0] * ny) * over, (y[1] - n[1] * ny) * over, (y[2] - n[2] * ny) * over)
     known = (least > 0.1 * length) & (least < np.inf)
-    relative = reach / least
-    rho = (_CURVATURE * relative * relative + _DIRECTION_ROUNDING * (sizes / least + 4.0)) / wavelength
+    rho = (sqrt(sag * sag + along * along * across) * _MORE + 0.5 * cubic
+           + _DIRECTION_ROUNDING * (sizes / least + 4.0)) / wavelength
     normal = geometry.normal
     front = dot(middle, normal) - abs(dot(x, normal)) - abs(dot(y, normal))
     return (q0, u, v), rho if known else np.inf, least, front > 1e-9 * sizes
@@ -203,11 +209,11 @@ def _enter_plane(culling, first, count, m, vectors, reach, near):
         thick += 1e-9 + 1e-13 * (abs(x[2]) + abs(slope_p) * (abs(x[0]) + abs(u[0]) + abs(v[0]) + beyond[0])
                                  + abs(slope_q) * (abs(x[1]) + abs(u[1]) + abs(v[1]) + beyond[1]))
         near[THICK + i] = thick if determinant > _LEAST_ANGLE * uu * vv else np.inf
-        # for a moment: the columns
-        near[LOW_S + i], near[HIGH_S + i] = abs(u[0]) + abs(v[0]), abs(u[1]) + abs(v[1])
+        # for a moment: how far the patch extends across the columns
+        near[POINT_ROW + i], near[AWAY_ROW + i] = abs(u[0]) + abs(v[0]), abs(u[1]) + abs(v[1])
     low_p, high_p, low_q, high_q, most = np.inf, -np.inf, np.inf, -np.inf, 0.0
     for i in range(count):
-        p, q, e, f = near[X_P + i], near[X_Q + i], near[LOW_S + i] + beyond[0], near[HIGH_S + i] + beyond[1]
+        p, q, e, f = near[X_P + i], near[X_Q + i], near[POINT_ROW + i] + beyond[0], near[AWAY_ROW + i] + beyond[1]
         low_p, high_p = min(low_p, p - e), max(high_p, p + e)
         low_q, high_q = min(low_q, q - f), max(high_q, q + f)
         # what is not a number is not known
@@ -237,9 +243,10 @@ def _at(near, row, number):
 
 
 @inlined
-def _enter_boxes(listed, p, q, turned, reach, near, lists):
+def _enter_boxes(listed, column, turned, reach, near, lists, found):
     """Enter the boxes, in s and t, of the ellipses within which listed points count, and where F is."""
-    (c0, c1, c2), (low, high, stride) = turned
+    (p, q), (c0, c1, c2), (low, high, stride) = column, turned[0], turned[1]
+    # into an array of their own: a compiler need not fear that they are read again
     square = reach * reach
     place_p = (_clipped(p, low[0], high[0]) - low[0]) * stride[0]
     place_q = (_clipped(q, low[1], high[1]) - low[1]) * stride[1]
@@ -261,9 +268,11 @@ def _enter_boxes(listed, p, q, turned, reach, near, lists):
         left = square - length + s * along_u + t * along_v + 1e-8 * length
         # a box with nothing in it where nothing is left
         ds, dt = sqrt(left * vv * over), sqrt(left * uu * over)
-        near[LOW_S + k], near[HIGH_S + k] = (s - ds, s + ds) if left >= 0.0 else (9.0, 9.0)
-        near[LOW_T + k], near[HIGH_T + k] = t - dt, t + dt
-        near[PLACE_ROW + k] = place_p + place_q + (_clipped(n, low[2], high[2]) - low[2]) * stride[2]
+        found[LOW_S + k] = s - ds if left >= 0.0 else 9.0
+        found[HIGH_S + k] = s + ds
+        found[LOW_T + k] = t - dt
+        found[HIGH_T + k] = t + dt
+        found[PLACE_ROW + k] = place_p + place_q + (_clipped(n, low[2], high[2]) - low[2]) * stride[2]
 
 
 @inlined
@@ -289,17 +298,17 @@ def _last_leaf(high, leaves):
 
 
 @inlined
-def _mark(grid, first, listed, near, lists, marks):
+def _mark(grid, first, listed, found, lists, marks):
     """Enter the leaves of listed boxes, of points with a structure factor. Returns the bits that were entered."""
     entered, edge = np.int64(0), 1.0 + _SLACK
     for k in range(listed):
-        if not (near[LOW_S + k] <= edge and near[HIGH_S + k] >= -edge and near[LOW_T + k] <= edge
-                and near[HIGH_T + k] >= -edge):
+        if not (found[LOW_S + k] <= edge and found[HIGH_S + k] >= -edge and found[LOW_T + k] <= edge
+                and found[HIGH_T + k] >= -edge):
             continue
-        if grid.squares[np.uint64(np.int64(near[PLACE_ROW + k]))] == 0.0:
+        if grid.squares[np.uint64(np.int64(found[PLACE_ROW + k]))] == 0.0:
             continue
-        a, b = _first_leaf(near[LOW_S + k], 8.0), _last_leaf(near[HIGH_S + k], 8.0)
-        c, d = _first_leaf(near[LOW_T + k], 4.0), _last_leaf(near[HIGH_T + k], 4.0)
+        a, b = _first_leaf(found[LOW_S + k], 8.0), _last_leaf(found[HIGH_S + k], 8.0)
+        c, d = _first_leaf(found[LOW_T + k], 4.0), _last_leaf(found[HIGH_T + k], 4.0)
         rows = (_FIRST_OF_ROWS << (8 * c)) & (_FIRST_OF_ROWS >> (8 * (3 - d)))
         bits = ((2 << b) - (1 << a)) * rows
         j = first + lists[k]
@@ -309,7 +318,7 @@ def _mark(grid, first, listed, near, lists, marks):
 
 
 @inlined
-def enter_near(culling, grid, vectors, limits, near, lists, marks):
+def enter_near(culling, grid, vectors, limits, work, marks):
     """Enter for each orientation the leaves of a patch that it may add something to.
 
     Parameters
@@ -318,8 +327,8 @@ def enter_near(culling, grid, vectors, limits, near, lists, marks):
         q0, U, V of the patch, `patch_of`.
     limits : tuple of 2 float
         How far scattering vectors are from them at most; squared distance beyond which terms do not count.
-    near, lists : arrays
-        Of NEAR_SIZE and GROUP numbers, to work with.
+    work : tuple of arrays
+        Of NEAR_SIZE, GROUP and cull.FOUND_SIZE numbers, the second of them integers.
     marks : (orientations,) uint32
         Gets a bit for each leaf, row by row.
 
@@ -328,7 +337,8 @@ def enter_near(culling, grid, vectors, limits, near, lists, marks):
     int
         All bits that were entered; -1 where nothing is known of the patch, and marks are of no use.
     """
-    (rho, cut), total, entered = limits, culling.cells.shape[1], np.int64(0)
+    (rho, cut), (near, lists, found) = limits, work
+    total, entered = culling.cells.shape[1], np.int64(0)
     for j in range(total):
         marks[j] = 0
     if cut < 0.0:
@@ -345,27 +355,27 @@ def enter_near(culling, grid, vectors, limits, near, lists, marks):
             return np.int64(-1)
         points = np.int64(2.0 * most) + 1
         turned = (_columns_of(culling.root, m),
-                  (_turned((grid.low[0], grid.low[1], grid.low[2]), m),
-                   _turned((grid.high[0], grid.high[1], grid.high[2]), m),
-                   _turned((grid.stride_h, grid.stride_k, 1.0), m)))
+                  (_turned(grid.low, m), _turned(grid.high, m), _turned((grid.stride_h, grid.stride_k, 1.0), m)))
         for p in range(np.int64(ceil(low_p - 1e-9)), np.int64(floor(high_p + 1e-9)) + 1):
             for q in range(np.int64(ceil(low_q - 1e-9)), np.int64(floor(high_q + 1e-9)) + 1):
                 for further in range(points):
                     listed = _list_points(count, np.float64(p), np.float64(q), np.float64(further), near, lists)
                     if listed > 0:
-                        _enter_boxes(listed, np.float64(p), np.float64(q), turned, reach, near, lists)
-                        entered |= _mark(grid, first, listed, near, lists, marks)
+                        _enter_boxes(listed, (np.float64(p), np.float64(q)), turned, reach, near, lists, found)
+                        entered |= _mark(grid, first, listed, found, lists, marks)
     return entered
 
 
 @inlined
-def look_near(scene, grid, culling, corner, near, lists, marks):
+def look_near(scene, grid, culling, corner, work, marks):
     """Enter which orientations come near a patch, for every layer and source.
 
     Parameters
     ----------
     corner : tuple of 2 int
         Its first pixel, of the panel.
+    work : tuple of arrays
+        As `enter_near` has it.
     marks : (layers x sources, orientations) uint32
 
     Returns
@@ -392,11 +402,11 @@ def look_near(scene, grid, culling, corner, near, lists, marks):
             brightest, weight = max(brightest, factor), max(weight, heavy)
             # a limit of its own: what is left out here is counted with it
             tau, visible = limits_of(culling, factor, heavy, 0.0)
-            found = enter_near(culling, grid, vectors, (rho, cut_of(culling, visible)), near, lists,
-                               marks[layer * sources + source])
-            if found < 0:
+            leaves = enter_near(culling, grid, vectors, (rho, cut_of(culling, visible)), work,
+                                marks[layer * sources + source])
+            if leaves < 0:
                 return np.int64(-1), nothing
-            entered |= found
+            entered |= leaves
             far = max(far, tau * (2.0 * culling.cells.shape[1]))
     return entered, (brightest, weight, far, not captured or geometry.layers == 1)
 
