@@ -244,4 +244,5 @@ def test_views_have_the_strict_bits(name):
     assert patch.patches_of(scene) > 0
     found, outcome = compare(replace(prepared, scene=scene), name, threads=2)
     assert found.refused is None and found.violations == found.mismatches == 0 and found.ratio <= 1.0
-    assert outcome.left_out > 0.2 * found.steps
+    # pixels of which each sees many lattice points
+    assert outcome.left_out > (0.02 if name == "near" else 0.2) * found.steps
