@@ -24,12 +24,12 @@ __all__ = [
     "nearest_multiple_of_pi", "remainder_pi", "remainder_pi_short",
     "sine_polynomial", "sine_cubics", "cosine_polynomial",
     "sine_mod_pi", "sine_and_cosine_mod_pi",
-    "sphere_difference", "exp_negative", "exp_squared_coarse",
+    "sphere_difference", "exp_negative", "exp_squared_coarse", "exp_squared_of",
     "SINE_LARGEST", "SINE_BOUND", "SINE_ABOUT_LARGEST",
     "SINE_CUBICS_BOUND", "SINE_CUBICS_ABOUT_BOUND",
     "COSINE_BOUND", "SPHERE_SMALLEST", "SPHERE_DIFFERENCE_BOUND",
     "EXP_SMALLEST", "EXP_LARGEST", "EXP_BOUND", "EXP_SQUARED_SMALLEST", "EXP_SQUARED_LARGEST",
-    "EXP_SQUARED_BOUND", "C_EXP_ZERO_BELOW", "C_EXP_POSITIVE_ABOVE",
+    "EXP_SQUARED_BOUND", "EXP_SQUARED_CONSTANTS", "C_EXP_ZERO_BELOW", "C_EXP_POSITIVE_ABOVE",
 ]
 
 # -- domains, and bounds in units of 2**-53 (proven in docs/accuracy/elementary.md)
@@ -323,17 +323,41 @@ def exp_negative(x):
     return 0.0 if x < EXP_SMALLEST else value
 
 
+#: What `exp_squared_of` works with.
+EXP_SQUARED_CONSTANTS = (*EXP_SQUARED_COARSE, 2.0 * ONE_OVER_LOG_2, EXPONENT_ROUNDER, 0.5 * LOG_2_PARTS[0],
+                         0.5 * LOG_2_PARTS[1], EXP_SQUARED_SMALLEST)
+
+
+@inlined
+def _exp_squared_polynomial(c, r):
+    p = fma(c[8], r, c[7])
+    p = fma(p, r, c[6])
+    p = fma(p, r, c[5])
+    p = fma(p, r, c[4])
+    p = fma(p, r, c[3])
+    p = fma(p, r, c[2])
+    p = fma(p, r, c[1])
+    return fma(p, r, c[0])
+
+
 @inlined
 def exp_squared_polynomial_coarse(r):
     """exp(2 r) to 12 digits for |r| <= log(2)/4 + 2**-25."""
-    p = fma(EXP_SQUARED_COARSE[8], r, EXP_SQUARED_COARSE[7])
-    p = fma(p, r, EXP_SQUARED_COARSE[6])
-    p = fma(p, r, EXP_SQUARED_COARSE[5])
-    p = fma(p, r, EXP_SQUARED_COARSE[4])
-    p = fma(p, r, EXP_SQUARED_COARSE[3])
-    p = fma(p, r, EXP_SQUARED_COARSE[2])
-    p = fma(p, r, EXP_SQUARED_COARSE[1])
-    return fma(p, r, EXP_SQUARED_COARSE[0])
+    return _exp_squared_polynomial(EXP_SQUARED_COARSE, r)
+
+
+@inlined
+def exp_squared_of(constants, x):
+    """`exp_squared_coarse`, its constants given.
+
+    A compiler makes those that it knows anew for every few lanes, which is half of the instructions of a short loop;
+    those that it does not know it keeps.
+    """
+    shifted = fma(x, constants[9], constants[10])
+    k = shifted - constants[10]
+    r = fma(-k, constants[12], fma(-k, constants[11], x))
+    value = _exp_squared_polynomial(constants, r) * power_of_two(shifted)
+    return 0.0 if x < constants[13] else value
 
 
 @inlined
@@ -351,8 +375,4 @@ def exp_squared_coarse(x):
         Error at most `EXP_SQUARED_BOUND` from `EXP_SQUARED_SMALLEST` up; 0 below, where
         exp(x)**2 < 3.4e-308.
     """
-    shifted = fma(x, 2.0 * ONE_OVER_LOG_2, EXPONENT_ROUNDER)
-    k = shifted - EXPONENT_ROUNDER
-    r = fma(-k, 0.5 * LOG_2_PARTS[1], fma(-k, 0.5 * LOG_2_PARTS[0], x))
-    value = exp_squared_polynomial_coarse(r) * power_of_two(shifted)
-    return 0.0 if x < EXP_SQUARED_SMALLEST else value
+    return exp_squared_of(EXP_SQUARED_CONSTANTS, x)

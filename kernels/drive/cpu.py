@@ -8,10 +8,11 @@ import numpy as np
 from ..compile.cache import kept
 from ..compile.compilation import jit
 from ..evaluate.certificate import REASONS, largest_f, plan
-from ..evaluate.cull import TILE_SLOW, culling_of
+from ..evaluate.cull import GROUP, culling_of
 from ..evaluate.cull_lanes import cull_kernel
 from ..evaluate.dark import dark_beyond, ends_of_rows
 from ..evaluate.lanes import lane_kernel
+from ..evaluate.patch import PATCH_SLOW, patches_of
 from ..evaluate.strict import strict_pixels
 from ..physics.records import (
     EXACT,
@@ -223,7 +224,7 @@ class Evaluator:
     def chunks(self, start, stop, axis):
         """Pixels start..stop-1, shared out."""
         chunks = shares(self.scene, start, stop, axis, self.sharers, LANE_CHUNK_STEPS if self.lanes else CHUNK_STEPS)
-        return chunks if self.culling is None else _in_bands(chunks, self.window.width * TILE_SLOW)
+        return chunks if self.culling is None else _in_bands(chunks, self.window.width * PATCH_SLOW)
 
     def variant(self, interpolating):
         """What tells the kernel of the lanes apart: see `lanes.lane_kernel`."""
@@ -287,7 +288,11 @@ class Evaluator:
             account = np.zeros(4, dtype=np.int64)
             account[2:] = self.account[2:]
             kernel = cull_kernel(self.scene.crystal.shape)
-            kernel(self.scene, self._grid, (self.bound, self.culling), pixels, axis, filled, flags, account)
+            # what the kernel works with: it allocates nothing
+            own = np.empty((9, GROUP))
+            marks = np.empty((patches_of(self.scene), self.culling.cells.shape[1]), dtype=np.uint32)
+            kernel(self.scene, self._grid, (self.bound, self.culling, own, marks), pixels, axis, filled, flags,
+                   account)
             with self._lock:
                 self.account[:2] += account[:2]
                 self.account[2:] = account[2:]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arithmetic.elementary import EXP_SQUARED_CONSTANTS
 from ..arithmetic.fused import ceil, fma, sqrt, whole_double
 from ..compile.compilation import inlined, jit
 from ..physics.error import U
@@ -25,8 +26,9 @@ from .lane_rows import BLOCK, FAST, QX, QY, QZ, SLOW
 from .step import nearest_place
 
 __all__ = ["Culling", "FLOOR_BITS", "GROUP", "LEAF", "RELATIVE_BITS", "SQUARE_EXTENT", "TILE_FAST", "TILE_SLOW",
-           "culling_of", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "enter_square",
-           "least_difference", "least_square", "list_boxes", "list_of_those", "log2_above", "log2_below", "middle_of"]
+           "culling_of", "cut_of", "enter_cells", "enter_extents", "enter_model", "enter_nearest", "enter_square",
+           "least_difference", "least_square", "limits_of", "list_boxes", "list_of_those", "log2_above", "log2_below",
+           "middle_of", "with_cells"]
 
 #: Pixels of a tile, whose leaves stand one after the other in a block, and lanes of a leaf.
 TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
@@ -35,9 +37,9 @@ TILE_FAST, TILE_SLOW, EDGE, LEAF = 16, 8, 4, 16
 GROUP = 128
 
 #: All that is left out of a pixel for being small is below two to minus this: float32's least number is 2^-149 ...
-FLOOR_BITS = 164.0
+FLOOR_BITS = 160.0
 #: ... or below this part of the sum.
-RELATIVE_BITS = 40.0
+RELATIVE_BITS = 38.0
 
 #: Orientations whose cells are kept at most: 9 MB.
 MOST_ORIENTATIONS = 1 << 17
@@ -94,6 +96,7 @@ class Culling(NamedTuple):
     largest: float  # the same with the largest squared structure factor
     terms: float  # log2 of the number of steps of a pixel, or more
     relative: float  # the part of a sum by which it is off besides, for terms that others dominate and brief factors
+    constants: np.ndarray  # of the exponential; a compiler that does not know them makes better code
 
 
 @jit
@@ -132,6 +135,17 @@ def _root(form):
     return tuple(b[np.triu_indices(3)].tolist())
 
 
+def _stretch(each, form):
+    """No vector of reciprocal space is longer than this times its length, measured by the form in any orientation."""
+    metric = np.einsum("ijm,ik,klm->mjl", each, form, each)
+    trace = metric.trace(axis1=1, axis2=2)
+    # the largest eigenvalue is no more than the eighth root of the sum of their eighth powers: in units of the trace
+    fourth = metric / trace[:, None, None]
+    for _ in range(2):
+        fourth = fourth @ fourth
+    return math.sqrt(float((trace * ((fourth ** 2).sum(axis=(1, 2)) ** 0.125)).max()))
+
+
 def culling_of(scene, largest):
     """What culling needs to know of a scene, or None where it cannot be or cannot pay.
 
@@ -156,7 +170,7 @@ def culling_of(scene, largest):
         form = _form(crystal, shape)
         each = cells.reshape(3, 3, -1)
         edges = np.sqrt((each ** 2).sum(axis=1).max(axis=1)) * _MORE
-        stretch = math.sqrt(float(np.einsum("ijm,ik,kjm->m", each, form, each).max())) * _MORE
+        stretch = _stretch(each, form) * _MORE
         numbers = np.array([*form.ravel(), *edges, stretch, decay])
         if not (np.isfinite(numbers).all() and (np.diag(form) > 0.0).all()):
             return None
@@ -169,7 +183,15 @@ def culling_of(scene, largest):
                    1e-11 * float(np.abs(form).sum()), decay * _LESS, _MORE / decay if decay > 0.0 else 0.0,
                    shape.reach(crystal) * _MORE, many, many + (math.log2(largest) + 0.01 if largest > 0.0 else -2000.0),
                    math.log2(views_per_pixel(scene) * orientations(crystal)) + 0.01,
-                   2.0 ** -RELATIVE_BITS + brief if decay > 0.0 else 0.0)
+                   2.0 ** -RELATIVE_BITS + brief if decay > 0.0 else 0.0, np.array(EXP_SQUARED_CONSTANTS))
+
+
+@inlined
+def with_cells(culling, cells):
+    """The same of other orientations, those of a table of its kind."""
+    c = culling
+    return Culling(cells, c.root, c.least, c.edges, c.stretch, c.rounding, c.decay, c.inverse, c.reach, c.many,
+                   c.largest, c.terms, c.relative, c.constants)
 
 
 # -- logarithms that are surely above or below
@@ -193,6 +215,39 @@ def log2_above(x):
     """No less than log2(x), for a double that is positive or 0."""
     # the logarithm is nowhere 0.0861 above its chord from one power of two to the next
     return _octaves(x) + 0.08611
+
+
+# -- what is too little to matter
+
+
+@inlined
+def limits_of(culling, brightest, weight, least):
+    """What a term must not exceed to be left out, and log2 of the largest weight over that.
+
+    Parameters
+    ----------
+    brightest : float
+        The largest factor from a sum to photons.
+    weight : float
+        The largest weight of a term.
+    least : float
+        The smallest sum of the pixels so far.
+    """
+    small, part = 2.0 ** -FLOOR_BITS / brightest, least * 2.0 ** -RELATIVE_BITS
+    # of terms that do not fall off nothing would be left out
+    small = part if part > small and part < np.inf and culling.decay > 0.0 else small
+    # of all steps of a pixel
+    small = small * 2.0 ** -culling.terms
+    return small, log2_above(weight) - log2_below(small)
+
+
+@inlined
+def cut_of(culling, brightness):
+    """The squared distance from which on no term counts, whatever its structure factor is."""
+    cut = culling.reach
+    if culling.decay > 0.0:
+        cut = min(cut, (brightness + culling.largest) * culling.inverse)
+    return cut
 
 
 # -- the affine model of a block

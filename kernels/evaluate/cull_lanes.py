@@ -24,13 +24,13 @@ from ..physics.view import (
     polarisation_axis,
     tabulated_orientation,
 )
+from .certificate import ABSOLUTE
 from .cull import (
     ADDED,
     ALONE_NOW,
     BRIGHT_NOW,
     CENTRES,
     F_NOW,
-    FLOOR_BITS,
     FOUND_SIZE,
     GROUP,
     KEPT_NOW,
@@ -53,26 +53,31 @@ from .cull import (
     UV_NOW,
     V_NOW,
     VV_NOW,
+    cut_of,
     enter_extents,
     enter_model,
     enter_nearest,
     enter_square,
     least_difference,
+    limits_of,
     list_boxes,
     list_of_those,
     log2_above,
     log2_below,
     middle_of,
+    with_cells,
 )
 from .dark import is_dark
 from .lane_rows import (
     BLOCK,
     BUDGET,
     CAPTURE,
+    FAST,
     OMEGA,
     POLAR,
     QX,
     SCRATCH_SIZE,
+    SLOW,
     SMALL_SIZE,
     SUM,
     WEIGHT,
@@ -83,11 +88,13 @@ from .lane_rows import (
     leave,
     leave_flags,
     leave_tile,
+    leave_zeros,
     start_layer,
     start_pixels,
     vector,
 )
 from .lanes import finishing, lane_loops, running_sum
+from .patch import NEAR_SIZE, PATCH_FAST, PATCH_LEAVES, PATCH_SLOW, leaves_of_tile, look_near
 
 __all__ = ["cull_kernel"]
 
@@ -123,36 +130,58 @@ def _brightest(sampling, n, scratch, work):
 
 
 @inlined
-def _limits(culling, brightest, weight, leaf, scratch):
-    """What a term of a leaf must not exceed to be left out, and log2 of the largest weight over that."""
+def _smallest_sum(leaf, scratch):
+    """The smallest sum of a lane of a leaf so far."""
     least = np.inf
     for i in range(leaf * LEAF, leaf * LEAF + LEAF):
         least = scratch[SUM + i] if scratch[SUM + i] < least else least
-    small, part = 2.0 ** -FLOOR_BITS / brightest, least * 2.0 ** -RELATIVE_BITS
-    # of terms that do not fall off nothing would be left out
-    small = part if part > small and part < np.inf and culling.decay > 0.0 else small
-    # of all steps of a pixel
-    small = small * 2.0 ** -culling.terms
-    return small, log2_above(weight) - log2_below(small)
-
-
-@inlined
-def _cut_of(culling, brightness):
-    """The squared distance from which on no term counts, whatever its structure factor is."""
-    cut = culling.reach
-    if culling.decay > 0.0:
-        cut = min(cut, (brightness + culling.largest) * culling.inverse)
-    return cut
+    return least
 
 
 @inlined
 def _largest_cut(culling, brightest, weight, square, scratch):
-    """The same for a square of four leaves: the largest of theirs."""
+    """The squared distance from which on no term counts in a square of four leaves: the largest of theirs."""
     cut = -np.inf
     for number in range(4):
-        leaf = 2 * square + number % 2 + number // 2 * 4
-        cut = max(cut, _cut_of(culling, _limits(culling, brightest, weight, leaf, scratch)[1]))
+        least = _smallest_sum(2 * square + number % 2 + number // 2 * 4, scratch)
+        cut = max(cut, cut_of(culling, limits_of(culling, brightest, weight, least)[1]))
     return cut
+
+
+@inlined
+def _gather_near(all_cells, marks, of_tile, start, own, lists):
+    """Gather the orientations that are entered for a tile, from one of them on, with their leaves.
+
+    Returns how many there are, no more than a group, and the orientation to go on with.
+    """
+    total, count, j = all_cells.shape[1], 0, start
+    while j < total and count < GROUP:
+        bits = np.int64(marks[j]) & of_tile
+        if bits != 0:
+            for i in range(9):
+                own[i, count] = all_cells[i, j]
+            lists[LISTED + count] = bits
+            count += 1
+        j += 1
+    return count, j
+
+
+@inlined
+def _leaf_of_patch(place, corner, first, scratch):
+    """Which leaf of the patch one is, whose lanes begin here."""
+    fast = np.int64(scratch[FAST + first]) - place[0] - corner[0]
+    slow = np.int64(scratch[SLOW + first]) - place[1] - corner[1]
+    return fast // 4 + slow // 4 * PATCH_LEAVES
+
+
+@inlined
+def _list_marked(count, leaf, lists):
+    """List those of a gathered group that are entered for a leaf of the patch."""
+    listed = 0
+    for i in range(count):
+        lists[np.uint64(listed)] = i
+        listed += (lists[LISTED + i] >> leaf) & 1
+    return listed
 
 
 @inlined
@@ -228,11 +257,11 @@ def _adding(shape):
     brief, factor = SHAPE_OF[shape].brief, lane_factor(shape, EXACT, False)
 
     @inlined
-    def no_numbers(crystal):
-        return (1.0,)
+    def no_numbers(crystal, constants):
+        return (1.0,), 0.0
 
     @inlined
-    def add_exact(crystal, numbers, weighted, cell, nearest, f_squared, lanes, scratch):
+    def add_exact(crystal, known, weighted, cell, nearest, f_squared, lanes, scratch):
         first, n = lanes
         scratch = scratch[first:]
         for i in range(n):
@@ -242,18 +271,22 @@ def _adding(shape):
 
     if brief is None:
         return no_numbers, add_exact
-    squared = brief.square
+    squared, made = brief.square, brief.numbers
 
     @inlined
-    def add_brief(crystal, numbers, weighted, cell, nearest, f_squared, lanes, scratch):
-        first, n = lanes
+    def numbers_of(crystal, c):
+        return made(crystal), (c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], c[11], c[12], c[13])
+
+    @inlined
+    def add_brief(crystal, known, weighted, cell, nearest, f_squared, lanes, scratch):
+        (numbers, constants), (first, n) = known, lanes
         weight, scratch = f_squared * numbers[-1], scratch[first:]
         for i in range(n):
             dh, dk, dl = fractions(miller_indices(cell, vector(scratch, QX, i)), nearest)
             own = weight * scratch[WEIGHT + i] if weighted else weight
-            scratch[SUM + i] = fma(own, squared(numbers, dh, dk, dl), scratch[SUM + i])
+            scratch[SUM + i] = fma(own, squared(numbers, constants, dh, dk, dl), scratch[SUM + i])
 
-    return brief.numbers, add_brief
+    return numbers_of, add_brief
 
 
 @variants
@@ -268,7 +301,7 @@ def cull_kernel(shape):
     Returns
     -------
     function
-        cull_pixels(scene, grid, (bound, culling), pixels, axis, filled, flags, account) does what
+        cull_pixels(scene, grid, (bound, culling, own, marks), pixels, axis, filled, flags, account) does what
         `lanes.lane_kernel`'s does, pixels in any range, and adds to account[0] the terms of leaves that
         it was asked for and to account[1] those of them that it added up.  account[2] and account[3] are how
         many blocks are not looked at next, and were not the last time: what one chunk learns, the next knows.
@@ -328,43 +361,63 @@ def cull_kernel(shape):
         return added
 
     @inlined
-    def sweep(task, place, tile, halt, work):
+    def sweep(task, place, tile, patch, halt, work):
         """Add all orientations of a view to a block. Returns how many halves of leaves were added to."""
-        (scene, _, culling, _, _), (n, whole) = task, tile
+        (scene, grid, culling, weighted, numbers), (n, whole) = task, tile
+        own, marks, corner, (column, row), is_near, (brightest, weight, far, _) = patch
         model, rows, _, lists, reference, loss, scratch, _ = work
         rho, _ = enter_model(place, n, scratch, model, rows)
-        brightest, weight = _brightest(scene.sampling, n, scratch, rows)
-        total, added, leaves = culling.cells.shape[1], 0, n // LEAF
+        if not is_near:
+            brightest, weight = _brightest(scene.sampling, n, scratch, rows)
+        total, added, leaves, following = culling.cells.shape[1], 0, n // LEAF, 0
         spread = culling.stretch * (sqrt(model[0] * model[0] + model[1] * model[1] + model[2] * model[2])
                                     + sqrt(model[3] * model[3] + model[4] * model[4] + model[5] * model[5]))
         # half a leaf's lanes as a number that a compiler does not know: it would unroll loops and make no vectors
         tile = (culling.stretch * rho, spread, n // (2 * leaves), whole)
         for half in range(2 * leaves):
             reference[half * _REFERENCE + R_BRIGHT] = -np.inf
-        for first in range(0, total, GROUP):
-            count = min(GROUP, total - first)
-            enter_extents(culling, first, count, model, rho, rows)
+        if is_near:
+            for leaf in range(leaves):
+                loss[leaf] += far
+        own_bits = leaves_of_tile(column, row)
+        for _ in range(total):
+            if following >= total:
+                break
+            if is_near:
+                first, cells = 0, own
+                count, following = _gather_near(culling.cells, marks, own_bits, following, own, lists)
+                if count == 0:
+                    break
+            else:
+                first, cells, count = following, culling.cells, min(GROUP, total - following)
+                following += count
+            group = with_cells(culling, cells)
+            task = (scene, grid, group, weighted, numbers)
+            enter_extents(group, first, count, model, rho, rows)
             # squares of leaves of whole tiles, where it pays; others leaf by leaf
-            for square in range(2 if n == BLOCK else 1):
-                own, of_square = 4 if n == BLOCK else leaves, count
-                if n == BLOCK:
+            squares = n == BLOCK and not is_near
+            for square in range(2 if squares else 1):
+                leaves_now, of_square = 4 if squares else leaves, count
+                if squares:
                     centre, off = enter_square(model, square)
                     cut = _largest_cut(culling, brightest, weight, square, scratch)
-                    of_square = list_boxes(culling, first, count, centre, (SQUARE_EXTENT, off + rho), cut, rows, lists)
+                    of_square = list_boxes(group, first, count, centre, (SQUARE_EXTENT, off + rho), cut, rows, lists)
                     for i in range(of_square):
                         lists[LISTED + i] = lists[i]
-                for number in range(own):
+                for number in range(leaves_now):
                     if is_halted(halt):
                         return added
-                    leaf = 2 * square + number % 2 + number // 2 * 4 if n == BLOCK else number
-                    limits = _limits(culling, brightest, weight, leaf, scratch)
-                    cut = _cut_of(culling, limits[1])
+                    leaf = 2 * square + number % 2 + number // 2 * 4 if squares else number
+                    limits = limits_of(culling, brightest, weight, _smallest_sum(leaf, scratch))
+                    cut = cut_of(culling, limits[1])
                     at = CENTRES + 3 * leaf
                     centre = (model[at], model[at + 1], model[at + 2])
-                    if 2 * of_square < count:
-                        listed = list_of_those(culling, first, of_square, centre, cut, rows, lists)
+                    if is_near:
+                        listed = _list_marked(count, _leaf_of_patch(place, corner, leaf * LEAF, scratch), lists)
+                    elif 2 * of_square < count:
+                        listed = list_of_those(group, first, of_square, centre, cut, rows, lists)
                     else:
-                        listed = list_boxes(culling, first, count, centre, (1.0, 0.0), cut, rows, lists)
+                        listed = list_boxes(group, first, count, centre, (1.0, 0.0), cut, rows, lists)
                     if listed > 0:
                         added += sweep_leaf(task, first, listed, leaf, tile, (cut, limits[1] + culling.many), work)
                     # what is left out, and what is taken for another lattice point's
@@ -383,11 +436,12 @@ def cull_kernel(shape):
 
     @jit(variant=shape)
     def cull_pixels(scene, grid, bounds, pixels, axis_row, filled, flags, account):
-        bound, culling = bounds
+        bound, culling, own, marks = bounds
         scratch, small = on_stack(SCRATCH_SIZE, np.float64), on_stack(SMALL_SIZE, np.float32)
         model, rows = on_stack(MODEL_SIZE, np.float64), on_stack(ROWS_SIZE, np.float64)
         found, lists = on_stack(FOUND_SIZE, np.float64), on_stack(LISTS_SIZE, np.int64)
         reference, loss = on_stack(_REFERENCES_SIZE, np.float64), on_stack(_LOSS_SIZE, np.float64)
+        near = on_stack(NEAR_SIZE, np.float64)
         work = (model, rows, found, lists, reference, loss, scratch, small)
         geometry, beam, sampling = scene.geometry, scene.beam, scene.sampling
         axis = polarisation_axis(beam.polarisation_axes, axis_row)
@@ -395,63 +449,84 @@ def cull_kernel(shape):
         part, sums, width = filled.part, filled.sums, pixels.place[2]
         weighed, by_source = per_step(sampling), is_captured_by_source(beam.attenuations)
         weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
-        task = (scene, grid, culling, weighted, numbers_of(scene.crystal))
+        task = (scene, grid, culling, weighted, numbers_of(scene.crystal, culling.constants))
+        total, sources = culling.cells.shape[1], number_of_sources(beam)
+        views = geometry.layers * geometry.oversample * geometry.oversample * sources
         for i in range(6):
             model[i] = 0.0
         pause, length = account[2], account[3]
         if start >= stop:
             return
-        for row in range(start // width - start // width % TILE_SLOW, (stop - 1) // width + 1, TILE_SLOW):
-            for column in range(0, width, TILE_FAST):
-                n, whole = gather_tile(place, pixels.mask, start, stop, row, column, scratch)
-                if n == 0:
+        # patches of four tiles
+        across = (width + PATCH_FAST - 1) // PATCH_FAST
+        first_patch = start // width // PATCH_SLOW * across
+        for number in range(4 * first_patch, 4 * ((stop - 1) // width // PATCH_SLOW + 1) * across):
+            top, left, tile = number // 4 // across * PATCH_SLOW, number // 4 % across * PATCH_FAST, number % 4
+            row, column = top + tile // 2 * TILE_SLOW, left + tile % 2 * TILE_FAST
+            if tile == 0:
+                entered, seen = np.int64(-1), (0.0, 0.0, 0.0, False)
+                if marks.shape[0] > 0 and pause < 4:
+                    entered, seen = look_near(scene, grid, culling, (place[0] + left, place[1] + top),
+                                              (near, lists, found), marks)
+            brightest, weight, far, is_scaled = seen
+            if column >= width:
+                continue
+            if entered >= 0 and entered & leaves_of_tile(column - left, row - top) == 0 and is_scaled:
+                within = brightest * (far * views * 1.000001 + bound.smallest) * 1.000001 + ABSOLUTE
+                if (sampling.background == 0.0 and part.begins and part.ends and np.float32(within) == 0.0):
+                    account[0] += leave_zeros(pixels, row, column, within, filled) * views * total
                     continue
-                start_pixels(sampling.background, first_polar(beam), n, scratch)
-                start_sum(sampling.background, part, place, n, sums, scratch, small)
-                for i in range(_LEAVES):
-                    loss[i] = 0.0
-                asked, added, plainly = 0, 0, pause > 0
-                pause = pause - 1 if plainly else 0
-                for layer in range(geometry.layers):
-                    start_layer(geometry, n, scratch)
-                    for sub_slow in range(geometry.oversample):
-                        for sub_fast in range(geometry.oversample):
-                            enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch)
-                            for source in range(number_of_sources(beam)):
-                                if is_halted(filled.halt):
-                                    return
-                                if enter_source(geometry, beam, sampling, layer, source, axis, n, scratch) == 0:
-                                    continue
-                                if weighed:
-                                    enter_weights(sampling, n, scratch)
-                                asked += culling.cells.shape[1] * (n // _HALF)
-                                if is_dark(bound.beyond, n, scratch):
-                                    continue
-                                if plainly:
-                                    sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
-                                else:
-                                    added += sweep(task, place, (n, whole), filled.halt, work)
-                if plainly:
-                    added = asked  # where it is dark, too: it does not matter for what is looked at
-                elif added > _WORTH_WHILE * asked:
-                    length = min(2 * length + 1, _LONGEST_PAUSE)
-                    pause = length
+            n, whole = gather_tile(place, pixels.mask, start, stop, row, column, scratch)
+            if n == 0:
+                continue
+            start_pixels(sampling.background, first_polar(beam), n, scratch)
+            start_sum(sampling.background, part, place, n, sums, scratch, small)
+            for i in range(_LEAVES):
+                loss[i] = 0.0
+            asked, added, plainly = 0, 0, pause > 0
+            pause = pause - 1 if plainly else 0
+            for layer in range(geometry.layers):
+                start_layer(geometry, n, scratch)
+                for sub_slow in range(geometry.oversample):
+                    for sub_fast in range(geometry.oversample):
+                        enter_sub_pixel(geometry, sampling, by_source, layer, sub_slow, sub_fast, n, scratch)
+                        for source in range(sources):
+                            if is_halted(filled.halt):
+                                return
+                            if enter_source(geometry, beam, sampling, layer, source, axis, n, scratch) == 0:
+                                continue
+                            if weighed:
+                                enter_weights(sampling, n, scratch)
+                            asked += total * (n // _HALF)
+                            if is_dark(bound.beyond, n, scratch):
+                                continue
+                            if plainly:
+                                sweep_plainly(scene, grid, culling, n, weighted, filled.halt, scratch, small)
+                            else:
+                                patch = (own, marks[layer * sources + source if entered >= 0 else 0], (left, top),
+                                         (column - left, row - top), entered >= 0, seen)
+                                added += sweep(task, place, (n, whole), patch, filled.halt, work)
+            if plainly:
+                added = asked  # where it is dark, too: it does not matter for what is looked at
+            elif added > _WORTH_WHILE * asked:
+                length = min(2 * length + 1, _LONGEST_PAUSE)
+                pause = length
+            else:
+                length = length // 4
+            account[0] += asked * _HALF
+            account[1] += added * _HALF
+            for i in range(n):
+                off = loss[i // LEAF] + culling.relative * abs(scratch[SUM + i])
+                scratch[BUDGET + i] += off / bound.spread * 1.000001
+            if part.ends:
+                finish(sampling, bound, n, scratch, small)
+                if whole:
+                    leave_tile(place, start, scratch, filled, flags)
                 else:
-                    length = length // 4
-                account[0] += asked * _HALF
-                account[1] += added * _HALF
-                for i in range(n):
-                    off = loss[i // LEAF] + culling.relative * abs(scratch[SUM + i])
-                    scratch[BUDGET + i] += off / bound.spread * 1.000001
-                if part.ends:
-                    finish(sampling, bound, n, scratch, small)
-                    if whole:
-                        leave_tile(place, start, scratch, filled, flags)
-                    else:
-                        leave(place, start, n, scratch, filled, flags)
-                else:
-                    leave_sum(place, n, scratch, small, sums)
-                    leave_flags(place, start, n, scratch, flags)
+                    leave(place, start, n, scratch, filled, flags)
+            else:
+                leave_sum(place, n, scratch, small, sums)
+                leave_flags(place, start, n, scratch, flags)
         account[2], account[3] = pause, length
 
     return cull_pixels

@@ -29,7 +29,7 @@ from .certificate import FACTOR, SMALLEST_PATH, usable_at_every_step
 
 __all__ = ["BLOCK", "SCRATCH_SIZE", "SMALL_SIZE", "gather", "gather_tile", "start_pixels", "start_layer",
            "enter_sub_pixel", "enter_source", "enter_weights", "index_of", "leave", "leave_flags",
-           "leave_tile"]
+           "leave_tile", "leave_zeros"]
 
 #: Pixels side by side.
 BLOCK = 128
@@ -307,3 +307,28 @@ def leave_tile(place, start, scratch, filled, flags):
                 for x in range(4):
                     doubles[index + x, 0] = lanes[VALUE + 4 * y + x]
                     doubles[index + x, 1] = lanes[WITHIN + 4 * y + x]
+
+
+@inlined
+def leave_zeros(pixels, row, column, within, filled):
+    """Hand over zeros for those pixels of a tile that are to be computed, and how far they can be off.
+
+    Returns how many there are.
+    """
+    first_fast, first_slow, width = pixels.place
+    image, doubles, mask, count = filled.image, filled.doubles, pixels.mask, 0
+    for slow in range(row, row + 8):
+        # along a row pixels follow each other
+        begin = max(slow * width + column, pixels.start)
+        end = min(slow * width + min(column + 16, width), pixels.stop)
+        for index in range(begin, end):
+            fast = index - slow * width + first_fast
+            if mask.shape[0] > 0 and mask[first_slow + slow, fast] == 0:
+                continue
+            count += 1
+            if image.shape[0] > 0:
+                image[first_slow + slow, fast] = np.float32(0.0)
+            if doubles.shape[0] > 0:
+                doubles[index - pixels.start, 0] = 0.0
+                doubles[index - pixels.start, 1] = within
+    return count

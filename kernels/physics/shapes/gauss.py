@@ -10,7 +10,13 @@ import math
 import numpy as np
 
 from ...arithmetic.c_library import c_exp
-from ...arithmetic.elementary import C_EXP_ZERO_BELOW, EXP_SQUARED_BOUND, exp_negative, exp_squared_coarse
+from ...arithmetic.elementary import (
+    C_EXP_ZERO_BELOW,
+    EXP_SQUARED_BOUND,
+    exp_negative,
+    exp_squared_coarse,
+    exp_squared_of,
+)
 from ...arithmetic.elementary_single import exp_negative_single
 from ...arithmetic.fused import divided, fma
 from ...compile.compilation import inlined
@@ -72,17 +78,17 @@ def gauss_factor(crystal, hkl, nearest):
 
 
 @inlined
-def _brief_measured(numbers, dh, dk, dl):
+def _brief_measured(numbers, constants, dh, dk, dl):
     x = fma(dh, numbers[0], fma(dk, numbers[3], dl * numbers[6]))
     y = fma(dh, numbers[1], fma(dk, numbers[4], dl * numbers[7]))
     z = fma(dh, numbers[2], fma(dk, numbers[5], dl * numbers[8]))
-    return exp_squared_coarse(numbers[9] * fma(x, x, fma(y, y, z * z)))
+    return exp_squared_of(constants, numbers[9] * fma(x, x, fma(y, y, z * z)))
 
 
 @inlined
-def _brief_in_cells(numbers, dh, dk, dl):
+def _brief_in_cells(numbers, constants, dh, dk, dl):
     x, y, z = dh * numbers[0], dk * numbers[1], dl * numbers[2]
-    return exp_squared_coarse(numbers[3] * fma(x, x, fma(y, y, z * z)))
+    return exp_squared_of(constants, numbers[3] * fma(x, x, fma(y, y, z * z)))
 
 
 #: Beyond this, in magnitude, the square is 0.

@@ -62,7 +62,8 @@ class Brief(NamedTuple):
     numbers : function
         numbers(crystal): what is made of a crystal once; the last is a factor of all squares.
     square : function
-        square(numbers, dh, dk, dl): the square over that factor.
+        square(numbers, constants, dh, dk, dl): the square over that factor; constants are those of
+        `elementary.exp_squared_of`.
     error : function
         error(smallest): what it may be off besides the exact form's error, relative, in u; `smallest` is the smallest
         eigenvalue of the distance's quadratic form with its diagonal scaled to 1.

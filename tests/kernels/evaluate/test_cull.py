@@ -71,7 +71,7 @@ def _culling(cells, form):
     edges = np.sqrt((each ** 2).sum(axis=1).max(axis=1)) * (1.0 + 1e-9)
     least = tuple((np.diag(form) * cull._smallest_part(form)).tolist())
     return cull.Culling(cells, cull._root(form), least, tuple(edges.tolist()), stretch,
-                        1e-11 * float(np.abs(form).sum()), 1.0, 1.0, np.inf, 0.0, 0.0, 0.0, 0.0)
+                        1e-11 * float(np.abs(form).sum()), 1.0, 1.0, np.inf, 0.0, 0.0, 0.0, 0.0, np.zeros(14))
 
 
 @pytest.mark.parametrize("seed", range(3 if INTERPRETED else 30))
