@@ -24,15 +24,15 @@ from .view import incident_direction, number_of_sources, place_of_source, polari
 __all__ = ["COLUMNS", "POINTS", "fill_photons"]
 
 #: Points of a block, which a processor's nearest cache holds, and numbers of a kernel's own for each.
-POINTS, COLUMNS = 256, 29
+POINTS, COLUMNS = 256, 28
 #: Columns: points on the detector, the edge of their cells [m], what they get, their largest sin(theta)/lambda, the
 #: subdivision that they need; in the laboratory; what a source and a node give them: factors, sin(theta)/lambda, s1.
 _F, _S, _EDGE, _TOTAL, _LARGEST, _NEEDED, _X, _Y, _Z, _FACTOR, _STOL, _U, _V, _W = range(14)
 #: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are and how much they weigh.
 _FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT = range(14, 20)
-#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge, cosine with the normal;
-#: the middle, half of the sum and of the difference of the changes, and one over their product; the fineness.
-_NEAR, _ALONG_FAST, _ALONG_SLOW, _ALONG, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS = range(20, 29)
+#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge; the middle, half of the sum
+#: and of the difference of the changes, and one over their product; the fineness.
+_NEAR, _ALONG_FAST, _ALONG_SLOW, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS = range(20, 28)
 #: Nodes of Gauss's rule of three points, from the middle in half lengths, and the square.
 _NODE, _NODE_SQUARED = math.sqrt(0.6), 0.6
 #: Of points in a square cell about the beam: root of the mean square of their distance from it, in edges; where the
@@ -76,6 +76,13 @@ def _pixel_place(geometry, f, s, depth):
     turned = rotate_axis_sc(spot, geometry.slow_axis, sine, cosine)
     sine, cosine = _sine_and_cosine(flat[2] / distance)
     return rotate_axis_sc(turned, geometry.fast_axis, sine, cosine)
+
+
+@inlined
+def _longer_edge(geometry):
+    """The longer edge of a pixel [m]."""
+    longer = max(dot(geometry.fast_axis, geometry.fast_axis), dot(geometry.slow_axis, geometry.slow_axis))
+    return geometry.sub_pixel_size * geometry.oversample * math.sqrt(longer)
 
 
 @inlined
@@ -166,10 +173,10 @@ def _logarithmic_slope(beam, ray, s1, cosine):
 
 @inlined
 def _slopes_in_cells(geometry, ray, z, depth, work, count):
-    """Fill by how much sin(theta)/lambda changes along the edges of cells, and their cosines with the normal."""
+    """Fill by how much sin(theta)/lambda changes along the edges of cells."""
     at, edge, near, u, v, t = work[_STOL], work[_EDGE], work[_NEAR], work[_U], work[_V], work[_W]
-    fast, slow, along = work[_ALONG_FAST], work[_ALONG_SLOW], work[_ALONG]
-    s0, axis, other, normal = ray[0], geometry.fast_axis, geometry.slow_axis, geometry.normal
+    fast, slow = work[_ALONG_FAST], work[_ALONG_SLOW]
+    s0, axis, other = ray[0], geometry.fast_axis, geometry.slow_axis
     scale, on_axis, on_other = -0.25 / (ray[3] * ray[3]), dot(s0, axis), dot(s0, other)
     least = _LEAST_STOL * (0.5 / ray[3])
     for i in range(count):
@@ -178,12 +185,10 @@ def _slopes_in_cells(geometry, ray, z, depth, work, count):
         slope = scale * (near[i] * edge[i]) / max(at[i], least * (near[i] * edge[i]))
         fast[i] = slope * (on_axis - cosine * dot(s1, axis))
         slow[i] = slope * (on_other - cosine * dot(s1, other))
-        along[i] = dot(s1, normal)
     if geometry.curved:
         # cells face the sample
         for i in range(count):
             f, s, half = work[_F, i], work[_S, i], 0.5 * edge[i]
-            along[i] = 1.0
             fast[i] = 2.0 * (_stol_of(geometry, ray, (f + half, s, depth), z) - at[i])
             slow[i] = 2.0 * (_stol_of(geometry, ray, (f, s + half, depth), z) - at[i])
 
@@ -192,37 +197,41 @@ def _slopes_in_cells(geometry, ray, z, depth, work, count):
 def _cells(geometry, beam, ray, work, count):
     """Fill the middles of cells in sin(theta)/lambda, and their edges' half sum, half difference and inverse product.
 
-    sin(theta)/lambda x has a gradient g in the plane of the cell; the mean is exact if it changes evenly.  A curvature
-    of it, and a slope of the logarithm of the other factors along g, shift the mean by their first order, which is the
-    same as to shift x: by edge**2 / 24 times the Laplacian of x, and by edge**2 / 12 times the product of the slopes.
+    The mean is exact if sin(theta)/lambda x changes evenly.  Its curvature, and a slope of the logarithm of the other
+    factors, shift the mean by their first order, which is the same as to shift x: by 1/24 of its second derivatives
+    along both edges, and by 1/12 of the products of the slopes, edges being the unit of length of each.
     """
     at, edge, near, u, v, t = work[_STOL], work[_EDGE], work[_NEAR], work[_U], work[_V], work[_W]
-    fast, slow, oblique = work[_ALONG_FAST], work[_ALONG_SLOW], work[_ALONG]
+    fast, slow = work[_ALONG_FAST], work[_ALONG_SLOW]
     middle, half, less, inverse_product = work[_MIDDLE], work[_HALF], work[_LESS], work[_INVERSE]
-    s0, half_inverse = ray[0], 0.5 / ray[3]
-    facing = dot(s0, geometry.normal)
+    s0, half_inverse, axis, other = ray[0], 0.5 / ray[3], geometry.fast_axis, geometry.slow_axis
+    on_axis, on_other, lengths = dot(s0, axis), dot(s0, other), dot(axis, axis) + dot(other, other)
+    power = 2.0 if geometry.point_pixel else 3.0
     curved = geometry.curved
     for i in range(count):
-        s1, along = (u[i], v[i], t[i]), oblique[i]
+        s1 = (u[i], v[i], t[i])
         cosine = dot(s0, s1)
-        normal = cosine if curved else facing
         angle = edge[i] * near[i]
         inside = half_inverse * angle
         inverse, bound = 1.0 / max(at[i], _LEAST_STOL * inside), _ROOT_MEAN_SQUARE * inside
         gradient = fast[i] * fast[i] + slow[i] * slow[i]
-        # times path: gradient of cos(2 theta) in the plane, along that of the logarithm of 1 / path**3, and itself
-        inner = cosine - normal * along
-        towards = inner - cosine * (1.0 - along * along)
-        squared = 1.0 - cosine * cosine - (normal - cosine * along) * (normal - cosine * along)
-        slope = -3.0 * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
-        bend = 2.0 * normal * along - cosine * (1.0 + 3.0 * along * along)
+        # summed over both edges, times path or its square: slopes of cos(2 theta) times those of path, their squares,
+        # second derivatives of cos(2 theta); cells of a curved detector face the sample
+        if curved:
+            towards, squared, bend = 0.0, 1.0 - cosine * cosine, -2.0 * cosine
+        else:
+            a, b = dot(s1, axis), dot(s1, other)
+            one, two = on_axis - cosine * a, on_other - cosine * b
+            towards, squared = one * a + two * b, one * one + two * two
+            bend = 3.0 * cosine * (a * a + b * b) - cosine * lengths - 2.0 * (on_axis * a + on_other * b)
+        slope = -power * towards + _logarithmic_slope(beam, ray, s1, cosine) * squared
         here = -half_inverse * half_inverse * (angle * angle)
         shift = (here * (bend + 2.0 * slope) - gradient) * (inverse * (1.0 / 24.0))
         # about the beam, cells are no further from it than that
         middle[i] = abs(at[i] + min(max(shift, -bound), bound))
-        one, other = abs(fast[i]), abs(slow[i])
+        long, short = max(abs(fast[i]), abs(slow[i])), min(abs(fast[i]), abs(slow[i]))
         # in the beam itself there is no gradient
-        long, short = max(one, other, _LEAST_STOL * inside), min(one, other)
+        long = max(long, _LEAST_STOL * inside)
         # a narrow one loses digits, and is as good as one that is a little wider
         short = max(short, 0.015625 * long)
         half[i], less[i] = 0.5 * (long + short), 0.5 * (long - short)
@@ -349,10 +358,9 @@ def _wrong(layer, level, rule, begin, end):
 
 
 @inlined
-def _level(geometry, layer, along, across):
+def _level(layer, size, along, across):
     """How much sin(theta)/lambda changes at most in a pixel so far along the beam and from it: a row of errors."""
     beside = along - min(max(along, layer.ends[0]), layer.ends[1])
-    size = geometry.sub_pixel_size * geometry.oversample
     nearest, level = math.sqrt(across * across + beside * beside), 0
     while level < layer.errors.shape[0] - 1 and size <= layer.ratios[level + 1] * nearest:
         level += 1
@@ -362,7 +370,7 @@ def _level(geometry, layer, along, across):
 @inlined
 def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
     """Add what a source and all segments give to points of a block."""
-    s0, ends, segments = ray[0], layer.ends, layer.segments
+    s0, ends, segments, size = ray[0], layer.ends, layer.segments, _longer_edge(geometry)
     inverse = 1.0 / (ends[1] - ends[0])
     for i in range(count):
         place = (work[_X, i], work[_Y, i], work[_Z, i])
@@ -383,7 +391,7 @@ def _add_segments(geometry, beam, layer, ray, sensor_layer, work, count):
         work[_TOTAL, i] += total * inverse
         work[_LARGEST, i] = max(work[_LARGEST, i], begin)
         if layer.errors.shape[0] > 0:
-            rule, level = int(work[_NEEDED, i]), _level(geometry, layer, along, across)
+            rule, level = int(work[_NEEDED, i]), _level(layer, size, along, across)
             allowed = layer.tolerance * (before[0] - beginning[0])
             while rule < layer.errors.shape[1] - 1 and _wrong(layer, level, rule, first, begin) > allowed:
                 rule += 1
@@ -400,7 +408,7 @@ def _look_near(geometry, layer, s0, work, count):
     Seen along an edge of a pixel a layer is nearest where the factors have a singularity, off the line: Gauss's rules
     converge as fast as the ellipse about the ends of the edge through it is large.
     """
-    size, reaches = geometry.sub_pixel_size * geometry.oversample, layer.subdivisions.reaches
+    size, reaches = _longer_edge(geometry), layer.subdivisions.reaches
     half = 2.0 / size
     for i in range(count):
         place = (work[_X, i], work[_Y, i], work[_Z, i])

@@ -12,6 +12,7 @@ from ..scene.size import AVOGADRO, R_E_SQR
 from ..scene.units import from_mm, to_mm
 from .pieces import of_table
 from .quadrature import nodes
+from .tables import Table
 
 __all__ = ["Cost", "sampled"]
 
@@ -33,6 +34,11 @@ _PARTS, _BESIDE = 8.0, 3
 _TRIED = 1024
 #: Sizes of a pixel to which layers may come near, and from which on cells of pixels are fine enough.
 _LEAST, _CLOSE = 0.5, 2.0
+#: Rows of a table that are looked at one by one, where they are closer than a pixel sees of a layer.
+_SHARPEST = 1 << 12
+#: What a layer may make of the width of a ring, in pixels, for nodes; and nodes for the whole of it, as a stair.
+_THIN, _STAIRS = 0.25, 100.0
+_FLAT = Table("", (0.0, 1.0), (1.0, 1.0), 1.0, 1.0)
 #: What a segment costs, in nodes.
 _NODES_OF_SEGMENT = 12
 _NOTHING = np.empty(0)
@@ -69,7 +75,8 @@ def sampled(layer, panels):
     made = _unsampled(layer, panels[0], (begin, end))
     nearest, longest = min(panel.nearest(made.ends) for panel in panels), max(panel.longest for panel in panels)
     # what comes too near for cells of pixels has integrals that are smooth enough for Gauss's rules
-    made = _along_the_beam(made, layer, tried, nearest < _CLOSE * longest)
+    sharp = _Sharp(made, nearest, longest, float(panels[0].beam.wavelengths.min()), tried.largest(made))
+    made = _along_the_beam(made, layer, tried, sharp, nearest < _CLOSE * longest)
     if not nearest >= _LEAST * longest:
         raise ValueError(f"{_said(layer)} comes to {to_mm(nearest):.3g} mm from pixels of {to_mm(longest):g} mm; must "
                          f"be at least {to_mm(_LEAST * longest):.2g} mm from them, half a pixel")
@@ -114,6 +121,14 @@ class _Tried:
         """Of a layer, in all tried pixels."""
         return np.concatenate([out for _, out, _, _ in self._evaluated(layer)])
 
+    def largest(self, layer):
+        """The largest sin(theta)/lambda [1/m] under which a tried pixel sees the layer: its end."""
+        found = np.zeros((len(self._panels), 2))
+        for (panel, fast, slow, _), each in zip(self._panels, found):
+            fill_photons(panel.geometry, panel.beam, layer._replace(places=np.array(layer.ends[1:]), weights=np.ones(1)),
+                         fast, slow, False, self._work, (np.empty(len(fast)), np.empty(len(fast)), each))
+        return float(found[:, 1].max())
+
     def points(self, layer):
         """About how many points a layer needs in all pixels that are wanted, and how many per edge at most."""
         wanted, most = 0.0, 1.0
@@ -126,16 +141,85 @@ class _Tried:
         return wanted, math.isqrt(round(most))
 
 
-def _along_the_beam(made, layer, tried, exactly):
+class _Sharp:
+    """Rows of the table that are closer than what a pixel sees of a layer at once: peaks that pixels may not be tried at.
+
+    Between the ends of a layer sin(theta)/lambda changes by itself times the thickness over the distance, at most; in a
+    pixel by half of its longer edge over the distance and the wavelength.
+    """
+
+    def __init__(self, made, nearest, longest, shortest, largest):
+        knots, square = made.pieces[1:, 0], np.square(made.pieces[1:, 2])
+        thickness = made.ends[1] - made.ends[0]
+        seen = knots * min(thickness / nearest, 1.0)
+        steps = np.minimum(np.diff(knots, prepend=-np.inf), np.diff(knots, append=np.inf))
+        bent = np.abs(square - 0.5 * (np.append(square[:1], square[:-1]) + np.append(square[1:], square[-1:])))
+        found = np.flatnonzero((steps < 0.5 * seen) & (bent > 0.0) & (knots - seen <= largest))
+        # where F**2 bends most, if they are many
+        self._rows = found[np.argsort(-bent[found], kind="stable")[:_SHARPEST]]
+        self._made, self._seen, self._square = made, seen[self._rows], square[self._rows]
+        self._floors = _floors(made, knots[self._rows])
+        # what pixels see of the layer, over what they see of the table
+        self._share = 2.0 * shortest * thickness / longest * float(knots[self._rows].max(initial=0.0))
+
+    def fail(self, count):
+        """Whether so many nodes miss a peak, or make too much of it: one that a node meets, against the exact mean."""
+        if not len(self._rows):
+            return False
+        places, weights = nodes(-0.5, 0.5, count)
+        middle = count // 2
+        low = self._made.pieces[1 + self._rows, 0] - (places[middle] + 0.5) * self._seen
+        means = (self._integral(low + self._seen) - self._integral(low)) / self._seen
+        found = weights[middle] * self._square
+        for i in range(count):
+            if i != middle:
+                found = found + weights[i] * self._squared(low + (places[i] + 0.5) * self._seen)
+        return bool((np.abs(found - means) > 10.0 * _ALONG * np.maximum(means, self._floors)).any())
+
+    def in_pixels(self):
+        """Nodes for a layer so thin that its peaks are narrower than pixels; None if it is not."""
+        return None if self._share > _THIN else next(n for n in _NODES if n >= min(_NODES[-1], _STAIRS * self._share))
+
+    def _squared(self, x):
+        """F**2."""
+        c, t = self._at(np.abs(x))
+        f = c[:, 2] + t * (c[:, 3] + t * (c[:, 4] + t * c[:, 5]))
+        return f * f
+
+    def _integral(self, x):
+        """Integral from 0 of F**2, odd."""
+        c, t = self._at(np.abs(x))
+        parts = self._made.parts[np.searchsorted(self._made.pieces[:, 0], np.abs(x), side="right") - 1, 0]
+        total = parts[:, 6]
+        for i in range(5, -1, -1):
+            total = total * t + parts[:, i]
+        return np.sign(x) * (c[:, 6] + t * total)
+
+    def _at(self, x):
+        pieces = self._made.pieces
+        found = pieces[np.searchsorted(pieces[:, 0], x, side="right") - 1]
+        return found, x - found[:, 0]
+
+
+def _along_the_beam(made, layer, tried, sharp, exactly):
     """As many nodes, or else segments, as twice as many make no difference."""
     def with_nodes(count):
         places, weights = nodes(*made.ends, count)
         return made._replace(places=np.array(places), weights=np.array(weights))
 
+    def flat(count):
+        return with_nodes(count)._replace(**of_table(_FLAT))
+
     def with_segments(count):
         return made._replace(segments=count, subdivisions=_points())
 
-    for ways, counts in ((with_nodes, () if exactly else _NODES),
+    counts = () if exactly else tuple(count for count in _NODES if not sharp.fail(count))
+    if not (counts or exactly or sharp.in_pixels() is None):
+        # rings that are narrower than pixels, in which a mean meets them all
+        for count in _NODES:
+            if count >= sharp.in_pixels() and _close(tried.photons(flat(count)), tried.photons(flat(2 * count))):
+                return with_nodes(count)
+    for ways, counts in ((with_nodes, counts),
                          # a pixel sees a layer so near under all angles: its middle does not stand for it
                          (with_segments, _SEGMENTS[_NEAR_SEGMENTS:] if exactly else _SEGMENTS)):
         found = {}

@@ -7,7 +7,7 @@ import pytest
 from test_photons import CRYSTAL, background, expected
 
 from numbragg import Background, Beam, Detector, NumbraggWarning, Panel, Sampling, Simulator, simulate
-from numbragg.background import Layer, ground
+from numbragg.background import Layer, Table, ground
 from numbragg.background.ground import Ground
 from numbragg.background.panels import Panel as Seen
 from numbragg.background.sampling import sampled
@@ -77,6 +77,53 @@ def test_pixels_are_means_on_any_panel(words, pixel, distance, tilt, origin, sen
     means = fine.reshape(rows, fineness, n, fineness).sum(axis=(1, 3))
     # pixels of more than a degree have rings in them
     assert np.allclose(coarse, means, rtol=3e-4 if pixel < 1.0 else 1e-3, atol=1e-6 * means.max())
+
+
+@pytest.mark.parametrize("words", ["ice:5um", "ice:15mm", "water:-150mm..48mm"])
+@pytest.mark.parametrize("edges", [(0.2, 1.2), (1.2, 0.2)])
+def test_pixels_that_are_not_square(words, edges):
+    """As means of square ones: they need as many points as their longer edge asks for."""
+    n, rows, fineness = 12, 10, 6
+    beam, parts = Beam(wavelength_angstrom=1.4, polarisation_fraction=-0.5), [round(each / 0.2) for each in edges]
+
+    def seen(fast, slow, counts):
+        panel = Panel(origin_mm=(3.0, -2.0, 60.0), fast_mm=(fast, 0.0, 0.0), slow_mm=(0.0, 0.9 * slow, 0.4 * slow),
+                      pixels=counts)
+        return background(Detector(panels=[panel], convention="adxv"), beam, words, sampling=Sampling(oversample=1))
+
+    coarse = seen(*edges, (n, rows))
+    fine = seen(0.2 / fineness, 0.2 / fineness, (n * parts[0] * fineness, rows * parts[1] * fineness))
+    means = fine.reshape(rows, parts[1] * fineness, n, parts[0] * fineness).sum(axis=(1, 3))
+    assert np.allclose(coarse, means, rtol=5e-4, atol=5e-7 * means.max())
+
+
+@pytest.mark.parametrize("half_width, thickness", [(1e-5, 10.0), (1e-7, 4.0)])
+def test_thick_layers_with_lines_that_no_tried_pixel_meets(half_width, thickness):
+    """A line much narrower than pixels is smeared by the layer: none of its light is missing in any pixel."""
+    line = Table("line", (0.0, 0.2 - half_width, 0.2, 0.2 + half_width, 0.6), (1.0, 1.0, 1000.0, 1.0, 1.0), 1.0, 18.0)
+    beam, layer = Beam(polarisation_fraction=None), Layer(line, thickness)
+    # off the beam, where the line is within the panel, and 2 theta some 23.6 degrees
+    panel, normal = wide(100.0, 0.1, (90, 2), 0.0, (39.0, 0.0))
+    found = background(Detector(panels=[panel], convention="adxv"), beam, [layer])
+    beside, = (background(Detector(panels=[panel], convention="adxv"), beam, [Layer(Table("flat", (0.0, 0.6), (
+        1.0, 1.0), 1.0, 18.0), thickness)]),)
+    # of the line alone: the integral of F**2 over it, over how fast sin(theta)/lambda changes along the beam
+    x = 0.2 + half_width * np.linspace(-1.0, 1.0, 200001)
+    strength = float(np.mean(curve_of(line)(x) ** 2 - 1.0)) * 2.0 * half_width
+    sine, two_theta = 0.2, 2.0 * math.asin(0.2)
+    for i in range(90):
+        across = math.hypot(39.0 + 0.1 * (i + 0.5), 0.05)
+        z = 100.0 - across / math.tan(two_theta)
+        if abs(z) > 0.5 * thickness - 0.3:
+            continue
+        slope = 0.5 * math.sqrt(1.0 - sine * sine) * math.sin(two_theta) ** 2 / across
+        distance = across / math.sin(two_theta)
+        photons = expected((across, 0.0, 100.0), normal, 0.01, beam, layer, lambda stol: np.ones_like(stol), nodes=1)
+        # the formula at the sample, moved to where the line is seen from
+        at_sample = math.hypot(across, 100.0)
+        moved = photons * (at_sample / distance) ** 3 * ((100.0 - z) / 100.0)
+        right = beside[0, i] + moved * strength / slope / thickness
+        assert found[0, i] == pytest.approx(right, rel=1e-3), i
 
 
 def test_curved_detectors_too():
