@@ -30,8 +30,8 @@ POINTS, COLUMNS = 256, 28
 _F, _S, _EDGE, _TOTAL, _LARGEST, _NEEDED, _X, _Y, _Z, _FACTOR, _STOL, _U, _V, _W = range(14)
 #: Of pixels: which they are, their sums, their subdivisions; of points in them: whose they are and how much they weigh.
 _FAST, _SLOW, _SUM, _RULE, _OWNER, _WEIGHT = range(14, 20)
-#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge; the middle, half of the sum
-#: and of the difference of the changes, and one over their product; the fineness.
+#: Of means over cells: inverse distance; how much sin(theta)/lambda changes along each edge; the middle, half of the
+#: sum and of the difference of the changes, and one over their product; the fineness.
 _NEAR, _ALONG_FAST, _ALONG_SLOW, _MIDDLE, _HALF, _LESS, _INVERSE, _FINENESS = range(20, 28)
 #: Nodes of Gauss's rule of three points, from the middle in half lengths, and the square.
 _NODE, _NODE_SQUARED = math.sqrt(0.6), 0.6

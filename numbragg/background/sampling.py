@@ -124,9 +124,10 @@ class _Tried:
     def largest(self, layer):
         """The largest sin(theta)/lambda [1/m] under which a tried pixel sees the layer: its end."""
         found = np.zeros((len(self._panels), 2))
+        end = layer._replace(places=np.array(layer.ends[1:]), weights=np.ones(1))
         for (panel, fast, slow, _), each in zip(self._panels, found):
-            fill_photons(panel.geometry, panel.beam, layer._replace(places=np.array(layer.ends[1:]), weights=np.ones(1)),
-                         fast, slow, False, self._work, (np.empty(len(fast)), np.empty(len(fast)), each))
+            fill_photons(panel.geometry, panel.beam, end, fast, slow, False, self._work,
+                         (np.empty(len(fast)), np.empty(len(fast)), each))
         return float(found[:, 1].max())
 
     def points(self, layer):
@@ -142,7 +143,7 @@ class _Tried:
 
 
 class _Sharp:
-    """Rows of the table that are closer than what a pixel sees of a layer at once: peaks that pixels may not be tried at.
+    """Rows of the table closer than what a pixel sees of a layer at once: lines that tried pixels may not meet.
 
     Between the ends of a layer sin(theta)/lambda changes by itself times the thickness over the distance, at most; in a
     pixel by half of its longer edge over the distance and the wavelength.
