@@ -35,9 +35,9 @@ suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
-         "background", "counts", "crystals", "command-line", "programs", "read", "view", "campaigns", "faq",
-         "parallel", "quirks", "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate",
-         "accuracy/culling", "accuracy/counts", "precision", "summation", "selftest", "trace", "compare", "oracle",
+         "background", "counts", "crystals", "command-line", "programs", "read", "view", "campaigns",
+         "campaign-files", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary", "accuracy/single",
+         "accuracy/certificate", "accuracy/culling", "accuracy/counts", "precision", "summation", "selftest", "trace", "compare", "oracle",
          "cuda", "benchmarks", "architecture", "api", "citing")
 
 
