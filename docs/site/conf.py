@@ -35,10 +35,10 @@ suppress_warnings = ["myst.header"]
 
 #: Pages in the order of the navigation.
 PAGES = ("start", "gallery", "realistic", "detectors", "conventions", "physics", "structure-factors", "beams",
-         "background", "counts", "crystals", "command-line", "programs", "read", "view", "campaigns", "faq",
-         "parallel", "quirks", "accuracy", "accuracy/elementary", "accuracy/single", "accuracy/certificate",
-         "accuracy/culling", "accuracy/counts", "precision", "summation", "selftest", "trace", "compare", "oracle",
-         "cuda", "benchmarks", "architecture", "api", "citing")
+         "background", "counts", "crystals", "command-line", "programs", "read", "view", "campaigns",
+         "campaign-files", "faq", "parallel", "quirks", "accuracy", "accuracy/elementary", "accuracy/single",
+         "accuracy/certificate", "accuracy/culling", "accuracy/counts", "precision", "summation", "selftest",
+         "trace", "compare", "oracle", "cuda", "benchmarks", "architecture", "api", "citing")
 
 
 def _with_contents(app, name, source):

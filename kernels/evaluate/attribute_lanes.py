@@ -15,7 +15,7 @@ from ..compile.halting import is_halted
 from ..compile.stack import on_stack
 from ..physics.lattice import miller_indices, nearest_lattice_point, round_half_down
 from ..physics.records import COMPENSATED
-from ..physics.shapes import SHAPE_OF, lane_factor
+from ..physics.shapes import lane_factor
 from ..physics.structure_factor import nearest_f
 from ..physics.view import (
     first_polar,
@@ -54,9 +54,9 @@ from .reflections import DONE, HALTED, WIDE, credit, key_of, place_of_pixel
 
 __all__ = ["BLOCK", "lanes_of_reflections"]
 
-# -- rows behind those of `lane_rows`: the least and the largest indices of a lane's box first; six of stages last
-(LEAST, _, _, MOST, _, _, BASE, TERM, UNSURE, STAGED) = [SCRATCH_SIZE + row * BLOCK for row in range(10)]
-_SIZE = SCRATCH_SIZE + 15 * BLOCK
+# -- rows behind those of `lane_rows`: the least and the largest indices of a lane's box, in this order
+(LEAST, _, _, MOST, _, _, BASE, TERM, UNSURE) = [SCRATCH_SIZE + row * BLOCK for row in range(9)]
+_SIZE = SCRATCH_SIZE + 9 * BLOCK
 
 #: Indices reach so much farther: more than rounding makes of the largest one.
 _MARGIN = 1e-6
@@ -140,18 +140,10 @@ def _enter_bases(strides, n, scratch):
 # -- terms
 
 
-@inlined
-def _enter_six(first, second, row, i, scratch):
-    enter_vector(first, row, i, scratch)
-    enter_vector(second, row + 3 * BLOCK, i, scratch)
-
-
-def _make_terms(shape):
-    """Loops over lanes: terms of one orientation, without structure factors, and where their sums are."""
-    factor, stages = lane_factor(shape, COMPENSATED, False), SHAPE_OF[shape].accurate_stages
-
+def _make_terms(factor):
     @inlined
     def terms(crystal, cell, strides, n, scratch):
+        """Enter terms of one orientation, without structure factors, and where their sums are."""
         for i in range(n):
             hkl = miller_indices(cell, vector(scratch, QX, i))
             nearest = nearest_lattice_point(hkl)
@@ -162,28 +154,7 @@ def _make_terms(shape):
             square, _ = factor(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
             scratch[TERM + i] = square * scratch[WEIGHT + i]
 
-    if stages is None:
-        return terms
-    early, middle, late = stages
-
-    @inlined
-    def in_stages(crystal, cell, strides, n, scratch):
-        for i in range(n):
-            hkl = miller_indices(cell, vector(scratch, QX, i))
-            nearest = nearest_lattice_point(hkl)
-            first, second, third = early(crystal, hkl, nearest)
-            _enter_six(first, second, STAGED, i, scratch)
-            enter_vector(third, HKL, i, scratch)
-            scratch[INDEX + i] = _place_in_sums(nearest, strides, scratch[BASE + i])
-        for i in range(n):
-            first, second = middle(vector(scratch, STAGED, i), vector(scratch, STAGED + 3 * BLOCK, i))
-            _enter_six(first, second, STAGED, i, scratch)
-        for i in range(n):
-            square = late(crystal, vector(scratch, STAGED, i), vector(scratch, STAGED + 3 * BLOCK, i),
-                          vector(scratch, HKL, i))
-            scratch[TERM + i] = square * scratch[WEIGHT + i]
-
-    return in_stages
+    return terms
 
 
 @inlined
@@ -249,7 +220,7 @@ def lanes_of_reflections(shape):
         `filled`: (3, BLOCK largest) zeros for sums, which are left so if all is done, a `Table` and a `Bright`;
         `least`: photons above which a reflection is bright in a pixel.
     """
-    terms = _make_terms(shape)
+    terms = _make_terms(lane_factor(shape, COMPENSATED, False))
 
     @jit(variant=shape)
     def attribute(scene, crystal, pixels, axis_row, filled, least, largest, halt):

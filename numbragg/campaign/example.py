@@ -8,7 +8,7 @@ _TEXT = """\
 # A campaign: a data set of simulated shots, each a function of this file and its number alone.
 # numbragg campaign check FILE            what it will make
 # numbragg campaign run FILE --out DIR    make it; the same command goes on after an interrupt
-# Names of fields are those of Python's interface (docs/api.md); docs/campaigns.md has all tables.
+# Names of fields are those of Python's interface (docs/api.md); docs/campaign-files.md has all tables.
 
 [campaign]
 shots = {shots}

@@ -45,6 +45,11 @@ class Share(NamedTuple):
 def share_of_environment(environment: Mapping[str, str]) -> Share | None:
     """The part of this process among those that a launcher has started; None where there is one alone.
 
+    Raises
+    ------
+    ValueError
+        It is one of several, and how many there are is not said.
+
     Examples
     --------
     >>> from numbragg.campaign.run import share_of_environment
@@ -53,6 +58,9 @@ def share_of_environment(environment: Mapping[str, str]) -> Share | None:
     """
     for rank, size, besides in _LAUNCHERS:
         words = environment.get(rank, ""), environment.get(size, "")
+        if not words[1] and words[0].isascii() and words[0].isdecimal() and int(words[0]) > 0:
+            raise ValueError(f"campaign run: {rank} is {words[0]} and {size} is not set, so this is one of several "
+                             "processes and not known of how many; give --shard I/N, or --workers N to make all here")
         # a script of SLURM's own is one process, whatever was asked for
         if besides is not None and besides not in environment:
             continue

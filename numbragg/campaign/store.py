@@ -174,7 +174,10 @@ def open_store(folder: str, description: Description, campaign: str) -> list[str
     canonical = description.canonical()
     place = os.path.join(folder, HEAD)
     if not os.path.exists(place):
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise ValueError(f"{folder}: must be a folder, or none yet, for files of a campaign") from None
         begun = any(name.startswith("shots_") for name in os.listdir(folder))
         # of processes that start together another one may just have written it
         if begun and not os.path.exists(place):
@@ -187,7 +190,8 @@ def open_store(folder: str, description: Description, campaign: str) -> list[str
         raise ValueError(f"{folder}: is of another description{_difference(head.description, canonical)}; only more "
                          "shots may be asked for, all else needs a new folder")
     if description.shots < head.shots:
-        raise ValueError(f"campaign.shots: {description.shots} must be at least {head.shots}, which {folder} is of")
+        raise ValueError(f"campaign.shots: {description.shots} must be at least {head.shots}, which {folder} is of; "
+                         f"--shots {head.shots} asks for as many")
     if description.shots > head.shots:
         _write_head(folder, head._replace(shots=description.shots))
     other = [f"{name} {head.versions.get(name)} and now {value}" for name, value in own.items()

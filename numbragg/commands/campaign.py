@@ -37,7 +37,7 @@ def _parser():
         "  merge FOLDER              write the table of all shots and the manifest, as run does at its end\n"
         "  export FOLDER --layout resonet|braggnn --out NAME\n"
         "                            write frames and spots as the loaders of these networks read them\n\n"
-        "docs/campaigns.md has the tables of a description, and clusters.")
+        "docs/campaigns.md has the way in and clusters, docs/campaign-files.md the tables of a description.")
     parser.option("--out", "FOLDER", "the folder of the data set; of report the page (FOLDER/report.html)", file_name)
     parser.option("--shots", "N", "how many shots, in the place of what the description says; of report how many are\n"
                   "shown (12)", count(1, 2 ** 32 - 1))

@@ -212,7 +212,7 @@ def test_the_page_names_all_that_there_is():
 
     from numbragg.campaign import description, distributions, truth
 
-    text = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "campaign-files.md").read_text(encoding="utf-8")
     words = [f"`{name}`" for name in (*FIELDS, *(name for name, _ in truth._COLUMNS))]
     words += [f"`[{name}" for name in description.TABLES]
     for kinds in distributions._KINDS.values():

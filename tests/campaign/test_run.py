@@ -247,6 +247,9 @@ def test_launchers():
     assert share({"SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_STEP_ID": "0"}) is None
     assert share({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"})[:2] == (1, 2)
     assert share({"PMI_RANK": "5", "PMI_SIZE": "8"})[:2] == (5, 8)
+    assert share({"SLURM_PROCID": "0"}) is None
+    with pytest.raises(ValueError, match="campaign run: SLURM_PROCID is 1 and SLURM_NTASKS is not set, so this is one"):
+        share({"SLURM_PROCID": "1"})
     assert share({"PMI_RANK": "x", "PMI_SIZE": "8"}) is None and share({"PMI_RANK": "8", "PMI_SIZE": "8"}) is None
 
 

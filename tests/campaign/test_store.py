@@ -82,7 +82,8 @@ def test_more_shots(folder):
     (("[sampling]", "[evaluation]\nrevision = \"main\"\n[sampling]"),
      "out: is of another description: evaluation was None and is {'revision': 'main'}; only more shots"),
     (("seed = 5", "seed = 6"), "out: is of another description: campaign.seed was 5 and is 6; only more shots"),
-    (("shots = 12", "shots = 11"), "campaign.shots: 11 must be at least 12, which out is of"),
+    (("shots = 12", "shots = 11"), "campaign.shots: 11 must be at least 12, which out is of; --shots 12 asks for as "
+     "many"),
 ])
 def test_a_changed_description_is_refused(pair, said, folder):
     made()
@@ -90,6 +91,16 @@ def test_a_changed_description_is_refused(pair, said, folder):
     with pytest.raises(ValueError) as refused:
         made(changed(pair))
     assert str(refused.value).startswith(said) and hashes("out") == before
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_is_no_folder(place, folder, capfd):
+    (folder / "file").write_text("mine")
+    write()
+    assert main(["campaign", "run", "set.toml", "--out", place, "--shard", "0/1"]) == 2
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        f"numbragg: error: {place}: must be a folder, or none yet, for files of a campaign")
+    assert (folder / "file").read_text() == "mine"
 
 
 def test_a_folder_of_something_else_is_refused(folder, capfd):

@@ -110,6 +110,34 @@ def test_interpolation_ended():
     assert outcome.first_out_of_range is not None
 
 
+def in_order(found):
+    """Reflections by their keys, and those of pixels by pixel and key: what does not depend on who was met first."""
+    order = np.argsort(found.keys)
+    keys = found.keys[found.bright.entries]
+    places = np.lexsort((keys, found.bright.pixels))
+    return [part.tobytes() for part in (found.keys[order], found.sums[order], found.counts[order],
+                                        found.bright.pixels[places], keys[places], found.bright.photons[places])]
+
+
+@pytest.mark.parametrize("name", ["parallelepiped", "gauss in cells, curved",
+                                  "rotation, more orientations than sub-pixels",
+                                  "spectrum, layers, every factor at every step"])
+def test_side_by_side_or_one_by_one(name, monkeypatch):
+    """The same bits, whether pixels have a place for each lattice point that is near, or none has, or some have."""
+    prepared, ways, alone = prepared_for(name), {}, []
+    one_by_one = attribution._Attribution.one_by_one
+    monkeypatch.setattr(attribution._Attribution, "one_by_one",
+                        lambda self, listed, *more: (alone.append(len(listed)), one_by_one(self, listed, *more))[1])
+    monkeypatch.setattr(attribution, "_WIDE", 7)
+    for box in (0, 8, 4096):
+        monkeypatch.setattr(attribution, "_BOX", box)
+        monkeypatch.setattr(attribution, "_PER_STEP", box)
+        alone.clear()
+        ways[box] = in_order(attributed(prepared.scene, False, prepared.window, all_pixels(prepared), 1e-6, 1))
+        assert {0: sum(alone) >= prepared.window.pixels, 8: True, 4096: not alone}[box]
+    assert ways[0] == ways[8] == ways[4096]
+
+
 @slow_if_interpreted
 def test_any_threads_and_small_tables(monkeypatch):
     """Many bands, tables that must grow, and more views and orientations than are taken at a time."""

@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple
 
 from ...compile.compilation import inlined
 
-__all__ = ["AccurateStages", "Brief", "Shape", "Stages", "always_tested", "no_multiple"]
+__all__ = ["Brief", "Shape", "Stages", "always_tested", "no_multiple"]
 
 
 class Stages(NamedTuple):
@@ -29,24 +29,6 @@ class Stages(NamedTuple):
         middle(crystal, first, second) -> two numbers, of these vectors.
     late : function
         late(crystal, first, second) -> (square, factor of its absolute error), of these numbers.
-    """
-
-    early: Callable
-    middle: Callable
-    late: Callable
-
-
-class AccurateStages(NamedTuple):
-    """The accurate form in three parts, for the same reason and with the same bits.
-
-    Attributes
-    ----------
-    early : function
-        early(crystal, hkl, nearest) -> three vectors of three numbers.
-    middle : function
-        middle(first, second) -> two vectors of three numbers, of the first two.
-    late : function
-        late(crystal, first, second, third) -> square, of these two and the third one.
     """
 
     early: Callable
@@ -108,8 +90,6 @@ class Shape(NamedTuple):
         decay(crystal), so that it falls as exp(-decay r), 0 where it does not fall before.
     brief : Brief or None
         None: the exact form is short enough.
-    accurate_stages : AccurateStages or None
-        None: the accurate form is short enough.
     """
 
     strict: Callable
@@ -125,7 +105,6 @@ class Shape(NamedTuple):
     reach: Callable | None = None
     decay: Callable | None = None
     brief: Brief | None = None
-    accurate_stages: AccurateStages | None = None
 
 
 @inlined

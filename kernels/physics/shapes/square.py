@@ -7,7 +7,6 @@ import numpy as np
 from ...arithmetic.c_library import c_sin
 from ...arithmetic.elementary import (
     ROUNDER,
-    SINE,
     SINE_CUBICS_ABOUT_BOUND,
     SINE_CUBICS_BOUND,
     nearest_multiple_of_pi,
@@ -21,7 +20,7 @@ from ...arithmetic.fused import fma
 from ...compile.compilation import inlined, variants
 from ..error import C_LIBRARY_BOUND
 from ..lattice import fractions
-from .shape import AccurateStages, Shape, Stages, always_tested
+from .shape import Shape, Stages, always_tested
 
 __all__ = ["SQUARE_SHAPE", "grating", "grating_accurate", "grating_lane", "grating_stages", "square_factor"]
 
@@ -120,20 +119,15 @@ def grating_lane(about):
 
 
 @inlined
-def _rest(f, n):
-    """n f less the nearest whole number."""
-    return fma(n, f, -(fma(n, f, ROUNDER) - ROUNDER))
-
-
-@inlined
 def grating_accurate(f, n):
     """sin(pi n f) / sin(pi f) up to sign, for a fraction f within -0.5..0.5 and a whole number n.
 
     A relative error of at most 10 u, but where the numerator is near 0: there n f, rounded once, has
     an error of u/2 of the distance from the multiple of pi, and the bound holds all the same.
     """
+    r = fma(n, f, -(fma(n, f, ROUNDER) - ROUNDER))
     one = sine_polynomial(math.pi * f)
-    return n if abs(f) < _SMALLEST_FRACTION else sine_polynomial(math.pi * _rest(f, n)) / one
+    return n if abs(f) < _SMALLEST_FRACTION else sine_polynomial(math.pi * r) / one
 
 
 @inlined
@@ -142,50 +136,6 @@ def _accurate(crystal, hkl, nearest):
     dh, dk, dl = fractions(hkl, nearest)
     factor = grating_accurate(dh, na) * grating_accurate(dk, nb) * grating_accurate(dl, nc)
     return factor * factor, 0.0
-
-
-@inlined
-def _arguments(crystal, hkl, nearest):
-    """Arguments of the sines of N times the fractions, and of the fractions, and these."""
-    na, nb, nc = crystal.n_cells
-    dh, dk, dl = fractions(hkl, nearest)
-    return ((math.pi * _rest(dh, na), math.pi * _rest(dk, nb), math.pi * _rest(dl, nc)),
-            (math.pi * dh, math.pi * dk, math.pi * dl), (dh, dk, dl))
-
-
-@inlined
-def _next_step(q, z, coefficient):
-    return (fma(q[0], z[0], coefficient), fma(q[1], z[1], coefficient), fma(q[2], z[2], coefficient),
-            fma(q[3], z[3], coefficient), fma(q[4], z[4], coefficient), fma(q[5], z[5], coefficient))
-
-
-@inlined
-def _sines(many, one):
-    """`sine_polynomial` of six numbers, side by side: a step of one waits for the one before, steps of six do not."""
-    a, b, c, d, e, f = many[0], many[1], many[2], one[0], one[1], one[2]
-    z = (a * a, b * b, c * c, d * d, e * e, f * f)
-    q = _next_step((SINE[7], SINE[7], SINE[7], SINE[7], SINE[7], SINE[7]), z, SINE[6])
-    q = _next_step(q, z, SINE[5])
-    q = _next_step(q, z, SINE[4])
-    q = _next_step(q, z, SINE[3])
-    q = _next_step(q, z, SINE[2])
-    q = _next_step(q, z, SINE[1])
-    q = _next_step(q, z, SINE[0])
-    return ((fma(a * z[0], q[0], a), fma(b * z[1], q[1], b), fma(c * z[2], q[2], c)),
-            (fma(d * z[3], q[3], d), fma(e * z[4], q[4], e), fma(f * z[5], q[5], f)))
-
-
-@inlined
-def _ratio(n, many, one, f):
-    return n if abs(f) < _SMALLEST_FRACTION else many / one
-
-
-@inlined
-def _square_of_ratios(crystal, many, one, differences):
-    na, nb, nc = crystal.n_cells
-    factor = (_ratio(na, many[0], one[0], differences[0]) * _ratio(nb, many[1], one[1], differences[1])
-              * _ratio(nc, many[2], one[2], differences[2]))
-    return factor * factor
 
 
 @inlined
@@ -206,5 +156,4 @@ def _largest_multiple(crystal, index):
 
 SQUARE_SHAPE = Shape(strict=square_factor, exact=grating_lane, accurate=_accurate, single=_single,
                      is_tested=always_tested, error=_error, largest_multiple=_largest_multiple, budgeted=False,
-                     measured=False, stages=grating_stages,
-                     accurate_stages=AccurateStages(_arguments, _sines, _square_of_ratios))
+                     measured=False, stages=grating_stages)
