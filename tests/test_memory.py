@@ -1,6 +1,7 @@
 """What does not fit in memory is refused before it is made, with its size."""
 
 import math
+import tracemalloc
 
 from cli_tools import SMALL, error_line
 import numpy as np
@@ -121,3 +122,27 @@ def test_panels_and_sums_are_counted(monkeypatch):
     assert sums > 3e6
     with pytest.raises(ValueError, match=f"crystals: the sums of 2 crystals in 400 x 400 pixels need {sums / 1e9:g} "):
         nb.simulate([crystal, crystal], nb.Beam(), plane, 100.0)
+
+
+SPECTRA = {"gaussian": lambda n: nb.Spectrum.gaussian(1.0, 1.0, samples=n),
+           "tophat": lambda n: nb.Spectrum.tophat(1.0, 1.0, samples=n),
+           "sase": lambda n: nb.Spectrum.sase(1.0, 1.0, 3, samples=n)}
+
+
+@pytest.mark.parametrize("kind", SPECTRA)
+def test_samples_of_a_spectrum(kind, monkeypatch):
+    """Lists of thousands of millions of numbers are not begun; what is asked for is what they take."""
+    asked, make, many = [], SPECTRA[kind], 20_000
+    with monkeypatch.context() as patch:
+        patch.setattr("numbragg.configs.spectrum.require", lambda size, what: asked.append(size))
+        make(3)
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            make(many)
+            peak = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+    assert peak / 1.2 < asked[-1] < 1.2 * peak
+    with pytest.raises(ValueError, match=r"samples: 2000000000 wavelengths of a spectrum need \d+ GB; "):
+        make(2_000_000_000)

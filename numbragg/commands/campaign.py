@@ -296,6 +296,7 @@ def _run(name, values):
     from ..campaign.description import read_description
     from ..campaign.parts import Parts
     from ..campaign.run import Share, share_of_environment
+    from ..campaign.shots import Maker
     from ..campaign.store import check_inputs, open_store, read_head
     from ..campaign.work import Plan
 
@@ -306,7 +307,12 @@ def _run(name, values):
     quiet, folder = "--quiet" in values, values["--out"]
     share = Share(*values["--shard"]) if "--shard" in values else None if ways else share_of_environment(os.environ)
     description = read_description(name, values.get("--shots"))
-    parts = Parts(description)
+    if "--scheduler" in values:
+        # workers may have memory that is not here
+        parts = Parts(description)
+    else:
+        # or there would be a folder of what cannot be made, which no other description may have
+        parts = Maker(description, threads=1).parts
     check_inputs(folder, [name, *description.inputs.values()])
     notes = [*parts.notes, *open_store(folder, description, description.hash())]
     if share is not None and share.source:

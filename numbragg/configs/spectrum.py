@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..io.errors import format_error
 from ..io.errors import shown as shown_bytes
 from ..io.spectra import AXES, SpectrumTable, read_spectrum
+from ..memory import require
 from ..notes import Loud
 from ..scene.draws import LARGEST_SEED, normals, uniforms
 from ..scene.units import HC_EV_ANGSTROM, angstrom_from_ev, from_angstrom
@@ -213,7 +214,7 @@ class Spectrum:
         Spectrum
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 2.0 * REACH)
-        places = _even(whole("samples", samples))
+        places = _even(_possible(samples, 440))
         return cls([angstrom_from_ev(middle + 2.0 * REACH * x * width) for x in places], [_bell(x) for x in places])
 
     @classmethod
@@ -233,7 +234,7 @@ class Spectrum:
         Spectrum
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 1.0)
-        n = whole("samples", samples)
+        n = _possible(samples, 296)
         return cls([angstrom_from_ev(middle + ((i + 0.5) / n - 0.5) * width) for i in range(n)])
 
     @classmethod
@@ -300,7 +301,7 @@ class Spectrum:
         (100, True)
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 2.0 * REACH)
-        key, places = whole("seed", seed, 0, LARGEST_SEED), _even(whole("samples", samples, 2))
+        key, places = whole("seed", seed, 0, LARGEST_SEED), _even(_possible(samples, 480, 2))
         if spike_percent is None:
             spike = max(width / 20.0, 4.0 * REACH * width / (len(places) - 1))
         else:
@@ -465,6 +466,13 @@ def _line(wavelength_angstrom: float, bandwidth_percent: float, reach: float) ->
     if not bandwidth * reach / 2.0 < 95.0:
         raise ValueError(f"bandwidth_percent: {bandwidth!r} must be below {190.0 / reach:.3g} %, or energies vanish")
     return middle, middle * bandwidth / 100.0
+
+
+def _possible(samples: int, size: int, least: int = 1) -> int:
+    """A number of samples that there is memory for, so many bytes each (measured: lists, and what is made of them)."""
+    n = whole("samples", samples, least)
+    require(size * n, f"samples: {n} wavelengths of a spectrum")
+    return n
 
 
 def _even(samples: int) -> list[float]:

@@ -1,5 +1,6 @@
 """Descriptions that are odd: each is read, or refused in one line of error that names the file; no traceback."""
 
+import os
 import random
 import tomllib
 
@@ -9,6 +10,7 @@ import pytest
 from numbragg.campaign.description import read_description
 from numbragg.campaign.fields import FIELDS
 from numbragg.campaign.parts import Parts
+from numbragg.commands.cli import main
 
 #: Values in the place of any other.
 ODD = ("0", "-1", "1e400", "nan", "inf", "-inf", "true", '""', '"x"', "[]", "[1]", "[[1]]", "[1, 2, 3]", "{}",
@@ -112,3 +114,17 @@ def test_odd_files(content, folder):
 def test_the_odd_values_are_toml():
     for odd in ODD:
         tomllib.loads(f"a = {odd}")
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("pixels = [40, 32]", "pixels = [100000, 100000]", "detector: 100000 x 100000 pixels"),
+    ("n_cells = 20", "n_cells = 20\nmosaic_spread_deg = 1\nmosaic_domains = 2000000000", "mosaic domains: 2000000000")])
+@pytest.mark.parametrize("way", [("--shard", "0/1"), ("--workers", "2")])
+def test_what_cannot_be_made_leaves_no_folder(old, new, said, way, folder, capfd):
+    """Which would be of that description for ever."""
+    text = SMALL.replace(old, new)
+    assert text != SMALL
+    assert main(["campaign", "run", write(text), "--out", "out", *way]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("numbragg: error: ") and said in err and err.count("\n") == 1
+    assert os.listdir() == ["set.toml"]
