@@ -9,7 +9,7 @@
     dials     DIALS reads and processes our files; installed meanwhile by root on Debian, else left out where it is not
 
 The tests wait for processes, and are left to one processor at their end: meanwhile the other parts run, one after the
-other, and what they say is printed behind the tests.
+other and with a lower priority, and what they say is printed behind the tests.
 
 `--without PART` leaves a part out, `--only PART` all others.  `--coverage` adds to the tests which lines of Python they
 ran, for a third more of their time.  Further words go to the pytest of `tests`:
@@ -20,6 +20,7 @@ import argparse
 from concurrent.futures import ThreadPoolExecutor
 import contextlib
 import functools
+import os
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,21 @@ def commands(part, words=(), coverage=False):
     return [[sys.executable, "tests/oldest.py", *words]]
 
 
+def _status(command, output):
+    """The exit status of a command; one whose output goes to a file takes what processors the tests leave idle."""
+    if output is None:
+        return subprocess.run(command, cwd=ROOT).returncode
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, process.pid, lower_priority())
+        return process.wait()
+
+
+def lower_priority():
+    """The priority of what stands back; a quarter of a processor that others want, too, is left to it."""
+    return min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
+
+
 def run(part, words=(), coverage=False, output=None):
     """Run one part; what it says goes to a file, or where what this process says goes.
 
@@ -68,12 +84,11 @@ def run(part, words=(), coverage=False, output=None):
     """
     first, *others = commands(part, words, coverage)
     print(f"-- {part}: {' '.join(first[1:])}", file=output, flush=True)
-    streams = {} if output is None else {"stdout": output, "stderr": output}
-    status = subprocess.run(first, cwd=ROOT, **streams).returncode
+    status = _status(first, output)
     if others:
         print(COVERAGE, file=output, flush=True)
     # all of them, also after a failure
-    return not any([status, *(subprocess.run(command, cwd=ROOT, **streams).returncode for command in others)])
+    return not any([status, *(_status(command, output) for command in others)])
 
 
 def _one(part, words, coming, environment, output=None):

@@ -71,6 +71,18 @@ def test_other_parts_run_beside_the_tests(monkeypatch, capfd, tmp_path):
     assert said == [name for part in ("tests", "lint", "types", "oldest", "browser", "dials") for name in (part, part)]
 
 
+@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="this system has no priorities")
+def test_other_parts_stand_back(tmp_path):
+    program = ("import os, sys, time\nuntil = time.monotonic() + 60\n"
+               "while os.getpriority(os.PRIO_PROCESS, 0) != int(sys.argv[1]):\n"
+               "    assert time.monotonic() < until\n    time.sleep(0.01)\nsys.exit(7)\n")
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    assert check.lower_priority() == min(here + 5, 19)
+    with open(tmp_path / "said", "w") as output:
+        assert check._status([sys.executable, "-c", program, str(check.lower_priority())], output) == 7
+    assert check._status([sys.executable, "-c", program, str(here)], None) == 7
+
+
 def test_an_interrupt_ends_the_other_parts(monkeypatch):
     """The one that runs has it, too; those that would follow do not begin."""
     ran, coming_up, until = [], [], time.monotonic() + 60

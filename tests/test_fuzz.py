@@ -1,4 +1,4 @@
-"""A few hundred random command lines and damaged files, and that what is wrong would be seen (`tests/fuzz.py`)."""
+"""Some hundred random command lines and damaged files, and that what is wrong would be seen (`tests/fuzz.py`)."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,8 @@ ERROR = "numbragg: error: no\n"
 SCENE = tuple("-cell 12 14 16 90 101 90 -N 5 -detpixels 5 -pixel 1 -distance 20 -oversample 1 -seed 1".split())
 
 
-@pytest.mark.parametrize("what, count", [("lines", 300), ("files", 300), ("crystals", 300)])
+@pytest.mark.parametrize("count", [150, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("what", ["lines", "files", "crystals"])
 def test_nothing_fails(what, count):
     """Longer runs are a matter of `tests/fuzz.py`; these have the same cases every time."""
     script = Path(__file__).with_name("fuzz.py")

@@ -251,9 +251,11 @@ def test_warnings_of_others_are_one_line_each(folder, capfd, monkeypatch):
     assert capfd.readouterr().err == "numbragg: warning: first second\\x1b[0m\n"
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_odd_numbers_in_images(value, dtype, folder, capfd):
+@pytest.mark.parametrize("dtype, value", [
+    *((np.float32, value) for value in (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45)),
+    # infinities are none that float32 has not
+    *((np.float64, value) for value in (np.nan, 3e38, -3e38, 1e-45))])
+def test_odd_numbers_in_images(dtype, value, folder, capfd):
     image = np.full((12, 10), value, dtype)
     image[::3] *= dtype(1e200) if dtype is np.float64 else dtype(0.5)
     np.save("a.npy", image)
