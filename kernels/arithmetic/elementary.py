@@ -329,7 +329,8 @@ EXP_SQUARED_CONSTANTS = (*EXP_SQUARED_COARSE, 2.0 * ONE_OVER_LOG_2, EXPONENT_ROU
 
 
 @inlined
-def _exp_squared_polynomial(c, r):
+def exp_squared_polynomial(c, r):
+    """exp(2 r) for |r| <= log(2)/4 + 2**-25; to 12 digits with the coefficients EXP_SQUARED_COARSE."""
     p = fma(c[8], r, c[7])
     p = fma(p, r, c[6])
     p = fma(p, r, c[5])
@@ -338,12 +339,6 @@ def _exp_squared_polynomial(c, r):
     p = fma(p, r, c[2])
     p = fma(p, r, c[1])
     return fma(p, r, c[0])
-
-
-@inlined
-def exp_squared_polynomial_coarse(r):
-    """exp(2 r) to 12 digits for |r| <= log(2)/4 + 2**-25."""
-    return _exp_squared_polynomial(EXP_SQUARED_COARSE, r)
 
 
 @inlined
@@ -356,7 +351,7 @@ def exp_squared_of(constants, x):
     shifted = fma(x, constants[9], constants[10])
     k = shifted - constants[10]
     r = fma(-k, constants[12], fma(-k, constants[11], x))
-    value = _exp_squared_polynomial(constants, r) * power_of_two(shifted)
+    value = exp_squared_polynomial(constants, r) * power_of_two(shifted)
     return 0.0 if x < constants[13] else value
 
 

@@ -464,6 +464,8 @@ def cull_kernel(shape):
             top, left, tile = number // 4 // across * PATCH_SLOW, number // 4 % across * PATCH_FAST, number % 4
             row, column = top + tile // 2 * TILE_SLOW, left + tile % 2 * TILE_FAST
             if tile == 0:
+                if is_halted(filled.halt):
+                    return
                 entered, seen = np.int64(-1), (0.0, 0.0, 0.0, False)
                 if marks.shape[0] > 0 and pause < 4:
                     entered, seen = look_near(scene, grid, culling, (place[0] + left, place[1] + top),
