@@ -1,5 +1,6 @@
 """Small campaigns for tests: descriptions, and what a folder holds."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -77,6 +78,15 @@ def hashes(folder):
         with open(os.path.join(folder, name), "rb") as file:
             made[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return made
+
+
+def ran(place, text, *words):
+    """Make a campaign of a description in the folder `out` of a place, in this process. Returns that folder's name."""
+    from numbragg.commands.cli import main
+
+    with contextlib.chdir(place):
+        assert main(["campaign", "run", write(text), "--out", "out", *words, "--quiet"]) == 0
+    return str(place / "out")
 
 
 def campaign(*words, environment=None, **more):

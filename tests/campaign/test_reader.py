@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from campaign_tools import SMALL, changed, write
+from campaign_tools import SMALL, changed, ran, write
 from formula_tools import INTERPRETED
 import numpy as np
 from places import ROOT
@@ -24,17 +24,10 @@ LABELS = "[labels]\nmin_photons = 0.5\nmask_photons = 0.05\n"
 def campaign_folder(tmp_path_factory):
     """A campaign with labels that is not merged, and what makes its shots."""
     from numbragg.campaign.shots import Maker
-    from numbragg.commands.cli import main
 
     place = tmp_path_factory.mktemp("read")
-    before = os.getcwd()
-    os.chdir(place)
-    try:
-        maker = Maker(write(SMALL + LABELS), threads=1)
-        assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet"]) == 0
-    finally:
-        os.chdir(before)
-    return maker, str(place / "out")
+    made = ran(place, SMALL + LABELS, "--shard", "0/1")
+    return Maker(place / "set.toml", threads=1), made
 
 
 def reader(folder):

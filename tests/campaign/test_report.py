@@ -12,7 +12,7 @@ import subprocess
 import sys
 import zlib
 
-from campaign_tools import SMALL, changed, write
+from campaign_tools import SMALL, changed, ran, write
 import numpy as np
 import pytest
 
@@ -47,12 +47,7 @@ THERE, FAILED = [0, 1, 2, 3, 8, 9, 10, 11], [2, 10]
 def unfinished(tmp_path_factory):
     """A campaign of which a file is missing."""
     place = tmp_path_factory.mktemp("report")
-    before = os.getcwd()
-    os.chdir(place)
-    try:
-        assert main(["campaign", "run", write(TEXT), "--out", "out", "--shard", "0/2", "--quiet"]) == 0
-    finally:
-        os.chdir(before)
+    ran(place, TEXT, "--shard", "0/2")
     return place
 
 
