@@ -104,7 +104,10 @@ class Description:
         if not isinstance(name, str) or not name or "\0" in name:
             raise ValueError(f"{place}: {shown(name)} must be the name of a file")
         path = os.path.join(self.folder, name)
-        check_regular(path, "a file of a campaign")
+        try:
+            check_regular(path, "a file of a campaign")
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
         # of several at one place each has its own
         self.inputs[place if self.inputs.get(place, path) == path else f"{place} {name}"] = path
         return path

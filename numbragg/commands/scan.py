@@ -261,8 +261,9 @@ def _write(line, frames, values, date, floats, progress):
 
 
 def _try_geometries(line, frames, values):
-    """Find out whether .geom, .expt and XDS.INP can be written."""
+    """Find out whether .geom, .expt and XDS.INP can be written, and the series, before kernels are compiled for it."""
     from ..io.held_file import unfinished_name
+    from ..io.image_series import name_of
     from ..io.output import OutputSet
 
     nexus = values.get("--nexus")
@@ -272,6 +273,13 @@ def _try_geometries(line, frames, values):
             # no other output may have these names
             outputs.reserve(nexus, "NXmx file")
             outputs.reserve(unfinished_name(nexus), "unfinished NXmx file")
+            return
+        template = values["--images"]
+        try:
+            outputs.reserve(name_of(template, 0), "first image")
+        except OSError as error:
+            # as the user named it
+            raise OSError(error.errno, error.strerror, template) from error
 
 
 def _write_geometries(line, frames, values, outputs):

@@ -128,3 +128,10 @@ def test_what_cannot_be_made_leaves_no_folder(old, new, said, way, folder, capfd
     err = capfd.readouterr().err
     assert err.startswith("numbragg: error: ") and said in err and err.count("\n") == 1
     assert os.listdir() == ["set.toml"]
+
+
+def test_a_file_that_is_none_is_named_with_its_place(folder, capfd):
+    text = SMALL.replace("constant = 100.0", 'file = "/dev/zero"')
+    assert main(["campaign", "check", write(text)]) == 2
+    assert capfd.readouterr().err == ("numbragg: error: set.toml: structure.file: /dev/zero: is not a regular file; a "
+                                      "file of a campaign must be one, for it is read more than once\n")

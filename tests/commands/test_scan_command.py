@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from cli_tools import command, content, error_line
+from cli_tools import SMALL, command, content, error_line
 import h5py
 import numpy as np
 import pytest
@@ -294,3 +294,14 @@ def test_an_interrupt_says_what_is_left_of_another_series(folder, capfd, monkeyp
     assert capfd.readouterr().err == (
         "numbragg: interrupted; 2 of 5 frames are written; the same command goes on from there; of other series there "
         "are 3 files of this name\n")
+
+
+@pytest.mark.parametrize("option, name", [("--images", "no/f_##.img"), ("--nexus", "no/f.nxs")])
+def test_a_folder_that_cannot_be_written_is_found_before_kernels_are_compiled(option, name, folder, capfd, monkeypatch):
+    from numbragg.render import scan
+
+    for work in ("images_of", "nexus_of"):
+        monkeypatch.setattr(scan, work, lambda *given, **named: pytest.fail("it was begun"))
+    assert main(["scan", "--frames", "2", option, name, *SMALL, "-osc", "1", "--quiet"]) == 2
+    assert capfd.readouterr().err == f"numbragg: error: {name}: No such file or directory\n"
+    assert list(folder.iterdir()) == []
