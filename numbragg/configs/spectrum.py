@@ -214,7 +214,7 @@ class Spectrum:
         Spectrum
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 2.0 * REACH)
-        places = _even(_possible(samples, 440))
+        places = _even(_possible(samples, 400))
         return cls([angstrom_from_ev(middle + 2.0 * REACH * x * width) for x in places], [_bell(x) for x in places])
 
     @classmethod
@@ -234,7 +234,7 @@ class Spectrum:
         Spectrum
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 1.0)
-        n = _possible(samples, 296)
+        n = _possible(samples, 275)
         return cls([angstrom_from_ev(middle + ((i + 0.5) / n - 0.5) * width) for i in range(n)])
 
     @classmethod
@@ -301,7 +301,7 @@ class Spectrum:
         (100, True)
         """
         middle, width = _line(wavelength_angstrom, bandwidth_percent, 2.0 * REACH)
-        key, places = whole("seed", seed, 0, LARGEST_SEED), _even(_possible(samples, 480, 2))
+        key, places = whole("seed", seed, 0, LARGEST_SEED), _even(_possible(samples, 440, 2))
         if spike_percent is None:
             spike = max(width / 20.0, 4.0 * REACH * width / (len(places) - 1))
         else:
