@@ -76,7 +76,9 @@ def read_seen(path, *, frames=None, shape=None, geometry=None, distance_mm=None,
         facts = {"wavelength": series.wavelength_angstrom, "saturation": series.saturation}
     else:
         if frames is not None and (frames.start, frames.stop) != (0, 1):
-            raise format_error(name, f"has one frame, number 0; not {frames.start}:{frames.stop}")
+            from .series import in_words
+
+            raise format_error(name, f"has one frame, number 0; not {in_words(frames)}")
         images, numbers = [_image(path, name, shape, geometry)], [0]
         memory.require(LOOK_BYTES * images[0].nbytes, f"{name}: to show its image would")
         facts = _header_facts(name)

@@ -17,7 +17,7 @@ from ..io.trial import try_reading
 
 # start-up: h5py is an extra and imported with the first file
 
-__all__ = ["Series", "read_series"]
+__all__ = ["Series", "in_words", "read_series"]
 
 _METRES = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10}
 #: What a frame may take to be read [s]; large ones take some tenths.
@@ -40,6 +40,11 @@ class Series(NamedTuple):
     spindle: tuple[float, ...] | None
     crystals: list[tuple[Any, float]]  # A (3, 3) [1/Angstrom] at phi = 0, and spread [rad]
     bandwidth: float  # relative width of the spectrum
+
+
+def in_words(frames: range) -> str:
+    """Frames as they are asked for: the number of one, or the first and the one behind the last."""
+    return f"{frames.start}" if len(frames) == 1 else f"{frames.start}:{frames.stop}"
 
 
 def read_series(path: str, dataset: str | None, wanted: range | None) -> Series:
@@ -93,7 +98,7 @@ def _read(path, dataset, wanted):
         counts = [1 if place.ndim == 2 else place.shape[0] for place in places]
         total = sum(counts)
         if not wanted or wanted.stop > total:
-            raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {wanted.start}:{wanted.stop}")
+            raise format_error(path, f"has {total} frames, from 0 to {total - 1}; not {in_words(wanted)}")
         # what a file announces need not be in it
         size = max(math.prod(place.shape[-2:]) * place.dtype.itemsize for place in places) * len(wanted)
         memory.require(_FRAME_BYTES * size, f"{path}: to show {len(wanted)} frames would")

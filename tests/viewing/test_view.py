@@ -140,7 +140,7 @@ def test_contrast_in_numbers_and_percentiles(folder):
     ("no.npy --html x.html", "no.npy"),
     ("a.npy --html a.npy", "a.npy is read and cannot be written too"), ("a.npy --html x.png", "must not have the name"),
     ("a.npy --png x.png --frame -1", "must be the number of a frame"), ("a.npy --html x.html --frames 2:2", "A:B"),
-    ("a.npy --html x.html --frame 1", "a.npy: has one frame, number 0"), ("a.npy --contrast 5:1", "LOW:HIGH"),
+    ("a.npy --html x.html --frame 1", "a.npy: has one frame, number 0; not 1"), ("a.npy --contrast 5:1", "LOW:HIGH"),
     ("a.npy --html x.html --contrast 90%:0.5", "the first must be below the second"),
     ("a.npy --frame 0 --frames 0:1", "exclude one another"),
     ("a.npy --png x.png --frames 0:2", "a picture has one frame"),
