@@ -173,8 +173,14 @@ def loaded(folder, words, size):
     return run(folder, words, size) if found["compiled"] else found
 
 
+#: Whose checks are much like those of another kind: they take their time, and are left to the slow run.
+ALIKE = {"CBF", "counts", "TIFF", "picture", "background", "domains of top-hat spots", "pixels of spots that are culled",
+         "a simulator that is kept", "phi steps", "wavelengths", "list of corners", "amorphous", "compared", "noisify"}
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in ALIKE else kind
+                                  for kind in KINDS])
 def test_check_is_the_peak(kind, tmp_path):
     words, large, small, make = KINDS[kind]
     if make is not None:
