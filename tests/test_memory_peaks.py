@@ -175,7 +175,8 @@ def loaded(folder, words, size):
 
 #: Whose checks are much like those of another kind: they take their time, and are left to the slow run.
 ALIKE = {"CBF", "counts", "TIFF", "picture", "background", "domains of top-hat spots",
-         "pixels of spots that are culled", "a simulator that is kept", "phi steps", "wavelengths", "list of corners", "amorphous", "compared", "noisify"}
+         "pixels of spots that are culled", "a simulator that is kept", "phi steps", "wavelengths", "list of corners",
+         "amorphous", "compared", "noisify"}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
