@@ -10,40 +10,10 @@ import signal
 import subprocess
 import time
 
-from .sets import TRACEBACK, Command, content, environment, line_of, prepare
+from .sets import CAMPAIGN, TRACEBACK, Command, content, environment, line_of, prepare
 from .signals import SIGNALS, patience, started
 
-#: Shots that take some milliseconds, in some files.
-DESCRIPTION = """\
-[campaign]
-shots = 24
-seed = 5
-shots_per_file = 2
-
-[structure]
-constant = 100.0
-
-[detector]
-pixels = [400, 320]
-pixel_mm = 0.05
-distance_mm = 60.0
-
-[beam]
-fluence_photons_per_m2 = 1e25
-size_mm = 0.01
-
-[crystal]
-cell = [60, 60, 80, 90, 90, 90]
-n_cells = 20
-shape = "gauss"
-spot_metric = "hkl"
-
-[sampling]
-oversample = 1
-
-[vary.orientation]
-distribution = "uniform"
-"""
+DESCRIPTION = CAMPAIGN.format(shots=24, seed=5, pixels=[400, 320], pixel_mm=0.05)
 
 COMMAND = Command("campaign", None, {"set.toml": DESCRIPTION})
 

@@ -107,10 +107,10 @@ def _trace(number):
 
 # -- campaigns
 
-#: Two of them differ in their seed.
+#: Shots that take some milliseconds, in some files.
 CAMPAIGN = """\
 [campaign]
-shots = 10
+shots = {shots}
 seed = {seed}
 shots_per_file = 2
 
@@ -118,8 +118,8 @@ shots_per_file = 2
 constant = 100.0
 
 [detector]
-pixels = [90, 80]
-pixel_mm = 0.3
+pixels = {pixels}
+pixel_mm = {pixel_mm}
 distance_mm = 60.0
 
 [beam]
@@ -135,9 +135,6 @@ spot_metric = "hkl"
 [sampling]
 oversample = 1
 
-[labels]
-spots = true
-
 [vary.orientation]
 distribution = "uniform"
 """
@@ -151,7 +148,8 @@ def _campaign(seed, shots=10):
     if (seed, shots) not in _made:
         held = tempfile.TemporaryDirectory()
         place = Path(held.name)
-        (place / "set.toml").write_text(CAMPAIGN.format(seed=seed))
+        (place / "set.toml").write_text(CAMPAIGN.format(
+            shots=10, seed=seed, pixels=[90, 80], pixel_mm=0.3) + "\n[labels]\nspots = true\n")
         subprocess.run(line_of(["campaign", "run", "set.toml", "--out", "out", "--shots", str(shots), "--shard", "0/1",
                                 "--quiet"]), cwd=place, env=environment(), check=True)
         # of what time it took a page would tell
