@@ -4,6 +4,7 @@ Pixels are taken in bands of one size, whatever the number of threads; each band
 added up in the order of the bands: so the sums have the same bits on any number of threads.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -102,7 +103,7 @@ class _Attribution:
         self.axis = int(scene.beam.next_axis[-1]) if is_polarised(scene.beam, scene.sampling) else 0
         self.kernel = attribution_kernel(kind_of(scene.crystal), bool(interpolating))
         self.lanes = lanes_of_reflections(kind_of(scene.crystal))
-        mean = np.array([np.float64(sum(row) / len(row)) for row in self.cells.tolist()])
+        mean = np.array([math.fsum(row) / len(row) for row in self.cells.tolist()])
         away = (self.cells - mean[:, None]).reshape(3, 3, -1)
         self.crystal = self.cells, mean, np.sqrt((away * away).sum(axis=1).max(axis=1))
 

@@ -215,10 +215,11 @@ def _along_the_beam(made, layer, tried, sharp, exactly):
         return made._replace(segments=count, subdivisions=_points())
 
     counts = () if exactly else tuple(count for count in _NODES if not sharp.fail(count))
-    if not (counts or exactly or sharp.in_pixels() is None):
+    least = None if counts or exactly else sharp.in_pixels()
+    if least is not None:
         # rings that are narrower than pixels, in which a mean meets them all
         for count in _NODES:
-            if count >= sharp.in_pixels() and _close(tried.photons(flat(count)), tried.photons(flat(2 * count))):
+            if count >= least and _close(tried.photons(flat(count)), tried.photons(flat(2 * count))):
                 return with_nodes(count)
     for ways, counts in ((with_nodes, counts),
                          # a pixel sees a layer so near under all angles: its middle does not stand for it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,11 +65,12 @@ def verify_shots(maker: Maker, folder: str, head: Head, numbers: list[int],
 def _differ(shot: Shot, maker: Maker, experiment: Any, stored: CampaignReader) -> list[str]:
     """What of a shot is other than in its files."""
     image, row = stored.image(shot.number), stored.truth(shot.number)
-    images, table = files_of(stored.head, shot.number // stored.head.shots_per_file)[:2]
-    frame, found = shot.number % stored.head.shots_per_file, []
+    shard, frame = divmod(shot.number, stored.head.shots_per_file)
+    names, found = files_of(stored.head, shard), []
+    images, table = names[:2]
     if not _same(experiment, shot, image):
         found.append(f"shot {shot.number}: pixels of frame {frame} of {images} are others")
-    found += _labels_differ(maker, shot, experiment, stored)
+    found += _labels_differ(shot, maker, experiment, stored, (names, frame))
     own = {**shot.row, "file": images, "frame": frame}
     for name, value in row.items():
         if repr(value) != repr(own.get(name)):
@@ -79,13 +80,13 @@ def _differ(shot: Shot, maker: Maker, experiment: Any, stored: CampaignReader) -
     return found
 
 
-def _labels_differ(maker: Maker, shot: Shot, experiment: Any, stored: CampaignReader) -> list[str]:
-    """What of the labels of a shot is other than in its files."""
+def _labels_differ(shot: Shot, maker: Maker, experiment: Any, stored: CampaignReader,
+                   place: tuple[Sequence[str], int]) -> list[str]:
+    """What of the labels of a shot is other than in its files; `place`: their names, and its frame."""
     asked = maker.description.labels
     if asked is None:
         return []
-    names, frame = files_of(stored.head, shot.number // stored.head.shots_per_file), (
-        shot.number % stored.head.shots_per_file)
+    names, frame = place
     labels, found = shot.labels or nothing(asked, [panel[0].shape for panel in maker.base]), []
     if asked.mask:
         mask, row, alike = stored.mask(shot.number), 0, True

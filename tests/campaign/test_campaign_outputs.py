@@ -1,10 +1,11 @@
 """What is written about a campaign never replaces its own files."""
 
+import contextlib
 import os
 import subprocess
 import sys
 
-from campaign_tools import SMALL, hashes, write
+from campaign_tools import SMALL, hashes, ran
 from formula_tools import INTERPRETED
 import pytest
 
@@ -19,11 +20,9 @@ REPORT, RESONET = ("report",), ("export", "--layout", "resonet")
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
-    place, before = tmp_path_factory.mktemp("outputs"), os.getcwd()
-    os.chdir(place)
-    try:
-        write(SMALL + "[labels]\nspots = true\n")
-        assert main(["campaign", "run", "set.toml", "--out", "out", "--shard", "0/1", "--quiet"]) == 0
+    place = tmp_path_factory.mktemp("outputs")
+    ran(place, SMALL + "[labels]\nspots = true\n", "--shard", "0/1")
+    with contextlib.chdir(place):
         assert main(["campaign", "merge", "out"]) == 0
         # another name of one of its files, and another folder's of another
         os.link("out/shots_000001.parquet", "hard")
@@ -31,8 +30,6 @@ def campaign(tmp_path_factory):
         os.symlink("out", "same")
         os.makedirs("net")
         os.link("out/shots_000002.h5", "net/frames-exp4train.hdf5")
-    finally:
-        os.chdir(before)
     return place
 
 
