@@ -37,6 +37,9 @@ PARTS = ("lint", "types", "tests", "oldest", "browser", "dials")
 #: Parts that need a program which is no Python package, in the order in which they are installed.
 PROGRAMS = {"browser": browser_part, "dials": dials_part}
 
+#: Seconds that a part beside the tests may take, its tests' own limit aside; DIALS takes ten minutes on busy processors.
+LIMIT = 2400
+
 COVERAGE = """\
 coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that
 kernels/ shows what is interpreted (and the rest of it is compared with the oracle, compiled)."""
@@ -69,7 +72,12 @@ def _status(command, output):
     with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, process.pid, lower_priority())
-        return process.wait()
+        try:
+            return process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            print(f"took longer than {LIMIT} s, and was ended", file=output, flush=True)
+            return 1
 
 
 def lower_priority():

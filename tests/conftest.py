@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import faulthandler
 import functools
 import gc
 import os
@@ -10,9 +11,20 @@ import tempfile
 from places import BENCHMARKS
 import pytest
 
+#: Seconds that a test may take which is not marked as a long one; the longest take two minutes on busy processors.
+PATIENCE = 1200
+
+#: Marks of tests that take as long as they are told to.
+LONG = {"slow", "dials", "browser"}
+
+#: Where a test that takes longer is told of, as tests have a standard error of their own.
+_said = pytest.StashKey()
+
 
 def pytest_configure(config):
     """Set up what takes no part in a test, and would take time in all of them."""
+    config.stash[_said] = os.dup(2)
+    config.add_cleanup(functools.partial(os.close, config.stash[_said]))
     collector_seldom()
     byte_code_elsewhere(config)
     compiler_untraced()
@@ -64,6 +76,18 @@ def pytest_collection():
     global _tracer
     _tracer = sys.gettrace()
     sys.settrace(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """End a process whose test hangs, with what its threads are at: the run names the test and goes on with others."""
+    if LONG & set(item.keywords):
+        return (yield)
+    faulthandler.dump_traceback_later(PATIENCE, exit=True, file=item.config.stash[_said])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(wrapper=True)

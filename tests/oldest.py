@@ -6,6 +6,7 @@ virtual environment, which is removed afterwards.  Where it cannot be made, that
 """
 
 import configparser
+import contextlib
 import os
 from pathlib import Path
 import re
@@ -40,6 +41,9 @@ def reference_files():
     chosen = [name for name, case in CASES.items() if name in OF_EVERY_GROUP or case["group"] in WHOLE_GROUPS]
     return [f"tests/test_golden.py::test_same_files_as_c[{name}-fixed]" for name in chosen]
 
+
+#: Seconds that it may take to be made.
+LIMIT = 1800
 
 #: The command that makes the environment in the folder that is put behind it.
 MAKE = [sys.executable, __file__, "--make"]
@@ -110,9 +114,12 @@ class Environment:
 
         Returns the folder.
         """
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(LIMIT)
         self._output.seek(0)
         print(self._output.read(), end="", file=output, flush=True)
+        if self.process.poll() is None:
+            print(f"oldest: not ready after {LIMIT} s", file=output, flush=True)
         return self.folder
 
     def __exit__(self, *_):

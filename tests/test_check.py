@@ -11,6 +11,7 @@ import time
 
 import browser_part
 import check
+import conftest
 import debian
 import dials_part
 from golden_cases import CASES
@@ -189,6 +190,41 @@ def test_continuous_integration_runs_the_command_of_the_readme():
     assert lines == [
         'python3 -m venv .venv && .venv/bin/pip install -e ".[test,test-cuda]" && .venv/bin/python tests/check.py']
     assert 'grep -E "^python3 -m venv .*tests/check.py" README.md' in (ROOT / ".ci" / "run").read_text()
+
+
+# -- what hangs
+
+
+def test_a_test_that_hangs_is_named_and_the_others_run(tmp_path):
+    """Also one that lets no Python run."""
+    (tmp_path / "setup.cfg").write_text(CONFIG)
+    text = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(text.replace(f"PATIENCE = {conftest.PATIENCE}\n", "PATIENCE = 1.5\n"))
+    (tmp_path / "test_it.py").write_text(
+        "import ctypes, time\nimport pytest\n\n\ndef test_before():\n    pass\n\n\n"
+        "def test_hangs():\n    ctypes.PyDLL(None).sleep(60)\n\n\n"
+        "@pytest.mark.slow\ndef test_that_takes_long():\n    time.sleep(3)\n\n\ndef test_behind():\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "1", "-m", "slow or not slow"]
+    code, said = status([*command, "test_it.py"], tmp_path, PYTHONPATH=str(ROOT / "tests"))
+    assert code == 1 and "3 passed" in said and "1 failed" in said, said
+    assert "test_it.py::test_hangs" in said and 'line 10 in test_hangs' in said, said
+
+
+def test_a_part_that_hangs_is_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr(check, "LIMIT", 0.5)
+    with open(tmp_path / "said", "w+") as output:
+        assert check._status([sys.executable, "-c", "import time; time.sleep(60)"], output) == 1
+        output.seek(0)
+        assert output.read() == "took longer than 0.5 s, and was ended\n"
+
+
+def test_an_environment_that_hangs_is_ended(monkeypatch, capfd):
+    monkeypatch.setattr(oldest, "MAKE", [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(oldest, "LIMIT", 0.5)
+    with oldest.Environment() as environment:
+        assert oldest.run(environment.ready()) == 1
+    assert environment.process.poll() is not None
+    assert "not ready after 0.5 s" in capfd.readouterr().out
 
 
 # -- lint
