@@ -37,7 +37,7 @@ PARTS = ("lint", "types", "tests", "oldest", "browser", "dials")
 #: Parts that need a program which is no Python package, in the order in which they are installed.
 PROGRAMS = {"browser": browser_part, "dials": dials_part}
 
-#: Seconds that a part beside the tests may take, its tests' own limit aside; DIALS takes ten minutes on busy processors.
+#: Seconds that a part beside the tests may take; on busy processors DIALS takes twelve minutes.
 LIMIT = 2400
 
 COVERAGE = """\

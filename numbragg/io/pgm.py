@@ -78,8 +78,10 @@ def _read_bytes(path, file, count, item):
 
 
 def _read_text(path, file, count, item):
-    # a pixel takes six characters, or some more; a file with holes can be longer than the memory
-    words = file.read(_LONGEST_HEADER + 64 * count).split()
+    # a pixel takes six characters, or some more; a file with holes can be longer than the memory, and nothing of a size
+    # that is only announced is allocated
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    words = file.read(min(_LONGEST_HEADER + 64 * count, left)).split()
     if len(words) != count:
         raise format_error(path, f"has {len(words)} numbers; its header announces {count}")
     for word in words:

@@ -63,6 +63,7 @@ def test_a_child_ends_where_only_the_pipe_tells():
     child.stdout.close()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system cannot let signals wait")
 def test_an_interrupt_from_the_first_moment_on_ends_a_child_without_a_word():
     """Python would answer it with a traceback."""

@@ -72,6 +72,7 @@ def test_grey_images(folder):
     (b"P5 10 0 255\n", "10 x 0 pixels"), (b"P5 10 6 70000\n" + bytes(120), "up to 70000"),
     (b"P5 10 6\n", "starts with"),
     (b"P5 1 1 9\n\x0a", "has a pixel of 10"), (b"P2 2 1 9\n1", "has 1 numbers"), (b"P2 2 1 9\n1 x", "found 'x'"),
+    (b"P2 3 9999999999 300\n1 2 3\n", "has 3 numbers; its header announces 29999999997"),
     (b"P2 2 1 9\n1 12", "has a pixel of 12"), (b"P2 1 1 255\n300", "has a pixel of 300"),
     (b"P5 1000000000 1000000000 255\n" + bytes(9), "fewer bytes")])
 def test_grey_images_that_are_none(folder, content, words):

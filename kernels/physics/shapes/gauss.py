@@ -73,8 +73,9 @@ def gauss_factor(crystal, hkl, nearest):
     dh, dk, dl = fractions(hkl, nearest)
     r = spot_distance(crystal.shape == GAUSS_HKL, crystal.reciprocal, crystal.n_cells, dh, dk, dl)
     exponent = r / GAUSS_WIDTH * crystal.fudge
+    value = c_exp(-exponent)
     # the C program turns the sign of a NaN too; of what nobody else needs a compiler turns a factor's instead
-    return na * nb * nc * (c_exp(-exponent) if exponent == exponent else -exponent)
+    return na * nb * nc * (value if exponent == exponent else -exponent)
 
 
 @inlined
