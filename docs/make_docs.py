@@ -296,14 +296,14 @@ def definitions(module):
 
 
 def public_names():
-    """Names in `numbragg.__all__` and the module of each, in that order."""
+    """Names in `numbragg.__all__`, but for the version, and the module of each, in that order."""
     names, homes = [], {}
     for node in parsed(ROOT / "numbragg" / "__init__.py").body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
             names = ast.literal_eval(node.value)
         elif isinstance(node, ast.Assign) and node.targets[0].id == "_HOMES":
             homes = ast.literal_eval(node.value)
-    return {name: homes[name] for name in names if name in homes}
+    return {name: homes[name] for name in names if not name.startswith("__")}
 
 
 def api_text():

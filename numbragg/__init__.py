@@ -12,8 +12,6 @@ Names are loaded when they are first used, so importing the package costs little
 import os
 import sys
 
-from ._version import __version__
-
 __all__ = ["Background", "Beam", "Crystal", "Detector", "NumbraggWarning", "Panel", "Response", "Sampling", "Simulator",
            "Spectrum", "StructureFactors", "add_noise", "assemble", "image_statistics", "integer_image",
            "random_rotations", "scan", "simulate", "simulate_counts", "trace", "write_crystfel", "write_geometry",
@@ -29,14 +27,14 @@ _HOMES = {"Background": "background.layers", "Beam": "configs.beam",
           "simulate": "render.simulation", "simulate_counts": "render.counting", "trace": "tracing.record",
           "write_crystfel": "results.files", "write_geometry": "results.files", "write_minicbf": "results.files",
           "write_nexus": "results.files", "write_png": "results.pictures", "write_smv": "results.files",
-          "write_tiff": "results.pictures"}
+          "write_tiff": "results.pictures", "__version__": "_version"}
 
 #: Modules that are loaded when they are first used.
 _MODULES = ("detectors", "response")
 
 
 #: What has been loaded by now: its own hooks of forks come after ours, before a fork.
-_EARLIER = frozenset(sys.modules)
+_EARLIER = tuple(sys.modules)
 
 
 def _at_fork(name):
@@ -44,7 +42,7 @@ def _at_fork(name):
     def step():
         from .kernels.compile import forks
 
-        forks.earlier = _EARLIER
+        forks.earlier = frozenset(_EARLIER)
         getattr(forks, name)()
 
     return step
