@@ -38,7 +38,7 @@ PARTS = ("lint", "types", "tests", "oldest", "browser", "dials")
 PROGRAMS = {"browser": browser_part, "dials": dials_part}
 
 #: Seconds that a part beside the tests may take; on busy processors DIALS takes twelve minutes.
-LIMIT = 2400
+LIMIT = 1500
 
 COVERAGE = """\
 coverage: lines that the tests' own processes ran as Python. Compiled code and other processes are not seen, so that

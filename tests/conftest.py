@@ -12,7 +12,7 @@ from places import BENCHMARKS
 import pytest
 
 #: Seconds that a test may take which is not marked as a long one; the longest take two minutes on busy processors.
-PATIENCE = 1200
+PATIENCE = 900
 
 #: Marks of tests that take as long as they are told to.
 LONG = {"slow", "dials", "browser"}

@@ -43,7 +43,7 @@ def reference_files():
 
 
 #: Seconds that it may take to be made.
-LIMIT = 1800
+LIMIT = 1200
 
 #: The command that makes the environment in the folder that is put behind it.
 MAKE = [sys.executable, __file__, "--make"]
