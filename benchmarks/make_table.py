@@ -88,7 +88,8 @@ def _machines(records):
             continue
         m, v = r["machine"], r["versions"]
         c = r.get("c")
-        text = (f"{m['processor']}, {m['cores']} cores, {' '.join(m['instructions'])}, {m['libc']}; "
+        cores = "1 core" if m["cores"] == 1 else f"{m['cores']} cores"
+        text = (f"{m['processor']}, {cores}, {' '.join(m['instructions'])}, {m['libc']}; "
                 f"Python {v['python']}, NumPy {v['numpy']}, Numba {v['numba']}, numbragg {v['numbragg']}")
         lines.setdefault(text, set()).add(c["compiler"] if c else None)
     return "\n".join("Measured on: " + text + "".join(f"; C program by {c}" for c in sorted(filter(None, compilers)))
