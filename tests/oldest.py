@@ -24,8 +24,9 @@ EXTRAS = ("demo", "plot", "io", "campaign")
 #: What the tests themselves need, in any version.
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "mpmath")
 
-#: What is run: every format, reference files, the Python interface, the comparisons.
-TESTS = ("tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py", "tests/campaign/test_store.py")
+#: What is run: every format, reference files, the Python interface, the comparisons, what libraries' locks ask for.
+TESTS = ("tests/io", "tests/configs", "tests/compare", "tests/render/test_simulate.py", "tests/campaign/test_store.py",
+         "tests/kernels/compile/test_forks.py::test_locks_of_libraries_are_free_after_a_fork")
 
 #: What is left out: kernels compiled once more, for another processor, are no business of a library's version.
 LEFT_OUT = ("tests/io/test_same_bytes.py::test_other_processors[kernels for haswell]",

@@ -86,7 +86,36 @@ def _locks():
         found.append(compiler._lock)
     if library is not None:
         found.append(library._lock._lock)
+    hdf5 = sys.modules.get("h5py._objects")
+    if hasattr(hdf5, "phil") and not hasattr(hdf5, _HOOK_OF_H5PY):
+        found.append(_Untimed(hdf5.phil))
     return found
+
+
+#: h5py's hook, which older ones do not have: their lock is taken as ours are, or threads of the child would wait for it.
+_HOOK_OF_H5PY = "_phil_before_fork"
+
+
+class _Untimed:
+    """A lock that knows no limit of time: tried, or, with no other in hand, waited for as newer h5py's hook does."""
+
+    def __init__(self, lock):
+        self.lock = lock
+
+    def __eq__(self, other):
+        return isinstance(other, _Untimed) and other.lock is self.lock
+
+    def acquire(self, timeout):
+        return self.lock.acquire(timeout > _TURN)
+
+    def release(self):
+        self.lock.release()
+
+    def _is_owned(self):
+        return self.lock._is_owned()
+
+    def _at_fork_reinit(self):
+        """It cannot be renewed: what waits for it in this child, which is unfit, waits for ever."""
 
 
 #: Locks of libraries whose own hooks take them before a fork and release them after it.
@@ -95,8 +124,9 @@ _LIBRARIES = (("logging", "_lock"), ("h5py._objects", "phil"), ("concurrent.futu
 
 def _libraries():
     """Those of what is loaded by now, and whose hooks have been called before ours."""
-    found = (getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES if module not in earlier)
-    return [lock for lock in found if lock is not None]
+    found = [getattr(sys.modules.get(module), name, None) for module, name in _LIBRARIES if module not in earlier]
+    ours = [lock.lock for lock in _locks() if isinstance(lock, _Untimed)]
+    return [lock for lock in found if lock is not None and lock not in ours]
 
 
 def _take_libraries():

@@ -343,6 +343,48 @@ for lock in (logging._lock, concurrent.futures.thread._global_shutdown_lock, h5p
     assert done.stdout.split() == ["True"] * 3, done.stderr
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_a_library_without_hooks_has_its_lock_taken_and_given_back(pause, tmp_path):
+    """As h5py of 2024 is, whose lock knows no limit of time; also where another thread has it nearly always."""
+    run_afresh(tmp_path, "", f"""
+        import types
+        class Lock:
+            def __init__(self):
+                self.real = threading.RLock()
+            def acquire(self, blocking=True):
+                return self.real.acquire(blocking)
+            def release(self):
+                self.real.release()
+            def _is_owned(self):
+                return self.real._is_owned()
+        h5py = types.ModuleType("h5py._objects")
+        phil = h5py.phil = Lock()
+        sys.modules["h5py._objects"] = h5py
+        def is_free():
+            found = []
+            thread = threading.Thread(target=lambda: found.append(phil.acquire(False) and phil.release() is None))
+            thread.start()
+            thread.join()
+            return found == [True]
+        image("gauss")
+        assert in_child(is_free) == 0 and is_free()
+        stop = threading.Event()
+        def keep_busy():
+            while not stop.is_set():
+                phil.acquire()
+                time.sleep(0.02)
+                phil.release()
+                time.sleep({pause})
+        worker = threading.Thread(target=keep_busy)
+        worker.start()
+        for _ in range(10):
+            assert in_child(is_free) == 0
+        stop.set()
+        worker.join()
+        assert is_free()
+    """)
+
+
 @pytest.mark.parametrize("library", ["h5py", "fabio", "gemmi", "tifffile", "matplotlib", "hdf5plugin", "xraydb", "PIL",
                                      "tqdm"])
 def test_import_of_a_library_by_another_thread_is_waited_for(library, tmp_path):
