@@ -156,9 +156,10 @@ def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: 
         if not varied.field.of_lattice and f"vary.{name}" in rows[0]:
             made[f"vary_{name}"] = np.array([row[f"vary.{name}"] for row in rows])
     if panels is not None:
+        nowhere = [(math.nan,) * 3] * count
         for name in ("origin_mm", "fast_mm", "slow_mm"):
-            made[f"panel_{name}"] = np.array([[getattr(place, name) for place in each] if each is not None else
-                                              [(math.nan,) * 3] * count for each in panels]).reshape(len(panels), count, 3)
+            made[f"panel_{name}"] = np.array([nowhere if each is None else [getattr(place, name) for place in each]
+                                              for each in panels]).reshape(len(panels), count, 3)
     return made
 
 
