@@ -192,12 +192,15 @@ def _rows(field: Field, path: str, read: Callable[[str, Any], Any]) -> list[Any]
     made: list[Any] = []
     with open(path, encoding="utf-8", errors="replace") as file:
         number = 0
-        while line := file.readline(_LONGEST):
+        while line := file.readline(_LONGEST + 1):
             number += 1
+            where = f"{os.fsdecode(path)}: line {number}"
+            if len(line) > _LONGEST:
+                # a part of it would be another row
+                raise ValueError(f"{where}: must have less than {_LONGEST} characters")
             words = line.partition("#")[0].replace(",", " ").split()
             if not words:
                 continue
-            where = f"{os.fsdecode(path)}: line {number}"
             try:
                 numbers = [int(word) if field.whole else float(word) for word in words]
             except ValueError:

@@ -16,7 +16,7 @@ class Field(NamedTuple):
 
     name: str
     owner: str  # the table of the description that has it: shot, crystal, beam, detector, background, response
-    rule: str = "finite"  # of each number: finite, positive, not_negative, fraction, count, seed,
+    rule: str = "finite"  # of each number: finite, positive, not_negative, fraction, signed_fraction, count, seed,
     #                       mosaic_seed
     size: int = 1  # how many numbers it has
     one_for_all: bool = False  # whether one number may stand for all of them
@@ -62,7 +62,7 @@ def _rows() -> tuple[Field, ...]:
         Field("dispersion_percent", "beam", "not_negative", unit="%"),
         Field("divergence_h_mrad", "beam", "not_negative", unit="mrad"),
         Field("divergence_v_mrad", "beam", "not_negative", unit="mrad"),
-        Field("polarisation_fraction", "beam"),
+        Field("polarisation_fraction", "beam", "signed_fraction"),
         Field("distance_mm", "detector", "positive", unit="mm"),
         Field("beam_centre_mm", "detector", size=2, unit="mm"),
         Field("beam_centre_pixels", "detector", size=2, unit="pixels"),
@@ -102,4 +102,6 @@ def checked(field: Field, said: str, value: Any) -> Any:
     number = finite(said, value, field.unit)
     if field.rule == "fraction" and not 0.0 <= number <= 1.0:
         raise ValueError(f"{said}: {shown(value)} must be from 0 to 1")
+    if field.rule == "signed_fraction" and not -1.0 <= number <= 1.0:
+        raise ValueError(f"{said}: {shown(value)} must be from -1 to 1")
     return number

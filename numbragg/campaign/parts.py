@@ -13,7 +13,7 @@ from typing import Any
 from ..background.layers import Background, Layer, split_words
 from ..background.tables import MATERIALS, material, read_table
 from ..configs.beam import Beam
-from ..configs.checks import choice, shown, whole
+from ..configs.checks import choice, finite, shown, whole
 from ..configs.crystal import Crystal
 from ..configs.detector import Detector
 from ..configs.sampling import Sampling
@@ -26,6 +26,7 @@ from ..scene.revisions import DEFAULT, revision_names
 from ..structures.cells import RIGHT, cell_fields
 from ..structures.kinds import file_kind
 from .description import Description, Values
+from .draws import Source
 
 # start-up: named detectors are imported where one is named
 
@@ -52,7 +53,10 @@ def _of(place: str) -> Iterator[None]:
         yield
     except ValueError as error:
         said = str(error)
-        raise ValueError(said if said.startswith(("vary.", f"{place}.", f"{place}:")) else f"{place}.{said}") from None
+        if said.startswith(("vary.", f"{place}.", f"{place}:")):
+            raise
+        # of a field, or of a file
+        raise ValueError(f"{place}{'.' if said.partition(':')[0].isidentifier() else ': '}{said}") from None
 
 
 def _names(kind: Any, without: tuple[str, ...] = ()) -> list[str]:
@@ -118,7 +122,7 @@ class Parts:
         with _of("structure"):
             if "constant" in table:
                 _only(table, ("constant",), "constant")
-                return StructureFactors.constant(table["constant"])
+                return StructureFactors.constant(finite("constant", table["constant"], "electrons"))
             path = self.description.find("structure.file", table.pop("file"))
             read, takes = _structure_reader(path)
             _only(table, takes, f"{os.path.basename(path)}, which is read as a {file_kind(path) or 'list'} file")
@@ -179,6 +183,8 @@ class Parts:
     def _checked_beam(self, table: dict[str, Any]) -> dict[str, Any]:
         check_keys(table, _names(Beam), "beam.")
         spectrum, varied = table.get("spectrum"), self.description.varied
+        if spectrum is not None and not isinstance(spectrum, (str, dict)):
+            raise ValueError(f"beam.spectrum: {shown(spectrum)} must be a table, or the name of a file")
         if spectrum is not None and "spectrum" in varied:
             raise ValueError("vary.spectrum: [beam] has a spectrum, too; leave one of them out")
         own = spectrum is not None and (isinstance(spectrum, str) or "file" in spectrum) or "spectrum" in varied and (
@@ -191,6 +197,10 @@ class Parts:
             table["spectrum"] = _spectrum_table(spectrum)
             if "file" in spectrum:
                 table["spectrum"]["file"] = self.description.find("beam.spectrum.file", spectrum["file"])
+        if "spectrum" in varied:
+            with _of("vary.spectrum"):
+                # or what is wrong with its keys would be wrong with every shot
+                self._spectrum(varied["spectrum"].distribution.draw(Source(0, "spectrum", 0)), 1.0)
         return table
 
     def beam(self, values: Values) -> Beam:
@@ -200,7 +210,9 @@ class Parts:
         with _of("beam"):
             if made_of is None:
                 return Beam(**table)
-            return Beam(**table, spectrum=self._spectrum(made_of, table.get("wavelength_angstrom", 1.0)))
+            with _of("vary.spectrum" if "spectrum" in self.description.varied else "beam.spectrum"):
+                spectrum = self._spectrum(made_of, table.get("wavelength_angstrom", 1.0))
+            return Beam(**table, spectrum=spectrum)
 
     def _spectrum(self, made_of: dict[str, Any], wavelength: float) -> Spectrum:
         options = dict(made_of)
@@ -215,9 +227,9 @@ class Parts:
             kind = options.pop("kind")
             options.pop("threshold", None)
             made = getattr(Spectrum, kind)(wavelength, **options)
-            if threshold:
+            if threshold != 0.0:
                 made = Spectrum(made.wavelengths_angstrom, made.weights, threshold=threshold)
-        return made if merged is None else made.merged(whole("spectrum.merged", merged))
+        return made if merged is None else made.merged(whole("merged", merged))
 
     # -- crystals
 

@@ -113,7 +113,7 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
                 if progress is not None:
                     progress(frame + 1)
         # in the frame of the file
-        file.add_columns("shots", _of_shots(description, rows, panels if maker.panels_vary else None))
+        file.add_columns("shots", _of_shots(description, rows, panels if maker.panels_vary else None, len(shapes)))
         file.add_columns("lattices", _of_lattices(description, rows))
         if description.labels is not None:
             file.add_columns("panels", {"places": file.tiles})
@@ -147,7 +147,7 @@ class _Writer(NexusWriter):
         return self.laid_out(images, masks)
 
 
-def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any) -> dict[str, Any]:
+def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: Any, count: int) -> dict[str, Any]:
     """Columns of a number or some for each shot; NaN, or 0, where it failed."""
     made = {name: _column([row[name] for row in rows]) for name in _OF_SHOTS if rows[0][name] is not None or any(
         row[name] is not None for row in rows)}
@@ -156,10 +156,10 @@ def _of_shots(description: Description, rows: Sequence[dict[str, Any]], panels: 
         if not varied.field.of_lattice and f"vary.{name}" in rows[0]:
             made[f"vary_{name}"] = np.array([row[f"vary.{name}"] for row in rows])
     if panels is not None:
-        count = next((len(each) for each in panels if each is not None), 0)
+        nowhere = [(math.nan,) * 3] * count
         for name in ("origin_mm", "fast_mm", "slow_mm"):
-            made[f"panel_{name}"] = np.array([[getattr(place, name) for place in each] if each is not None else
-                                              [(math.nan,) * 3] * count for each in panels]).reshape(-1, count, 3)
+            made[f"panel_{name}"] = np.array([nowhere if each is None else [getattr(place, name) for place in each]
+                                              for each in panels]).reshape(len(panels), count, 3)
     return made
 
 

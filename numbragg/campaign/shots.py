@@ -158,6 +158,8 @@ class Maker:
             base = Values({}, ({},), False)
             simulator, crystals = self._simulator(base), self.parts.crystals(base)
             self.base = simulator.prepare_shot(crystals)
+            # one that is missing is not the shots' failure
+            simulator.backend
         if description.labels is not None:
             reason = obstacle(self.base)
             if reason is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from dataclasses import asdict
+import functools
 import os
+import signal
 import socket
 import sys
 import threading
@@ -12,6 +15,7 @@ import time
 from typing import Any, NamedTuple
 
 from .._version import __version__
+from ..kernels.stopping import ask, poll, putting_in_place, remove_all
 from .shard import write_shard
 from .shots import Maker, Spent
 from .store import Head, account_of, wrong_with
@@ -52,6 +56,8 @@ class Done(NamedTuple):
 _makers: dict[Any, Maker] = {}
 #: A worker may have several threads: one makes a shard, and the threads of its kernels are all of them.
 _one = threading.Lock()
+#: How long a process that ends waits for a safe place of its work [s].
+_FAREWELL = 10.0
 
 
 def maker_of(plan: Plan) -> Maker:
@@ -104,12 +110,45 @@ def do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None =
     ------
     OSError
         A file cannot be written.
+    Stopped
+        The process is to end.
     """
+    if threading.current_thread() is not threading.main_thread():
+        _end_with_process(os.getpid())
     with _one:
         return _do_shard(plan, number, progress)
 
 
+@functools.cache
+def _end_with_process(process: int) -> None:
+    """Let this process end its work before it ends itself, once."""
+    # a child of a fork has the handlers of its parent, and none of its threads
+    atexit.register(lambda: _end_work() if os.getpid() == process else None)
+
+
+def _end_work() -> None:
+    """End what a thread is making, and let none begin.
+
+    Python does not wait for threads of Dask's: they stop wherever they are, also with the lock of h5py, for which the
+    end of the process would wait for ever.
+    """
+    if _one.acquire(blocking=False):
+        return
+    ask(signal.SIGTERM)
+    if not _one.acquire(timeout=_FAREWELL):
+        # in the middle of a compilation, or of a disk that does not answer
+        with putting_in_place:
+            remove_all()
+            os._exit(128 + signal.SIGTERM)
+
+
 def _do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None) -> Done:
+    def step(shots: int) -> None:
+        poll()
+        if progress is not None:
+            progress(shots)
+
+    poll()
     start, shots = time.perf_counter(), len(plan.head.of_shard(number))
 
     def done(failed: int, kept: bool = False, busy: bool = False, spent: Any = None) -> Done:
@@ -122,7 +161,7 @@ def _do_shard(plan: Plan, number: int, progress: Callable[[int], object] | None)
     maker = maker_of(plan)
     maker.spent = Spent()
     try:
-        account = write_shard(maker, number, plan.folder, plan.head.campaign, progress)
+        account = write_shard(maker, number, plan.folder, plan.head.campaign, step)
     except BlockingIOError:
         return done(0, busy=True)
     return done(len(account["failed"]), spent=asdict(maker.spent))

@@ -135,3 +135,44 @@ def test_a_file_that_is_none_is_named_with_its_place(folder, capfd):
     assert main(["campaign", "check", write(text)]) == 2
     assert capfd.readouterr().err == ("numbragg: error: set.toml: structure.file: /dev/zero: is not a regular file; a "
                                       "file of a campaign must be one, for it is read more than once\n")
+
+
+@pytest.mark.parametrize("table, said", [
+    ("[beam.spectrum]\nkind = \"sase\"\nseed = 1\nbandwidth_percent = -1\n",
+     "beam.spectrum.bandwidth_percent: -1 must be above 0 in %"),
+    ('[vary.spectrum]\ndistribution = "sase"\nbandwidth_percent = -1\n',
+     "vary.spectrum.bandwidth_percent: -1 must be above 0 in %"),
+    ('[vary.spectrum]\ndistribution = "sase"\nbandwidth_percent = 1\nsamples = []\n',
+     "vary.spectrum.samples: [] is not a whole number"),
+    ('[vary.spectrum]\ndistribution = "sase"\nbandwidth_percent = 1\nthreshold = []\n',
+     "vary.spectrum.threshold: [] is not a number"),
+    ('[vary.spectrum]\ndistribution = "sase"\nbandwidth_percent = 1\nmerged = 0\n',
+     "vary.spectrum.merged: 0 must be a whole number"),
+    ('[vary.spectrum]\ndistribution = "choice"\nfiles = ["no.csv"]\n', "vary.spectrum: no.csv: has no rows"),
+    ('[vary.polarisation_fraction]\ndistribution = "uniform"\nlow = 0\nhigh = 1.5\n',
+     "vary.polarisation_fraction.high: 1.5 must be from -1 to 1")])
+def test_what_would_be_wrong_with_every_shot_is_said_before(table, said, folder):
+    (folder / "no.csv").write_text("x y z\n")
+    with pytest.raises(ValueError) as refused:
+        Parts(read_description(write(SMALL + table)))
+    assert str(refused.value).startswith(f"set.toml: {said}")
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("size_mm = 0.01", "spectrum = 5", "beam.spectrum: 5 must be a table, or the name of a file"),
+    ("constant = 100.0", "constant = inf", "structure.constant: inf must be a finite number")])
+def test_fields_are_named_as_they_are_written(old, new, said, folder):
+    with pytest.raises(ValueError) as refused:
+        Parts(read_description(write(SMALL.replace(old, new))))
+    assert str(refused.value).startswith(f"set.toml: {said}")
+
+
+def test_a_long_line_of_a_list_is_refused_and_not_cut(folder):
+    """A cut would make two rows of it, and a comment's rest numbers."""
+    table = '[vary.distance_mm]\ndistribution = "list"\nfile = "list.txt"\nrepeat = true\n'
+    for line in (" " * 998 + "60.0", "61.0 # " + "x" * 990 + " 99"):
+        (folder / "list.txt").write_text(f"{line}\n")
+        with pytest.raises(ValueError, match="list.txt: line 1: must have less than 1000 characters"):
+            read_description(write(SMALL + table))
+    (folder / "list.txt").write_text(" " * 990 + "60.0\n")
+    assert read_description(write(SMALL + table)).values(0).shot["distance_mm"] == 60.0
