@@ -3,6 +3,12 @@
 import math
 import time
 
+try:
+    import resource
+except ImportError:
+    # no such limits
+    resource = None
+
 __all__ = ["available", "grid_bytes", "require", "table_bytes"]
 
 #: Where the limits of a container are.
@@ -14,7 +20,7 @@ _PAGE = 1 << 21
 
 
 def available():
-    """Bytes that can still be allocated; infinite where the system does not tell."""
+    """Bytes that can still be allocated, by the system and its limits (ulimit); infinite where it does not tell."""
     left = math.inf
     try:
         left = 1024 * _number(_content("/proc/meminfo"), "MemAvailable:")
@@ -30,6 +36,23 @@ def available():
             left = min(left, max(int(limit) - int(used) + kept, 0))
     except (OSError, ValueError):
         pass
+    return min(left, _allowed())
+
+
+def _allowed():
+    """Bytes of addresses, or of data, that this process may still ask for; infinite where there is no limit."""
+    if resource is None:
+        return math.inf
+    left = math.inf
+    # their places in what the system tells of a process, in pages
+    for kind, place in (("RLIMIT_AS", 0), ("RLIMIT_DATA", 5)):
+        limit = resource.getrlimit(getattr(resource, kind))[0] if hasattr(resource, kind) else resource.RLIM_INFINITY
+        if limit != resource.RLIM_INFINITY:
+            try:
+                used = int(_content("/proc/self/statm").split()[place]) * resource.getpagesize()
+            except (OSError, ValueError, IndexError):
+                continue
+            left = min(left, max(limit - used, 0))
     return left
 
 

@@ -1,6 +1,8 @@
 """What does not fit in memory is refused before it is made, with its size."""
 
 import math
+import subprocess
+import sys
 import tracemalloc
 
 from cli_tools import SMALL, error_line
@@ -16,6 +18,21 @@ from numbragg.scene import prepare
 
 def test_available_is_plausible():
     assert 2 ** 20 < memory.available()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs limits of memory that are kept")
+@pytest.mark.parametrize("kind", ["AS", "DATA"])
+def test_limits_of_the_process_count(kind, tmp_path):
+    """What ulimit and batch systems set: said as too little memory, not found out when it is asked for."""
+    code = (f"import resource; resource.setrlimit(resource.RLIMIT_{kind}, (2 * 10 ** 9, 2 * 10 ** 9))\n"
+            "import sys; from numbragg import memory; from numbragg.commands.cli import main\n"
+            "assert 2 ** 20 < memory.available() < 2 * 10 ** 9\n"
+            "sys.exit(main(sys.argv[1:]))")
+    np.lib.format.open_memmap(tmp_path / "holes.npy", "w+", np.float32, (30000, 30000))
+    done = subprocess.run([sys.executable, "-c", code, "compare", "holes.npy", "holes.npy"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=300)
+    line, = done.stderr.splitlines()
+    assert done.returncode == 2 and "holes.npy: " in line and " GB" in line and "memory" in line
 
 
 def test_require():

@@ -9,6 +9,7 @@ import socket
 import time
 from typing import Any
 
+from ..io.bounded import open_regular
 from .work import Done
 
 __all__ = ["FOLDER", "Log", "read_log"]
@@ -77,7 +78,7 @@ def read_log(folder: str) -> list[dict[str, Any]]:
         return []
     for name in names:
         try:
-            with open(os.path.join(place, name), "rb") as file:
+            with open_regular(os.path.join(place, name)) as file:
                 lines = file.read(_LARGEST).split(b"\n")
         except OSError:
             continue

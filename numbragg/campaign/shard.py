@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..io.bounded import check_regular, open_regular
 from ..io.experiment import Series
 from ..io.json_text import json_text
 from ..io.nxmx import NexusWriter
@@ -40,7 +41,7 @@ def names_of(number: int) -> tuple[str, str, str]:
 
 def file_sha256(path: str) -> str:
     """SHA-256 of a file, hexadecimal."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -74,6 +75,8 @@ def write_shard(maker: Maker, number: int, folder: str, campaign: str,
     """
     description, shots = maker.description, maker.description.of_shard(number)
     images, table, account = (os.path.join(os.path.realpath(folder), name) for name in names_of(number))
+    for path in (table, account):
+        check_regular(path, "a file of a campaign")
     rows: list[dict[str, Any]] = []
     spots: list[tuple[int, Any]] = []
     found: dict[str, Any] = {}

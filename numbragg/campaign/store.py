@@ -9,6 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..configs.checks import shown
+from ..io.bounded import check_regular, open_regular
 from ..io.destinations import read_too
 from ..io.json_text import json_text
 from ..io.output import OutputSet, write_whole
@@ -69,7 +70,7 @@ def tables_of(head: Head) -> list[str]:
 
 
 def _read_json(path: str) -> Any:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         content = file.read(_LARGEST)
     try:
         return json.loads(content)
@@ -305,6 +306,8 @@ def merge(folder: str, progress: Callable[[int], object] | None = None) -> tuple
     failed = sum(len(account["failed"]) for account in accounts)
     tables = [os.path.join(folder, name) for name in tables_of(head)]
     manifest = os.path.join(folder, MANIFEST)
+    for path in (*tables, manifest):
+        check_regular(path, "a file of a campaign")
     with OutputSet() as outputs:
         for table in tables:
             outputs.reserve(table, "table of all shots")

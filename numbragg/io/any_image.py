@@ -15,6 +15,7 @@ from .endings import format_of_ending, without_compression
 from .errors import FileFormatError, format_error
 from .kinds import COMPRESSED, SIGNATURES
 from .silence import silenced
+from .trial import try_reading
 
 # start-up: a format's library is imported where a file has that format; fabio is an extra
 
@@ -35,6 +36,8 @@ _CBF_SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _CBF_START = b"\x0c\x1a\x04\xd5"
 _HDF5_FRAME = re.compile(r"(.*)\[([0-9]+)\]", re.DOTALL)
 _PIECE = 2 ** 20
+#: Bytes of HDF5 that are read in a second, on a busy machine and packed.
+_SLOWEST = 5e6
 #: What other libraries say is cut here.
 _LONGEST_REASON = 160
 
@@ -310,6 +313,9 @@ def mapped_npy(path):
             raise ValueError("bytes follow the array")
         return mapped
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise _TooLarge(f"{path}: its {os.stat(path).st_size / 1e9:.4g} GB do not fit in the memory that this "
+                            "process may have") from error
         if error.errno is not None:
             raise
         raise _unreadable(path, "npy file", error) from error
@@ -418,6 +424,14 @@ def _cbf(path):
 
 
 def _hdf5(path, dataset):
+    _fabio(path, "HDF5")
+    # on what is damaged, or leads to a pipe, HDF5 may never come to an end
+    try_reading(path, __name__, "_hdf5_pixels", "HDF5", [] if dataset is None else [dataset],
+                os.stat(path).st_size / _SLOWEST)
+    return _hdf5_pixels(path, dataset)
+
+
+def _hdf5_pixels(path, dataset=None):
     fabio = _fabio(path, "HDF5")
     import h5py
 
@@ -453,7 +467,7 @@ def _hdf5(path, dataset):
             if frame is not None and frame >= image.nframes:
                 raise ValueError(f"there is no frame {frame} among {image.nframes}, counted from 0")
             return np.array(image.data if frame is None else image.getframe(frame).data)
-    except _TooLarge:
+    except (MemoryError, _TooLarge):
         raise
     except Exception as error:
         name = path if dataset is None else f"{path}::{dataset}"

@@ -1,5 +1,6 @@
 """Files read as a whole, which cannot fill the memory: what is endless or huge is refused after a bounded read."""
 
+import errno
 import os
 import stat
 
@@ -7,7 +8,7 @@ from .errors import format_error
 
 # start-up: the memory that is left is asked for where a file is read
 
-__all__ = ["PIECE", "bounded_content", "check_regular"]
+__all__ = ["PIECE", "bounded_content", "check_regular", "open_regular"]
 
 #: Bytes of a stream that are read at a time.
 PIECE = 1 << 20
@@ -82,6 +83,34 @@ def check_regular(path, what):
     """
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise format_error(path, f"is not a regular file; {what} must be one, for it is read more than once")
+
+
+def open_regular(path):
+    """Open a file of ours, which nobody writes to while it is read: what stands in its place is not waited for.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    binary file object
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is no regular file.
+    """
+    file = open(path, "rb", opener=_at_once)
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "is no regular file", os.fsdecode(path))
+
+
+def _at_once(path, flags):
+    # a pipe would wait for whoever writes to it
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _too_large(path, largest, rule):

@@ -9,6 +9,7 @@ import stat
 import time
 
 from ..notes import Loud
+from .bounded import open_regular
 from .journal import Pair, identity, pairs_of
 from .locks import COMMIT_SECONDS, START, NameLocks, is_at, lock, machine, names_of_ours
 
@@ -112,7 +113,7 @@ def _awaited(folder: str) -> set[str]:
 
 def _read(path: str) -> list[Pair]:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             text = file.read(_LONGEST)
     except OSError:
         return []

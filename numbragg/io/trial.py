@@ -70,7 +70,7 @@ def try_reading(path, module, function, library, more=(), more_seconds=0.0):
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise _damaged(path, f"{library} does not come to an end with it in {seconds:g} s") from None
+        raise _damaged(path, f"{library} does not come to an end with it in {seconds:.3g} s") from None
     finally:
         if process.poll() is None:
             process.kill()

@@ -248,3 +248,33 @@ def test_panels_in_one_image(folder):
     assert verify_shots(maker, "out", head, list(range(12))) == []
     stacked, _ = made(text + '[output]\nlayout = "stacked"\n', where="stacked")
     assert (frames(0, "stacked")[0, 16:] == found[0, :, 22:]).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name, status, said", [
+    ("campaign.json", 2, "out/campaign.json: is no regular file"), ("shots_000000.json", 0, "8 of 12 shots"),
+    ("shots_000000.h5", 0, "8 of 12 shots"), ("log/zz.jsonl", 0, "12 of 12 shots")])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name, status, said, folder):
+    made()
+    os.makedirs("out/log", exist_ok=True)
+    if os.path.exists(f"out/{name}"):
+        os.remove(f"out/{name}")
+    os.mkfifo(f"out/{name}")
+    done = campaign("report", "out", "--out", "page.html")
+    assert done.returncode == status and said in done.stdout + done.stderr
+    assert done.stderr.count("\n") == (1 if status else 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["truth.parquet", "manifest.json", "shots_000001.json", "shots_000001.parquet",
+                                  "shots_000001.h5"])
+def test_a_pipe_is_not_written_in_the_place_of_a_file(name, folder):
+    maker, head = made()
+    os.remove(f"out/{name}")
+    os.mkfifo(f"out/{name}")
+    with pytest.raises((ValueError, OSError), match=rf"{name}.*(regular|must be a file)"):
+        if name.startswith("shots"):
+            write_shard(maker, 1, "out", head.campaign)
+        else:
+            merge("out")
+    assert not [each for each in os.listdir("out") if each.startswith(".numbragg")]

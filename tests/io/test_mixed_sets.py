@@ -187,6 +187,14 @@ def test_leftovers_of_other_users_and_machines_stay(folder, monkeypatch):
     assert not ours()
 
 
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_a_journal_that_is_no_file_is_not_waited_for(made, folder):
+    made(f".numbragg-{locks.machine()}-0123456789abcdee.journal")
+    Path(f".numbragg-{locks.machine()}-0123456789abcdef.tmp").write_bytes(b"of a dead run")
+    write("x", "x.bin", "y.bin")
+    assert len(ours()) == 1
+
+
 def test_a_link_is_no_journal(folder):
     (folder / "elsewhere").write_bytes(b"kept")
     for ending in ("journal", "tmp", "lock"):

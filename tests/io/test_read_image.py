@@ -1,12 +1,13 @@
 """Images of seven formats: what is read, bit for bit, and what is refused."""
 
+import os
 import sys
 
 import numpy as np
 import pytest
 
 from numbragg.commands.cli import main
-from numbragg.io import any_image
+from numbragg.io import any_image, trial
 from numbragg.io.errors import FileFormatError
 from numbragg.io.raw import write_raw
 from numbragg.io.smv import write_smv
@@ -137,6 +138,27 @@ def test_damaged_images_are_not_refused_in_the_words_of_code(folder, capfd):
     assert main(["plateau", "a.tif"]) == 2
     assert "a.tif: is not a readable TIFF file (its type of pixels is not known)" in error_line(capfd)
     assert "is damaged)" in str(any_image._unreadable("a", "b", AttributeError("'NoneType' object has no attribute")))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+@pytest.mark.parametrize("dataset", ["", "::/entry/data/data"])
+def test_hdf5_that_leads_to_a_pipe_is_not_waited_for(kind, dataset, folder, monkeypatch):
+    pytest.importorskip("fabio", reason="fabio is not installed: numbragg[io]")
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: numbragg[io]")
+    os.mkfifo("pipe")
+    with h5py.File("a.h5", "w") as file:
+        if kind == "link":
+            file["entry/data/data"] = h5py.ExternalLink("pipe", "/x")
+        elif kind == "storage":
+            file.create_dataset("entry/data/data", (8, 9), "f4", external=[("pipe", 0, 288)])
+        else:
+            layout = h5py.VirtualLayout((8, 9), "f4")
+            layout[:] = h5py.VirtualSource("pipe", "x", (8, 9))
+            file.create_virtual_dataset("entry/data/data", layout)
+    monkeypatch.setattr(trial, "SECONDS", 5.0)
+    with pytest.raises(FileFormatError, match="^a.h5: is damaged: HDF5 does not come to an end with it in 5.* s$"):
+        any_image.read_image(f"a.h5{dataset}")
 
 
 def test_a_name_of_hdf5_is_not_enough(folder, capfd):
