@@ -92,7 +92,7 @@ def _locks():
     return found
 
 
-#: h5py's hook, which older ones do not have: their lock is taken as ours are, or threads of the child would wait for it.
+#: h5py's hook, which older ones do not have: their lock is taken as ours are, or the child's threads would wait for it.
 _HOOK_OF_H5PY = "_phil_before_fork"
 
 
