@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..compile.compilation import inlined
+from ..compile.compilation import inlined, jit
 from ..physics.lattice import round_half_down
 from .lane_rows import BLOCK, HKL, NEAREST, QX, vector
 from .step import limited
@@ -77,7 +77,7 @@ def _extremes(low, high, n, scratch):
     return least, most
 
 
-@inlined
+@jit
 def box_of(n, scratch):
     """The box of the scattering vectors of all lanes; rows of indices are overwritten.
 
@@ -121,7 +121,7 @@ def _is_outside(ends, low, high):
     return ends[0] == ends[1] and (ends[0] == 0.0 or ends[0] == high - low)
 
 
-@inlined
+@jit
 def has_only_zeros(grid, cell, box, margin):
     """Whether all structure factors that an orientation can have in a box of scattering vectors are exactly 0.
 
@@ -148,6 +148,8 @@ def has_only_zeros(grid, cell, box, margin):
     h = _ends(cell[0] * middle[0] + cell[1] * middle[1] + cell[2] * middle[2], reach_h, low[0], high[0])
     k = _ends(cell[3] * middle[0] + cell[4] * middle[1] + cell[5] * middle[2], reach_k, low[1], high[1])
     l = _ends(cell[6] * middle[0] + cell[7] * middle[1] + cell[8] * middle[2], reach_l, low[2], high[2])
+    if not reach_h + reach_k + reach_l < np.inf:
+        return False
     rows, row = np.int64(grid.stride_h), np.int64(grid.stride_k)
     first = np.int64(h[0]) * rows + np.int64(k[0]) * row + np.int64(l[0])
     if _is_outside(h, low[0], high[0]) or _is_outside(k, low[1], high[1]) or _is_outside(l, low[2], high[2]):
