@@ -30,7 +30,7 @@ _MOST_PLACES = 256.0
 _COST = 1.0 / 32.0
 
 #: So much patience there is at the start and at most; where it is lost one block in some is still asked for.
-_PATIENCE, _MOST_PATIENCE, _BETWEEN = 1.0, 64.0, 32
+_PATIENCE, _MOST_PATIENCE, _BETWEEN = 3.0, 64.0, 16
 
 #: Part of the structure factors of a sample that must be 0, and pixels of the sample along an edge.
 _LEAST_SHARE, _SAMPLE = 0.05, 16
