@@ -4,9 +4,9 @@
     python benchmarks/culling.py --scene "gauss 20" --pairs 9 --output FILE
 
 A protein cell (79 x 79 x 38 A) at 1 A, pixels of 0.1 mm at 100 mm, 100 domains over 0.3 degrees, spots of
-both metrics; scenes in which nothing can be left out; and parallelepipeds of which many structure factors are 0: centred
-lists of a small molecule (8 x 11 x 15 A) with pixels of 0.05 and of 0.1 mm, of the protein with usual and with fine
-pixels, half a list and the whole of it.  Before it is timed each scene's images are
+both metrics; scenes in which nothing can be left out; and parallelepipeds of which many structure factors are
+0: centred lists of a small molecule (8 x 11 x 15 A) with pixels of 0.05 and of 0.1 mm, of the protein with
+usual and with fine pixels, half a list and the whole of it.  Before it is timed each scene's images are
 compared: every pixel must have the same bits.  Then both are timed in turn, --pairs times, by the
 processor's time of the evaluators alone.  One JSON line per scene.  Exit status 1 if an image differs.
 """
@@ -65,9 +65,9 @@ def _prepared_zeros(name, pixels, domains):
     listed, small, pixel_mm, distance_mm = ZEROS[name]
     crystal = nb.Crystal(cell=_MOLECULE if small else _CELL, misset_deg=(10, 20, 30), n_cells=(10, 10, 10),
                          mosaic_spread_deg=0.3, mosaic_domains=domains)
+    factors = _factors(listed, (12, 14, 16) if small else (50, 50, 30))
     simulator = nb.Simulator(nb.Detector(pixels=(pixels, pixels), pixel_mm=pixel_mm, distance_mm=distance_mm),
-                             nb.Beam(wavelength_angstrom=1.0), _factors(listed, (12, 14, 16) if small else (50, 50, 30)),
-                             sampling=nb.Sampling(oversample=1))
+                             nb.Beam(wavelength_angstrom=1.0), factors, sampling=nb.Sampling(oversample=1))
     return simulator.prepare(crystal)
 
 

@@ -49,7 +49,7 @@ LANE_CHUNK_STEPS = 1_000_000
 #: Steps of an image from which on it is worth while to look at what can be left out.
 CULLED_STEPS = 400_000
 
-#: So many times as many make it worth while to look for zeros of structure factors, where there are so many orientations.
+#: So many times as many make it worth while to look for zeros of structure factors, of so many orientations at least.
 ZEROS_COST, FEWEST_TURNS = 16, 4
 
 #: Where culling has paused for so many blocks, nothing can be left out, and it is tried in one of so many chunks.
