@@ -14,6 +14,7 @@ from ..evaluate.dark import dark_beyond, ends_of_rows
 from ..evaluate.lanes import lane_kernel
 from ..evaluate.patch import PATCH_SLOW, patches_of
 from ..evaluate.strict import strict_pixels
+from ..evaluate.zeros import ALWAYS, NOT_ASKED, zeros_seen
 from ..physics.records import (
     EXACT,
     INTERPOLATING,
@@ -32,7 +33,7 @@ from ..physics.records import (
 )
 from ..physics.shapes import kind_of
 from ..physics.structure_factor import squared_grid
-from ..physics.view import is_polarised, rotated_cell, steps_per_pixel
+from ..physics.view import is_polarised, orientations, rotated_cell, steps_per_pixel
 from ..stopping import Halted, halting
 from .crew import Chunk, available_threads, shares
 from .order import NO_DOUBLES, NO_IMAGE, NO_LIST, NO_MASK, NOTHING, render_in_order, render_together
@@ -47,6 +48,9 @@ LANE_CHUNK_STEPS = 1_000_000
 
 #: Steps of an image from which on it is worth while to look at what can be left out.
 CULLED_STEPS = 400_000
+
+#: So many times as many make it worth while to look for zeros of structure factors, of so many orientations at least.
+ZEROS_COST, FEWEST_TURNS = 16, 4
 
 #: Where culling has paused for so many blocks, nothing can be left out, and it is tried in one of so many chunks.
 LONG_PAUSE, CHUNKS_BETWEEN = 63, 16
@@ -179,7 +183,10 @@ class Evaluator:
         self._shared = {} if shared is None else shared
         self._grid = self.squared_grid() if self.lanes else None
         self.culling = self.made_culling(modes.culled) if self.lanes and self.precision == EXACT else None
-        self.bound = plan.bound._replace(beyond=self.made_beyond(modes.culled)) if self.lanes else plan.bound
+        self.bound = plan.bound
+        if self.lanes:
+            margin, patience = self.made_zeros(modes.culled)
+            self.bound = plan.bound._replace(beyond=self.made_beyond(modes.culled), margin=margin, patience=patience)
         self._lock = threading.Lock()
         self.strict_pixels = 0
         self.reasons = {}
@@ -205,6 +212,18 @@ class Evaluator:
             return np.inf
         return dark_beyond(self.scene, self.window, lambda: self.made.get(
             lookup.table, (lookup.filled, lookup.minimum, lookup.maximum, "ends"), lambda: ends_of_rows(lookup)))
+
+    def made_zeros(self, culled):
+        """Whether boxes of indices are asked for zeros: `margin` and `patience` of `certificate.Bound`."""
+        scene, lookup = self.scene, self.scene.lookup
+        if culled == 0:
+            return ALWAYS
+        if (orientations(scene.crystal) < FEWEST_TURNS
+                or steps_per_pixel(scene) * self.count < ZEROS_COST * culled):
+            return NOT_ASKED
+        # other orientations of the crystal have about as many
+        key = ("zeros", lookup.minimum, lookup.default, self.window, scene.geometry.origin, scene.crystal.domains)
+        return self.made.get(lookup.table, key, lambda: zeros_seen(scene, self.window, self._grid))
 
     def squared_grid(self):
         """Structure factors for the lanes, in the precision asked for."""

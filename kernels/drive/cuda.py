@@ -11,6 +11,7 @@ from ..compile.compilation import variants
 from ..compile.cuda_target import BLOCKS, DeviceError, Kernel, cuda, device_errors, open_device, to_device
 from ..evaluate.gpu_inputs import empty_inputs, enter_inputs, input_rows
 from ..evaluate.gpu_pixel import CARRIED, Outputs, Span, thread_pixel
+from ..evaluate.zeros import NOT_ASKED
 from ..physics.records import COMPENSATED, EXACT, INTERPOLATING, SINGLE, WHOLE, Pixels, initial_state
 from ..physics.structure_factor import squared_grid
 from ..physics.view import number_of_sources, orientations, views_per_pixel
@@ -109,6 +110,10 @@ class _DeviceEvaluator(Evaluator):
     def made_beyond(self, culled):
         """Nothing is left out on a device."""
         return np.inf
+
+    def made_zeros(self, culled):
+        """Nothing is left out on a device."""
+        return NOT_ASKED
 
     def squared_grid(self):
         return self.session.host_grid(self.scene.lookup, self.precision)

@@ -71,6 +71,8 @@ class Bound(NamedTuple):
     spread: float
     smallest: float
     beyond: float = math.inf  # the squared scattering vector of which nothing has terms any more: `dark`
+    margin: float = math.inf  # by which boxes of indices are widened that are asked for zeros; infinite: none: `zeros`
+    patience: float = 0.0  # how long they are asked for where few are found
 
 
 class Plan(NamedTuple):

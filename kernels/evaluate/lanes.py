@@ -75,6 +75,7 @@ from .lane_rows import (
     vector,
 )
 from .step import cubic_place, nearest_place, start_of, summing, total_of, uses_second, verdict_of
+from .zeros import box_of, has_only_zeros, is_tried, patience_after
 
 __all__ = ["BLOCK", "finishing", "lane_kernel", "lane_loops", "running_sum"]
 
@@ -352,6 +353,8 @@ def lane_kernel(shape, cubic, about, precision, summation):
         part, sums = filled.part, filled.sums
         weighed, by_source = per_step(sampling), is_captured_by_source(beam.attenuations)
         weighted = weighed or is_weighted(beam.weights) or beam.d_min > 0.0
+        orientations = crystal.phi_rows.shape[0] * crystal.domains
+        patience, turn = bound.patience, 0
         for first in range(start, stop, BLOCK):
             n = gather(place, pixels.mask, first, min(first + BLOCK, stop), scratch)
             start_pixels(sampling.background, first_polar(beam), n, scratch)
@@ -370,14 +373,23 @@ def lane_kernel(shape, cubic, about, precision, summation):
                                 enter_weights(sampling, n, scratch)
                             if not cubic and is_dark(bound.beyond, n, scratch):
                                 continue
+                            asked, middle, half, passed = False, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0
+                            turn += 1
+                            if not cubic and is_tried(bound, patience, turn):
+                                asked, middle, half = box_of(n, scratch)
                             for phi_step in range(crystal.phi_rows.shape[0]):
                                 for domain in range(crystal.domains):
                                     if is_halted(filled.halt):
                                         return
                                     cell = rotated_cell(crystal, crystal.phi_rows[phi_step], domain)
+                                    if asked and has_only_zeros(grid, cell, (middle, half), bound.margin):
+                                        passed += 1
+                                        continue
                                     places(crystal, scene.lookup, grid, sampling.skip_zero, cell, n, scratch, small)
                                     look_up(grid, n, scratch, small)
                                     add_terms(crystal, weighted, n, scratch, small)
+                            if asked:
+                                patience = patience_after(bound, patience, passed, orientations)
                             if cubic:
                                 _leave_source(weighed, n, scratch)
             if part.ends:

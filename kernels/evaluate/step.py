@@ -14,14 +14,14 @@ from ..physics.shapes import SHAPE_OF
 from ..physics.view import photons
 from .certificate import DOUBTFUL, FACTOR, float32_is_certain, half_width, scales
 
-__all__ = ["cubic_place", "nearest_place", "start_of", "summing", "total_of", "uses_second", "verdict_of"]
+__all__ = ["cubic_place", "limited", "nearest_place", "start_of", "summing", "total_of", "uses_second", "verdict_of"]
 
 
 # -- where structure factors are
 
 
 @inlined
-def _within(x, low, high):
+def limited(x, low, high):
     """x limited to low..high; low if x is not a number."""
     x = x if x > low else low
     return x if x < high else high
@@ -31,9 +31,9 @@ def _within(x, low, high):
 def nearest_place(grid, nearest, start):
     """Where the nearest structure factor is, beyond `start`; the table's border stands for all that is outside."""
     low, high = grid.low, grid.high
-    h = _within(nearest[0], low[0], high[0]) - low[0]
-    k = _within(nearest[1], low[1], high[1]) - low[1]
-    l = _within(nearest[2], low[2], high[2]) - (low[2] - start)
+    h = limited(nearest[0], low[0], high[0]) - low[0]
+    k = limited(nearest[1], low[1], high[1]) - low[1]
+    l = limited(nearest[2], low[2], high[2]) - (low[2] - start)
     # whole numbers below 2^53: exact
     return fma(h, grid.stride_h, fma(k, grid.stride_k, l))
 
@@ -42,9 +42,9 @@ def nearest_place(grid, nearest, start):
 def cubic_place(lookup, grid, hkl):
     """Where the first of the sixty-four neighbours is, limited so that every look-up is inside."""
     low, last = lookup.minimum, grid.last
-    h = _within(floor(hkl[0]) - 1.0 - low[0], 0.0, last[0])
-    k = _within(floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
-    l = _within(floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
+    h = limited(floor(hkl[0]) - 1.0 - low[0], 0.0, last[0])
+    k = limited(floor(hkl[1]) - 1.0 - low[1], 0.0, last[1])
+    l = limited(floor(hkl[2]) - 1.0 - low[2], 0.0, last[2])
     return (h * grid.row_h + k) * grid.row_k + l
 
 
