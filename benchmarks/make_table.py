@@ -13,7 +13,7 @@ from pathlib import Path
 import statistics
 import sys
 
-__all__ = ["published_table", "speed_tables", "tables"]
+__all__ = ["published_table", "speed_tables", "tables", "width_table"]
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -212,6 +212,17 @@ def compile_table(records):
     return _table(["kernel", "compile, CPU time [s]", "load what was kept [s]", "size on disk [MB]"], rows)
 
 
+def width_table(records):
+    """Vectors of 512 bits beside those of 256."""
+    rows = []
+    for group in gathered(records, "vector width", "scene", "precision"):
+        wide, narrow = (_pooled(group, "ns_per_step", bits) for bits in ("512", "256"))
+        rows.append([f"{group[-1]['scene']}: {group[-1]['what']}", group[-1]["precision"], _number(narrow),
+                     _number(wide), _times([a / b for a, b in zip(narrow, wide)]),
+                     "yes" if all(r["same_bits"] for r in group) else "NO"])
+    return _table(["scene", "precision", "256 bits [ns/step]", "512 bits [ns/step]", "256 / 512", "same bits"], rows)
+
+
 #: Parts of a shot in the order in which they are done; one column each, the second for either precision.
 _OF_A_SHOT = ("preparing", "Bragg", "background, each shot", "response", "writing")
 
@@ -338,7 +349,7 @@ def device_table(records):
 TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,
           "balance": balance_table, "start": start_table, "compile": compile_table, "machine": _machines,
           "published": published_table, "campaign": campaign_table, "campaign scaling": campaign_scaling_table,
-          "campaign published": campaign_published_table, "device": device_table}
+          "campaign published": campaign_published_table, "width": width_table, "device": device_table}
 
 
 def tables(text, records):
