@@ -120,7 +120,7 @@ def main():
         pairs = [(ways.run(_NEVER)[2], ways.run(1)[2]) for _ in range(asked.pairs)]
         # what lanes pass over is not counted
         counted = {} if name in ZEROS else {"left_out": outcome.left_out / steps}
-        emit({"scene": name, "same_bits": same, "steps": steps, **counted,
+        emit({"benchmark": "culling", "scene": name, "same_bits": same, "steps": steps, **counted,
               "plain_ns": statistics.median(a for a, _ in pairs) / steps * 1e9,
               "culled_ns": statistics.median(b for _, b in pairs) / steps * 1e9,
               "ratio": quartiles([a / b for a, b in pairs])}, asked.output)

@@ -223,6 +223,18 @@ def width_table(records):
     return _table(["scene", "precision", "256 bits [ns/step]", "512 bits [ns/step]", "256 / 512", "same bits"], rows)
 
 
+def culling_table(records):
+    """All terms over those that can matter: of compact spots, and of lists with zeros inside."""
+    def rows(count):
+        return [[group[-1]["scene"], *([f"{100 * group[-1]['left_out']:.3g} %"] if count else []),
+                 *(f"{statistics.median(r[way] for r in group):.2f}" for way in ("plain_ns", "culled_ns")),
+                 *("**{1:.2f}** ({0:.2f}-{2:.2f})".format(*r["ratio"]) for r in group[-1:])]
+                for group in gathered(records, "culling", "scene") if ("left_out" in group[-1]) == count]
+
+    return "\n\n".join(_table(["scene", *(["terms left out"] if count else []), "all terms [ns/step]",
+                                "as it is [ns/step]", "all / as it is"], rows(count)) for count in (True, False))
+
+
 #: Parts of a shot in the order in which they are done; one column each, the second for either precision.
 _OF_A_SHOT = ("preparing", "Bragg", "background, each shot", "response", "writing")
 
@@ -336,20 +348,34 @@ def _device_scenes(records):
             "what the host does for an image.\n\n" + _table(["scene", "steps", "exact", "compensated", "single"], rows))
 
 
+def _whole_shots(records):
+    """Shots of a published training set, with what is written for each; nothing where none was made."""
+    rows = [[r["what"], r["precision"], str(r["processes"]), f"{r['seconds']:.3g}",
+             ", ".join(f"{name} {seconds:.2g}" for name, seconds in r["parts"].items())]
+            for r in _newest(records, "published scene, device", "scene", "precision", "processes") if "seconds" in r]
+    if not rows:
+        return ""
+    return ("Seconds a shot of the [published training set](#a-published-training-set), files included "
+            "(`benchmarks/published_device.py`).\n\n"
+            + _table(["scene", "precision", "processes", "a shot [s]", "parts, in a process [s]"], rows))
+
+
 def device_table(records):
-    """What on_device.sh found: for each device a line of text and three tables."""
+    """What was found on each device: a line of text and tables."""
     devices = {}
     for r in records:
         if "device" in r:
             devices.setdefault(r["device"].partition(": ")[2], []).append(r)
-    made = [part(found) for found in devices.values() for part in (_device_line, _published, _batches, _device_scenes)]
-    return "\n\n".join(made) if made else "Not measured yet."
+    parts = (_device_line, _published, _batches, _device_scenes, _whole_shots)
+    made = [part(found) for found in devices.values() for part in parts]
+    return "\n\n".join(filter(None, made)) if made else "Not measured yet."
 
 
 TABLES = {"lanes": lane_table, "strict": strict_table, "precision": precision_table, "port": port_table,
           "balance": balance_table, "start": start_table, "compile": compile_table, "machine": _machines,
           "published": published_table, "campaign": campaign_table, "campaign scaling": campaign_scaling_table,
-          "campaign published": campaign_published_table, "width": width_table, "device": device_table}
+          "campaign published": campaign_published_table, "width": width_table, "culling": culling_table,
+          "device": device_table}
 
 
 def tables(text, records):

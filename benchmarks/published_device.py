@@ -21,8 +21,18 @@ import warnings
 
 from measuring import emit
 import numpy as np
-from published_scene import CALIBRATION, CHECKED, DOMAINS, OF_A_SHOT, PRECISIONS, PUBLISHED_SECONDS, SCENES, STAYS, Shot
-from published_scene import plastic
+from published_scene import (
+    CALIBRATION,
+    CHECKED,
+    DOMAINS,
+    OF_A_SHOT,
+    PRECISIONS,
+    PUBLISHED_SECONDS,
+    SCENES,
+    STAYS,
+    Shot,
+    plastic,
+)
 
 
 class Maker:

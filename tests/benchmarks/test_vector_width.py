@@ -1,0 +1,67 @@
+"""Vectors of either width: the script runs, says where there is one width only, and does not time what is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+
+from places import ROOT
+import pytest
+from test_benchmarks import run_script
+
+pytestmark = pytest.mark.usefixtures("benchmark_scripts")
+
+SMALL = ("--scene", "F", "--precision", "exact", "--pixels", "16", "--pairs", "2")
+
+
+def test_it_runs_on_a_bare_machine(tmp_path):
+    """From a folder of links; both ways as they are, so that any processor will do."""
+    output = tmp_path / "lines.jsonl"
+    done = subprocess.run(["bash", str(ROOT / "benchmarks" / "bare.sh"), "vector_width.py", "--same", *SMALL, "--table",
+                           "--output", str(output)], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = json.loads(output.read_text())
+    assert (record["scene"], record["precision"], record["steps"], record["same_bits"]) == ("F", "exact", 256, True)
+    assert all(len(times) == 2 and min(times) > 0.0 for times in record["ns_per_step"].values())
+    assert "\n| F: one step" in done.stdout and "| yes |" in done.stdout
+    # nothing is left of the links
+    assert [path.name for path in tmp_path.iterdir()] == ["lines.jsonl"]
+
+
+def test_where_there_is_one_width():
+    records, text = run_script("vector_width.py", *SMALL, code=2, NUMBA_CPU_NAME="haswell",
+                               NUMBA_CPU_FEATURES="+avx2,+fma")
+    assert not records and "no vectors of 512 bits" in text
+
+
+def test_two_widths_where_there_are(monkeypatch):
+    import vector_width
+
+    from numbragg.kernels.compile import width
+
+    monkeypatch.setattr(width, "vector_bits", lambda processor, features: 512)
+    found = vector_width.ways()
+    assert found["512"] == {} and found["256"]["NUMBA_CPU_FEATURES"].endswith(",+prefer-256-bit")
+
+
+class OtherBits:
+    """A process whose image is its own."""
+
+    def __init__(self, environment, *_):
+        self.said = {"sha256": environment["bits"], "steps": 1, "lane_fraction": 1.0}
+
+    def ready(self):
+        return self
+
+    def close(self):
+        pass
+
+
+def test_other_bits_are_not_timed(monkeypatch):
+    import vector_width
+
+    monkeypatch.setattr(vector_width, "Way", OtherBits)
+    record = vector_width.measure("A", "exact", 3, {"512": {"bits": "a"}, "256": {"bits": "b"}})
+    assert not record["same_bits"] and "ns_per_step" not in record
+    assert "NO" in vector_width.width_table([{**record, "machine": {"processor": "p"}, "versions": {"kernels": "k"}}])
