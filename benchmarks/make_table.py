@@ -213,14 +213,16 @@ def compile_table(records):
 
 
 def width_table(records):
-    """Vectors of 512 bits beside those of 256."""
+    """Vectors of 512 bits beside those of 256, and both beside another checkout's."""
     rows = []
     for group in gathered(records, "vector width", "scene", "precision"):
-        wide, narrow = (_pooled(group, "ns_per_step", bits) for bits in ("512", "256"))
+        wide, narrow, *before = (_pooled(group, "ns_per_step", bits)
+                                 for bits in ("512", "256", "before, 256", "before, 512"))
         rows.append([f"{group[-1]['scene']}: {group[-1]['what']}", group[-1]["precision"], _number(narrow),
                      _number(wide), _times([a / b for a, b in zip(narrow, wide)]),
-                     "yes" if all(r["same_bits"] for r in group) else "NO"])
-    return _table(["scene", "precision", "256 bits [ns/step]", "512 bits [ns/step]", "256 / 512", "same bits"], rows)
+                     *map(_number, before), "yes" if all(r["same_bits"] for r in group) else "NO"])
+    return _table(["scene", "precision", "256 bits [ns/step]", "512 bits [ns/step]", "256 / 512", "before, 256 bits",
+                   "before, 512 bits", "same bits"], rows)
 
 
 def culling_table(records):

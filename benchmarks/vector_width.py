@@ -2,11 +2,13 @@
 
     python benchmarks/vector_width.py                    all scenes of speed.py, exact and single
     python benchmarks/vector_width.py --scene A --pairs 9 --output FILE
+    python benchmarks/vector_width.py --baseline ROOT    another checkout in turn with this one
     python benchmarks/vector_width.py --table            end with the table of docs/benchmarks.md
 
-Each scene has two processes that stay, on the same core: one with kernels as they are, one that is told to keep to 256
-bits (`NUMBA_CPU_FEATURES`).  Their images must have the same bits; then they take turns, --pairs times.  One JSON line
-a scene and precision.  Exit status 1 if an image differs, 2 where kernels have no vectors of 512 bits.
+Each scene has two processes that stay, on the same core: one with kernels as they are, one that is told to keep to
+256 bits (`NUMBA_CPU_FEATURES`); and two more of another checkout, whatever width it would choose.  Their images must
+have the same bits; then they take turns, --pairs times.  One JSON line a scene and precision.  Exit status 1 if an
+image differs, 2 where kernels have no vectors of 512 bits.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import tempfile
 from make_table import width_table
 from measuring import emit, python_program, spent
 import numpy as np
+from published_scene import use
 from scenes import SCENES, load, write_inputs
 
 PRECISIONS = ("exact", "single")
@@ -29,8 +32,8 @@ PRECISIONS = ("exact", "single")
 MOST_STEPS = 60_000_000
 
 
-def ways():
-    """Environment of each way, by the bits of its vectors; None where there is one way only."""
+def ways(baseline=None):
+    """Environment and checkout of each way, by the bits of its vectors; None where there is one width only."""
     import llvmlite.binding as llvm
 
     from numbragg.kernels.compile.width import vector_bits
@@ -38,14 +41,19 @@ def ways():
     features = llvm.get_host_cpu_features().flatten()
     if vector_bits(llvm.get_host_cpu_name(), features) is None:
         return None
-    return {"512": {}, "256": {"NUMBA_CPU_FEATURES": features + ",+prefer-256-bit"}}
+    told = {bits: {"NUMBA_CPU_FEATURES": f"{features},{sign}prefer-256-bit"}
+            for bits, sign in (("512", "-"), ("256", "+"))}
+    found = {"512": ({}, None), "256": (told["256"], None)}
+    return found if baseline is None else found | {f"before, {bits}": (each, baseline) for bits, each in told.items()}
 
 
 # -- the process of a way
 
 
-def work(name, precision, pixels, core):
+def work(name, precision, pixels, core, root):
     """Say what bits the image has, then time it whenever a line comes."""
+    if root is not None:
+        use(root)
     from speed import Ours
 
     if core is not None:
@@ -69,9 +77,13 @@ def work(name, precision, pixels, core):
 class Way:
     """A process that times one way of computing a scene when it is asked to."""
 
-    def __init__(self, environment, name, precision, pixels, core=None):
-        words = python_program(str(Path(__file__).resolve()), "--work", json.dumps([name, precision, pixels, core]))
-        self._process = subprocess.Popen(words, env=os.environ | environment, stdin=subprocess.PIPE,
+    def __init__(self, way, name, precision, pixels, core=None):
+        environment, root = way
+        job = json.dumps([name, precision, pixels, core, root])
+        words = python_program(str(Path(__file__).resolve()), "--work", job)
+        # another checkout stays as it is
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | environment
+        self._process = subprocess.Popen(words, env=environment, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, text=True)
         self.said = None
 
@@ -101,40 +113,40 @@ class Way:
 # -- what asks them
 
 
-def compiled(asked, environments, pixels):
+def compiled(asked, found, pixels):
     """Have all kernels compiled and kept, as many at a time as there are cores."""
     def once(job):
-        name, precision, environment = job
-        Way(environment, name, precision, pixels).ready().close()
+        name, precision, way = job
+        Way(way, name, precision, pixels).ready().close()
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(once, [(*each, environment) for each in asked for environment in environments.values()]))
+        list(pool.map(once, [(*each, way) for each in asked for way in found.values()]))
 
 
-def measure(name, precision, pairs, environments, pixels=None):
+def measure(name, precision, pairs, found, pixels=None):
     """Check and time one scene.
 
     Returns its record.
     """
     core = max(os.sched_getaffinity(0))
-    both = {bits: Way(environment, name, precision, pixels, core) for bits, environment in environments.items()}
+    all_ = {bits: Way(way, name, precision, pixels, core) for bits, way in found.items()}
     try:
-        said = [way.ready().said for way in both.values()]
+        said = [way.ready().said for way in all_.values()]
         record = {"benchmark": "vector width", "scene": name, "what": SCENES[name].what, "precision": precision,
                   "steps": said[0]["steps"], "lane_fraction": said[0]["lane_fraction"],
                   "same_bits": len({each["sha256"] for each in said}) == 1}
         if record["same_bits"]:
-            taken = {bits: [] for bits in both}
+            taken = {bits: [] for bits in all_}
             for number in range(pairs + 1):
                 # neither is always the first
-                for bits in list(both)[::-1] if number % 2 else both:
-                    taken[bits].append(both[bits].seconds())
+                for bits in list(all_)[::-1] if number % 2 else all_:
+                    taken[bits].append(all_[bits].seconds())
             # the first round wakes the core
             record["ns_per_step"] = {bits: [1e9 * t / record["steps"] for t in times[1:]]
                                      for bits, times in taken.items()}
         return record
     finally:
-        for way in both.values():
+        for way in all_.values():
             way.close()
 
 
@@ -148,6 +160,7 @@ def main(argv=None):
     parser.add_argument("--precision", action="append", choices=PRECISIONS, help="may be repeated; default: both")
     parser.add_argument("--pairs", type=int, default=7, help="measurements of each (default 7)")
     parser.add_argument("--pixels", type=int, help="shrink the detector, to try this script out")
+    parser.add_argument("--baseline", metavar="ROOT", help="root of another checkout, run with this Python in turn")
     parser.add_argument("--same", action="store_true", help="both as they are: how well equal times agree")
     parser.add_argument("--output", help="append the JSON lines to this file")
     parser.add_argument("--table", action="store_true", help="end with the table in Markdown")
@@ -156,13 +169,16 @@ def main(argv=None):
     if chosen.work is not None:
         work(*chosen.work)
         return 0
-    environments = {"512": {}, "256": {}} if chosen.same else ways()
-    if environments is None:
+    baseline = chosen.baseline and str(Path(chosen.baseline).resolve())
+    found = {bits: ({}, None) for bits in ("512", "256")} if chosen.same else ways(baseline)
+    if chosen.same and baseline is not None:
+        found |= {f"before, {bits}": ({}, baseline) for bits in ("512", "256")}
+    if found is None:
         print("kernels have no vectors of 512 bits on this processor, or by NUMBA_CPU_*", file=sys.stderr)
         return 2
     asked = [(name, precision) for name in chosen.scene or SCENES for precision in chosen.precision or PRECISIONS]
-    compiled(asked, environments, chosen.pixels)
-    records = [emit(measure(*each, chosen.pairs, environments, chosen.pixels), chosen.output) for each in asked]
+    compiled(asked, found, chosen.pixels)
+    records = [emit(measure(*each, chosen.pairs, found, chosen.pixels), chosen.output) for each in asked]
     if chosen.table:
         print(width_table(records))
     return int(not all(record["same_bits"] for record in records))

@@ -29,6 +29,11 @@ def test_it_runs_on_a_bare_machine(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["lines.jsonl"]
 
 
+def test_beside_a_checkout():
+    (record,), _ = run_script("vector_width.py", "--same", *SMALL, "--baseline", str(ROOT))
+    assert record["same_bits"] and list(record["ns_per_step"]) == ["512", "256", "before, 512", "before, 256"]
+
+
 def test_where_there_is_one_width():
     records, text = run_script("vector_width.py", *SMALL, code=2, NUMBA_CPU_NAME="haswell",
                                NUMBA_CPU_FEATURES="+avx2,+fma")
@@ -42,14 +47,19 @@ def test_two_widths_where_there_are(monkeypatch):
 
     monkeypatch.setattr(width, "vector_bits", lambda processor, features: 512)
     found = vector_width.ways()
-    assert found["512"] == {} and found["256"]["NUMBA_CPU_FEATURES"].endswith(",+prefer-256-bit")
+    assert found.keys() == {"512", "256"} and found["512"] == ({}, None)
+    assert found["256"][0]["NUMBA_CPU_FEATURES"].endswith(",+prefer-256-bit") and found["256"][1] is None
+    # a checkout that knows of no widths is told of both
+    found = vector_width.ways("there")
+    assert found["before, 512"][0]["NUMBA_CPU_FEATURES"].endswith(",-prefer-256-bit")
+    assert found["before, 256"] == (found["256"][0], "there")
 
 
 class OtherBits:
     """A process whose image is its own."""
 
-    def __init__(self, environment, *_):
-        self.said = {"sha256": environment["bits"], "steps": 1, "lane_fraction": 1.0}
+    def __init__(self, way, *_):
+        self.said = {"sha256": way, "steps": 1, "lane_fraction": 1.0}
 
     def ready(self):
         return self
@@ -62,6 +72,6 @@ def test_other_bits_are_not_timed(monkeypatch):
     import vector_width
 
     monkeypatch.setattr(vector_width, "Way", OtherBits)
-    record = vector_width.measure("A", "exact", 3, {"512": {"bits": "a"}, "256": {"bits": "b"}})
+    record = vector_width.measure("A", "exact", 3, {"512": "a", "256": "b"})
     assert not record["same_bits"] and "ns_per_step" not in record
     assert "NO" in vector_width.width_table([{**record, "machine": {"processor": "p"}, "versions": {"kernels": "k"}}])
