@@ -10,7 +10,7 @@ must be evaluated strictly.
 A step is three loops over the lanes: where the structure factor is, its look-up, and the lattice
 factor with the sum.  The look-up cannot be vector code and would keep the rest from it; arithmetic
 in single precision stands in the last loop, for its vectors are longer.  A shape may have its lattice
-factor in parts: then the first loop has one of them, and the last is two.
+factor in parts: then the first loop has one of them, and the last is two, or one where vectors are of 512 bits.
 """
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..arithmetic.fused import WHOLE_SHIFT, floor, shifted_whole
 from ..compile.compilation import inlined, jit, variants
 from ..compile.halting import is_halted
 from ..compile.stack import on_stack
+from ..compile.width import is_wide
 from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
 from ..physics.records import SINGLE
 from ..physics.shapes import SHAPE_OF, lane_factor, lane_stages
@@ -216,6 +217,13 @@ def _make_add(shape, about, precision, summation):
             enter_term(square, spread, weighted, i, scratch)
 
     @inlined
+    def in_one_loop(crystal, weighted, n, scratch, small):
+        for i in range(n):
+            first, other = middle(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
+            square, spread = factor(crystal, first, other)
+            enter_term(square, spread, weighted, i, scratch)
+
+    @inlined
     def in_stages(crystal, weighted, n, scratch, small):
         for i in range(n):
             first, other = middle(crystal, vector(scratch, HKL, i), vector(scratch, NEAREST, i))
@@ -243,7 +251,10 @@ def _make_add(shape, about, precision, summation):
 
     if precision == SINGLE:
         return single
-    return double if stages is None else in_stages
+    if stages is None:
+        return double
+    # a quotient of 512 bits takes its unit as long as all else in that loop: sines are computed meanwhile
+    return in_one_loop if is_wide() else in_stages
 
 
 def running_sum(precision, summation):

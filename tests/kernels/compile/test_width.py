@@ -16,6 +16,7 @@ import numpy as np
 from processors import clean
 import pytest
 
+import numbragg as nb
 from numbragg.kernels.compile import cache, width
 from numbragg.kernels.compile.compilation import inlined, jit
 from numbragg.kernels.compile.width import vector_bits
@@ -114,11 +115,12 @@ prepared = prepared_example()
 scene, modes = prepared.scene, cpu.Modes(threads=1)
 target = cpu.Target(prepared.window, prepared.mask, np.zeros(prepared.shape, np.float32))
 made = cpu.Evaluator(scene, cpu.planned(scene, modes), target, modes)
-kernel = lane_kernel(*made.variant(prepared.interpolating))
-kernel._cache = numba.core.caching.NullCache()
+variant = made.variant(prepared.interpolating)
 arguments = (scene, made._grid, made.plan.bound, Pixels(made.place, made.mask, NO_LIST, 0, 1), 0,
              made.filled._replace(doubles=made.doubles), np.zeros(1, np.uint8))
 go_abroad()
+kernel = lane_kernel(*variant)
+kernel._cache = numba.core.caching.NullCache()
 kernel.compile(tuple(map(typeof, arguments)))
 print(json.dumps(count(kernel.inspect_asm())))
 """
@@ -226,6 +228,34 @@ def test_where_nothing_is_asked_for_nothing_is_changed(monkeypatch):
     assert "prefer-vector-width" not in code()
     monkeypatch.setattr(width, "vector_bits", lambda processor, features: 512)
     assert '"prefer-vector-width"="512"' in code()
+
+
+@compiled
+def test_same_bits_with_the_loops_of_wide_vectors(monkeypatch):
+    """The sines' loop has the quotients where vectors are of 512 bits: made here for whatever this processor has."""
+    from numbragg.kernels.drive import cpu
+    from numbragg.kernels.drive.order import NO_LIST
+    from numbragg.kernels.evaluate import lanes
+    from numbragg.kernels.physics.records import Pixels
+
+    crystal = nb.Crystal(cell=(60, 70, 80, 90, 95, 90), n_cells=(5, 7, 20), mosaic_spread_deg=0.5, mosaic_domains=7)
+    prepared = nb.Simulator(nb.Detector(pixels=(61, 47)), nb.Beam(), 10.0).prepare(crystal)
+    images = []
+    for wide in (False, True):
+        monkeypatch.setattr(lanes, "is_wide", lambda: wide)
+        image = np.zeros(prepared.shape, np.float32)
+        modes = cpu.Modes(threads=1)
+        made = cpu.Evaluator(prepared.scene, cpu.planned(prepared.scene, modes),
+                             cpu.Target(prepared.window, prepared.mask, image), modes)
+        # not the one that is kept for all who ask
+        kernel = lanes.lane_kernel.__wrapped__(*made.variant(prepared.interpolating))
+        kernel._cache = numba.core.caching.NullCache()
+        doubles, flags = np.zeros((image.size, 2)), np.zeros(image.size, np.uint8)
+        kernel(prepared.scene, made._grid, made.plan.bound, Pixels(made.place, made.mask, NO_LIST, 0, image.size), 0,
+               made.filled._replace(doubles=doubles), flags)
+        images.append((image.tobytes(), doubles.tobytes(), flags.tobytes(), kernel.inspect_llvm()))
+    assert images[0][:3] == images[1][:3] and any(images[0][0])
+    assert images[0][3] != images[1][3]
 
 
 def test_width_is_in_the_key_of_the_cache(monkeypatch):
