@@ -10,7 +10,7 @@ process has made a shot already.  Exit status 1 if an image differs.
 """
 
 import argparse
-import math
+from concurrent.futures import ProcessPoolExecutor
 import multiprocessing
 from pathlib import Path
 import sys
@@ -95,45 +95,41 @@ def differing(job):
     return int(np.count_nonzero(images[0].view("u4") != images[1].view("u4")))
 
 
-def _process(job, first, barrier, place):
+def _share(barrier):
+    """Keep in a process what all wait at."""
+    global _together
+    _together = barrier
+
+
+def _process(job, first):
+    """Times of the parts of each shot, and when this process began and ended: seconds of a clock that all share."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             maker = Maker(job, folder)
             maker.make(first)
-            barrier.wait()
+            _together.wait()
+            start = time.monotonic()
             parts = [maker.make(first + 1 + n) for n in range(job["shots"])]
-            barrier.wait()
-        place.put(parts)
-    except threading.BrokenBarrierError:
-        place.put([])
-    except Exception as error:
-        barrier.abort()
-        place.put(f"{type(error).__name__}: {error}")
+            return parts, start, time.monotonic()
+    except BaseException:
+        _together.abort()
+        raise
 
 
 def timed(job, processes):
     """Wall seconds a shot, and medians of each part within a process."""
     context = multiprocessing.get_context("spawn")
-    barrier, place = context.Barrier(processes + 1), context.SimpleQueue()
-    workers = [context.Process(target=_process, args=(job, 1000 * (n + 1), barrier, place)) for n in range(processes)]
-    for worker in workers:
-        worker.start()
-    try:
-        barrier.wait()
-        start = time.perf_counter()
-        barrier.wait()
-        seconds = time.perf_counter() - start
-    except threading.BrokenBarrierError:
-        # a process has said why
-        seconds = math.nan
-    parts = [place.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    wrong = [each for each in parts if isinstance(each, str)]
-    if wrong:
-        raise SystemExit(wrong[0])
-    every = [times for each in parts for times in each]
-    return {"seconds": seconds / (processes * job["shots"]),
+    with ProcessPoolExecutor(processes, context, _share, (context.Barrier(processes),)) as pool:
+        asked = [pool.submit(_process, job, 1000 * (n + 1)) for n in range(processes)]
+        errors = [each.exception() for each in asked]
+    for error in errors:
+        # the others of one that failed wait no longer
+        if error is not None and not isinstance(error, threading.BrokenBarrierError):
+            raise SystemExit(f"{type(error).__name__}: {error}")
+    found = [each.result() for each in asked]
+    seconds = max(end for _, _, end in found) - min(start for _, start, _ in found)
+    every = [times for parts, _, _ in found for times in parts]
+    return {"seconds": seconds / len(every),
             "parts": {name: float(np.median([times[name] for times in every])) for name in every[0]}}
 
 

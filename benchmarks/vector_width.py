@@ -34,13 +34,13 @@ MOST_STEPS = 60_000_000
 
 def ways(baseline=None):
     """Environment and checkout of each way, by the bits of its vectors; None where there is one width only."""
-    import llvmlite.binding as llvm
+    from numba.core.registry import cpu_target
 
-    from numbragg.kernels.compile.width import vector_bits
+    from numbragg.kernels.compile.width import is_wide
 
-    features = llvm.get_host_cpu_features().flatten()
-    if vector_bits(llvm.get_host_cpu_name(), features) is None:
+    if not is_wide():
         return None
+    features = cpu_target.target_context.codegen().magic_tuple()[2]
     told = {bits: {"NUMBA_CPU_FEATURES": f"{features},{sign}prefer-256-bit"}
             for bits, sign in (("512", "-"), ("256", "+"))}
     found = {"512": ({}, None), "256": (told["256"], None)}

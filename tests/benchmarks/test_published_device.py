@@ -1,6 +1,7 @@
 """The published scene with a device: the script runs, here by the CPU in its place; what is wrong is not timed."""
 
 import json
+import os
 import re
 
 import pytest
@@ -35,9 +36,23 @@ def test_other_bits_are_not_timed(monkeypatch, capsys):
     assert record["differ"] == 3 and "seconds" not in record
 
 
-def test_what_ends_a_process_is_said(monkeypatch):
+def test_what_ends_a_process_is_said():
     import published_device
 
     job = {"scene": "no such scene", "precision": "exact", "domains": 1, "pixels": None, "shots": 1, "backend": "cpu"}
     with pytest.raises(SystemExit, match="KeyError"):
         published_device.timed(job, 2)
+
+
+def test_a_process_that_is_killed_is_not_waited_for():
+    import published_device
+
+    with pytest.raises(SystemExit, match="BrokenProcessPool"):
+        published_device.timed(Dies(), 2)
+
+
+class Dies(dict):
+    """A job that ends the process to which it is sent."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
