@@ -36,7 +36,7 @@ def ways(baseline=None):
     """Environment and checkout of each way, by the bits of its vectors; None where there is one width only."""
     from numba.core.registry import cpu_target
 
-    from numbragg.kernels.compile.width import is_wide
+    from numbragg.kernels.compile.compilation import is_wide
 
     if not is_wide():
         return None

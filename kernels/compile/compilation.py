@@ -12,9 +12,9 @@ import numpy as np
 from ..stopping import aside, handled, poll
 from . import forks
 from .cache import cache_of
-from .width import KernelLibrary
+from .width import KernelLibrary, vector_bits
 
-__all__ = ["as_written", "inlined", "jit", "rule", "variants"]
+__all__ = ["as_written", "inlined", "is_wide", "jit", "rule", "variants"]
 
 
 def _options(given):
@@ -186,6 +186,11 @@ def rule(function):
     The host's calls run as Python: to load a kernel for one comparison takes longer than many an image.
     """
     return _part(function, _Rule)
+
+
+def is_wide():
+    """Whether kernels that are compiled in this process get vectors of 512 bits."""
+    return vector_bits(*registry.cpu_target.target_context.codegen().magic_tuple()[1:]) == 512
 
 
 def variants(make):

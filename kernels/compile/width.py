@@ -6,9 +6,9 @@ functions: nothing of Numba's is changed, and other people's functions in the sa
 as if we were not there.
 """
 
-from numba.core import codegen, registry
+from numba.core import codegen
 
-__all__ = ["NARROW", "KernelLibrary", "is_wide", "vector_bits"]
+__all__ = ["NARROW", "KernelLibrary", "vector_bits"]
 
 #: LLVM's names of processors with AVX-512 for which 256 bits stay: servers up to Cooper Lake lower their clock by
 #: a third or more while they multiply wide vectors, and desktops have one unit for these in place of two narrow ones.
@@ -39,11 +39,6 @@ def vector_bits(processor, features):
     if not _NEEDED <= set(told) or any(feature[1:].startswith("prefer-") for feature in told):
         return None
     return None if processor in NARROW or processor.startswith(_ANY) else 512
-
-
-def is_wide():
-    """Whether kernels that are compiled in this process get vectors of 512 bits."""
-    return vector_bits(*registry.cpu_target.target_context.codegen().magic_tuple()[1:]) == 512
 
 
 class KernelLibrary(codegen.JITCodeLibrary):

@@ -16,10 +16,9 @@ factor in parts: then the first loop has one of them, and the last is two, or on
 import numpy as np
 
 from ..arithmetic.fused import WHOLE_SHIFT, floor, shifted_whole
-from ..compile.compilation import inlined, jit, variants
+from ..compile.compilation import inlined, is_wide, jit, variants
 from ..compile.halting import is_halted
 from ..compile.stack import on_stack
-from ..compile.width import is_wide
 from ..physics.lattice import fractions, miller_indices, nearest_lattice_point, single_crystal
 from ..physics.records import SINGLE
 from ..physics.shapes import SHAPE_OF, lane_factor, lane_stages

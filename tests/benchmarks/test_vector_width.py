@@ -43,9 +43,9 @@ def test_where_there_is_one_width():
 def test_two_widths_where_there_are(monkeypatch):
     import vector_width
 
-    from numbragg.kernels.compile import width
+    from numbragg.kernels.compile import compilation
 
-    monkeypatch.setattr(width, "vector_bits", lambda processor, features: 512)
+    monkeypatch.setattr(compilation, "vector_bits", lambda processor, features: 512)
     found = vector_width.ways()
     assert found.keys() == {"512", "256"} and found["512"] == ({}, None)
     assert found["256"][0]["NUMBA_CPU_FEATURES"].endswith(",+prefer-256-bit") and found["256"][1] is None
