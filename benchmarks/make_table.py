@@ -228,10 +228,10 @@ def width_table(records):
 def culling_table(records):
     """All terms over those that can matter: of compact spots, and of lists with zeros inside."""
     def rows(count):
-        return [[group[-1]["scene"], *([f"{100 * group[-1]['left_out']:.3g} %"] if count else []),
-                 *(f"{statistics.median(r[way] for r in group):.2f}" for way in ("plain_ns", "culled_ns")),
-                 *("**{1:.2f}** ({0:.2f}-{2:.2f})".format(*r["ratio"]) for r in group[-1:])]
-                for group in gathered(records, "culling", "scene") if ("left_out" in group[-1]) == count]
+        return [[r["scene"], *([f"{100 * r['left_out']:.3g} %"] if count else []),
+                 *(f"{r[way]:.2f}" for way in ("plain_ns", "culled_ns")),
+                 "**{1:.2f}** ({0:.2f}-{2:.2f})".format(*r["ratio"])]
+                for r in _newest(records, "culling", "scene") if r["same_bits"] and ("left_out" in r) == count]
 
     return "\n\n".join(_table(["scene", *(["terms left out"] if count else []), "all terms [ns/step]",
                                 "as it is [ns/step]", "all / as it is"], rows(count)) for count in (True, False))

@@ -10,4 +10,4 @@ for word in "$@"; do
         export NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1
     fi
 done
-"$BASH" "$(dirname "${BASH_SOURCE[0]}")/bare.sh" on_device.py "$@"
+exec "$BASH" "$(dirname "${BASH_SOURCE[0]}")/bare.sh" on_device.py "$@"

@@ -44,7 +44,7 @@ def test_what_ends_a_process_is_said():
         published_device.timed(job, 2)
 
 
-def test_a_process_that_is_killed_is_not_waited_for():
+def test_processes_that_are_killed_are_said():
     import published_device
 
     with pytest.raises(SystemExit, match="BrokenProcessPool"):

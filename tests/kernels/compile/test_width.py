@@ -253,8 +253,10 @@ def test_same_bits_with_the_loops_of_wide_vectors(monkeypatch):
         doubles, flags = np.zeros((image.size, 2)), np.zeros(image.size, np.uint8)
         kernel(prepared.scene, made._grid, made.plan.bound, Pixels(made.place, made.mask, NO_LIST, 0, image.size), 0,
                made.filled._replace(doubles=doubles), flags)
-        images.append((image.tobytes(), doubles.tobytes(), flags.tobytes(), kernel.inspect_llvm()))
+        text, = kernel.inspect_llvm().values()
+        images.append((image.tobytes(), doubles.tobytes(), flags.tobytes(), text.count(" fdiv <")))
     assert images[0][:3] == images[1][:3] and any(images[0][0])
+    # they are other loops, with other numbers of divisions
     assert images[0][3] != images[1][3]
 
 
