@@ -23,7 +23,6 @@ from measuring import emit
 import numpy as np
 from published_scene import (
     CALIBRATION,
-    CHECKED,
     DOMAINS,
     OF_A_SHOT,
     PRECISIONS,
@@ -31,6 +30,7 @@ from published_scene import (
     SCENES,
     STAYS,
     Shot,
+    checked_rows,
     plastic,
 )
 
@@ -86,8 +86,7 @@ class Maker:
 def differing(job):
     """Pixels in some rows whose bits the CPU does not have."""
     shot = Shot(SCENES[job["scene"]], job["pixels"], job["domains"])
-    rows = np.zeros(shot.shape[0], bool)
-    rows[((np.arange(CHECKED) + 0.5) * shot.shape[0] / CHECKED).astype(int)] = True
+    rows = checked_rows(shot.shape[0])
     images = [shot.simulator(rows, precision=job["precision"], backend=backend).image(shot.crystal)
               for backend in ("cpu", job["backend"])]
     if not images[0].any():

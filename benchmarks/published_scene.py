@@ -110,6 +110,13 @@ def blocks(rows, part):
     return (np.arange(rows) // BLOCK) % part == (part // 2 if rows > BLOCK * (part // 2) else 0)
 
 
+def checked_rows(rows):
+    """Marks the rows that are checked."""
+    marked = np.zeros(rows, bool)
+    marked[((np.arange(CHECKED) + 0.5) * rows / CHECKED).astype(int)] = True
+    return marked
+
+
 def plastic(folder):
     """A table of scattering as plastics have it: rings on a slope.  Synthetic; resonet draws one of many."""
     stol = np.linspace(0.0, 0.6, 121)
@@ -128,8 +135,7 @@ def checked(shot):
 
     from numbragg.kernels.drive import cpu as driver_cpu
 
-    rows = np.zeros(shot.shape[0], bool)
-    rows[((np.arange(CHECKED) + 0.5) * shot.shape[0] / CHECKED).astype(int)] = True
+    rows = checked_rows(shot.shape[0])
     images, lanes = {}, 0
     for precision in PRECISIONS:
         simulator = shot.simulator(rows, precision=precision)
