@@ -206,6 +206,15 @@ def timed(shot, part, folder):
             "bytes": path.stat().st_size, "mean_counts": float(made["response"].clip(0).mean())}
 
 
+def root_of(baseline, parser):
+    """Root of the checkout that --baseline names, as an absolute path, or None."""
+    if baseline is None:
+        return None
+    if not (Path(baseline) / "kernels" / "__init__.py").is_file():
+        parser.error(f"--baseline: {baseline} must be the root of a checkout, with kernels/__init__.py")
+    return str(Path(baseline).resolve())
+
+
 def use(root):
     """Import numbragg from another checkout."""
     sys.path.insert(0, str(root))
@@ -335,11 +344,9 @@ def main(argv=None):
     if chosen.work is not None:
         work(chosen.work)
         return 0
-    if chosen.baseline is not None and not (Path(chosen.baseline) / "kernels" / "__init__.py").is_file():
-        parser.error(f"--baseline: {chosen.baseline} must be the root of a checkout, with kernels/__init__.py")
     if min(chosen.rounds, chosen.part, chosen.domains, *(chosen.pixels or [1])) < 1:
         parser.error("--rounds, --part, --domains and --pixels must be 1 or more")
-    baseline = chosen.baseline and str(Path(chosen.baseline).resolve())
+    baseline = root_of(chosen.baseline, parser)
     records, status = [], 0
     for name in chosen.scene or SCENES:
         record, wrong = measure(name, chosen.rounds, baseline, part=chosen.part, domains=chosen.domains,

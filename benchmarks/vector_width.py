@@ -24,7 +24,7 @@ import tempfile
 from make_table import width_table
 from measuring import emit, python_program, spent
 import numpy as np
-from published_scene import use
+from published_scene import root_of, use
 from scenes import SCENES, load, write_inputs
 
 PRECISIONS = ("exact", "single")
@@ -95,13 +95,16 @@ class Way:
 
     def seconds(self):
         """CPU seconds of the band once more."""
-        print(file=self._process.stdin, flush=True)
+        # a process that has died cannot be asked, and its answer tells so
+        if self._process.poll() is None:
+            print(file=self._process.stdin, flush=True)
         return float(self._line())
 
     def close(self):
         """End it."""
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def _line(self):
         line = self._process.stdout.readline()
@@ -169,7 +172,7 @@ def main(argv=None):
     if chosen.work is not None:
         work(*chosen.work)
         return 0
-    baseline = chosen.baseline and str(Path(chosen.baseline).resolve())
+    baseline = root_of(chosen.baseline, parser)
     found = {bits: ({}, None) for bits in ("512", "256")} if chosen.same else ways(baseline)
     if chosen.same and baseline is not None:
         found |= {f"before, {bits}": ({}, baseline) for bits in ("512", "256")}

@@ -189,7 +189,7 @@ def rule(function):
 
 
 def is_wide():
-    """Whether kernels that are compiled in this process get vectors of 512 bits."""
+    """Whether kernels that are compiled in this process ask for vectors of 512 bits."""
     return vector_bits(*registry.cpu_target.target_context.codegen().magic_tuple()[1:]) == 512
 
 

@@ -24,7 +24,15 @@ def test_it_runs(tmp_path):
 
     shown = device_table([{**r, "device": "0: a card"}])
     assert "a card" in shown
-    assert re.search(r"\n\| 2463 x 2527 pixels, Gaussian spots \| exact \| 2 \| [\d.e-]+ \| preparing ", shown)
+    assert re.search(r"\n\| trial of 96 x 80 pixels, 4 domains \| exact \| 2 \| [\d.e-]+ \| preparing ", shown)
+
+
+def test_only_the_published_set_is_called_so():
+    import published_device
+
+    job = {"scene": "pilatus", "pixels": None, "domains": published_device.DOMAINS}
+    assert published_device._what(job) == "2463 x 2527 pixels, Gaussian spots"
+    assert published_device._what({**job, "domains": 7}) == "trial of 2463 x 2527 pixels, 7 domains"
 
 
 def test_other_bits_are_not_timed(monkeypatch, capsys):

@@ -75,3 +75,25 @@ def test_other_bits_are_not_timed(monkeypatch):
     record = vector_width.measure("A", "exact", 3, {"512": "a", "256": "b"})
     assert not record["same_bits"] and "ns_per_step" not in record
     assert "NO" in vector_width.width_table([{**record, "machine": {"processor": "p"}, "versions": {"kernels": "k"}}])
+
+
+def test_a_baseline_is_a_checkout(tmp_path, capsys):
+    import vector_width
+
+    with pytest.raises(SystemExit, match="2"):
+        vector_width.main(["--same", *SMALL, "--baseline", str(tmp_path)])
+    assert f"--baseline: {tmp_path} must be the root of a checkout" in capsys.readouterr().err
+
+
+def test_a_process_that_died_is_said():
+    import vector_width
+
+    way = vector_width.Way(({}, None), "F", "exact", 16)
+    try:
+        way.ready()
+        way._process.kill()
+        way._process.wait()
+        with pytest.raises(SystemExit, match="a process ended with status -9"):
+            way.seconds()
+    finally:
+        way.close()

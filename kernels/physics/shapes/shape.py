@@ -16,10 +16,11 @@ __all__ = ["Brief", "Shape", "Stages", "always_tested", "no_multiple"]
 
 
 class Stages(NamedTuple):
-    """The exact form in three parts, one for each of three loops over lanes.
+    """The exact form in three parts, for loops over lanes.
 
     A processor looks some sixty vector operations ahead.  A step of one long chain after the other has too few in
-    there that do not wait; parts of it, each in a loop over many lanes, keep it busy.
+    there that do not wait; parts of it, each in a loop over many lanes, keep it busy.  Where vectors are wide there are
+    fewer that wait, and the last two parts have one loop.
 
     Attributes
     ----------
