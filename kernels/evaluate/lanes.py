@@ -252,8 +252,8 @@ def _make_add(shape, about, precision, summation):
         return single
     if stages is None:
         return double
-    # by a model of such processors, not measured: a quotient of 512 bits takes its unit as long as all else in that loop,
-    # and sines are computed meanwhile
+    # by a model of such processors, not measured: a quotient of 512 bits takes its unit as long as all else in that
+    # loop, and sines are computed meanwhile
     return in_one_loop if is_wide() else in_stages
 
 
